@@ -1,0 +1,1 @@
+"""De-identify, check, find duplicates, standardise."""

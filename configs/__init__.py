@@ -1,0 +1,1 @@
+"""Shipped configuration, as package data."""

@@ -1,0 +1,1 @@
+"""Predict, fuse, attend, detect, judge, review, assemble."""

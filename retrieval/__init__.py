@@ -1,0 +1,1 @@
+"""Reports become findings, and findings a searchable cohort."""

@@ -1,0 +1,1 @@
+"""Networks, data mix, training, annealing and evaluation."""

@@ -1,0 +1,110 @@
+"""Frozen configurations, built in layers: defaults < shipped < workspace < round < ``--set``."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from voxcurate.errors import ConfigError
+
+
+class Config(BaseModel):
+    """Base of every configuration: frozen, and an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+C = TypeVar("C", bound=Config)
+
+
+def build(kind: type[C], *layers: Mapping[str, Any]) -> C:
+    """One validated config from its layers, later ones on top.
+
+    Mappings are merged key by key, anything else (lists too) is replaced whole.
+
+    Raises:
+        ConfigError: a value or key does not fit; every problem is named with its dotted path.
+    """
+    merged: dict[str, Any] = {}
+    for layer in layers:
+        merged = merge(merged, layer)
+    try:
+        return kind.model_validate(merged)
+    except ValidationError as error:
+        raise ConfigError(_explain(kind, error)) from None
+
+
+def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """`above` laid over `below`, mapping by mapping; neither is changed."""
+    result = dict(below)
+    for key, value in above.items():
+        old = result.get(key)
+        both = isinstance(old, Mapping) and isinstance(value, Mapping)
+        result[key] = merge(old, value) if both else value  # type: ignore[arg-type]
+    return result
+
+
+def parse_overrides(pairs: Iterable[str]) -> dict[str, Any]:
+    """``["train.steps=40", "classes=[liver]"]`` as a nested mapping; values are YAML.
+
+    Raises:
+        ConfigError: a pair has no ``=`` or no key.
+    """
+    result: dict[str, Any] = {}
+    for pair in pairs:
+        dotted, equals, text = pair.partition("=")
+        if not equals or not dotted.strip():
+            raise ConfigError(f"--set wants key=value, got {pair!r}")
+        try:
+            value = yaml.safe_load(text) if text else None
+        except yaml.YAMLError:
+            raise ConfigError(f"--set {dotted}: the value is not YAML: {text!r}") from None
+        layer: Any = value
+        for key in reversed(dotted.strip().split(".")):
+            layer = {key: layer}
+        result = merge(result, layer)
+    return result
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """A YAML file's mapping; an empty file is an empty mapping.
+
+    Raises:
+        ConfigError: the file is missing, not YAML, or holds no mapping.
+    """
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"no such file: {path.name}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path.name} is not YAML: {str(error).splitlines()[0]}") from None
+    if data is None:
+        return {}
+    if not isinstance(data, dict):
+        raise ConfigError(f"{path.name}: want a mapping, found {type(data).__name__}")
+    return data
+
+
+def shipped(*parts: str) -> Path:
+    """Path of a file or folder shipped in ``configs/`` (package data of an installed wheel too)."""
+    return Path(str(files("configs").joinpath(*parts)))
+
+
+def dump_yaml(data: BaseModel | Mapping[str, Any] | Sequence[Any]) -> str:
+    """YAML text of a config or plain data, keys in their order."""
+    plain = data.model_dump(mode="json") if isinstance(data, BaseModel) else data
+    return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=100)
+
+
+def _explain(kind: type[BaseModel], error: ValidationError) -> str:
+    lines = []
+    for item in error.errors():
+        where = ".".join(str(part) for part in item["loc"]) or kind.__name__
+        if item["type"] == "extra_forbidden":
+            lines.append(f"{where}: no such setting")
+        else:
+            lines.append(f"{where}: {item['msg']}, got {item['input']!r}")
+    return "; ".join(lines)
