@@ -17,14 +17,15 @@ Box = tuple[slice, slice, slice]
 
 @dataclass(frozen=True, eq=False)
 class Volume:
-    """An array with its place in the patient; compared by identity, for arrays have no one truth value.
+    """An array with its place in the patient; compared by identity, as arrays are.
 
     Attributes:
         array: shape ``(I, J, K)``, any dtype.
         affine: shape ``(4, 4)``, voxel index to RAS+ world coordinates in mm.
 
     Raises:
-        GeometryError: the array is not 3-D or empty, or the affine is no finite, invertible ``(4, 4)``.
+        GeometryError: the array is not 3-D or is empty; the affine is not ``(4, 4)``, not finite
+            or singular.
     """
 
     array: npt.NDArray[Any]
@@ -48,12 +49,12 @@ class Volume:
 
     @property
     def voxel_ml(self) -> float:
-        """Volume of one voxel in mL: ``|det|``, so that a sheared (gantry-tilted) CT is right too."""
+        """Volume of one voxel in mL: ``|det|``, right for a sheared (gantry-tilted) CT too."""
         return float(abs(np.linalg.det(self.affine[:3, :3]))) * ML_PER_MM3
 
     @property
     def orientation(self) -> str:
-        """Where each array axis points, to the nearest letter: ``"RAS"``, ``"LPS"``, ``"ASR"``..."""
+        """Where each array axis points, to the nearest letter: ``"RAS"``, ``"LPS"``..."""
         return orientation_of(self.affine)
 
     def with_array(self, array: npt.NDArray[Any]) -> "Volume":
@@ -97,7 +98,7 @@ def spacing_of(affine: Affine) -> tuple[float, float, float]:
 
 
 def orientation_of(affine: Affine) -> str:
-    """Three letters: the anatomical direction that each array axis runs to (nearest, one axis each)."""
+    """Three letters: the anatomical direction that each array axis runs to, nearest match."""
     axes = np.asarray(affine)[:3, :3] / np.asarray(spacing_of(affine))
     best = max(permutations(range(3)), key=lambda p: sum(abs(axes[p[i], i]) for i in range(3)))
     return "".join(("LPI", "RAS")[int(axes[world, i] > 0)][world] for i, world in enumerate(best))
