@@ -2,16 +2,18 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from voxcurate.volume import Volume
 
+Triple = tuple[float, float, float]
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
-def rotation(x, y, z):
+def rotation(x: float, y: float, z: float) -> Any:
     """Rotation by angles in radians about the world's axes, x first."""
     (cx, sx), (cy, sy), (cz, sz) = ((np.cos(a), np.sin(a)) for a in (x, y, z))
     about_x = np.array([[1, 0, 0], [0, cx, -sx], [0, sx, cx]])
@@ -20,7 +22,11 @@ def rotation(x, y, z):
     return about_z @ about_y @ about_x
 
 
-def oblique_affine(spacing=(0.9, 1.3, 2.5), angles=(0.1, -0.15, 0.2), origin=(-37.0, 12.5, 140.0)):
+def oblique_affine(
+    spacing: Triple = (0.9, 1.3, 2.5),
+    angles: Triple = (0.1, -0.15, 0.2),
+    origin: Triple = (-37.0, 12.5, 140.0),
+) -> Any:
     """Voxel to RAS+ mm, no axis along the world's."""
     affine = np.eye(4)
     affine[:3, :3] = rotation(*angles) @ np.diag(spacing)
@@ -28,7 +34,7 @@ def oblique_affine(spacing=(0.9, 1.3, 2.5), angles=(0.1, -0.15, 0.2), origin=(-3
     return affine
 
 
-def ellipsoid(shape, centre, radii):
+def ellipsoid(shape: tuple[int, ...], centre: Triple, radii: Triple) -> Any:
     """Bool mask; centre and radii in voxels."""
     grid = np.ogrid[tuple(slice(0, n) for n in shape)]
     inside = sum(((g - c) / r) ** 2 for g, c, r in zip(grid, centre, radii, strict=True))

@@ -1,8 +1,8 @@
 """Soft predictions: probabilities of one model for one case, one indexed file.
 
 Layout: 8 bytes magic, length and CRC-32 of the header (two little-endian uint32), the header
-(JSON), then one zlib body per class. A class is uint8 (``round(p * 255)``) cropped to the box of its
-non-zero voxels; the header says where its body starts, so that one class is read without the others.
+(JSON), then one zlib body per class. A class is uint8 (``round(p * 255)``) cropped to the box of
+its non-zero voxels; the header says where its body starts, so that one class is read alone.
 """
 
 import json
@@ -229,7 +229,7 @@ class _Stored(Mapping[str, ProbabilityBox]):
             array = np.frombuffer(raw, np.uint8).reshape(shape)
         except OSError as error:
             raise VolumeReadError(f"cannot read the prediction: {error.strerror}") from None
-        except (IsalError, EOFError, ValueError):
+        except (IsalError, EOFError, ValueError):  # type: ignore[misc]  # its stub says: a value
             raise VolumeReadError(f"the prediction's class {class_id!r} is damaged") from None
         return ProbabilityBox((i, j, k), array)
 

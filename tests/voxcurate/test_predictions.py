@@ -1,4 +1,5 @@
 import pickle
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,11 +21,11 @@ from voxcurate.predictions import (
 SHAPE = (11, 9, 7)
 
 
-def soft(centre=(5, 4, 3)):
+def soft(centre: Any = (5, 4, 3)) -> Any:
     return 0.9 * ellipsoid(SHAPE, centre, (3, 2, 2)).astype(np.float32)
 
 
-def prediction(**classes):
+def prediction(**classes: ProbabilityBox) -> Prediction:
     return Prediction(
         classes=classes,
         shape=SHAPE,
