@@ -1,7 +1,9 @@
 """Errors that a user can cause or mend.
 
-Everything a user can fix raises a subclass of `CurationError`; whatever else escapes is a bug of ours.
-A message names the wanted and the found value and never a patient identifier or a source path: inside a
+Everything a user can fix raises a subclass of `CurationError`; whatever else escapes is a bug of
+ours.
+A message names the wanted and the found value and never a patient identifier or a source path:
+inside a
 batch it says the case id and the role of the file ("ct", "mask liver").
 """
 
@@ -18,7 +20,9 @@ class CurationError(Exception):
         super().__init__(message)
         self.case_id = case_id
 
-    def __reduce__(self) -> tuple[object, ...]:  # keyword arguments survive the trip between processes
+    def __reduce__(
+        self,
+    ) -> tuple[object, ...]:  # keyword arguments survive the trip between processes
         return (_rebuild, (type(self), str(self), self.case_id))
 
 

@@ -1,7 +1,9 @@
 """The description of a source: where its scans, masks and reports lie, and what its labels mean.
 
-A path pattern is a relative glob with named fields: ``{case}/segmentations/{class}.nii.gz``. A field
-matches one path component or a part of one. A scan's pattern gives it its fields; the patterns of masks and
+A path pattern is a relative glob with named fields: ``{case}/segmentations/{class}.nii.gz``. A
+field
+matches one path component or a part of one. A scan's pattern gives it its fields; the patterns of
+masks and
 reports are filled with the same fields, so that ``{case}`` links a mask to its scan.
 In a DICOM source every series is a scan whose fields come from its header: ``{series_uid}``,
 ``{study_uid}``, ``{patient_id}``, ``{accession}`` and ``{folder}`` (the series' folder, relative).

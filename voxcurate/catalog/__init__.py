@@ -1,0 +1,30 @@
+"""The catalog: every scan, report, label version, decision, model, round and work item, in SQL."""
+
+from voxcurate.catalog.catalog import Catalog, Writer
+from voxcurate.catalog.records import (
+    Assembly,
+    Decision,
+    FindingRow,
+    Label,
+    Measure,
+    Model,
+    Report,
+    Round,
+    Scan,
+    WorkItem,
+)
+
+__all__ = [
+    "Assembly",
+    "Catalog",
+    "Decision",
+    "FindingRow",
+    "Label",
+    "Measure",
+    "Model",
+    "Report",
+    "Round",
+    "Scan",
+    "WorkItem",
+    "Writer",
+]

@@ -1,0 +1,194 @@
+"""The catalog's records, one frozen dataclass per table; fields are the columns."""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Split = Literal["train", "validation", "test"]
+Origin = Literal["original", "revised", "judged", "pseudo", "synthetic"]
+NO_ROUND = 0  # what was there before the first round (ingest)
+
+
+@dataclass(frozen=True)
+class Scan:
+    """A scan of the workspace, standardised: ``scans/<case_id>/ct.nii.gz``.
+
+    `patient` is a keyed hash. `split` is frozen at ingest for the patient and for the whole
+    duplicate group.
+    `status` is what cleaning says: ``ok``, ``suspect`` (stays), ``rejected`` or ``duplicate``
+    (both leave).
+    `facts` holds de-identified metadata (sex, age, phase, manufacturer, day: days since the
+    patient's first
+    scan) and `fingerprint` the perceptual hash and pixel hash.
+    """
+
+    case_id: str
+    source: str
+    patient: str
+    duplicate_group: str
+    split: Split
+    modality: str
+    path: str
+    sha256: str
+    shape: list[int]
+    spacing: list[float]
+    affine: list[list[float]]
+    licence: str = "unknown"
+    facts: dict[str, Any] = field(default_factory=dict)
+    fingerprint: dict[str, Any] = field(default_factory=dict)
+    complete: list[str] = field(default_factory=list)
+    status: Literal["ok", "suspect", "rejected", "duplicate"] = "ok"
+    status_reason: str = ""
+
+
+@dataclass(frozen=True)
+class Report:
+    """A scrubbed report; `case_id` is empty while no scan is linked."""
+
+    report_id: str
+    case_id: str
+    patient: str
+    source: str
+    text: str
+    link: str = ""
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class FindingRow:
+    """One answer read from a report, and the sentence that says so."""
+
+    report_id: str
+    question: str
+    case_id: str
+    value: str
+    number: float | None
+    unit: str
+    choice: str
+    sentence: str
+    section: str
+    confidence: float
+    reader: str
+    round: int
+
+
+@dataclass(frozen=True)
+class Label:
+    """An immutable label version of one class on one scan; an empty `path` is an empty mask.
+
+    `known_path` is the mask of voxels the label speaks about (empty: all of them). The flags are
+    the only
+    columns that ever change, each change with its decision.
+    """
+
+    label_id: str
+    case_id: str
+    class_id: str
+    origin: Origin
+    parent: str
+    model_id: str
+    round: int
+    path: str
+    known_path: str
+    sha256: str
+    ml: float
+    voxels: int
+    facts: dict[str, Any] = field(default_factory=dict)
+    gold: bool = False
+    confirmed: bool = False
+    retired: bool = False
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """The pointer: which label version counts for a class of a scan, as of a round."""
+
+    round: int
+    case_id: str
+    class_id: str
+    label_id: str
+    trust: str
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Who decided what about which label or scan, why, on what evidence, at what cost."""
+
+    decision_id: str
+    round: int
+    stage: str
+    case_id: str
+    class_id: str
+    label_id: str
+    verdict: str
+    reason: str
+    actor: str
+    other_label: str = ""
+    evidence: dict[str, Any] = field(default_factory=dict)
+    cost: dict[str, Any] = field(default_factory=dict)
+    created: str = ""
+
+
+@dataclass(frozen=True)
+class Model:
+    """A trained model: a MONAI bundle under ``models/<round>/<name>/`` and what it was trained
+    on."""
+
+    model_id: str
+    round: int
+    name: str
+    architecture: str
+    path: str
+    sha256: str
+    classes: list[str]
+    training_cases: list[str]
+    licence: str = "unknown"
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A number about a case (and class, and model) found in a round: dsc, nsd, attention_mm3,
+    ..."""
+
+    round: int
+    stage: str
+    case_id: str
+    class_id: str
+    model_id: str
+    name: str
+    value: float | None
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Round:
+    """One curation round: its resolved configuration, versions and seed, and how it stands."""
+
+    number: int
+    status: Literal["running", "waiting", "done", "failed"]
+    config: dict[str, Any]
+    versions: dict[str, Any]
+    seed: int
+    started: str
+    finished: str = ""
+    stop_reason: str = ""
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class WorkItem:
+    """A ledger line: one unit of work of one stage in one round, by the fingerprint of its
+    inputs."""
+
+    round: int
+    stage: str
+    subject: str
+    variant: str
+    fingerprint: str
+    status: Literal["done", "failed", "quarantined"]
+    attempts: int = 1
+    error: str = ""
+    seconds: float = 0.0
+    peak_mb: float = 0.0
+    result: dict[str, Any] = field(default_factory=dict)
+    updated: str = ""

@@ -1,0 +1,1 @@
+"""The numbered migrations, applied once each, in order."""

@@ -1,0 +1,182 @@
+"""Label versions on disk: written once under a name that comes from their content, never
+overwritten."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from voxcurate.catalog import Label, Scan, Writer
+from voxcurate.errors import CatalogError, GeometryError
+from voxcurate.ids import content_id
+from voxcurate.volume import Volume
+from voxcurate.workspace import Workspace, adopt_file
+
+
+@dataclass(frozen=True)
+class MaskFile:
+    """A mask that a worker wrote to the scratch folder; an empty mask has no file."""
+
+    temporary: str
+    sha256: str
+    voxels: int
+    ml: float
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+def write_mask(
+    scratch: Path, name: str, mask: npt.NDArray[np.bool_], affine: npt.NDArray[np.float64]
+) -> MaskFile:
+    """Write a mask to the scratch folder; for workers.
+
+    Args:
+        name: unique among what is running, for example ``<case>_<class>_<origin>``.
+        mask: shape ``(I, J, K)``; non-zero is inside.
+        affine: voxel to RAS+ mm.
+
+    Returns:
+        Where it lies and what is known of it. The SHA-256 is of shape and packed voxels, not of
+        the file.
+    """
+    import hashlib
+
+    from voxcurate.nifti import write_nifti
+
+    inside = np.ascontiguousarray(mask, dtype=bool)
+    packed = hashlib.sha256(repr(inside.shape).encode() + np.packbits(inside).tobytes()).hexdigest()
+    voxels = int(np.count_nonzero(inside))
+    ml = voxels * abs(float(np.linalg.det(affine[:3, :3]))) / 1000.0
+    if not voxels:
+        return MaskFile("", packed, 0, 0.0)
+    path = scratch / f"{name}.{os.getpid()}.nii.gz"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_nifti(path, Volume(inside.view(np.uint8), affine))
+    return MaskFile(str(path), packed, voxels, round(ml, 6))
+
+
+def adopt_mask(
+    writer: Writer,
+    workspace: Workspace,
+    file: MaskFile,
+    *,
+    case_id: str,
+    class_id: str,
+    origin: str,
+    round_number: int,
+    parent: str = "",
+    model_id: str = "",
+    known: MaskFile | None = None,
+    facts: Mapping[str, Any] | None = None,
+    gold: bool = False,
+) -> Label:
+    """Move a worker's mask to its place and add its label version; for drivers, inside a
+    transaction.
+
+    The id comes from case, class, origin, parent, model, round and content, so that doing it again
+    after a
+    crash gives the same version.
+    """
+    label_id = content_id(
+        case_id,
+        class_id,
+        origin,
+        parent,
+        model_id,
+        round_number,
+        file.sha256,
+        known and known.sha256,
+    )
+    path = known_path = ""
+    if file.voxels:
+        final = workspace.label_path(case_id, class_id, label_id)
+        adopt_file(Path(file.temporary), final)
+        path = workspace.relative(final)
+    if known is not None and known.voxels:
+        final = workspace.label_path(case_id, class_id, f"{label_id}_known")
+        adopt_file(Path(known.temporary), final)
+        known_path = workspace.relative(final)
+    label = Label(
+        label_id=label_id,
+        case_id=case_id,
+        class_id=class_id,
+        origin=origin,  # type: ignore[arg-type]
+        parent=parent,
+        model_id=model_id,
+        round=round_number,
+        path=path,
+        known_path=known_path,
+        sha256=file.sha256,
+        ml=file.ml,
+        voxels=file.voxels,
+        facts={**file.facts, **(facts or {})},
+        gold=gold,
+    )
+    writer.add(label)
+    return label
+
+
+def read_mask(root: Path, path: str, shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
+    """The mask of a label version, bool ``(I, J, K)``; an empty `path` is an empty mask.
+
+    Args:
+        root: of the workspace.
+        path: as the catalog stores it.
+        shape: of the scan.
+
+    Raises:
+        CatalogError: the file is gone.
+        GeometryError: it has another shape than its scan.
+    """
+    if not path:
+        return np.zeros(shape, dtype=bool)
+    from voxcurate.nifti import read_nifti
+
+    file = root / path
+    if not file.is_file():
+        raise CatalogError("a label version's file is gone from the workspace")
+    array = read_nifti(file).array
+    if array.shape != tuple(shape):
+        raise GeometryError(f"want a mask of shape {tuple(shape)}, found {array.shape}")
+    inside: npt.NDArray[np.bool_] = array.astype(bool, copy=False)
+    return inside
+
+
+def rebuild_view(workspace: Workspace, scan: Scan, labels: Mapping[str, Label]) -> None:
+    """Make ``scans/<case>/segmentations/`` show exactly these label versions (class -> version).
+
+    Files are hard links to the immutable versions (copies where links are not possible); an empty
+    label is
+    written as an empty mask. A file that already shows its version is left alone.
+    """
+    folder = workspace.scan_path(scan.case_id).parent / "segmentations"
+    folder.mkdir(parents=True, exist_ok=True)
+    for class_id, label in labels.items():
+        _show(workspace, scan, folder / f"{class_id}.nii.gz", label)
+    for path in folder.glob("*.nii.gz"):
+        if path.name.removesuffix(".nii.gz") not in labels:
+            path.unlink()
+
+
+def _show(workspace: Workspace, scan: Scan, target: Path, label: Label) -> None:
+    if not label.path:
+        from voxcurate.nifti import write_nifti
+
+        affine = np.asarray(scan.affine, dtype=np.float64)
+        write_nifti(target, Volume(np.zeros(tuple(scan.shape), np.uint8), affine))
+        return
+    source = workspace.root / label.path
+    if target.exists() and target.samefile(source):
+        return
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    temporary.unlink(missing_ok=True)
+    try:
+        os.link(source, temporary)
+    except OSError:
+        import shutil
+
+        shutil.copyfile(source, temporary)
+    temporary.replace(target)

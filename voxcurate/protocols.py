@@ -1,0 +1,201 @@
+"""The interchangeable parts: small Protocols, the records they exchange, and where each lives.
+
+A registry is a literal mapping from a name to ``"package.module:Class"``; `load` imports it when
+used, so that
+no stage imports another and nothing heavy is imported early. `agent` hands one stage's object to
+the other.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any, Literal, Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel
+
+from voxcurate.errors import ConfigError
+from voxcurate.volume import Volume
+
+REPORT_READERS = {
+    "rules": "retrieval.reader:RuleReader",
+    "llm": "retrieval.llm_reader:LLMReader",
+}
+CHAT_ENGINES = {
+    "scripted": "voxcurate.chat.scripted:ScriptedEngine",
+    "replay": "voxcurate.chat.replay:ReplayEngine",
+    "openai": "voxcurate.chat.openai:OpenAIEngine",
+}
+PREDICTORS = {
+    "bundle": "training.predictor:BundlePredictor",
+    "folder": "labeling.folder_predictor:FolderPredictor",
+}
+LABEL_JUDGES = {"shape": "labeling.judge:ShapeJudge"}
+EMBEDDERS = {"hashing": "training.text:HashingEmbedder"}
+EXECUTORS = {
+    "local": "voxcurate.executor:LocalExecutor",
+    "serial": "voxcurate.executor:SerialExecutor",
+}
+
+
+def load(registry: Mapping[str, str], name: str) -> Any:
+    """The class registered under a name.
+
+    Raises:
+        ConfigError: no such name; the known ones are listed.
+    """
+    if name not in registry:
+        raise ConfigError(f"no part called {name!r}; there are: {', '.join(sorted(registry))}")
+    module, _, attribute = registry[name].partition(":")
+    return getattr(import_module(module), attribute)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a report says on one question, with the sentence that says so."""
+
+    question: str
+    value: Literal["yes", "no", "uncertain", "number", "choice"]
+    number: float | None = None
+    unit: str = ""
+    choice: str = ""
+    sentence: str = ""
+    section: str = ""
+    span: tuple[int, int] = (0, 0)
+    confidence: float = 1.0
+
+
+@runtime_checkable
+class ReportReader(Protocol):
+    """Reads one de-identified report into findings, one per question that the report answers."""
+
+    name: str
+    version: str
+
+    def read(self, text: str) -> list[Finding]: ...
+
+
+@dataclass(frozen=True)
+class Message:
+    """One message; `images` are PNG bytes shown after the text."""
+
+    role: Literal["system", "user", "assistant"]
+    text: str
+    images: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A parsed reply, or the reason why there is none (`error`); never both."""
+
+    parsed: BaseModel | None
+    raw: str
+    model: str
+    error: str = ""
+    tokens_in: int = 0
+    tokens_out: int = 0
+    seconds: float = 0.0
+
+
+@runtime_checkable
+class ChatEngine(Protocol):
+    """A language (or vision-language) model: a batch of conversations and a schema in, replies out.
+
+    Replies come in the order of the conversations. A reply that does not fit the schema has
+    `parsed` None and
+    its `error` set; the other replies are not touched.
+    """
+
+    name: str
+
+    def chat(
+        self, conversations: Sequence[Sequence[Message]], schema: type[BaseModel]
+    ) -> list[Reply]: ...
+
+
+@runtime_checkable
+class Predictor(Protocol):
+    """A segmentation model. `training_cases` lets "out of fold" be proved."""
+
+    model_id: str
+    classes: tuple[str, ...]
+    training_cases: frozenset[str]
+    licence: str
+
+    def predict(self, volume: Volume) -> dict[str, npt.NDArray[np.float32]]:
+        """Probability per class, shape ``(I, J, K)`` of the volume, 0 to 1."""
+        ...
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A judge's choice among candidates: the index of the best one, or None for "cannot tell"."""
+
+    choice: int | None
+    confidence: float
+    reason: str
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+
+
+@runtime_checkable
+class LabelJudge(Protocol):
+    """Compares candidate masks of one class on one scan."""
+
+    name: str
+    version: str
+
+    def judge(
+        self, volume: Volume, class_id: str, candidates: Sequence[npt.NDArray[np.bool_]]
+    ) -> Verdict: ...
+
+
+@runtime_checkable
+class Embedder(Protocol):
+    """Text to unit vectors, shape ``(n, dimensions)`` float32."""
+
+    name: str
+    dimensions: int
+
+    def embed(self, texts: Sequence[str]) -> npt.NDArray[np.float32]: ...
+
+
+@dataclass(frozen=True)
+class Task:
+    """One unit of work: plain data for a pure worker.
+
+    Args:
+        key: unique within one call; comes back with the outcome.
+        payload: plain, picklable data: the only argument of the worker.
+    """
+
+    key: str
+    payload: Any
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a task: a value, or an error in words."""
+
+    key: str
+    value: Any = None
+    error: str = ""
+    error_kind: str = ""
+    seconds: float = 0.0
+    peak_mb: float = 0.0
+    attempts: int = 1
+
+    @property
+    def ok(self) -> bool:
+        """Whether the worker returned."""
+        return not self.error_kind
+
+
+@runtime_checkable
+class Executor(Protocol):
+    """Runs a pure worker over tasks. Outcomes come as they finish; a failed task never stops the
+    others."""
+
+    def run(self, worker: str, tasks: Iterable[Task]) -> Iterator[Outcome]:
+        """Outcomes of ``worker`` (``"package.module:function"``) over tasks, in any order."""
+        ...

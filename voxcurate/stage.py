@@ -1,0 +1,68 @@
+"""What a stage gets (`StageContext`) and gives (`StageResult`)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from voxcurate.catalog import Catalog, Scan
+from voxcurate.classes import Vocabulary
+from voxcurate.executor import ExecutorConfig, LocalExecutor, SerialExecutor, cores
+from voxcurate.protocols import Executor
+from voxcurate.workspace import Workspace
+
+IN_COHORT = ("ok", "suspect")
+
+
+@dataclass(frozen=True)
+class StageContext:
+    """Everything a stage function needs besides its own config.
+
+    Attributes:
+        round: the number of the round (from 1; 0 is ingest).
+        classes: the round's target classes.
+        cohort: case ids that the round works on; empty means all scans in the catalog.
+    """
+
+    workspace: Workspace
+    catalog: Catalog
+    vocabulary: Vocabulary
+    round: int
+    seed: int = 0
+    classes: tuple[str, ...] = ()
+    cohort: frozenset[str] = frozenset()
+    executor_config: ExecutorConfig = field(default_factory=ExecutorConfig)
+    quiet: bool = False
+
+    def executor(
+        self, *, workers: int = 0, threads: int = 1, time_limit_s: float | None = None
+    ) -> Executor:
+        """An executor as configured; `workers` 0 means as many as configured (or one per core)."""
+        config = self.executor_config
+        if config.kind == "serial":
+            return SerialExecutor()
+        return LocalExecutor(
+            workers=workers or config.workers or cores(),
+            threads=threads,
+            time_limit_s=time_limit_s or config.time_limit_s,
+            retries=config.retries,
+        )
+
+    def scans(self, *splits: str) -> list[Scan]:
+        """Scans of the cohort that cleaning left in, in case order, of the given splits (default:
+        all)."""
+        found = self.catalog.rows(Scan, status=IN_COHORT)
+        return [
+            scan
+            for scan in found
+            if (not self.cohort or scan.case_id in self.cohort)
+            and (not splits or scan.split in splits)
+        ]
+
+
+@dataclass(frozen=True)
+class StageResult:
+    """What a stage did: counts for people and the report, and the items that failed (key ->
+    error)."""
+
+    counts: Mapping[str, Any] = field(default_factory=dict)
+    failed: Mapping[str, str] = field(default_factory=dict)
