@@ -1,0 +1,117 @@
+"""Settings of the labeling stage: fuse, attend, detect, judge, review, assemble."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from voxcurate.config import Config
+
+
+class FuseConfig(Config):
+    """How the soft predictions of several models become one pseudo label."""
+
+    threshold: float = Field(0.5, gt=0, lt=1, description="of the mean probability")
+    weights: dict[str, float] = Field({}, description="model name or id to weight; others 1")
+    models: tuple[str, ...] = Field((), description="model names or ids to use; empty: all")
+    exclude_roles: tuple[str, ...] = Field(
+        ("flagship",), description="models of this very round with such a facts.role stay out"
+    )
+    postprocess: bool = Field(True, description="apply the anatomical rules to pseudo labels")
+
+
+class AttentionConfig(Config):
+    """Attention maps, AbdomenAtlas-8K (arXiv:2305.09666) eqs. 1-4; the defaults are the equations.
+
+    The released code departs from them; `released_attention` gives its settings.
+    """
+
+    entropy: Literal["published", "binary"] = Field(
+        "published", description="-p ln p (eq. 2), or the entropy of p and 1 - p"
+    )
+    overlap: Literal["models", "mean"] = Field(
+        "models", description="eq. 3 within each model, or between the thresholded means"
+    )
+    inconsistency_above: float = Field(0.0, ge=0, description="smaller values become 0")
+    uncertainty_above: float = Field(0.0, ge=0, description="smaller values become 0")
+    openings: int = Field(0, ge=0, description="erosions, then dilations, of what is above")
+
+
+class PriorityConfig(Config):
+    """Which cases of the priority list are outliers."""
+
+    rule: Literal["top", "robust"] = "top"
+    fraction: float = Field(0.05, gt=0, le=1, description="published: 5 % of the cases")
+    robust_z: float = Field(3.5, gt=0, description="of log attention, by median and MAD")
+
+
+class RulesConfig(Config):
+    """The anatomical rules: which files, and how much each kind of violation weighs."""
+
+    anatomy: tuple[str, ...] = Field(
+        ("abdomen", "head_neck"), description="files in configs/anatomy, or paths of YAML files"
+    )
+    weights: dict[str, float] = Field({}, description="rule to its weight, over the defaults")
+
+
+class DetectConfig(Config):
+    """Label errors from test-on-training, rules and shape."""
+
+    threshold: float = Field(0.5, gt=0, lt=1, description="error probability that flags a label")
+    prior_n: float = Field(5.0, ge=0, description="weight of the prior in a class's statistics")
+    prior_scale: float = Field(0.08, gt=0, description="prior scatter of a class's DSC")
+    minimum_n: int = Field(5, ge=2, description="labels needed before a class's DSC counts")
+    tot_z: float = Field(3.5, gt=0, description="robust z of a low DSC that means 1/2")
+    shape_z: float = Field(2.6, gt=0, description="shape distance that means 1/2")
+    slope: float = Field(1.5, gt=0, description="of the logistic, per unit of z")
+    wrong_class_margin: float = Field(0.2, ge=0, description="DSC gained by another class")
+    missing_probability: float = Field(0.7, gt=0, le=1, description="mean soft value of a find")
+    missing_ml: float = Field(0.5, ge=0, description="smallest find that can be missing")
+
+
+class JudgeConfig(Config):
+    """The judge that compares candidates for one structure."""
+
+    name: str = Field("shape", description="of voxcurate.protocols.LABEL_JUDGES")
+    auto_mend: tuple[str, ...] = Field(
+        ("pseudo", "judged"), description="origins that may be replaced without a person"
+    )
+    minimum_n: int = Field(5, ge=3, description="trusted labels needed to learn a shape")
+    margin: float = Field(0.75, ge=0, description="score by which the better one must win")
+    violation_cost: float = Field(2.0, ge=0, description="score lost per unit of rule weight")
+
+
+class ReviewConfig(Config):
+    """What people are asked to look at."""
+
+    budget: int = Field(20, ge=0, description="items of one round")
+    priority_share: float = Field(0.25, ge=0, le=1, description="of the budget, from the top")
+
+
+class AssembleConfig(Config):
+    """Which version of a label counts; earlier in `trust` is better.
+
+    ``human`` is a revised or confirmed version. AbdomenAtlas' published order is
+    ``[original, human, judged, pseudo]``.
+    """
+
+    trust: tuple[str, ...] = ("gold", "human", "original", "judged", "pseudo", "synthetic")
+
+
+class LabelingConfig(Config):
+    """All settings of the stage."""
+
+    fuse: FuseConfig = FuseConfig()
+    attention: AttentionConfig = AttentionConfig()
+    priority: PriorityConfig = PriorityConfig()
+    rules: RulesConfig = RulesConfig()
+    detect: DetectConfig = DetectConfig()
+    judge: JudgeConfig = JudgeConfig()
+    review: ReviewConfig = ReviewConfig()
+    assemble: AssembleConfig = AssembleConfig()
+
+
+def released_attention() -> AttentionConfig:
+    """The settings of AbdomenAtlas' released code, which the paper's equations leave out."""
+    return AttentionConfig(
+        overlap="mean", inconsistency_above=0.1, uncertainty_above=0.05, openings=2
+    )
