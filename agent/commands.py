@@ -1,0 +1,206 @@
+"""What each command does: opens the workspace, calls the stages, gives plain results back."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from agent.console import say
+from voxcurate.catalog import Catalog
+from voxcurate.errors import ConfigError
+from voxcurate.logs import set_up
+from voxcurate.stage import StageContext, StageResult
+from voxcurate.workspace import Workspace
+
+if TYPE_CHECKING:
+    from agent.rounds import RoundOutcome
+
+
+@contextmanager
+def opened(given: Path | None, *, write: bool = False) -> Iterator[tuple[Workspace, Catalog]]:
+    """The workspace and its catalog; `write` holds the lock against a second writer."""
+    workspace = Workspace.find(given)
+    set_up(workspace.root / "logs")
+    catalog = Catalog(workspace.catalog_url)
+    try:
+        if write:
+            with workspace.lock():
+                workspace.clear_scratch()
+                yield workspace, catalog
+        else:
+            yield workspace, catalog
+    finally:
+        catalog.close()
+
+
+def init_workspace(path: Path, *, preset: str, key_file: str = "") -> Workspace:
+    """A new workspace with an empty catalog."""
+    from agent.config import presets
+
+    if preset not in presets():
+        raise ConfigError(f"no preset {preset!r}; there are: {', '.join(presets())}")
+    workspace = Workspace.create(path, preset=preset, key_file=key_file)
+    Catalog(workspace.catalog_url).close()
+    return workspace
+
+
+def ingest_folder(given: Path | None, path: Path, source: str = "") -> StageResult:
+    """Bring a folder into the workspace."""
+    from agent.ingest import ingest
+    from agent.rounds import vocabulary_of
+
+    with opened(given, write=True) as (workspace, catalog):
+        context = StageContext(workspace, catalog, vocabulary_of(workspace), round=0)
+        return ingest(context, path, source=source or None)
+
+
+def make_plan(given: Path | None, need: str) -> tuple[str, list[str]]:
+    """A round's YAML for a clinical need, and the words that were not understood."""
+    from agent.plan import plan_from_need, plan_yaml
+    from agent.rounds import vocabulary_of
+    from voxcurate.classes import load_vocabulary
+    from voxcurate.errors import WorkspaceError
+
+    try:
+        vocabulary = vocabulary_of(Workspace.find(given))
+    except WorkspaceError:
+        if given is not None:
+            raise
+        vocabulary = load_vocabulary()
+    plan = plan_from_need(need, vocabulary)
+    return plan_yaml(plan), list(plan.not_understood)
+
+
+def run_rounds(
+    given: Path | None,
+    *,
+    file: Path | None = None,
+    settings: Sequence[str] = (),
+    rounds: int = 1,
+    no_review: bool = False,
+) -> "list[RoundOutcome]":
+    """Run rounds until one waits for people, the stop rule holds, or `rounds` are done."""
+    from agent.report import write_report
+    from agent.rounds import context_of, run_round
+    from voxcurate.config import parse_overrides
+
+    outcomes = []
+    with opened(given, write=True) as (workspace, catalog):
+        for _ in range(rounds):
+            outcome = run_round(
+                workspace,
+                catalog,
+                file=file,
+                overrides=parse_overrides(settings),
+                no_review=no_review,
+                say=say,
+            )
+            outcomes.append(outcome)
+            write_report(context_of(workspace, catalog, outcome.number), outcome.number)
+            if outcome.status == "waiting" or outcome.stop:
+                break
+    return outcomes
+
+
+def status_of(given: Path | None, *, private: str = "") -> dict[str, Any]:
+    """The workspace at a glance, or where one case came from."""
+    with opened(given) as (workspace, catalog):
+        if private:
+            from agent.ingest.identities import Identities
+
+            with Identities(workspace) as identities:
+                return {"origin": identities.describe(private)}
+        from agent.status import status
+
+        return status(workspace, catalog)
+
+
+def answer(given: Path | None, question: str) -> dict[str, Any]:
+    """Scans whose reports answer a question."""
+    from retrieval.ask import ask
+
+    from agent.rounds import vocabulary_of
+
+    with opened(given) as (workspace, catalog):
+        return ask(catalog, question, vocabulary_of(workspace))
+
+
+def review_items(given: Path | None) -> list[dict[str, Any]]:
+    """The open items of the review queue."""
+    from labeling.review import pending
+
+    with opened(given) as (workspace, catalog):
+        return [dict(item) for item in pending(_last_round(workspace, catalog))]
+
+
+def export_review(given: Path | None) -> StageResult:
+    """Write the review folder anew."""
+    from labeling.review import export_queue
+
+    from agent.rounds import config_of
+
+    with opened(given, write=True) as (workspace, catalog):
+        context = _last_round(workspace, catalog)
+        return export_queue(context, config_of(catalog, context.round).labeling)
+
+
+def import_review(given: Path | None) -> StageResult:
+    """Read the review folder back."""
+    from labeling.review import import_review
+
+    with opened(given, write=True) as (workspace, catalog):
+        return import_review(_last_round(workspace, catalog))
+
+
+def evaluation_of(given: Path | None, number: int = 0) -> dict[str, Any]:
+    """A round's evaluation as a table."""
+    from training.evaluate import table
+
+    with opened(given) as (workspace, catalog):
+        context = _last_round(workspace, catalog)
+        return table(catalog, number or context.round)
+
+
+def evaluation_of_folders(predictions: Path, truth: Path | None) -> dict[str, Any]:
+    """DSC and NSD per class of two folders in the same layout."""
+    from training.evaluate import table_of_folders
+
+    from voxcurate.classes import load_vocabulary
+
+    if truth is None:
+        raise ConfigError("want two folders: predictions and truth")
+    return table_of_folders(predictions, truth, load_vocabulary())
+
+
+def export_dataset(given: Path | None, out: Path, splits: Sequence[str]) -> StageResult:
+    """Write the dataset as it stands."""
+    from agent.export import export
+    from agent.rounds import vocabulary_of
+
+    with opened(given) as (workspace, catalog):
+        context = StageContext(workspace, catalog, vocabulary_of(workspace), round=0)
+        return export(context, out, splits=tuple(splits) or None)
+
+
+def write_cohort(out: Path, patients: int, seed: int) -> dict[str, Any]:
+    """A synthetic cohort with its truth."""
+    from agent.cohort import generate_cohort
+
+    return dict(generate_cohort(out, patients=patients, seed=seed))
+
+
+def score(given: Path | None, truth: Path) -> Any:
+    """Each stage's result against the cohort's truth."""
+    from agent.score import score_demo
+
+    return score_demo(Workspace.find(given).root, truth)
+
+
+def _last_round(workspace: Workspace, catalog: Catalog) -> StageContext:
+    from agent.rounds import context_of
+    from voxcurate.catalog import Round
+
+    rounds = catalog.rows(Round)
+    if not rounds:
+        raise ConfigError("no round has been run yet: 'voxcurate round'")
+    return context_of(workspace, catalog, rounds[-1].number)

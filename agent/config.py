@@ -1,0 +1,55 @@
+"""The configuration of a round: every stage's own, and what the round is for."""
+
+from pathlib import Path
+from typing import Any
+
+from labeling.config import LabelingConfig
+from pydantic import Field
+from training.config import TrainingConfig
+
+from cleaning.config import CleaningConfig
+from retrieval.config import RetrievalConfig
+from voxcurate.config import Config, build, read_yaml, shipped
+from voxcurate.errors import ConfigError
+from voxcurate.executor import ExecutorConfig
+from voxcurate.workspace import Workspace
+
+
+class RoundConfig(Config):
+    """Everything a round depends on; stored with it, resolved."""
+
+    need: str = Field("", description="the clinical need in plain words, for people")
+    classes: tuple[str, ...] = Field(
+        (), description="target classes; empty: all that are annotated"
+    )
+    seed: int = 0
+    wait_for_review: bool = Field(True, description="stop until people have looked at the queue")
+    retrieval: RetrievalConfig = Field(default_factory=RetrievalConfig)
+    cleaning: CleaningConfig = Field(default_factory=CleaningConfig)
+    labeling: LabelingConfig = Field(default_factory=LabelingConfig)
+    training: TrainingConfig = Field(default_factory=TrainingConfig)
+    executor: ExecutorConfig = Field(default_factory=ExecutorConfig)
+
+
+def resolve(
+    workspace: Workspace, *, file: Path | None = None, overrides: dict[str, Any] | None = None
+) -> RoundConfig:
+    """A round's configuration: defaults < shipped preset < workspace < round file < overrides.
+
+    Raises:
+        ConfigError: a layer does not fit.
+    """
+    round_layer = read_yaml(file) if file is not None else {}
+    preset = str(round_layer.pop("preset", workspace.config.preset))
+    return build(RoundConfig, _preset(preset), workspace.config.round, round_layer, overrides or {})
+
+
+def presets() -> list[str]:
+    """Names of the shipped presets."""
+    return sorted(path.stem for path in shipped("rounds").glob("*.yaml"))
+
+
+def _preset(name: str) -> dict[str, Any]:
+    if name not in presets():
+        raise ConfigError(f"no preset {name!r}; there are: {', '.join(presets())}")
+    return read_yaml(shipped("rounds", f"{name}.yaml"))

@@ -1,0 +1,266 @@
+"""Running rounds: start or go on, wait for people, finish; every path leads through the same
+graph."""
+
+import logging
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from agent.config import RoundConfig, resolve
+from agent.stages import round_stages
+from voxcurate.catalog import Catalog, Measure, Round, Scan
+from voxcurate.catalog.catalog import now
+from voxcurate.classes import Vocabulary, load_vocabulary
+from voxcurate.config import build, dump_yaml
+from voxcurate.errors import ConfigError, CurationError
+from voxcurate.stage import StageContext, StageResult
+from voxcurate.workspace import Workspace, write_text
+
+log = logging.getLogger(__name__)
+PACKAGES = ("voxcurate", "torch", "monai", "SimpleITK", "numpy", "langgraph", "faiss-cpu", "numba")
+
+
+@dataclass(frozen=True)
+class RoundOutcome:
+    """How a call of `run_round` ended: ``done``, ``waiting`` (for people), and what failed on the
+    way."""
+
+    number: int
+    status: str
+    counts: dict[str, Any] = field(default_factory=dict)
+    failed: int = 0
+    stop: bool = False
+    stop_reason: str = ""
+
+
+def vocabulary_of(workspace: Workspace) -> Vocabulary:
+    """The shipped vocabulary plus the workspace's own ``classes.yaml``."""
+    own = workspace.root / "classes.yaml"
+    return load_vocabulary(*([own] if own.is_file() else []))
+
+
+def run_round(
+    workspace: Workspace,
+    catalog: Catalog,
+    *,
+    file: Path | None = None,
+    overrides: dict[str, Any] | None = None,
+    no_review: bool = False,
+    quiet: bool = False,
+    say: Callable[[str], None] = lambda _: None,
+) -> RoundOutcome:
+    """Go on with the round that is under way, or start the next one.
+
+    Args:
+        file: the round's YAML (what ``voxcurate plan`` wrote).
+        overrides: settings on top of all layers.
+        no_review: do not wait for people.
+        say: told what happens, one line at a time.
+
+    Returns:
+        How it ended. A round that waits for people goes on with the next call.
+
+    Raises:
+        ConfigError: settings were given for a round that is under way with others.
+        CurationError: a stage cannot run at all; mend it and call again.
+    """
+    if not catalog.count(Scan):
+        raise ConfigError(
+            "the workspace has no scans yet; bring some in with 'voxcurate ingest PATH'"
+        )
+    current = _under_way(catalog)
+    if current is None:
+        current = _start(workspace, catalog, resolve(workspace, file=file, overrides=overrides))
+    elif file is not None or overrides:
+        asked = resolve(workspace, file=file, overrides=overrides)
+        if asked.model_dump(mode="json") != current.config:
+            raise ConfigError(
+                f"round {current.number} is under way with other settings; finish it first"
+            )
+    config = build(RoundConfig, current.config)
+    if no_review:
+        config = config.model_copy(update={"wait_for_review": False})
+
+    def context() -> StageContext:  # made anew for each stage: retrieval sets the cohort
+        row = catalog.one(Round, number=current.number) or current
+        return make_context(workspace, catalog, config, row, quiet=quiet)
+
+    return _drive(context, config, current, say)
+
+
+def make_context(
+    workspace: Workspace, catalog: Catalog, config: RoundConfig, current: Round, *, quiet: bool
+) -> StageContext:
+    """The stages' context for a round."""
+    return StageContext(
+        workspace=workspace,
+        catalog=catalog,
+        vocabulary=vocabulary_of(workspace),
+        round=current.number,
+        seed=current.seed,
+        classes=tuple(current.facts.get("classes", ())),
+        cohort=frozenset(current.facts.get("cohort", ())),
+        executor_config=config.executor,
+        quiet=quiet,
+    )
+
+
+def config_of(catalog: Catalog, number: int) -> RoundConfig:
+    """The stored configuration of a round.
+
+    Raises:
+        ConfigError: there is no such round.
+    """
+    row = catalog.one(Round, number=number)
+    if row is None:
+        raise ConfigError(f"there is no round {number}")
+    return build(RoundConfig, row.config)
+
+
+def context_of(
+    workspace: Workspace, catalog: Catalog, number: int, *, quiet: bool = False
+) -> StageContext:
+    """The context of a round that exists, for looking at it afterwards."""
+    config = config_of(catalog, number)
+    row = catalog.rows(Round, number=number)[0]
+    return make_context(workspace, catalog, config, row, quiet=quiet)
+
+
+def _under_way(catalog: Catalog) -> Round | None:
+    rounds = catalog.rows(Round)
+    return rounds[-1] if rounds and rounds[-1].status in {"running", "waiting"} else None
+
+
+def _start(workspace: Workspace, catalog: Catalog, config: RoundConfig) -> Round:
+    vocabulary = vocabulary_of(workspace)
+    classes = list(config.classes) or _annotated(catalog)
+    if not classes:
+        raise ConfigError("no class is annotated yet: name the target classes in the round's YAML")
+    for class_id in classes:
+        vocabulary[class_id]  # an unknown one is a ConfigError
+    started = Round(
+        number=len(catalog.rows(Round)) + 1,
+        status="running",
+        config=config.model_dump(mode="json"),
+        versions=versions(),
+        seed=config.seed,
+        started=now(),
+        facts={"classes": classes},
+    )
+    text = f"# round {started.number}, as resolved; seed {started.seed}\n" + dump_yaml(config)
+    write_text(workspace.round_path(started.number, "config.yaml"), text)
+    with catalog.write() as writer:
+        writer.put(started)
+    return started
+
+
+def _annotated(catalog: Catalog) -> list[str]:
+    return sorted({class_id for _, class_id in catalog.current()})
+
+
+def versions() -> dict[str, str]:
+    """Versions of what a result may depend on."""
+    found = {"python": sys.version.split()[0]}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def _drive(
+    context: Callable[[], StageContext],
+    config: RoundConfig,
+    current: Round,
+    say: Callable[[str], None],
+) -> RoundOutcome:
+    from langgraph.types import Command
+
+    from agent.graph import build_graph, checkpoints
+
+    stages = {
+        name: _timed(context(), name, stage, say)
+        for name, stage in round_stages(context, config).items()
+    }
+    with checkpoints(context().workspace.root / "rounds" / "checkpoints.sqlite") as saver:
+        graph = build_graph(stages).compile(checkpointer=saver)
+        thread: Any = {
+            "configurable": {"thread_id": f"round-{current.number}"},
+            "recursion_limit": 100,
+        }
+        before = graph.get_state(thread)
+        start: Any
+        if not before.values and not before.next:
+            start = {"round": current.number, "counts": {}, "failed": {}}
+        elif before.interrupts:
+            start = Command(resume="look again")
+        else:
+            start = None
+        if before.next or not before.values:
+            graph.invoke(start, thread, durability="sync")
+        after = graph.get_state(thread)
+    return _finish(context(), current, after)
+
+
+def _finish(context: StageContext, current: Round, after: Any) -> RoundOutcome:
+    counts = after.values.get("counts", {})
+    failed = sum(after.values.get("failed", {}).values())
+    waiting = bool(after.next)
+    stop = counts.get("stop", {})
+    with context.catalog.write() as writer:
+        row = writer.rows(Round, number=current.number)[0]
+        writer.put(
+            replace(
+                row,
+                status="waiting" if waiting else "done",
+                finished="" if waiting else (row.finished or now()),
+                stop_reason=str(stop.get("reason", "")),
+                facts={**row.facts, "counts": counts, "failed": failed},
+            )
+        )
+    return RoundOutcome(
+        current.number,
+        "waiting" if waiting else "done",
+        counts,
+        failed,
+        bool(stop.get("stop", False)),
+        str(stop.get("reason", "")),
+    )
+
+
+def _timed(
+    context: StageContext, name: str, stage: Callable[[], StageResult], say: Callable[[str], None]
+) -> Callable[[], StageResult]:
+    """The stage with its wall time added up in the catalog (over interruptions too)."""
+
+    def run() -> StageResult:
+        say(f"round {context.round}: {name}")
+        log.info("stage starts", extra={"round": context.round, "stage": name})
+        start = time.perf_counter()
+        try:
+            result = stage()
+        except CurationError as error:
+            log.warning(
+                "stage stops", extra={"stage": name, "why": str(error), "case": error.case_id}
+            )
+            raise
+        finally:
+            _add_seconds(context, name, time.perf_counter() - start)
+        for key, why in sorted(result.failed.items()):
+            say(f"  failed: {key}: {why}")
+        return result
+
+    return run
+
+
+def _add_seconds(context: StageContext, stage: str, seconds: float) -> None:
+    key = {"round": context.round, "stage": stage, "case_id": "", "class_id": "", "model_id": ""}
+    with context.catalog.write() as writer:
+        old = writer.rows(Measure, name="wall_s", **key)
+        before = (old[0].value or 0.0) if old else 0.0
+        writer.put(Measure(**key, name="wall_s", value=round(before + seconds, 3)))  # type: ignore[arg-type]

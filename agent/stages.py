@@ -1,0 +1,131 @@
+"""The stages of a round, in order, each a thin call; here one stage's product is handed to the
+next."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from agent.config import RoundConfig
+from voxcurate.catalog import Model, Round
+from voxcurate.stage import StageContext, StageResult
+
+Context = Callable[[], StageContext]
+
+
+def round_stages(context: Context, config: RoundConfig) -> dict[str, Callable[[], StageResult]]:
+    """Name -> stage, in the order in which a round runs them."""
+    return {
+        "retrieve": lambda: _retrieve(context(), config),
+        "clean": lambda: _clean(context(), config),
+        "coldstart": lambda: _coldstart(context(), config),
+        "predict": lambda: _predict(context(), config),
+        "fuse": lambda: _fuse(context(), config),
+        "detect": lambda: _detect(context(), config),
+        "judge": lambda: _judge(context(), config),
+        "review": lambda: _review(context(), config),
+        "assemble": lambda: _assemble(context(), config),
+        "train": lambda: _train(context(), config),
+        "evaluate": lambda: _evaluate(context(), config),
+        "stop": lambda: _stop(context(), config),
+    }
+
+
+def round_models(context: StageContext) -> list[Model]:
+    """The predictors of a round: the cold-start zoo and the flagship of the round before."""
+    return [
+        model
+        for model in context.catalog.rows(Model)
+        if model.facts.get("role") == "zoo"
+        or (model.facts.get("role") == "flagship" and model.round == context.round - 1)
+    ]
+
+
+def _retrieve(context: StageContext, config: RoundConfig) -> StageResult:
+    from retrieval import stage
+
+    result = stage.run(context, config.retrieval)
+    cohort = list(result.counts.get("cohort", ()))
+    with context.catalog.write() as writer:
+        row = writer.rows(Round, number=context.round)[0]
+        writer.put(replace(row, facts={**row.facts, "cohort": cohort}))
+    counts = {k: v for k, v in result.counts.items() if k != "cohort"}
+    return StageResult({**counts, "cohort": len(cohort)}, result.failed)
+
+
+def _clean(context: StageContext, config: RoundConfig) -> StageResult:
+    from cleaning import stage
+
+    return stage.run(context, config.cleaning)
+
+
+def _coldstart(context: StageContext, config: RoundConfig) -> StageResult:
+    from training import zoo
+
+    return zoo.run(context, config.training)
+
+
+def _predict(context: StageContext, config: RoundConfig) -> StageResult:
+    from training import predict
+
+    return predict.run(context, config.training, round_models(context))
+
+
+def _fuse(context: StageContext, config: RoundConfig) -> StageResult:
+    from labeling import fuse
+
+    return fuse.run(context, config.labeling)
+
+
+def _detect(context: StageContext, config: RoundConfig) -> StageResult:
+    from labeling import detect
+
+    return detect.run(context, config.labeling)
+
+
+def _judge(context: StageContext, config: RoundConfig) -> StageResult:
+    from labeling import judge
+
+    return judge.run(context, config.labeling)
+
+
+def _review(context: StageContext, config: RoundConfig) -> StageResult:
+    from labeling import review
+
+    queued = review.export_queue(context, config.labeling)
+    taken = review.import_review(context)
+    waiting = review.pending(context)
+    if waiting and config.wait_for_review:
+        from langgraph.types import interrupt
+
+        interrupt({"waiting": len(waiting)})
+    counts = {**queued.counts, **taken.counts, "not_looked_at": len(waiting)}
+    return StageResult(counts, {**queued.failed, **taken.failed})
+
+
+def _assemble(context: StageContext, config: RoundConfig) -> StageResult:
+    from labeling import assemble
+
+    return assemble.run(context, config.labeling)
+
+
+def _train(context: StageContext, config: RoundConfig) -> StageResult:
+    from training import flagship
+
+    return flagship.run(context, config.training)
+
+
+def _evaluate(context: StageContext, config: RoundConfig) -> StageResult:
+    from training import evaluate
+
+    flagships = [
+        model
+        for model in context.catalog.rows(Model, round=context.round)
+        if model.facts.get("role") == "flagship"
+    ]
+    zoo = [m for m in round_models(context) if m.facts.get("role") == "zoo"]
+    return evaluate.run(context, config.training, flagships + zoo)
+
+
+def _stop(context: StageContext, config: RoundConfig) -> StageResult:
+    from training import stop
+
+    return stop.run(context, config.training)
