@@ -83,8 +83,8 @@ def show_rounds(outcomes: "Sequence[RoundOutcome]", *, as_json: bool) -> int:
             typer.echo(f"  {outcome.failed} items failed: see 'voxcurate status'")
         if outcome.status == "waiting":
             typer.echo(
-                f"  It waits for people: look into review/{outcome.number}/ (README.txt there), "
-                "then run 'voxcurate round' again, or 'voxcurate round --no-review' to go on without."
+                f"  It waits for people: look into review/{outcome.number}/ (README.txt), "
+                "then run 'voxcurate round' again (with --no-review: go on without)."
             )
         else:
             typer.echo(f"  report: rounds/{outcome.number}/report.html")

@@ -165,7 +165,7 @@ class Writer:
         label.
 
         Raises:
-            CatalogError: no such label or scan, or the label does not belong there.
+            CatalogError: no such label or scan, or the label is of another case.
         """
         labels = self.rows(Label, label_id=pointer.label_id)
         scans = self.rows(Scan, case_id=pointer.case_id)

@@ -1,0 +1,71 @@
+"""Layers of configuration, overrides, and errors that name the setting."""
+
+import pytest
+from pydantic import Field
+
+from voxcurate.config import Config, build, merge, parse_overrides, read_yaml, shipped
+from voxcurate.errors import ConfigError
+
+
+class Inner(Config):
+    steps: int = Field(10, ge=1)
+    names: tuple[str, ...] = ()
+
+
+class Outer(Config):
+    seed: int = 0
+    inner: Inner = Field(default_factory=Inner)
+
+
+def test_later_layers_win_and_lists_are_replaced():
+    config = build(
+        Outer,
+        {"seed": 1, "inner": {"steps": 5, "names": ["a", "b"]}},
+        {"inner": {"names": ["c"]}},
+    )
+    assert config == Outer(seed=1, inner=Inner(steps=5, names=("c",)))
+
+
+def test_overrides_nest_and_values_are_yaml():
+    layer = parse_overrides(["inner.steps=7", "inner.names=[x, y]", "seed=3"])
+    assert layer == {"inner": {"steps": 7, "names": ["x", "y"]}, "seed": 3}
+
+
+@pytest.mark.parametrize("pair", ["steps", "=3", "  =3"])
+def test_override_without_key_or_value_is_refused(pair):
+    with pytest.raises(ConfigError, match="key=value"):
+        parse_overrides([pair])
+
+
+def test_unknown_key_and_bad_value_are_named_with_their_path():
+    with pytest.raises(ConfigError, match=r"inner\.step: no such setting"):
+        build(Outer, {"inner": {"step": 3}})
+    with pytest.raises(ConfigError, match=r"inner\.steps: .*greater than or equal to 1.*got 0"):
+        build(Outer, {"inner": {"steps": 0}})
+
+
+def test_merge_changes_neither_side():
+    below, above = {"a": {"b": 1}}, {"a": {"c": 2}}
+    assert merge(below, above) == {"a": {"b": 1, "c": 2}}
+    assert (below, above) == ({"a": {"b": 1}}, {"a": {"c": 2}})
+
+
+def test_config_is_frozen():
+    with pytest.raises(ValueError, match="frozen"):
+        Outer().seed = 4  # type: ignore[misc]
+
+
+def test_yaml_errors_are_clear(tmp_path):
+    bad = tmp_path / "bad.yaml"
+    bad.write_text("a: [1")
+    with pytest.raises(ConfigError, match=r"bad\.yaml is not YAML"):
+        read_yaml(bad)
+    bad.write_text("- 1")
+    with pytest.raises(ConfigError, match="want a mapping, found list"):
+        read_yaml(bad)
+    with pytest.raises(ConfigError, match="no such file"):
+        read_yaml(tmp_path / "none.yaml")
+
+
+def test_shipped_files_are_found():
+    assert shipped("classes.yaml").is_file()
