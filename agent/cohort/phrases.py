@@ -1,0 +1,208 @@
+"""Sentences of radiology reports, and what each of them says.
+
+A phrase is ``text || question=value ...``; the questions are those of ``configs/questions``. Braces are
+filled by `agent.cohort.reports`. What a phrase leaves unsaid has no value: a reader is not judged on it.
+"""
+
+# --- indication, comparison, technique ----------------------------------------------------------
+INDICATION_TUMOR = (
+    "{age}-year-old {person} with a known pancreatic lesion, restaging.",
+    "Follow-up of pancreatic mass.",
+    "Painless jaundice and weight loss. Evaluate for pancreatic malignancy.",
+    "{age} y/o {person}, elevated CA 19-9.",
+    "Abnormal ultrasound of the pancreas; please characterise.",
+)
+INDICATION_OTHER = (
+    "{age}-year-old {person} with abdominal pain, rule out pancreatic mass.",
+    "Weight loss. Family history of pancreatic cancer.",
+    "Epigastric pain, query pancreatitis or gallstones.",
+    "Elevated lipase. Exclude pancreatic neoplasm.",
+    "{age} y/o {person}. Abnormal liver function tests.",
+    "Trauma survey.",
+    "History of colon cancer, surveillance.",
+    "Preoperative assessment of a living kidney donor.",
+)
+COMPARISON = (
+    "None.",
+    "No prior studies are available.",
+    "CT abdomen dated {prior}.",
+    "Outside CT from {prior}, images not available at {hospital}.",
+)
+COMPARISON_FOLLOW_UP = (
+    "CT of the abdomen, {prior}.",
+    "Prior examination of {prior} performed here.",
+)
+TECHNIQUE = {
+    "plain": (
+        "Axial CT of the {region} without intravenous contrast. || contrast_phase=non_contrast",
+        "Unenhanced helical CT of the {region}. || contrast_phase=non_contrast",
+        "Noncontrast CT, {region}; coronal reformats. || contrast_phase=non_contrast",
+    ),
+    "arterial": (
+        "CT of the {region} in the late arterial phase after 100 mL iohexol. || contrast_phase=arterial",
+        "Helical CT of the {region}, arterial phase imaging. || contrast_phase=arterial",
+        "Arterial phase CT, {region}, bolus tracking in the aorta. || contrast_phase=arterial",
+    ),
+    "portal_venous": (
+        "CT of the {region} with IV contrast in the portal venous phase. || contrast_phase=portal_venous",
+        "Contrast-enhanced CT of the {region}, portal venous phase. || contrast_phase=portal_venous",
+        "Helical images of the {region} at 70 seconds (portal venous phase). || contrast_phase=portal_venous",
+    ),
+    "delayed": (
+        "CT of the {region}, delayed phase at 5 minutes. || contrast_phase=delayed",
+        "Delayed phase contrast-enhanced CT of the {region}. || contrast_phase=delayed",
+        "Images of the {region} were obtained in the excretory phase. || contrast_phase=delayed",
+    ),
+}
+
+# --- pancreas -------------------------------------------------------------------------------------
+PANCREAS_NORMAL = (
+    "The pancreas is unremarkable. || pancreas_lesion=no",
+    "Pancreas: Normal. No focal lesion. || pancreas_lesion=no",
+    "No pancreatic mass or ductal dilatation. || pancreas_lesion=no pancreatic_duct_dilated=no",
+    "The pancreas enhances homogeneously without evidence of a mass; the main pancreatic duct is not"
+    " dilated. || pancreas_lesion=no pancreatic_duct_dilated=no",
+    "Fatty atrophy of the pancreas. No focal pancreatic lesion is identified. || pancreas_lesion=no",
+    "Pancreas is normal in size and contour, duct of normal calibre. || pancreas_lesion=no"
+    " pancreatic_duct_dilated=no",
+)
+PANCREAS_UNCERTAIN = (
+    "Subtle {mm} mm hypodensity in the pancreatic {segment}, a small lesion cannot be excluded."
+    " || pancreas_lesion=uncertain",
+    "Questionable {mm} mm low-density focus in the pancreatic {segment}, possibly artefact."
+    " || pancreas_lesion=uncertain",
+    "Possible lesion in the {segment} of the pancreas; MRI is suggested. || pancreas_lesion=uncertain",
+    "Focal fullness of the pancreatic {segment}; an underlying mass is not excluded."
+    " || pancreas_lesion=uncertain",
+)
+PANCREAS_TUMOR = {
+    "pdac": (
+        "There is an ill-defined hypoattenuating mass in the {segment} of the pancreas measuring {size}."
+        " || pancreas_lesion=yes pancreas_lesion_size={mm}",
+        "Pancreas: {size} hypodense mass in the pancreatic {segment}, consistent with adenocarcinoma."
+        " || pancreas_lesion=yes pancreas_lesion_size={mm}",
+        "A poorly enhancing {size} lesion arises from the pancreatic {segment}, highly suspicious for"
+        " ductal adenocarcinoma. || pancreas_lesion=yes pancreas_lesion_size={mm}",
+        "Infiltrative mass centred on the pancreatic {segment}, maximal diameter {size}."
+        " || pancreas_lesion=yes pancreas_lesion_size={mm}",
+    ),
+    "pnet": (
+        "Avidly enhancing {size} nodule in the pancreatic {segment}, compatible with neuroendocrine tumor."
+        " || pancreas_lesion=yes pancreas_lesion_size={mm}",
+        "Hypervascular mass in the {segment} of the pancreas measuring {size}."
+        " || pancreas_lesion=yes pancreas_lesion_size={mm}",
+    ),
+    "cyst": (
+        "{size} cystic lesion in the {segment} of the pancreas, without enhancing septa."
+        " || pancreas_lesion=yes pancreas_lesion_size={mm} pancreas_cyst=yes",
+        "There is a well-defined cyst in the pancreatic {segment} measuring {size}, likely IPMN."
+        " || pancreas_lesion=yes pancreas_lesion_size={mm} pancreas_cyst=yes",
+    ),
+}
+GROWN = (
+    "Previously it measured {prior_mm} mm.",
+    "This has increased from {prior_mm} mm on the prior study.",
+    "(prior: {prior_mm} mm)",
+)
+DUCT_DILATED = (
+    "The main pancreatic duct is dilated to {duct} mm upstream. || pancreatic_duct_dilated=yes",
+    "Upstream pancreatic ductal dilatation up to {duct} mm. || pancreatic_duct_dilated=yes",
+    "There is marked dilation of the upstream pancreatic duct. || pancreatic_duct_dilated=yes",
+)
+DUCT_NORMAL = (
+    "The pancreatic duct is not dilated. || pancreatic_duct_dilated=no",
+    "No dilatation of the main pancreatic duct. || pancreatic_duct_dilated=no",
+)
+
+# --- other organs -----------------------------------------------------------------------------------
+LIVER_NORMAL = (
+    "The liver is normal in size and attenuation, without focal lesion. || liver_lesion=no",
+    "Liver: Unremarkable. || liver_lesion=no",
+    "No focal hepatic lesion. || liver_lesion=no",
+    "Smooth liver contour. No suspicious liver lesions. || liver_lesion=no",
+)
+LIVER_CYST = (
+    "{mm} mm simple cyst in segment {segment_number} of the liver. || liver_cyst=yes liver_lesion=yes",
+    "The liver contains a simple hepatic cyst measuring {mm} mm. || liver_cyst=yes liver_lesion=yes",
+    "Liver: a {mm} mm well-circumscribed fluid-density lesion, compatible with a cyst."
+    " || liver_cyst=yes liver_lesion=yes",
+)
+LIVER_METASTASES = (
+    "Multiple hypoattenuating hepatic lesions, the largest {mm} mm, consistent with metastases."
+    " || liver_lesion=yes liver_metastasis=yes",
+    "Scattered low-density liver metastases in both lobes. || liver_lesion=yes liver_metastasis=yes",
+)
+STEATOSIS = (
+    "Diffuse hepatic steatosis. || steatosis=yes",
+    "The liver is diffusely low in attenuation, in keeping with fatty infiltration. || steatosis=yes",
+)
+SPLEEN_NORMAL = (
+    "Spleen: Normal in size.",
+    "The spleen is unremarkable. || splenomegaly=no",
+    "No splenomegaly. || splenomegaly=no",
+)
+SPLEEN_ABSENT = (
+    "Status post splenectomy. || splenectomy=yes",
+    "The spleen is surgically absent. || splenectomy=yes",
+)
+KIDNEY_NORMAL = (
+    "The kidneys enhance symmetrically. No hydronephrosis or stone. || hydronephrosis=no kidney_stone=no",
+    "Kidneys: Unremarkable, no hydronephrosis. || hydronephrosis=no kidney_lesion=no",
+    "Both kidneys are normal. || kidney_lesion=no",
+)
+KIDNEY_CYST = (
+    "Simple {side} renal cyst measuring {mm} mm. || kidney_cyst=yes kidney_lesion=yes",
+    "{mm} mm exophytic cyst of the {side} kidney, Bosniak I. || kidney_cyst=yes kidney_lesion=yes",
+    "There is a {mm} mm cyst in the {side} kidney. No hydronephrosis."
+    " || kidney_cyst=yes kidney_lesion=yes hydronephrosis=no",
+)
+KIDNEY_ABSENT = (
+    "Status post {side} nephrectomy. || nephrectomy=yes",
+    "The {side} kidney is surgically absent. || nephrectomy=yes",
+)
+GALL_BLADDER_NORMAL = (
+    "Gallbladder: No stones. || gallstones=no",
+    "The gallbladder is unremarkable. || gallstones=no",
+    "No cholelithiasis. No biliary dilatation. || gallstones=no bile_duct_dilated=no",
+)
+GALLSTONES = (
+    "Cholelithiasis without wall thickening. || gallstones=yes",
+    "Several dependent gallstones. No pericholecystic fluid. || gallstones=yes",
+    "Calcified stones layer in the gallbladder. || gallstones=yes",
+)
+GALL_BLADDER_ABSENT = (
+    "Status post cholecystectomy. || cholecystectomy=yes",
+    "The gallbladder is surgically absent. || cholecystectomy=yes",
+    "Prior cholecystectomy with clips in the fossa. || cholecystectomy=yes",
+)
+ASCITES = (
+    "Small volume ascites. || ascites=yes",
+    "Perihepatic and pelvic free fluid. || ascites=yes",
+    "Moderate ascites is present. || ascites=yes",
+)
+NO_ASCITES = (
+    "No ascites. || ascites=no",
+    "No free fluid or free air. || ascites=no pneumoperitoneum=no",
+    "There is no free intraperitoneal fluid. || ascites=no",
+)
+NODES = (
+    "No lymphadenopathy. || lymphadenopathy=no",
+    "No pathologically enlarged lymph nodes. || lymphadenopathy=no",
+)
+BOWEL = (
+    "No bowel obstruction. || bowel_obstruction=no",
+    "Bowel loops are of normal calibre.",
+    "Sigmoid diverticulosis without diverticulitis. || diverticulitis=no",
+)
+AORTA = ("Atherosclerotic calcification of the abdominal aorta.", "Calcified aortic plaque.")
+AORTA_NORMAL = (
+    "The abdominal aorta is of normal calibre. || aortic_aneurysm=no",
+    "No aortic aneurysm. || aortic_aneurysm=no",
+)
+BLADDER = ("Urinary bladder: Unremarkable.", "The bladder is well distended and smooth-walled.")
+BONES = (
+    "No aggressive osseous lesion.",
+    "Degenerative changes of the lumbar spine.",
+    "Bones: unremarkable.",
+)
+METAL = "Posterior spinal screws with streak artefact."
