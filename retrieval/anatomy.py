@@ -1,0 +1,94 @@
+"""Which organ a phrase in a sentence belongs to."""
+
+import re
+from dataclasses import dataclass
+from functools import cache
+
+from retrieval.phrases import PhraseFinder, longest
+from retrieval.questions import terms
+
+_JOINT = re.compile(
+    r"[\s,/&]*(?:(?:and|or|the|both|right|left|bilateral|visuali[sz]ed|either|within|in|of|lobes?|nor)\b[\s,/&]*)*",
+    re.I,
+)
+_CLAUSE = re.compile(r";|\b(?:but|however|while|whereas|although)\b", re.I)
+_LINK = re.compile(
+    r"\b(?:in|of|within|involving|at|throughout|from|arising|along|to|on|near|about|for|around|replacing|into|through)\b",
+    re.I,
+)
+_BREAK_BEFORE = re.compile(
+    r"\b(?:is|are|was|were|with|without|in|of|there|has|have|shows?|contains?|demonstrates?|within|at|from|on|no|to|which|"
+    r"that|for|by|reveals?)\b|[.:]",
+    re.I,
+)
+_WIDEST_BEFORE, _WIDEST_AFTER = 70, 70
+
+
+@dataclass(frozen=True)
+class OrganGroup:
+    """Organs named together ("liver, spleen and both kidneys"), at ``sentence[start:end]``."""
+
+    start: int
+    end: int
+    organs: frozenset[str]
+
+
+@cache
+def _finder() -> PhraseFinder[str]:
+    return PhraseFinder(
+        (word, organ)
+        for organ, words in terms()["organs"].items()
+        for word in (organ.replace("_", " "), *words)
+    )
+
+
+def organ_groups(sentence: str) -> list[OrganGroup]:
+    """Organs in a sentence; those joined by commas, "and", "or" are one group."""
+    groups: list[OrganGroup] = []
+    for match in longest(_finder().find(sentence)):
+        last = groups[-1] if groups else None
+        if last and _JOINT.fullmatch(sentence, last.end, match.start):
+            groups[-1] = OrganGroup(last.start, match.end, last.organs | {match.payload})
+        else:
+            groups.append(OrganGroup(match.start, match.end, frozenset({match.payload})))
+    return groups
+
+
+def organs_of(sentence: str, start: int, end: int, groups: list[OrganGroup]) -> frozenset[str]:
+    """The organs that ``sentence[start:end]`` speaks of, empty if the clause names none.
+
+    In this order: named inside the phrase; right before it ("left renal 2 cm cyst"); linked by a
+    preposition after it ("cyst in the liver"); the nearest before it in the clause; the nearest
+    after.
+    """
+    low, high = _clause(sentence, start, end)
+    near = [g for g in groups if low <= g.start and g.end <= high]
+    inside = [g for g in near if g.start < end and start < g.end]
+    if inside:
+        return inside[0].organs
+    before = [g for g in near if g.end <= start]
+    after = [g for g in near if g.start >= end]
+    if (
+        before
+        and start - before[-1].end <= _WIDEST_BEFORE
+        and not _BREAK_BEFORE.search(sentence, before[-1].end, start)
+    ):
+        return before[-1].organs
+    if after and after[0].start - end <= _WIDEST_AFTER:
+        gap = sentence[end : after[0].start]
+        if _LINK.search(gap) and not re.search(r"\b(?:is|are|was|were|has|have|and the)\b", gap):
+            return after[0].organs
+    if before:
+        return before[-1].organs
+    return after[0].organs if after else frozenset()
+
+
+def topic_organs(topic: str) -> frozenset[str]:
+    """Organs named by the label a line began with ("Liver and biliary tree:")."""
+    return frozenset(organ for group in organ_groups(topic) for organ in group.organs)
+
+
+def _clause(sentence: str, start: int, end: int) -> tuple[int, int]:
+    low = max((m.end() for m in _CLAUSE.finditer(sentence, 0, start)), default=0)
+    high = min((m.start() for m in _CLAUSE.finditer(sentence, end)), default=len(sentence))
+    return low, high

@@ -1,0 +1,23 @@
+"""Settings of the retrieval stage."""
+
+from pydantic import Field
+
+from retrieval.cohort import CohortQuery
+from voxcurate.chat import EngineConfig
+from voxcurate.config import Config
+
+
+class RetrievalConfig(Config):
+    """How reports are read and which scans the round works on.
+
+    `query` and `ask` are joined; both empty: every scan, with a report or without.
+    """
+
+    reader: str = Field("rules", description="name in voxcurate.protocols.REPORT_READERS")
+    questions: tuple[str, ...] = Field((), description="further question files, workspace-relative")
+    query: CohortQuery = Field(default_factory=CohortQuery)
+    ask: str = Field(
+        "", description="the cohort in plain words; what is not understood is an error"
+    )
+    engine: EngineConfig = Field(default_factory=EngineConfig, description="for reader llm")
+    batch: int = Field(32, ge=1, description="reports per call of a language model")

@@ -1,0 +1,129 @@
+"""Sizes in report text, normalised to millimetres; sizes of an earlier study are marked `prior`."""
+
+import re
+from dataclasses import dataclass
+
+_MM = {
+    "mm": 1.0,
+    "millimeter": 1.0,
+    "millimetre": 1.0,
+    "cm": 10.0,
+    "centimeter": 10.0,
+    "centimetre": 10.0,
+}
+_NUMBER = r"\d+(?:[.,]\d+)?"
+_UNIT = r"(?:mm|cm|millimet(?:er|re)s?|centimet(?:er|re)s?)(?![a-z0-9²³^])"
+_SIDE = r"(?:\s*\(?(?:ap|tr|trv|cc|si|sag|ax|craniocaudal|transverse|long|short|w|h|l)\b\)?)?"
+_SIZE = re.compile(
+    rf"(?<![\w.,/])({_NUMBER}(?:\s*-?\s*{_UNIT})?{_SIDE}"
+    rf"(?:\s*(?:x|×|\*|by|to|-|–|and)\s*{_NUMBER}(?:\s*-?\s*{_UNIT})?{_SIDE}){{0,2}})",
+    re.I,
+)
+_PART = re.compile(rf"({_NUMBER})\s*-?\s*({_UNIT})?", re.I)
+_RANGE = re.compile(rf"{_NUMBER}\s*(?:{_UNIT})?\s*(?:to|-|–)\s*{_NUMBER}", re.I)
+_BOUND_BY_AND = re.compile(r"\band\b", re.I)
+_PRIOR_BEFORE = re.compile(
+    r"\b(?:previously|prior(?:ly)?|formerly|compared (?:with|to)|versus|vs\.?|from|earlier|"
+    r"last (?:study|exam)|had been|initially|originally)\b[^.;,]{0,40}$",
+    re.I,
+)
+_PAST_BEFORE = re.compile(
+    r"\b(?:was|were)\b[^.;,]{0,20}$", re.I
+)  # prior only where "now" stands too
+_NOW = re.compile(
+    r"\b(?:now|currently|today|present(?:ly)?|is|are|measures|measuring|up to|to)\b[^.;,]*$", re.I
+)
+_PRIOR_AFTER = re.compile(
+    r"^\s*(?:in size\s*)?,?\s*\(?"
+    r"(?:previously|on (?:the )?(?:\w+ )?(?:prior|previous)|before|prior|earlier)\b"
+    r"(?!\s*(?:\d|measur|was|up))",
+    re.I,
+)
+_DISTANCE = re.compile(
+    r"^\s*(?:or (?:more|less) )?(?:from|above|below|proximal|distal|superior|inferior|cranial|"
+    r"caudal|beyond|away|anterior to|posterior to|deep to|"
+    r"thick (?:axial|slices?|sections?|images?|cuts?)|axial|slices?|sections?|"
+    r"collimation|intervals?|reconstructions?|cuts?|increments?)\b",
+    re.I,
+)
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """A size in the text.
+
+    `dims_mm` are its dimensions in mm, in the order written; of a range ("1 to 2 cm") both ends.
+    `is_prior`: of an earlier study. `is_distance`: how far from something, or a slice thickness,
+    not the size of a thing.
+    """
+
+    start: int
+    end: int
+    dims_mm: tuple[float, ...]
+    is_range: bool = False
+    is_prior: bool = False
+    is_distance: bool = False
+
+    @property
+    def largest_mm(self) -> float:
+        """The largest dimension, or the upper end of a range."""
+        return max(self.dims_mm)
+
+
+def measurements(sentence: str) -> list[Measurement]:
+    """Sizes in a sentence, left to right. A number without a unit of length is no size."""
+    found = []
+    for match in _SIZE.finditer(sentence):
+        for start, end in _spans(match):
+            dims = _dims_mm(sentence[start:end])
+            if dims:
+                found.append(_measurement(sentence, start, end, dims))
+    return found
+
+
+def _spans(match: re.Match[str]) -> list[tuple[int, int]]:
+    """ "2 cm and 3 cm" are two sizes; "2.1 x 1.8 cm" is one."""
+    if re.search(r"\bbetween\s+$", match.string[: match.start()], re.I):
+        return [match.span()]
+    text, spans, at = match.group(), [], 0
+    for joint in _BOUND_BY_AND.finditer(text):
+        spans.append((match.start() + at, match.start() + joint.start()))
+        at = joint.end()
+    return [*spans, (match.start() + at, match.end())]
+
+
+def _dims_mm(text: str) -> tuple[float, ...]:
+    """Each number takes the nearest unit after it, or the last one before; none at all: empty."""
+    parts = [(m.group(1), m.group(2)) for m in _PART.finditer(text)]
+    unit = next((u for _, u in reversed(parts) if u), None)
+    dims: list[float] = []
+    for number, own in reversed(parts):
+        unit = own or unit
+        if unit is None:
+            return ()
+        dims.append(float(number.replace(",", ".")) * _MM[unit.lower().rstrip("s")])
+    return tuple(round(value, 3) for value in reversed(dims))
+
+
+def _measurement(sentence: str, start: int, end: int, dims: tuple[float, ...]) -> Measurement:
+    text = sentence[start:end]
+    stripped = text.rstrip()
+    end, start = start + len(stripped), start + len(text) - len(text.lstrip())
+    before, after = sentence[:start], sentence[end:]
+    is_range = bool(_RANGE.search(text) or _BOUND_BY_AND.search(text))
+    is_change = is_range and bool(re.search(r"\bfrom\s+$", before)) and " to " in text
+    if is_change:  # "from 1.2 to 2.1 cm": the second is now
+        dims, is_range = dims[-1:], False
+    cue = None if is_change else _PRIOR_BEFORE.search(before)
+    is_prior = bool(cue and not _NOW.search(before[cue.start() :]))
+    is_past = bool(
+        re.search(r"\b(?:now|currently|today)\b", sentence, re.I) and _PAST_BEFORE.search(before)
+    )
+    return Measurement(
+        start,
+        end,
+        dims,
+        is_range,
+        is_prior or is_past or bool(_PRIOR_AFTER.match(after)),
+        bool(_DISTANCE.match(after)),
+    )

@@ -1,0 +1,178 @@
+"""Report text cut into sections and sentences, every piece with its place in the original text.
+
+Nothing is rewritten: `Sentence.text` is a slice of the report, so that a finding can point at its
+proof.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+
+from voxcurate.config import read_yaml, shipped
+
+_LIST_ITEM = re.compile(r"[ \t]*(?:\(?\d{1,2}[.)](?!\d)|[-*•·‣])[ \t]*")
+_LABEL = re.compile(r"[ \t]*([A-Za-z][A-Za-z0-9 /,&'()-]{1,60}?)[ \t]*:(?!\d)")
+_WRAP_TAIL = re.compile(
+    r"(?:[,(/&–-]|\b(?:a|an|and|are|as|at|by|for|from|in|is|no|of|on|or|the|to|was|were|with|without))$",
+    re.I,
+)
+_STOP = re.compile(r"[.!?]+[\"')\]]*")
+_LONG_LINE = 0.7  # of the longest line: a line at least this long may go on in the next one
+
+
+@dataclass(frozen=True)
+class Section:
+    """A stretch of the report under one heading; `name` is "" for text before any heading.
+
+    `start` and `end` bound the body (without the heading), in characters of the report.
+    """
+
+    name: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A sentence: ``report[start:end] == text``.
+
+    `topic` is the label its line or paragraph began with ("Liver" in "Liver: normal. No mass."),
+    else "".
+    """
+
+    text: str
+    start: int
+    end: int
+    section: str
+    topic: str = ""
+
+
+@cache
+def _headings() -> tuple[re.Pattern[str], dict[str, str]]:
+    names = {
+        str(heading): str(section)
+        for section, headings in read_yaml(shipped("reading", "text.yaml"))["sections"].items()
+        for heading in headings
+    }
+    longest_first = sorted(names, key=len, reverse=True)
+    any_heading = "|".join(re.escape(item).replace(r"\ ", r"[ \t]+") for item in longest_first)
+    pattern = rf"(?:^[ \t#*]*|(?<=[.!?;])[ \t]+)({any_heading})(?:\**[ \t]*:\**|[ \t]*\**[ \t]*$)"
+    return re.compile(pattern, re.I | re.M), names
+
+
+@cache
+def _abbreviations(kind: str) -> frozenset[str]:
+    return frozenset(read_yaml(shipped("reading", "text.yaml"))[kind])
+
+
+def sections(report: str) -> list[Section]:
+    """The report's sections in order; they do not overlap, and headings belong to none.
+
+    A heading counts with a colon, or alone on its line. A report without headings is one section
+    "".
+    """
+    pattern, names = _headings()
+    marks = list(pattern.finditer(report))
+    starts = [(0, 0, "")] + [
+        (m.start(), m.end(), names[re.sub(r"\s+", " ", m.group(1).lower())]) for m in marks
+    ]
+    ends = [mark.start() for mark in marks] + [len(report)]
+    return [
+        Section(name, begin, end)
+        for (_, begin, name), end in zip(starts, ends, strict=True)
+        if report[begin:end].strip()
+    ]
+
+
+def sentences(report: str) -> list[Sentence]:
+    """All sentences in order. Decimals, list numbers, abbreviations, wrapped lines end none."""
+    widest = max((len(line) for line in report.splitlines()), default=0)
+    found: list[Sentence] = []
+    for section in sections(report):
+        topic = ""
+        for start, end, is_new_line in _pieces(report, section.start, section.end, widest):
+            body = _LIST_ITEM.match(report, start, end) if is_new_line else None
+            begin = body.end() if body else start
+            label = _LABEL.match(report, begin, end)
+            if label and _is_label(label.group(1)):
+                topic = label.group(1).strip()
+            elif is_new_line:
+                topic = ""
+            while begin < end and report[begin].isspace():
+                begin += 1
+            if begin < end and any(c.isalnum() for c in report[begin:end]):
+                found.append(Sentence(report[begin:end], begin, end, section.name, topic))
+    return found
+
+
+def _is_label(text: str) -> bool:
+    return len(text.split()) <= 6 and not re.search(
+        r"\b(?:is|are|was|were|shows?|there)\b", text, re.I
+    )
+
+
+def _pieces(report: str, start: int, end: int, widest: int) -> Iterator[tuple[int, int, bool]]:
+    for begin, finish in _blocks(report, start, end, widest):
+        at, is_first = begin, True
+        for stop in _STOP.finditer(report, begin, finish):
+            if _ends_sentence(report, begin, finish, stop):
+                yield at, stop.end(), is_first
+                at, is_first = stop.end(), False
+        if at < finish:
+            trimmed = at + len(report[at:finish].rstrip())
+            yield at, trimmed, is_first
+
+
+def _blocks(report: str, start: int, end: int, widest: int) -> Iterator[tuple[int, int]]:
+    """Runs of lines that belong together; list items and labels begin a new one."""
+    begin, at = start, start
+    while at < end:
+        newline = report.find("\n", at, end)
+        if newline < 0:
+            break
+        next_end = report.find("\n", newline + 1, end)
+        following = report[newline + 1 : end if next_end < 0 else next_end]
+        if _breaks_line(report[at:newline], following, widest):
+            yield begin, newline
+            begin = newline + 1
+        at = newline + 1
+    yield begin, end
+
+
+def _breaks_line(line: str, following: str, widest: int) -> bool:
+    line, following = line.strip(), following.rstrip()
+    if not line or not following.strip() or _LIST_ITEM.match(following):
+        return True
+    if line[-1] == ":":
+        return False
+    label = _LABEL.match(following)
+    if label and _is_label(label.group(1)) and label.group(1)[0].isupper():
+        return True
+    if _WRAP_TAIL.search(line) or not (
+        following.lstrip()[0].isupper() or following.lstrip()[0].isdigit()
+    ):
+        return False
+    return line[-1] in ".!?;" or len(line) < _LONG_LINE * widest
+
+
+def _ends_sentence(report: str, begin: int, finish: int, stop: re.Match[str]) -> bool:
+    after = report[stop.end() : finish]
+    if after and not after[0].isspace():  # 2.1 cm, 7:34 p.m.., "lesion.The liver"
+        is_glued = (
+            after[0].isupper() and report[max(begin, stop.start() - 2) : stop.start()].islower()
+        )
+        return is_glued and len(after) > 1 and after[1].islower()
+    if stop.group()[0] != ".":
+        return True
+    word = re.search(r"[A-Za-z][A-Za-z.]*$|\d+$", report[begin : stop.start()])
+    rest = after.lstrip()
+    if word is None or not rest:
+        return True
+    token = word.group().lower()
+    if token.isdigit():  # "1. Cyst" at the start of a block or after a full stop is a list number
+        before = report[begin : begin + word.start()].rstrip()
+        return bool(before) and before[-1] not in ".;:" and not rest[0].islower()
+    if rest[0].islower() or token in _abbreviations("titles"):
+        return False
+    return not (rest[0].isdigit() and token in _abbreviations("abbreviations"))
