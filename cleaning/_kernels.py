@@ -1,0 +1,188 @@
+"""Compiled loops over whole scans; each has a plain numpy reference beside its test."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+F = TypeVar("F", bound=Callable[..., Any])
+
+HIST_LOW = -32768
+HIST_BINS = 65536
+NOISE_BINS = 4096
+NOISE_STEP = 0.5
+
+
+def _compiled(function: F) -> F:
+    """Compiled at first use and kept on disk; other threads run meanwhile."""
+    return cast("F", numba.njit(cache=True, nogil=True)(function))
+
+
+@_compiled
+def block_means(
+    array: Array,
+    starts: Array,
+    edges_i: Array,
+    edges_j: Array,
+    edges_k: Array,
+    low: float,
+    high: float,
+) -> Array:
+    """Means of exact blocks of a box, values clipped to ``low..high``, in one pass over the box.
+
+    A block's edges may lie inside a voxel, which then counts by its share (area weighting), so that
+    any size gives any grid and flips of the array flip the result exactly.
+
+    Args:
+        array: shape ``(I, J, K)``.
+        starts: first voxel of the box per axis.
+        edges_i, edges_j, edges_k: block edges per axis in voxels from the box's start, from 0 up.
+    """
+    n_i, n_j, n_k = len(edges_i) - 1, len(edges_j) - 1, len(edges_k) - 1
+    out = np.zeros((n_i, n_j, n_k))
+    plane = np.zeros((n_j, n_k))
+    row = np.zeros(n_k)
+    size_i, size_j, size_k = int(edges_i[-1]), int(edges_j[-1]), int(edges_k[-1])
+    at_i = 0
+    for i in range(size_i):
+        plane[:] = 0.0
+        at_j = 0
+        for j in range(size_j):
+            row[:] = 0.0
+            at_k = 0
+            for k in range(size_k):
+                value = min(
+                    max(float(array[starts[0] + i, starts[1] + j, starts[2] + k]), low), high
+                )
+                while edges_k[at_k + 1] <= k:
+                    at_k += 1
+                here = at_k
+                left = float(k)
+                while edges_k[here + 1] < k + 1:
+                    row[here] += (edges_k[here + 1] - left) * value
+                    left = edges_k[here + 1]
+                    here += 1
+                row[here] += (k + 1 - left) * value
+            while edges_j[at_j + 1] <= j:
+                at_j += 1
+            here = at_j
+            left = float(j)
+            while edges_j[here + 1] < j + 1:
+                plane[here] += (edges_j[here + 1] - left) * row
+                left = edges_j[here + 1]
+                here += 1
+            plane[here] += (j + 1 - left) * row
+        while edges_i[at_i + 1] <= i:
+            at_i += 1
+        here = at_i
+        left = float(i)
+        while edges_i[here + 1] < i + 1:
+            out[here] += (edges_i[here + 1] - left) * plane
+            left = edges_i[here + 1]
+            here += 1
+        out[here] += (i + 1 - left) * plane
+    for a in range(n_i):
+        for b in range(n_j):
+            for c in range(n_k):
+                size = edges_i[a + 1] - edges_i[a]
+                size *= (edges_j[b + 1] - edges_j[b]) * (edges_k[c + 1] - edges_k[c])
+                out[a, b, c] /= size
+    return out
+
+
+@_compiled
+def profiles(array: Array, threshold: float) -> tuple[Array, Array, Array]:
+    """How many voxels of each plane of each axis lie above a threshold."""
+    n_i, n_j, n_k = array.shape
+    along_i = np.zeros(n_i, np.int64)
+    along_j = np.zeros(n_j, np.int64)
+    along_k = np.zeros(n_k, np.int64)
+    for i in range(n_i):
+        for j in range(n_j):
+            count = 0
+            for k in range(n_k):
+                above = array[i, j, k] > threshold
+                along_k[k] += above
+                count += above
+            along_i[i] += count
+            along_j[j] += count
+    return along_i, along_j, along_k
+
+
+@_compiled
+def survey(
+    array: Array, tissue_low: float, tissue_high: float
+) -> tuple[Array, Array, Array, Array, Array]:
+    """Everything the checks need of an integer scan, in one pass.
+
+    Returns:
+        histogram of values clipped to int16, shape ``(65536,)``; per axis (padded to the longest)
+        plane minima, plane maxima and plane hashes, shape ``(3, n)``; and the histogram of absolute
+        second differences along the last axis, divided by sqrt(6), in steps of 0.5, where the four
+        neighbours around average to tissue.
+    """
+    n_i, n_j, n_k = array.shape
+    longest = max(n_i, n_j, n_k)
+    hist = np.zeros(HIST_BINS, np.int64)
+    lows = np.full((3, longest), np.iinfo(np.int64).max)
+    highs = np.full((3, longest), np.iinfo(np.int64).min)
+    hashes = np.zeros((3, longest), np.uint64)
+    noise = np.zeros(NOISE_BINS, np.int64)
+    for i in range(n_i):
+        for j in range(n_j):
+            for k in range(n_k):
+                value = np.int64(array[i, j, k])
+                if value < HIST_LOW:
+                    hist[0] += 1
+                elif value >= HIST_LOW + HIST_BINS:
+                    hist[HIST_BINS - 1] += 1
+                else:
+                    hist[value - HIST_LOW] += 1
+                lows[0, i] = min(lows[0, i], value)
+                lows[1, j] = min(lows[1, j], value)
+                lows[2, k] = min(lows[2, k], value)
+                highs[0, i] = max(highs[0, i], value)
+                highs[1, j] = max(highs[1, j], value)
+                highs[2, k] = max(highs[2, k], value)
+                word = np.uint64(value & 0xFFFFFFFF)
+                hashes[0, i] += _mix(word, np.uint64(j), np.uint64(k))
+                hashes[1, j] += _mix(word, np.uint64(i), np.uint64(k))
+                hashes[2, k] += _mix(word, np.uint64(i), np.uint64(j))
+                if 2 <= k < n_k - 2:
+                    near = np.float64(array[i, j, k - 1]) + np.float64(array[i, j, k + 1])
+                    far = np.float64(array[i, j, k - 2]) + np.float64(array[i, j, k + 2])
+                    if tissue_low <= (near + far) / 4.0 <= tissue_high:
+                        second = abs(near - 2.0 * value) / 2.449489742783178
+                        noise[min(int(second / NOISE_STEP), NOISE_BINS - 1)] += 1
+    return hist, lows, highs, hashes, noise
+
+
+@_compiled
+def _mix(word: np.uint64, a: np.uint64, b: np.uint64) -> np.uint64:
+    x = (word ^ (a << np.uint64(32)) ^ (b << np.uint64(48))) * np.uint64(0x9E3779B97F4A7C15)
+    x ^= x >> np.uint64(29)
+    x *= np.uint64(0xBF58476D1CE4E5B9)
+    return x ^ (x >> np.uint64(32))
+
+
+@_compiled
+def neighbour_sums(array: Array, low: float, high: float) -> Array:
+    """Sums n, x, y, xx, yy, xy over pairs of neighbours along the last axis, values clipped."""
+    n_i, n_j, n_k = array.shape
+    total = np.zeros(6)
+    for i in range(n_i):
+        for j in range(n_j):
+            x = min(max(float(array[i, j, 0]), low), high)
+            for k in range(1, n_k):
+                y = min(max(float(array[i, j, k]), low), high)
+                total[1] += x
+                total[2] += y
+                total[3] += x * x
+                total[4] += y * y
+                total[5] += x * y
+                x = y
+    total[0] = n_i * n_j * (n_k - 1)
+    return total
