@@ -141,7 +141,7 @@ class Body:
         if lesion.kind == "pdac" and diameter > 32:  # necrotic core
             tissue[tumor & (radius < 0.16 * diameter)] = Tissue.CYST
         organs[tumor] = ORGAN_VALUE["pancreas"]
-        return tumor
+        return np.asarray(tumor, np.bool_)
 
     def _unwarp(self, target: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         point = target.copy()

@@ -1,4 +1,4 @@
-"""Small bowel, colon and the fluid and gas in them: matter that no class names, but that looks like organs."""
+"""Small bowel and colon: matter that no class names, but that looks like organs."""
 
 import numpy as np
 import numpy.typing as npt

@@ -52,9 +52,11 @@ def _resampled(scan: Acquired, rng: np.random.Generator) -> Acquired:
     output = tuple(shape.tolist())
 
     def pick(array: np.ndarray, order: int) -> np.ndarray:
-        return ndimage.affine_transform(
-            array, np.diag(factors), output_shape=output, order=order, mode="nearest"
+        matrix = np.diag(factors)
+        moved = ndimage.affine_transform(
+            array, matrix, output_shape=output, order=order, mode="nearest"
         )
+        return np.asarray(moved, array.dtype)
 
     image = np.rint(pick(scan.image.astype(np.float32), 1)).astype(np.int16)
     tumor = pick(scan.tumor.astype(np.uint8), 0).astype(np.bool_)

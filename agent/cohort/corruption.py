@@ -69,7 +69,7 @@ def _all_noise(image: Image, rng: np.random.Generator) -> Image:
 
 
 def _repeated(image: Image, rng: np.random.Generator) -> Image:
-    result = image.copy()
+    result: Image = image.copy()
     n = image.shape[2]
     start = int(rng.integers(n // 4, n // 2))
     result[:, :, start : start + n // 3] = image[:, :, start : start + 1]
@@ -84,7 +84,7 @@ def _nan_block(image: Image, rng: np.random.Generator) -> Image:
 
 
 def _four_d(image: Image, rng: np.random.Generator) -> Image:
-    return np.stack([image, np.roll(image, 3, axis=0)], axis=-1)
+    return np.asarray(np.stack([image, np.roll(image, 3, axis=0)], axis=-1), np.int16)
 
 
 def _extreme_noise(image: Image, rng: np.random.Generator) -> Image:

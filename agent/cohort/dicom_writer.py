@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
+from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian
 
 from agent.cohort.person import Person
 
@@ -38,7 +38,7 @@ def make_series(person: Person, day: date, phase: str, seed: int, index: int) ->
 def write_series(
     folder: Path,
     series: Series,
-    image: npt.NDArray[np.int16],
+    image: npt.NDArray[np.int16] | npt.NDArray[np.float32],
     affine: npt.NDArray[np.float64],
 ) -> list[Path]:
     """One file per slice.
@@ -46,7 +46,7 @@ def write_series(
     Args:
         folder: made if need be.
         series: who and when.
-        image: int16 HU, ``(columns, rows, slices)``, axes to the patient's left, back and head (LPS).
+        image: int16 HU, ``(columns, rows, slices)``, axes to the left, back and head (LPS).
         affine: index to RAS+ mm, axial.
 
     Returns:
@@ -63,11 +63,11 @@ def write_series(
     for k in range(image.shape[2]):
         corner = affine @ (0, 0, k, 1)
         header.InstanceNumber = k + 1
-        header.SOPInstanceUID = f"{series.series_uid}.{k + 1}"
+        header.SOPInstanceUID = UID(f"{series.series_uid}.{k + 1}")
         header.ImagePositionPatient = [
             float(f"{value:.6f}") for value in (-corner[0], -corner[1], corner[2])
         ]
-        header.PixelData = (image[:, :, k].T + np.int16(_OFFSET)).astype("<i2").tobytes()
+        header.PixelData = (image[:, :, k].T + _OFFSET).astype("<i2").tobytes()
         path = folder / f"IM{k + 1:04d}.dcm"
         _save(header, path)
         paths.append(path)
@@ -79,7 +79,7 @@ def _save(header: Dataset, path: Path) -> None:
     meta.MediaStorageSOPClassUID = CTImageStorage
     meta.MediaStorageSOPInstanceUID = header.SOPInstanceUID
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    meta.ImplementationClassUID = f"{UID_ROOT}.0"
+    meta.ImplementationClassUID = UID(f"{UID_ROOT}.0")
     FileDataset(str(path), header, file_meta=meta, preamble=b"\0" * 128).save_as(
         path, enforce_file_format=True
     )

@@ -1,7 +1,7 @@
 """The frame of the body: outline, wall, spine, ribs, pelvis, lungs and the dome of the diaphragm.
 
-Body coordinates are mm, RAS+ (x to the patient's right, y to the front, z up), with the origin in the first
-lumbar vertebra of a body of average size.
+Body coordinates are mm, RAS+ (x to the patient's right, y to the front, z up), with the origin in
+the first lumbar vertebra of a body of average size.
 """
 
 from dataclasses import dataclass

@@ -11,7 +11,7 @@ from agent.cohort.tissues import CLASSES, ORGANS, TUMOR
 
 NORTH_CLASSES = ("liver", "spleen", "kidney_left", "kidney_right", "pancreas", TUMOR)
 UNET_CLASSES = ("aorta", "postcava", "gall_bladder", "stomach", "duodenum", "bladder")
-UNET_VALUES = {value: name for value, name in enumerate(UNET_CLASSES, start=1)}
+UNET_VALUES = dict(enumerate(UNET_CLASSES, start=1))
 
 DATASETS: dict[str, dict[str, Any]] = {
     "northclinic": {

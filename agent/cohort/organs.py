@@ -1,4 +1,4 @@
-"""The abdominal organs: their shapes about the average body, jittered per patient, and how they overlap.
+"""The abdominal organs: shapes about the average body, jittered per patient, and their overlaps.
 
 Shapes are in body coordinates (see `agent.cohort.frame`). Later organs cut into earlier ones.
 """
@@ -108,7 +108,7 @@ class Organs:
         return Blend([right, tip, left], [visceral, fissure], 22.0)
 
     def _draw_spleen(self) -> Shape:
-        body = Ellipsoid(self._near((-97, -12, 42)), self._sized((38, 55, 60), 0.1), (-22, 0, 18))
+        body = Ellipsoid(self._near((-97, -12, 42)), self._sized((42, 60, 64), 0.1), (-22, 0, 18))
         hollow = Ellipsoid((-62, 20, 38), (34, 50, 56), (-22, 0, 18))
         return Blend([body], [hollow])
 
@@ -117,10 +117,10 @@ class Organs:
         sign = 1 if side == "right" else -1
         center = np.asarray(self._near((sign * 63, -21, -16 if side == "right" else 2)))
         turn = (-14.0, -sign * 12.0, -sign * 28.0)
-        radii = self._sized((29, 26, 58), 0.06)
+        radii = self._sized((30.5, 27.5, 60), 0.06)
 
         def at(medial: float, front: float, up: float) -> Triple:
-            moved = center + (-sign * medial, front, up)
+            moved = center + np.array([-sign * medial, front, up])
             return (float(moved[0]), float(moved[1]), float(moved[2]))
 
         bean = Ellipsoid(at(0, 0, 0), radii, turn)

@@ -60,6 +60,7 @@ _HOSPITAL = (
     "St. Wystan Medical Centre",
     "Lake Orrin University Clinic",
 )
+_STREETS = ("Larkspur", "Quarrybank", "Hollowtree")
 _TUMOR_KINDS = ("pdac", "pdac", "pdac", "pnet", "cyst")
 
 
@@ -80,7 +81,7 @@ class Identity:
 
 @dataclass(frozen=True)
 class Tumor:
-    """A pancreatic lesion: kind ``pdac``, ``pnet`` or ``cyst``; `at` 0 is the head, 1 the tail tip."""
+    """A pancreatic lesion: ``pdac``, ``pnet`` or ``cyst``; `at` 0 is the head, 1 the tail tip."""
 
     kind: str
     diameter_mm: float
@@ -118,7 +119,7 @@ class Person:
 
 
 def draw_people(patients: int, seed: int) -> tuple[Person, ...]:
-    """All patients of a cohort; a third has a pancreatic lesion, few lack an organ or wear metal."""
+    """All patients of a cohort; a third has a pancreatic lesion, few lack an organ."""
     rng = np.random.default_rng([seed, 1])
     order = rng.permutation(patients)
     with_tumor = set(order[: max(1, round(patients / 3))].tolist())
@@ -205,7 +206,7 @@ def _draw_identity(
         mrn=f"{rng.integers(10_000_000, 99_999_999)}",
         birth=birth,
         phone=f"({rng.integers(201, 989)}) 555-{rng.integers(1000, 9999)}",
-        street=f"{rng.integers(11, 987)} {rng.choice(['Larkspur', 'Quarrybank', 'Hollowtree'])} Lane",
+        street=f"{rng.integers(11, 987)} {rng.choice(_STREETS)} Lane",
         hospital=str(rng.choice(_HOSPITAL)),
         physician=str(rng.choice(["Amaranta", "Percival", "Roswitha"])) + " " + last_name(),
         radiologist=str(rng.choice(["Ludmila", "Fitzgerald", "Kasimir"])) + " " + last_name(),

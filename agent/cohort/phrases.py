@@ -1,7 +1,9 @@
+# ruff: noqa: E501 -- a table of sentences reads best with one sentence per line
 """Sentences of radiology reports, and what each of them says.
 
-A phrase is ``text || question=value ...``; the questions are those of ``configs/questions``. Braces are
-filled by `agent.cohort.reports`. What a phrase leaves unsaid has no value: a reader is not judged on it.
+A phrase is ``text || question=value ...``; the questions are those of ``configs/questions``.
+Braces are filled by `agent.cohort.reports`. What a phrase leaves unsaid has no value: a reader is
+not judged on it.
 """
 
 # --- indication, comparison, technique ----------------------------------------------------------

@@ -55,7 +55,7 @@ def expose(tissue: npt.NDArray[np.uint8], exposure: Exposure) -> npt.NDArray[np.
     image = image + correlated_noise(
         tissue.shape, rng, exposure.noise_hu, body=tissue != Tissue.AIR
     )
-    return np.rint(np.clip(image, *HU_RANGE)).astype(np.int16)
+    return np.asarray(np.rint(np.clip(image, *HU_RANGE)), np.int16)
 
 
 def correlated_noise(

@@ -69,8 +69,8 @@ class _Draft:
 def plan_cohort(people: tuple[Person, ...], seed: int) -> tuple[ScanPlan, ...]:
     """Every scan of the cohort; originals come before their copies.
 
-    Damaged scans are extra visits, so that no good scan is lost; every kind of damage and of copy is
-    planted in a cohort of 24.
+    Damaged scans are extra visits, so that no good scan is lost; a cohort of 24 has every kind of
+    damage and of copy.
 
     Raises:
         ConfigError: fewer than `MIN_PATIENTS` patients: a source would be empty.
@@ -110,7 +110,7 @@ def _draft(source: str, person: Person, visit: int, rng: np.random.Generator) ->
 
 def _damaged(people: tuple[Person, ...], home: list[str], rng: np.random.Generator) -> list[_Draft]:
     """One more visit for some patients, each with one kind of damage."""
-    result = []
+    result: list[_Draft] = []
     chosen = rng.permutation(len(people))
     by_dicom = {
         is_dicom: [people[i] for i in chosen if (home[i] == "northclinic") == is_dicom]

@@ -1,4 +1,4 @@
-"""A radiologist's report on a phantom scan, full of identifiers, and what it says question by question."""
+"""A radiologist's report on a phantom scan, full of identifiers, and what it says by question."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -201,7 +201,7 @@ def _pancreas(writer: _Writer) -> str:
     )
     if visit.prior_mm:
         text += " " + writer.pick(phrases.GROWN, prior_mm=round(visit.prior_mm))
-    duct = phrases.DUCT_NORMAL
+    duct: tuple[str, ...] = phrases.DUCT_NORMAL
     if "duct_dilation" in writer.person.conditions:
         duct = phrases.DUCT_DILATED
     elif writer.rng.random() < 0.4:
@@ -246,7 +246,8 @@ def _signature(writer: _Writer) -> str:
     who: Identity = writer.person.identity
     styles = (
         f"Electronically signed by Dr. {who.radiologist} on {writer.date(writer.visit.day)}",
-        f"Dictated by: {who.radiologist}, MD\nFindings were discussed with Dr. {who.physician} by phone.",
+        f"Dictated by: {who.radiologist}, MD\n"
+        f"Findings were discussed with Dr. {who.physician} by phone.",
         f"Report approved by {who.radiologist}, {who.hospital}",
     )
     return str(styles[int(writer.rng.integers(len(styles)))])

@@ -53,8 +53,8 @@ class Acquired:
 def acquire(plan: ScanPlan, body: Body, seed: int) -> Acquired:
     """Scan a patient as planned.
 
-    The voxel grid of a file source is oblique to the scanner by a few degrees and stored in one of several
-    axis orders; a DICOM series is axial, LPS.
+    The voxel grid of a file source is oblique to the scanner by a few degrees and stored in one of
+    several axis orders; a DICOM series is axial, LPS.
     """
     rng = np.random.default_rng([seed, 5, plan.index])
     shape, affine = _grid(plan, body, rng)
@@ -97,7 +97,7 @@ def _grid(
 ) -> tuple[tuple[int, int, int], npt.NDArray[np.float64]]:
     """A grid over the body: the whole abdomen, or (two in five) its upper part only."""
     size = body.person.size
-    upper = rng.random() < 0.4
+    upper = rng.random() < 0.36
     width = 2 * (148 + 1.3 * body.person.fat_mm) * size
     in_plane = float(np.clip(width / rng.uniform(84, 96), 3.5, 4.5))
     n_i = int(np.clip(np.ceil(width / in_plane) + 4, 80, 100))

@@ -1,4 +1,4 @@
-"""Implicit shapes: signed distances in mm, negative inside, of ellipsoids, tubes and their mixtures."""
+"""Implicit shapes: signed distances in mm, negative inside, of ellipsoids, tubes and blends."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

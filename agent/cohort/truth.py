@@ -1,4 +1,4 @@
-"""What the cohort's makers know and the pipeline must not: ``truth/truth.json`` and the true masks."""
+"""What the pipeline must not know: ``truth/truth.json`` and the true masks."""
 
 import json
 from dataclasses import dataclass, field
@@ -30,24 +30,24 @@ class Truth:
         """Remember a patient's identifiers."""
         who = person.identity
         for name in (who.last, who.physician.split()[-1], who.radiologist.split()[-1]):
-            self._phi("name", name)
-        self._phi("mrn", who.mrn)
-        self._phi("serial", f"SN{who.mrn[::-1]}")
-        self._phi("phone", who.phone)
-        self._phi("address", who.street)
-        self._phi("institution", who.hospital)
+            self.note_phi("name", name)
+        self.note_phi("mrn", who.mrn)
+        self.note_phi("serial", f"SN{who.mrn[::-1]}")
+        self.note_phi("phone", who.phone)
+        self.note_phi("address", who.street)
+        self.note_phi("institution", who.hospital)
         for style in ("%Y%m%d", "%Y-%m-%d", "%m/%d/%Y", "%d %B %Y", "%B %d, %Y", "%d.%m.%Y"):
-            self._phi("birth_date", who.birth.strftime(style))
+            self.note_phi("birth_date", who.birth.strftime(style))
 
     def note_series(self, series: Series) -> None:
         """Remember a series' identifiers."""
-        self._phi("accession", series.accession)
-        self._phi("uid", series.study_uid)
+        self.note_phi("accession", series.accession)
+        self.note_phi("uid", series.study_uid)
 
     def note_day(self, plan: ScanPlan) -> None:
         """Remember a study date, as reports and headers spell it."""
         for style in ("%Y-%m-%d", "%m/%d/%Y", "%d %B %Y", "%B %d, %Y", "%d.%m.%Y"):
-            self._phi("study_date", plan.day.strftime(style))
+            self.note_phi("study_date", plan.day.strftime(style))
 
     def note_scan(
         self, plan: ScanPlan, key: str, scan: Acquired, masks_file: str, diameter_mm: float
@@ -108,7 +108,8 @@ class Truth:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "truth.json").write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
 
-    def _phi(self, kind: str, text: str) -> None:
+    def note_phi(self, kind: str, text: str) -> None:
+        """Remember one string that identifies somebody."""
         self.phi.setdefault(kind, set()).add(text)
 
 

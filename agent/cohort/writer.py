@@ -46,8 +46,8 @@ def generate_cohort(
 ) -> CohortSummary:
     """Make a synthetic cohort of abdominal CT with reports, labels and planted faults.
 
-    The same `patients` and `seed` give the same bytes. ``out/cohort/<source>`` holds four sources, each
-    with its ``dataset.yaml``; ``out/truth`` holds what only the scorer may read.
+    The same `patients` and `seed` give the same bytes. ``out/cohort/<source>`` holds four sources,
+    each with its ``dataset.yaml``; ``out/truth`` holds what only the scorer may read.
 
     Args:
         out: a new or empty folder.
@@ -177,7 +177,7 @@ class _CohortWriter:
                 "sha256": hashlib.sha256(text.text.encode()).hexdigest(),
             }
         )
-        self.truth._phi("accession", self._series(plan).accession)
+        self.truth.note_phi("accession", self._series(plan).accession)
         if plan.source == "northclinic":
             self._table_row(plan, person, text)
             return
