@@ -1,0 +1,215 @@
+"""One structure of one scan: its mask cropped to its box, and what can be measured from it.
+
+A whole-body scan with 25 classes does not fit in memory as full arrays; cropped, it does.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from voxcurate._kernels import occupied
+from voxcurate.errors import GeometryError
+from voxcurate.volume import ML_PER_MM3, Affine, Box, spacing_of
+
+Mask = npt.NDArray[np.bool_]
+NOWHERE: Box = (slice(0, 0), slice(0, 0), slice(0, 0))
+
+
+@dataclass(frozen=True, eq=False)
+class Structure:
+    """A binary mask of one class, cropped.
+
+    Attributes:
+        class_id: what it shows.
+        mask: bool, the content of `box`; empty for an empty structure.
+        box: where it lies in the volume.
+        shape: ``(I, J, K)`` of the volume.
+        affine: voxel to RAS+ mm.
+    """
+
+    class_id: str
+    mask: Mask
+    box: Box
+    shape: tuple[int, int, int]
+    affine: Affine
+
+    @classmethod
+    def of(cls, class_id: str, mask: npt.NDArray[Any], affine: Affine) -> "Structure":
+        """A structure from a whole-volume mask.
+
+        Raises:
+            GeometryError: the mask is not 3-D.
+        """
+        if mask.ndim != 3:
+            raise GeometryError(f"want a mask (I, J, K), found shape {mask.shape}")
+        i, j, k = mask.shape
+        box = bounding_box(mask)
+        return cls(class_id, np.ascontiguousarray(mask[box], dtype=bool), box, (i, j, k), affine)
+
+    def part(self, mask: Mask) -> "Structure":
+        """The voxels of `mask` (of this box), cropped anew."""
+        inner = bounding_box(mask)
+        if inner == NOWHERE:
+            return Structure(self.class_id, mask[inner], NOWHERE, self.shape, self.affine)
+        i, j, k = (
+            slice(outer.start + part.start, outer.start + part.stop)
+            for outer, part in zip(self.box, inner, strict=True)
+        )
+        cropped = np.ascontiguousarray(mask[inner])
+        return Structure(self.class_id, cropped, (i, j, k), self.shape, self.affine)
+
+    def full(self) -> Mask:
+        """The mask over the whole volume."""
+        whole = np.zeros(self.shape, dtype=bool)
+        whole[self.box] = self.mask
+        return whole
+
+    @cached_property
+    def voxels(self) -> int:
+        """Voxels inside."""
+        return int(np.count_nonzero(self.mask))
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is inside."""
+        return self.voxels == 0
+
+    @cached_property
+    def voxel_ml(self) -> float:
+        """Volume of one voxel in mL."""
+        return float(abs(np.linalg.det(self.affine[:3, :3]))) * ML_PER_MM3
+
+    @property
+    def ml(self) -> float:
+        """Volume in mL."""
+        return self.voxels * self.voxel_ml
+
+    @cached_property
+    def indices(self) -> npt.NDArray[np.float64]:
+        """Voxel indices inside, ``(n, 3)``, in the whole volume."""
+        start = [axis.start for axis in self.box]
+        return np.argwhere(self.mask).astype(np.float64) + start
+
+    @cached_property
+    def points(self) -> npt.NDArray[np.float64]:
+        """World coordinates (RAS+ mm) of the voxel centres inside, ``(n, 3)``."""
+        return to_world(self.indices, self.affine)
+
+    @cached_property
+    def centroid(self) -> npt.NDArray[np.float64]:
+        """Mean world position in RAS+ mm; NaN if empty."""
+        if self.is_empty:
+            return np.full(3, np.nan)
+        return to_world(self.indices.mean(axis=0), self.affine)
+
+    @cached_property
+    def extent(self) -> npt.NDArray[np.float64]:
+        """Lowest and highest world coordinate per axis, ``(2, 3)`` in mm; NaN if empty."""
+        if self.is_empty:
+            return np.full((2, 3), np.nan)
+        return np.stack([self.points.min(axis=0), self.points.max(axis=0)])
+
+    @cached_property
+    def pieces(self) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float64]]:
+        """26-connected pieces: their map (of the box, 1 is the largest) and volumes in mL."""
+        import cc3d
+
+        if self.is_empty:
+            return self.mask.astype(np.int32), np.zeros(0)
+        found = cc3d.connected_components(self.mask, connectivity=26)
+        counts = np.bincount(found.ravel())[1:]
+        order = np.argsort(-counts, kind="stable")  # equal ones: the first found
+        rank = np.zeros(counts.size + 1, np.int32)
+        rank[order + 1] = np.arange(1, counts.size + 1)
+        return rank[found], counts[order] * self.voxel_ml
+
+    def touches_border(self) -> bool:
+        """Whether it reaches the edge of the volume, and so may be cut off."""
+        return not self.is_empty and any(
+            axis.start == 0 or axis.stop == n for axis, n in zip(self.box, self.shape, strict=True)
+        )
+
+
+def bounding_box(mask: npt.NDArray[Any]) -> Box:
+    """The smallest box that holds all non-zero voxels; ``0:0`` on each axis if there are none."""
+    if not mask.size:
+        return NOWHERE
+    raw = mask.view(np.uint8) if mask.dtype == np.bool_ else mask
+    if raw.flags.f_contiguous and not raw.flags.c_contiguous:
+        spans = occupied(raw.T, 1, 255)[::-1]
+    else:
+        spans = occupied(np.ascontiguousarray(raw), 1, 255)
+    if not spans[0].any():
+        return NOWHERE
+    ends = [np.flatnonzero(span)[[0, -1]] for span in spans]
+    i, j, k = (slice(int(first), int(last) + 1) for first, last in ends)
+    return i, j, k
+
+
+def to_world(indices: npt.NDArray[np.float64], affine: Affine) -> npt.NDArray[np.float64]:
+    """Voxel indices ``(..., 3)`` as RAS+ mm."""
+    world: npt.NDArray[np.float64] = indices @ affine[:3, :3].T + affine[:3, 3]
+    return world
+
+
+def common_voxels(a: Structure, b: Structure) -> int:
+    """Voxels that two structures of one volume share.
+
+    Raises:
+        GeometryError: their volumes differ in shape.
+    """
+    if a.shape != b.shape:
+        raise GeometryError(f"want structures of one volume, found {a.shape} and {b.shape}")
+    inner = [
+        (max(p.start, q.start), min(p.stop, q.stop)) for p, q in zip(a.box, b.box, strict=True)
+    ]
+    if any(low >= high for low, high in inner):
+        return 0
+    in_a, in_b = (
+        s.mask[
+            tuple(
+                slice(lo - x.start, hi - x.start) for (lo, hi), x in zip(inner, s.box, strict=True)
+            )
+        ]
+        for s in (a, b)
+    )
+    return int(np.count_nonzero(in_a & in_b))
+
+
+def dice(a: Structure, b: Structure) -> float | None:
+    """Dice similarity coefficient; None if both are empty (nothing to agree about)."""
+    total = a.voxels + b.voxels
+    return 2.0 * common_voxels(a, b) / total if total else None
+
+
+def margin_box(structure: Structure, margin_mm: float) -> Box:
+    """The structure's box widened by at least `margin_mm` on each side, inside the volume."""
+    i, j, k = (
+        slice(max(0, a.start - grow), min(n, a.stop + grow))
+        for a, n, grow in zip(
+            structure.box,
+            structure.shape,
+            (int(np.ceil(margin_mm / s)) for s in spacing_of(structure.affine)),
+            strict=True,
+        )
+    )
+    return i, j, k
+
+
+def non_empty(structures: Iterable[Structure]) -> dict[str, Structure]:
+    """By class id, without the empty ones."""
+    return {s.class_id: s for s in structures if not s.is_empty}
+
+
+def midline(structures: Mapping[str, Structure], classes: Iterable[str]) -> float | None:
+    """World R coordinate (mm) of the body's middle: the median of midline structures.
+
+    None if none of `classes` is there.
+    """
+    there = [structures[c].centroid[0] for c in classes if c in structures]
+    there = [r for r in there if np.isfinite(r)]
+    return float(np.median(there)) if there else None
