@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from functools import cache
 
-from retrieval.phrases import PhraseFinder, longest
+from retrieval.phrases import Match, PhraseFinder, longest
 from retrieval.questions import terms
 
 _JOINT = re.compile(
@@ -45,13 +45,18 @@ def _finder() -> PhraseFinder[str]:
 def organ_groups(sentence: str) -> list[OrganGroup]:
     """Organs in a sentence; those joined by commas, "and", "or" are one group."""
     groups: list[OrganGroup] = []
-    for match in longest(_finder().find(sentence)):
+    for match in organ_mentions(sentence):
         last = groups[-1] if groups else None
         if last and _JOINT.fullmatch(sentence, last.end, match.start):
             groups[-1] = OrganGroup(last.start, match.end, last.organs | {match.payload})
         else:
             groups.append(OrganGroup(match.start, match.end, frozenset({match.payload})))
     return groups
+
+
+def organ_mentions(sentence: str) -> list[Match[str]]:
+    """Every name of an organ, longest first where they overlap, left to right."""
+    return longest(_finder().find(sentence))
 
 
 def organs_of(sentence: str, start: int, end: int, groups: list[OrganGroup]) -> frozenset[str]:

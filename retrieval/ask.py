@@ -202,11 +202,9 @@ def _choices(text: str, known: Sequence[Question], taken: list[tuple[int, int]])
         )
         hits = longest(words.find(text))
         if hits:
-            made.append(
-                Condition(
-                    question=question.id, choice=tuple(dict.fromkeys(h.payload for h in hits))
-                )
-            )
+            named = [hit.payload for hit in hits]
+            wanted = [c for name in named for c in (name, *question.covers.get(name, ()))]
+            made.append(Condition(question=question.id, choice=tuple(dict.fromkeys(wanted))))
             taken.extend((h.start, h.end) for h in hits)
     return made
 

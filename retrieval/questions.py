@@ -28,7 +28,11 @@ class Question(Config):
     anywhere: bool = Field(False, description="read in every section")
     sections: tuple[str, ...] = Field((), description="only these sections; empty: by the defaults")
     of: str = Field("", description="size: of what this presence question finds")
+    classes: tuple[str, ...] = Field((), description="classes of the vocabulary it is about")
     choices: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    covers: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict, description="choices that also fit who asks for this one"
+    )
 
     @model_validator(mode="after")
     def _answerable(self) -> "Question":
