@@ -143,14 +143,16 @@ def score_labels(
     wanted = tolerances_mm or {}
     if wanted and spacing is None:
         raise GeometryError("NSD needs a spacing")
-    boxes = [_kernels.label_boxes(part, len(counts)) for part in (first, second)]
+    parts = (first, second) if wanted else ()
+    boxes = [_kernels.label_boxes(part, len(counts)) for part in parts]
+    sizes = counts.sum(axis=1), counts.sum(axis=0)
     result = {}
     for label in labels:
         value = float("nan")
         if spacing is not None and label in wanted and label < len(counts):
             box = _join([found[label] for found, n in boxes if n[label]])
             value = _nsd(first, second, label, box, _orient(one, spacing), wanted[label])
-        n_one, n_two = (int(n[label]) if label < len(n) else 0 for _, n in boxes)
+        n_one, n_two = (int(n[label]) if label < len(n) else 0 for n in sizes)
         result[label] = Score(_dsc(counts, label), value, (n_one, n_two))
     return result
 
