@@ -1,0 +1,311 @@
+"""Sections on the labels: attention, priority, origins, changes, proposals, volumes."""
+
+import csv
+import math
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from agent.report import charts
+from agent.report.blocks import Card, Chart, Gallery, Picture, Section, Table, Text
+from agent.report.pictures import OTHER, REFERENCE, Album
+from agent.report.statistics import outliers
+from agent.report.view import Key, RoundView
+from voxcurate.catalog import Decision, Label
+
+MOST_PRIORITY = 8
+MOST_CHANGES = 10
+MOST_WAITING = 12
+MOST_OUTLIERS = 20
+ORIGINS = {  # part of a bar -> colour, hatch
+    "gold": (charts.ORANGE, ""),
+    "revised or confirmed": (charts.GREEN, ""),
+    "original": (charts.BLUE, ""),
+    "judged": (charts.PINK, "\\\\"),
+    "pseudo": (charts.SKY, ".."),
+    "synthetic": (charts.YELLOW, "++"),
+    "unknown": ("#DDDDDD", "//"),
+}
+
+
+def case_attention(view: RoundView) -> dict[str, float]:
+    """Attention size of each case in mm3, largest first."""
+    whole = {
+        m.case_id: m.value or 0.0 for m in view.values("detect", "attention_mm3") if not m.class_id
+    }
+    if not whole:
+        sums: dict[str, float] = defaultdict(float)
+        for measure in view.values("detect", "attention_mm3"):
+            sums[measure.case_id] += measure.value or 0.0
+        whole = dict(sums)
+    return dict(sorted(whole.items(), key=lambda kv: (-kv[1], kv[0])))
+
+
+def above_cut(view: RoundView) -> tuple[float | None, str]:
+    """The attention size (mm3) of the last case that stands out, and the rule in words.
+
+    The flag in ``priority.csv`` if it has one, else the round's rule applied to the measures.
+    """
+    sizes = case_attention(view)
+    chosen = [c for c in _flagged(view) if c in sizes]
+    rule = view.config.get("labeling", {}).get("priority", {})
+    named = rule.get("rule", "")
+    fraction = float(rule.get("fraction", 0.05))
+    words = f"the top {fraction:.0%} of the cases" if named != "robust" else "robust outliers"
+    if chosen:
+        return min(sizes[c] for c in chosen), words
+    if named == "top" and sizes:
+        last = math.ceil(fraction * len(sizes)) - 1
+        return list(sizes.values())[last], words
+    return None, ""
+
+
+def _flagged(view: RoundView) -> list[str]:
+    """Cases that the detect stage marked in its list."""
+    path = view.folder / "priority.csv"
+    if not path.is_file():
+        return []
+    with path.open(newline="", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    found = []
+    for row in rows:
+        mark = next(
+            (row[n] for n in ("is_outlier", "outlier", "selected", "flagged") if row.get(n)), ""
+        )
+        if mark.lower() in {"1", "true", "yes"}:
+            found.append(row.get("case_id") or row.get("case") or "")
+    return [case for case in dict.fromkeys(found) if case]
+
+
+def attention(view: RoundView) -> Section:
+    """Sizes of the attention maps, sorted, by source, with the cut."""
+    title = "Attention sizes"
+    sizes = case_attention(view)
+    if not sizes:
+        why = "No attention map was made in this round: it needs predictions of two or more models."
+        return Section("attention", title, empty=why)
+    cut, rule = above_cut(view)
+    groups: dict[str, list[float]] = defaultdict(list)
+    for case, size in sizes.items():
+        source = view.scans[case].source if case in view.scans else "unknown source"
+        groups[source].append(size / 1000)
+    ml = None if cut is None else cut / 1000
+    name = f"{rule}, from {ml:.3g} mL on" if ml is not None else ""
+    picture = charts.sorted_scatter(
+        "attention", dict(sorted(groups.items())), ml, unit="attention size (mL)", cut_name=name
+    )
+    ordered = list(sizes.values())
+    middle = ordered[len(ordered) // 2] / 1000
+    alt = (
+        f"{len(ordered)} scans; largest {ordered[0] / 1000:.3g} mL, median {middle:.3g} mL; {name}"
+    )
+    about = (
+        "Each point is a scan; its attention size is the volume in which the models disagree, are "
+        "unsure or overlap, summed over the classes. Few scans far above the rest are the ones "
+        "worth a person's time."
+    )
+    return Section("attention", title, [Chart(picture, alt)], about=about)
+
+
+def priority(view: RoundView, album: Album) -> Section:
+    """The most urgent structures, with their current label drawn on the scan."""
+    title = "Top of the priority list"
+    sizes = case_attention(view)
+    if not sizes:
+        return Section("priority", title, empty="There is no priority list without attention maps.")
+    parts: dict[str, list[tuple[float, str]]] = defaultdict(list)
+    for m in view.values("detect", "attention_mm3"):
+        if m.class_id and m.value:
+            parts[m.case_id].append((m.value, m.class_id))
+    chance = {(m.case_id, m.class_id): m.value for m in view.values("detect", "error_probability")}
+    top = [case for case in sizes if sizes[case] > 0][:MOST_PRIORITY]
+    if not top:
+        return Section("priority", title, empty="All attention maps are empty: the models agree.")
+    cards = []
+    for rank, case in enumerate(top, 1):
+        worst = [c for _, c in sorted(parts[case], reverse=True)[:3]]
+        lines = [f"attention {sizes[case] / 1000:.3g} mL"]
+        for size, class_id in sorted(parts[case], reverse=True)[:3]:
+            risk = chance.get((case, class_id))
+            said = f", error probability {risk:.2f}" if risk is not None else ""
+            lines.append(f"{view.class_name(class_id)}: {size / 1000:.3g} mL{said}")
+        cards.append(Card(f"{rank}. {case}", [_current_picture(view, album, case, worst)], lines))
+    return Section("priority", title, [Gallery(cards)], about=_whole_list(view))
+
+
+def _current_picture(view: RoundView, album: Album, case: str, classes: Sequence[str]) -> Picture:
+    for class_id in classes:
+        label = view.current(case, class_id)
+        if label is not None:
+            what = f"{view.class_name(class_id)}, current label ({label.origin}) in blue"
+            return album.labels(case, view.scans.get(case), {"now": (label, REFERENCE)}, what)
+    return album.scan(case, view.scans.get(case))
+
+
+def _whole_list(view: RoundView) -> str:
+    has = (view.folder / "priority.csv").is_file()
+    return "The whole list is priority.csv beside this page." if has else ""
+
+
+def origin_of(label: Label | None) -> str:
+    """Which bar part a label belongs to."""
+    if label is None:
+        return "unknown"
+    if label.gold:
+        return "gold"
+    if label.confirmed or label.origin == "revised":
+        return "revised or confirmed"
+    return label.origin
+
+
+def origins(view: RoundView) -> Section:
+    """Where the current label of each class comes from."""
+    title = "Where the labels come from"
+    if not view.classes or not view.used:
+        return Section("origins", title, empty="No class is annotated in a scan of the cohort yet.")
+    rows = []
+    table = []
+    for class_id in view.classes:
+        found = [view.current(scan.case_id, class_id) for scan in view.used]
+        counts = Counter(origin_of(label) for label in found)
+        n_empty = sum(1 for label in found if label is not None and not label.voxels)
+        rows.append((view.class_name(class_id), dict(counts)))
+        table.append((view.class_name(class_id), *(counts[part] for part in ORIGINS), n_empty))
+    shown = [part for part in ORIGINS if any(row[1].get(part) for row in rows)]
+    picture = charts.bars(
+        "origins", rows, {p: ORIGINS[p] for p in shown}, unit="scans", show_total=False
+    )
+    alt = "; ".join(f"{n}: {', '.join(f'{v} {k}' for k, v in c.items())}" for n, c in rows[:12])
+    columns = [0, *(i for i, part in enumerate(ORIGINS, 1) if part in shown), len(ORIGINS) + 1]
+    numbers = Table(
+        [("class", *ORIGINS, "of these: absent")[i] for i in columns],
+        [[row[i] for i in columns] for row in table],
+        "The same in numbers (scans)",
+        frozenset(range(1, len(columns))),
+        "Absent: the label says that the structure is not in the scan. Unknown: nobody has said.",
+        is_folded=True,
+    )
+    return Section("origins", title, [Chart(picture, alt), numbers])
+
+
+def changes(view: RoundView, album: Album) -> Section:
+    """Labels whose current version is another one than a round ago."""
+    title = "Changed labels"
+    pairs = view.changed
+    n_new = len(view.new_keys)
+    fresh = f"{n_new} structures that had no label got their first one." if n_new else ""
+    if not pairs:
+        why = "No label that existed before the round was replaced. " + fresh
+        return Section("changes", title, empty=why.strip())
+    # those that a person or a judge explained come first, then the largest change of volume
+    ranked = sorted(
+        pairs,
+        key=lambda p: (view.why(p[1], p[0]) is None, -abs(p[1].ml - p[0].ml), p[1].label_id),
+    )
+    cards = [_change_card(view, album, old, new) for old, new in ranked[:MOST_CHANGES]]
+    moves = Counter((old.class_id, origin_of(old), origin_of(new)) for old, new in pairs)
+    rows = [(view.class_name(c), a, b, n) for (c, a, b), n in sorted(moves.items())]
+    left = len(pairs) - len(cards)
+    more = f"{left} more changed labels are not pictured; the table counts all." if left else ""
+    blocks = [
+        Text(f"{len(pairs)} labels changed. {fresh}".strip()),
+        Gallery(cards, more),
+        Table(("class", "from", "to", "labels"), rows, "All changes", frozenset({3})),
+    ]
+    return Section("changes", title, blocks)
+
+
+def _change_card(view: RoundView, album: Album, old: Label, new: Label) -> Card:
+    scan = view.scans.get(new.case_id)
+    both = {"new": (new, OTHER), "old": (old, REFERENCE)}
+    what = f"before (blue, {origin_of(old)}) and after (orange, {origin_of(new)})"
+    lines = [f"{old.ml:.3g} mL before, {new.ml:.3g} mL after", *explain(view, new, old)]
+    name = f"{view.class_name(new.class_id)}, {new.case_id}"
+    before = album.labels(new.case_id, scan, {"old": both["old"]}, "before, in blue")
+    after = album.labels(new.case_id, scan, both, what)
+    return Card(name, [before, after], lines)
+
+
+def explain(view: RoundView, new: Label, old: Label | None) -> list[str]:
+    """Why a label counts, and who said so."""
+    decision = view.why(new, old)
+    if decision is None:
+        return ["no decision names it: moved by the trust order"]
+    return [decision.reason or "no reason given", f"decided by {decision.actor} ({decision.stage})"]
+
+
+def waiting(view: RoundView, album: Album) -> Section:
+    """What people are asked to look at."""
+    title = "Proposals waiting for review"
+    open_items = view.waiting
+    if not open_items:
+        return Section("waiting", title, empty="Nothing waits for a person.")
+    cards = [_waiting_card(view, album, d) for d in open_items[:MOST_WAITING]]
+    left = len(open_items) - len(cards)
+    more = f"{left} more wait; see 'voxcurate review list'." if left > 0 else ""
+    about = (
+        f"{len(open_items)} structures wait in the folder review/{view.number}/ of the workspace."
+    )
+    return Section("waiting", title, [Gallery(cards, more)], about=about)
+
+
+def _waiting_card(view: RoundView, album: Album, decision: Decision) -> Card:
+    case, class_id = decision.case_id, decision.class_id
+    current = view.current(case, class_id) or view.labels.get(decision.label_id)
+    proposal = view.labels.get(decision.other_label)
+    if proposal is not None and current is not None and proposal.label_id == current.label_id:
+        proposal = view.labels.get(decision.label_id)
+    drawn: dict[str, Any] = {}
+    said = []
+    if proposal is not None and (current is None or proposal.label_id != current.label_id):
+        drawn["proposal"] = (proposal, OTHER)
+        said.append(f"proposal ({proposal.origin}) in orange")
+    if current is not None:
+        drawn["now"] = (current, REFERENCE)
+        said.insert(0, f"current ({origin_of(current)}) in blue")
+    what = ", ".join(said) or "no label yet"
+    name = f"{view.class_name(class_id)}, {case}" if class_id else case
+    picture = album.labels(case, view.scans.get(case), drawn, what)
+    return Card(
+        name, [picture], [decision.reason or "no reason given", f"asked by {decision.actor}"]
+    )
+
+
+def volumes(view: RoundView) -> Section:
+    """Organ volumes of the current labels by source; outliers are named."""
+    title = "Organ volumes"
+    sources = sorted({scan.source for scan in view.used})
+    panels: dict[str, dict[str, list[tuple[float, bool]]]] = {}
+    odd: list[tuple[float, Key, Label, float]] = []
+    for class_id in view.classes:
+        found = [view.current(scan.case_id, class_id) for scan in view.used]
+        present = [label for label in found if label is not None and label.ml > 0]
+        if not present:
+            continue
+        marks = outliers([label.ml for label in present])
+        middle = sorted(label.ml for label in present)[len(present) // 2]
+        by_source: dict[str, list[tuple[float, bool]]] = defaultdict(list)
+        for label, mark in zip(present, marks, strict=True):
+            by_source[view.scans[label.case_id].source].append((label.ml, bool(mark)))
+            if mark:
+                ratio = abs(math.log(label.ml / middle))
+                odd.append((ratio, (label.case_id, class_id), label, middle))
+        panels[view.class_name(class_id)] = by_source
+    if not panels:
+        return Section("volumes", title, empty="No current label has voxels.")
+    picture = charts.strips("volumes", panels, sources, unit="mL")
+    alt = f"Volumes in mL of {len(panels)} classes in {len(sources)} sources; {len(odd)} outliers"
+    odd.sort(key=lambda o: (-o[0], o[1]))
+    rows = [
+        (view.class_name(key[1]), key[0], f"{label.ml:.3g}", f"{middle:.3g}", origin_of(label))
+        for _, key, label, middle in odd[:MOST_OUTLIERS]
+    ]
+    head = ("class", "case", "volume (mL)", "median (mL)", "label")
+    note = "Outlier: modified z of the logarithm above 3.5 within the class; five labels needed."
+    if not rows:
+        note = "No outliers. " + note
+    return Section(
+        "volumes",
+        title,
+        [Chart(picture, alt), Table(head, rows, "Outliers", frozenset({2, 3}), note)],
+    )

@@ -1,0 +1,80 @@
+"""Puts the page together: sections one by one, then the template, then one atomic write."""
+
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from agent.report import annotation, cohort, quality, running
+from agent.report.blocks import Section, Text
+from agent.report.pictures import TROUBLE, Album
+from agent.report.summary import header, summary
+from agent.report.view import RoundView, load_view
+from voxcurate.stage import StageContext
+from voxcurate.workspace import write_text
+
+log = logging.getLogger(__name__)
+
+
+def write_report(ctx: StageContext, round_number: int) -> Path:
+    """Write ``rounds/<r>/report.html`` from the catalog and the round's folder.
+
+    The page needs nothing from elsewhere: styles, charts and pictures are in it. What cannot be
+    drawn is said in its place, and the rest is written all the same.
+
+    Returns:
+        Its path. Written again, the same catalog gives the same page.
+    """
+    view = load_view(ctx, round_number)
+    html = render(view, build_sections(view))
+    path = ctx.workspace.round_path(round_number, "report.html")
+    write_text(path, html)
+    return path
+
+
+def build_sections(view: RoundView) -> list[Section]:
+    """The sections in their order; one that breaks becomes a note that says so."""
+    album = Album(view.ctx)
+    parts: list[tuple[str, str, Callable[[], Section]]] = [
+        ("summary", "In short", lambda: summary(view)),
+        ("funnel", "From ingest to use", lambda: cohort.funnel(view)),
+        ("waiting", "Proposals waiting for review", lambda: annotation.waiting(view, album)),
+        ("quality", "Quality on the test split", lambda: quality.quality(view, album)),
+        ("origins", "Where the labels come from", lambda: annotation.origins(view)),
+        ("changes", "Changed labels", lambda: annotation.changes(view, album)),
+        ("attention", "Attention sizes", lambda: annotation.attention(view)),
+        ("priority", "Top of the priority list", lambda: annotation.priority(view, album)),
+        ("volumes", "Organ volumes", lambda: annotation.volumes(view)),
+        ("duplicates", "Duplicate scans", lambda: cohort.duplicates(view, album)),
+        ("rejected", "Rejected and suspect scans", lambda: cohort.rejected(view, album)),
+        ("findings", "What the reports say", lambda: cohort.findings(view)),
+        ("training", "Training", lambda: quality.training(view)),
+        ("times", "Time and memory", lambda: running.times(view)),
+        ("failures", "Failures", lambda: running.failures(view, album)),
+        ("provenance", "Provenance", lambda: running.provenance(view)),
+    ]
+    return [_safely(name, title, make) for name, title, make in parts]
+
+
+def render(view: RoundView, sections: Sequence[Section]) -> str:
+    """The page as HTML text."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    loader = FileSystemLoader(Path(__file__).parent)
+    environment = Environment(
+        loader=loader,
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("report.html").render(head=header(view), sections=sections)
+
+
+def _safely(name: str, title: str, make: Callable[[], Section]) -> Section:
+    """A round took hours; its report must not be lost to one odd value in one section."""
+    try:
+        return make()
+    except TROUBLE as error:
+        log.exception("report section failed", extra={"section": name})
+        why = f"This section could not be made: {type(error).__name__}. The log has the details."
+        return Section(name, title, [Text(why, "warn")])

@@ -1,0 +1,173 @@
+"""What the catalog says about a round, read once for the whole report."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from voxcurate.catalog import (
+    Assembly,
+    Decision,
+    FindingRow,
+    Label,
+    Measure,
+    Model,
+    Round,
+    Scan,
+    WorkItem,
+)
+from voxcurate.stage import IN_COHORT, StageContext
+
+Key = tuple[str, str]  # case, class
+
+
+@dataclass(frozen=True)
+class RoundView:
+    """The catalog as one round left it. Statuses and flags are those of now; pointers those of the
+    round."""
+
+    ctx: StageContext
+    number: int
+    round: Round | None
+    scans: Mapping[str, Scan]
+    labels: Mapping[str, Label]
+    pointers: Mapping[Key, Assembly]
+    before: Mapping[Key, Assembly]
+    decisions: Sequence[Decision]
+    measures: Sequence[Measure]
+    measures_before: Sequence[Measure]
+    models: Mapping[str, Model]
+    items: Sequence[WorkItem]
+    findings: Sequence[FindingRow]
+
+    @property
+    def folder(self) -> Path:
+        """``rounds/<r>/``."""
+        return self.ctx.workspace.round_path(self.number)
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        """The resolved configuration of the round; empty if the round is unknown."""
+        return self.round.config if self.round else {}
+
+    @cached_property
+    def cohort(self) -> list[Scan]:
+        """Scans that the round's query named, whatever cleaning said of them, in case order."""
+        named = self.ctx.cohort
+        return [s for s in self.scans.values() if not named or s.case_id in named]
+
+    @cached_property
+    def used(self) -> list[Scan]:
+        """Scans of the cohort that cleaning left in."""
+        return [s for s in self.cohort if s.status in IN_COHORT]
+
+    @cached_property
+    def classes(self) -> list[str]:
+        """The target classes, else all that have a label."""
+        if self.ctx.classes:
+            return list(self.ctx.classes)
+        order = {class_id: i for i, class_id in enumerate(self.ctx.vocabulary.ids())}
+        labelled = {class_id for _, class_id in self.pointers}
+        return sorted(labelled, key=lambda c: (order.get(c, len(order)), c))
+
+    def class_name(self, class_id: str) -> str:
+        """The name for people."""
+        known = class_id in self.ctx.vocabulary
+        return (self.ctx.vocabulary[class_id].name if known else "") or class_id.replace("_", " ")
+
+    def current(self, case_id: str, class_id: str) -> Label | None:
+        """The label version that counts as of the round."""
+        pointer = self.pointers.get((case_id, class_id))
+        return self.labels.get(pointer.label_id) if pointer else None
+
+    @cached_property
+    def changed(self) -> list[tuple[Label, Label]]:
+        """(old, new) where the pointer moved from one version to another, by case and class."""
+        pairs = []
+        for key, pointer in sorted(self.pointers.items()):
+            old = self.before.get(key)
+            if old is None or old.label_id == pointer.label_id:
+                continue
+            if old.label_id in self.labels and pointer.label_id in self.labels:
+                pairs.append((self.labels[old.label_id], self.labels[pointer.label_id]))
+        return pairs
+
+    @cached_property
+    def new_keys(self) -> list[Key]:
+        """Structures that had no label before this round."""
+        return sorted(set(self.pointers) - set(self.before))
+
+    def decided(self, stage: str, *verdicts: str) -> list[Decision]:
+        """The round's decisions of a stage, of the given verdicts (default: all)."""
+        return [
+            d
+            for d in self.decisions
+            if d.stage == stage and (not verdicts or d.verdict in verdicts)
+        ]
+
+    def why(self, label: Label, old: Label | None = None) -> Decision | None:
+        """The decision that best explains a label: about it, else about what it replaced."""
+        own = [
+            d for d in self.decisions if (d.case_id, d.class_id) == (label.case_id, label.class_id)
+        ]
+        for label_id in (label.label_id, old.label_id if old else ""):
+            about = [d for d in own if label_id and label_id in (d.label_id, d.other_label)]
+            if about:
+                rank = {"review": 2, "judge": 1}
+                return max(about, key=lambda d: (rank.get(d.stage, 0), d.created, d.decision_id))
+        return None
+
+    @cached_property
+    def waiting(self) -> list[Decision]:
+        """Structures queued for review in this round on which nobody has decided yet."""
+        answered = {
+            (d.case_id, d.class_id)
+            for d in self.decided("review")
+            if d.verdict in {"revised", "confirm", "retire", "confirmed", "retired", "skipped"}
+        }
+        queued = self.decided("review", "queued") or self.decided("judge", "to_review")
+        first: dict[Key, Decision] = {}
+        for decision in queued:
+            key = (decision.case_id, decision.class_id)
+            if key not in answered:
+                first.setdefault(key, decision)
+        return list(first.values())
+
+    def values(self, stage: str, name: str) -> list[Measure]:
+        """The round's measures of a stage and name that have a value."""
+        return [
+            m for m in self.measures if (m.stage, m.name) == (stage, name) and m.value is not None
+        ]
+
+    @cached_property
+    def by_stage(self) -> dict[str, list[WorkItem]]:
+        """Ledger lines of the round, by stage."""
+        grouped: dict[str, list[WorkItem]] = defaultdict(list)
+        for item in self.items:
+            grouped[item.stage].append(item)
+        return dict(grouped)
+
+
+def load_view(ctx: StageContext, number: int) -> RoundView:
+    """Read everything that the report of round `number` shows."""
+    catalog = ctx.catalog
+    labels = {label.label_id: label for label in catalog.rows(Label)}
+    return RoundView(
+        ctx=ctx,
+        number=number,
+        round=catalog.one(Round, number=number),
+        scans={scan.case_id: scan for scan in catalog.rows(Scan)},
+        labels=labels,
+        pointers=catalog.current(number),
+        before=catalog.current(number - 1),
+        decisions=sorted(
+            catalog.rows(Decision, round=number), key=lambda d: (d.created, d.decision_id)
+        ),
+        measures=catalog.rows(Measure, round=number),
+        measures_before=catalog.rows(Measure, round=number - 1),
+        models={model.model_id: model for model in catalog.rows(Model)},
+        items=catalog.rows(WorkItem, round=number),
+        findings=catalog.rows(FindingRow),
+    )
