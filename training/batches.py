@@ -1,0 +1,125 @@
+"""Batches: draws become tensors."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from training.cases import PreparedCase
+from training.config import TrainingConfig
+from training.patches import channels, cut, random_pose, vary
+from training.sampling import Draw, Sampler
+from training.synthetic import grow_tumour
+
+BLOCK = 8  # voxels a side that masked reconstruction hides at a time
+HIDDEN = 0.5  # share of blocks
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Tensors of one step; `hidden` is 1 where a masked-reconstruction sample was blanked."""
+
+    image: torch.Tensor
+    target: torch.Tensor
+    weight: torch.Tensor
+    original: torch.Tensor
+    hidden: torch.Tensor
+    draws: tuple[Draw, ...]
+
+
+class _Sample(NamedTuple):
+    draw: Draw
+    image: npt.NDArray[np.float32]
+    target: npt.NDArray[np.float32]
+    weight: npt.NDArray[np.float32]
+    original: npt.NDArray[np.float32]
+    hidden: npt.NDArray[np.float32]
+
+
+class Loader:
+    """Cuts the samples that a sampler draws.
+
+    Args:
+        cases: labelled cases.
+        raw: cases without labels, for reconstruction.
+        organs: lesion class to the class of the organ it grows in (positions in the class list).
+        swap: see `patches.mirror_swap`.
+    """
+
+    def __init__(
+        self,
+        cases: Sequence[PreparedCase],
+        raw: Sequence[PreparedCase],
+        organs: dict[int, int],
+        swap: npt.NDArray[np.int64] | None,
+        sampler: Sampler,
+        config: TrainingConfig,
+    ) -> None:
+        self._cases, self._raw, self._organs = cases, raw, organs
+        self._swap, self._sampler, self._config = swap, sampler, config
+
+    def batch(self, step: int, among: Sequence[int] | None = None) -> Batch:
+        """The samples of a step."""
+        samples = []
+        for position in range(self._config.batch):
+            generator = self._sampler.generator(step, position)
+            samples.append(self._sample(self._sampler.draw(generator, among), generator))
+        shape = np.broadcast_shapes(*(s.weight.shape for s in samples))
+        return Batch(
+            image=_stack([s.image for s in samples]),
+            target=_stack([s.target for s in samples]),
+            weight=_stack([np.broadcast_to(s.weight, shape) for s in samples]),
+            original=_stack([s.original for s in samples]),
+            hidden=_stack([s.hidden for s in samples]),
+            draws=tuple(s.draw for s in samples),
+        )
+
+    def _sample(self, draw: Draw, generator: np.random.Generator) -> _Sample:
+        config = self._config
+        is_raw = draw.kind == "unlabeled"
+        case = (self._raw if is_raw else self._cases)[draw.case]
+        draw = self._placed(draw, case, generator)
+        pose = random_pose(
+            draw.centre, case.spacing, config.augment, self._swap is not None, generator
+        )
+        patch = cut(case, pose, config.patch, self._swap)
+        if draw.kind == "synthetic":
+            patch = grow_tumour(
+                patch, draw.class_index, self._organs[draw.class_index], case.spacing, generator
+            )
+        hu = vary(patch.hu, config.augment, generator)
+        image = channels(hu, patch.position, config.grid.windows)
+        original = image[:1].copy()
+        hidden = np.zeros_like(original)
+        weight = patch.weight
+        if is_raw:
+            hidden = _blocks(hu.shape, generator)[None]
+            n_windows = len(config.grid.windows)
+            image[:n_windows] *= 1 - hidden
+            weight = np.zeros_like(weight)
+        return _Sample(draw, image, patch.target, weight, original, hidden)
+
+    def _placed(self, draw: Draw, case: PreparedCase, generator: np.random.Generator) -> Draw:
+        """A draw without a place gets one: in its organ, or anywhere in the body."""
+        if draw.centre[0] >= 0:
+            return draw
+        voxels = case.centres[self._organs[draw.class_index]] if draw.kind == "synthetic" else ()
+        if len(voxels):
+            centre = voxels[int(generator.integers(len(voxels)))].astype(float)
+        else:
+            centre = generator.random(3) * (np.array(case.image.shape) - 1)
+        place = (float(centre[0]), float(centre[1]), float(centre[2]))
+        return Draw(draw.kind, draw.case, place, draw.class_index)
+
+
+def _blocks(shape: Sequence[int], generator: np.random.Generator) -> npt.NDArray[np.float32]:
+    coarse = generator.random([-(-n // BLOCK) for n in shape]) < HIDDEN
+    fine = coarse.repeat(BLOCK, 0).repeat(BLOCK, 1).repeat(BLOCK, 2)
+    return fine[: shape[0], : shape[1], : shape[2]].astype(np.float32)
+
+
+def _stack(parts: Sequence[npt.NDArray[np.float32]]) -> torch.Tensor:
+    return torch.from_numpy(np.stack(parts))

@@ -1,0 +1,164 @@
+"""Settings of training, prediction and evaluation. Budgets are steps, never seconds."""
+
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from voxcurate.config import Config, build, read_yaml, shipped
+
+Triple = tuple[float, float, float]
+Shape = tuple[int, int, int]
+
+
+class NetworkConfig(Config):
+    """A MONAI network below one 1x1x1 convolution per class.
+
+    `channels` are the widths from the finest level down; transformers use the first as feature
+    size.
+    """
+
+    architecture: Literal["unet", "dynunet", "segresnet", "swinunetr", "mednext"]
+    channels: tuple[int, ...] = Field((16, 32, 64, 128), min_length=1)
+    blocks: int = Field(1, ge=0, description="residual units (unet) or blocks per level")
+    features: int = Field(16, ge=1, description="width of the last layer, below the classes' heads")
+
+
+class GridConfig(Config):
+    """The grid on which networks work: axes to the right, front and head, body box only."""
+
+    spacing_mm: Triple | None = Field(
+        None, description="none: the median of the training scans, not below floor_mm"
+    )
+    floor_mm: float = Field(3.0, gt=0)
+    windows: tuple[tuple[float, float], ...] = Field(
+        ((-160.0, 240.0), (-1000.0, 1500.0)), min_length=1, description="HU, one channel each"
+    )
+    body_hu: float = Field(-300.0, description="the body is the largest piece above it (CT only)")
+
+
+class MixConfig(Config):
+    """Data mix: share of the samples by kind; kinds without data give theirs to `labelled`."""
+
+    labelled: float = Field(0.7, ge=0)
+    selective: float = Field(0.3, ge=0, description="labelled, drawn where the loss was high")
+    unlabeled: float = Field(0.0, ge=0, description="masked reconstruction on scans as they are")
+    synthetic: float = Field(0.0, ge=0, description="tumours grown in healthy organs")
+
+
+class AnnealConfig(Config):
+    """Data annealing: the last part of the steps on the best labels, rate to zero."""
+
+    share: float = Field(0.25, ge=0, lt=1)
+    on: Literal["gold", "gold_or_revised", "none"] = "gold"
+
+
+class AugmentConfig(Config):
+    """Augmentation that is cheap on a CPU.
+
+    `mirror`: left for right, classes of a pair swapped; none: only if half of the classes or
+    more are one of a pair or lie in a symmetric region.
+    """
+
+    rotation_deg: float = Field(8.0, ge=0)
+    scale: float = Field(0.12, ge=0, lt=0.5)
+    shift_hu: float = Field(20.0, ge=0)
+    contrast: float = Field(0.1, ge=0, lt=1)
+    noise_hu: float = Field(15.0, ge=0)
+    mirror: bool | None = None
+    symmetric_regions: tuple[str, ...] = ("head and neck", "brain", "spine", "pelvis")
+
+
+class TrainingConfig(Config):
+    """How one network is trained."""
+
+    steps: int = Field(600, ge=1)
+    batch: int = Field(2, ge=1)
+    patch: Shape = (64, 48, 64)
+    learning_rate: float = Field(3e-3, gt=0)
+    weight_decay: float = Field(1e-4, ge=0)
+    warmup: float = Field(0.05, ge=0, lt=1, description="share of the steps")
+    clip_norm: float = Field(5.0, gt=0)
+    ema: float = Field(0.99, ge=0, lt=1, description="decay of the averaged weights; 0: off")
+    foreground: float = Field(0.75, ge=0, le=1, description="share of patches around a structure")
+    reconstruction: float = Field(0.1, ge=0, description="weight of masked reconstruction")
+    label_weights: dict[str, float] = Field(
+        default_factory=lambda: {
+            "original": 1.0,
+            "revised": 1.0,
+            "judged": 0.8,
+            "pseudo": 0.5,
+            "synthetic": 0.5,
+        }
+    )
+    grid: GridConfig = GridConfig()
+    mix: MixConfig = MixConfig()
+    anneal: AnnealConfig = AnnealConfig()
+    augment: AugmentConfig = AugmentConfig()
+    checkpoint_every: int = Field(100, ge=1)
+    log_every: int = Field(10, ge=1)
+    max_bad_steps: int = Field(5, ge=0, description="skipped steps with a loss that is no number")
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+
+    @field_validator("patch")
+    @classmethod
+    def _divisible(cls, value: Shape) -> Shape:
+        if any(n < 16 or n % 8 for n in value):
+            raise ValueError("want sides of at least 16 voxels, divisible by 8")
+        return value
+
+
+class ZooConfig(Config):
+    """The cold-start zoo: each network leaves out one fold of the training patients."""
+
+    networks: tuple[str, ...] = Field(
+        ("unet_small", "dynunet_small", "segresnet_small"),
+        description="shipped: configs/models/<name>.yaml",
+    )
+    training: TrainingConfig = TrainingConfig(anneal=AnnealConfig(share=0.0, on="none"))
+    retrain: bool = Field(False, description="train anew in later rounds, on the current labels")
+    threads: int = Field(0, ge=0, description="per model; 0: all cores, one model at a time")
+    time_limit_s: float = Field(86400.0, gt=0)
+
+
+class FlagshipConfig(Config):
+    """The flagship: trained on the assembled labels, from the last round's weights if there."""
+
+    network: str = "unet_small"
+    training: TrainingConfig = TrainingConfig()
+    warm_start: bool = True
+    warm_steps: int = Field(0, ge=0, description="steps of a warm-started round; 0: as `training`")
+    threads: int = Field(0, ge=0)
+    time_limit_s: float = Field(86400.0, gt=0)
+
+
+class PredictConfig(Config):
+    """Sliding-window prediction."""
+
+    overlap: float = Field(0.35, ge=0, lt=0.9)
+    floor: float = Field(0.02, ge=0, le=0.5, description="lower probabilities are stored as 0")
+    time_limit_s: float = Field(1800.0, gt=0)
+
+
+class EvaluateConfig(Config):
+    """Quality on the frozen test split."""
+
+    threshold: float = Field(0.5, gt=0, lt=1)
+    bootstrap: int = Field(1000, ge=1)
+    confidence: float = Field(0.95, gt=0, lt=1)
+
+
+class StopConfig(Config):
+    """When rounds stop."""
+
+    max_rounds: int = Field(5, ge=1)
+    top: int = Field(10, ge=1, description="cases looked at on top of the priority list")
+    min_gain: float = Field(0.0, description="mean DSC gain that is worth a round")
+
+
+def network_config(name: str) -> NetworkConfig:
+    """The shipped network of that name (``configs/models/<name>.yaml``).
+
+    Raises:
+        ConfigError: no such file, or a setting in it is wrong.
+    """
+    return build(NetworkConfig, read_yaml(shipped("models", f"{name}.yaml")))

@@ -1,0 +1,218 @@
+"""The network's grid: a scan seen along right, front and head at one spacing, body box only.
+
+Grid axes are the scan's own axes, permuted and flipped to run to the right, the front and the
+head as nearly as they can; an oblique scan stays oblique. Resampling is therefore one small
+weight matrix per axis, in both directions.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage, sparse
+
+from voxcurate.volume import Affine, Box, Volume, orientation_of, spacing_of
+
+Floats = npt.NDArray[np.float32]
+MARGIN = 2  # voxels around the body
+MIN_BODY = 0.005  # a smaller share of the grid is no body: the whole grid is kept
+
+
+@dataclass(frozen=True)
+class Grid:
+    """How a network's grid lies in a scan.
+
+    Attributes:
+        shape: of the grid.
+        spacing: of the grid, mm.
+        start: first voxel of the box within the full grid.
+        source_shape: of the scan.
+        source_spacing: of the scan, mm, along the grid's axes.
+        axes: the scan's array axis of each grid axis.
+        flips: whether it runs the other way.
+    """
+
+    shape: tuple[int, int, int]
+    spacing: tuple[float, float, float]
+    start: tuple[int, int, int]
+    source_shape: tuple[int, int, int]
+    source_spacing: tuple[float, float, float]
+    axes: tuple[int, int, int]
+    flips: tuple[bool, bool, bool]
+
+    def index(self, axis: int) -> npt.NDArray[np.float64]:
+        """Where the grid's voxel centres of an axis lie, in the (flipped) scan's voxels."""
+        ratio = self.spacing[axis] / self.source_spacing[axis]
+        n_source = self.source_shape[self.axes[axis]]
+        full = full_length(n_source, self.source_spacing[axis], self.spacing[axis])
+        first = (n_source - full * ratio) / 2 + ratio / 2 - 0.5
+        steps = self.start[axis] + np.arange(self.shape[axis], dtype=np.float64)
+        centres: npt.NDArray[np.float64] = first + steps * ratio
+        return centres
+
+    def cropped(self, box: Box) -> "Grid":
+        """The part of the grid inside a box."""
+        start = tuple(s + b.start for s, b in zip(self.start, box, strict=True))
+        shape = tuple(b.stop - b.start for b in box)
+        return replace(self, start=start, shape=shape)
+
+
+def full_length(n: int, spacing: float, wanted: float) -> int:
+    """Voxels of the wanted spacing that fit into `n` of `spacing`, at least one."""
+    return max(1, round(n * spacing / wanted))
+
+
+def full_grid(
+    shape: tuple[int, int, int], affine: Affine, spacing: tuple[float, float, float]
+) -> Grid:
+    """The grid over a whole scan.
+
+    Args:
+        shape: of the scan.
+        affine: of the scan, voxel to RAS+ mm.
+        spacing: wanted, mm, to the right, the front and the head.
+    """
+    letters = orientation_of(affine)
+    found = [next(i for i, c in enumerate(letters) if c in pair) for pair in ("RL", "AP", "SI")]
+    axes = (found[0], found[1], found[2])
+    flips = tuple(letters[a] in "LPI" for a in axes)
+    own = spacing_of(affine)
+    source = tuple(own[a] for a in axes)
+    sides = tuple(
+        full_length(shape[a], s, w) for a, s, w in zip(axes, source, spacing, strict=True)
+    )
+    return Grid(sides, spacing, (0, 0, 0), shape, source, axes, flips)  # type: ignore[arg-type]
+
+
+def to_grid(array: npt.NDArray[Any], grid: Grid) -> Floats:
+    """A scan's array on the grid: averaged where the grid is coarser, else linear.
+
+    Args:
+        array: shape `grid.source_shape`.
+    """
+    result: npt.NDArray[Any] = _oriented(array, grid)
+    for axis in _cheapest_first(result.shape, grid.shape):
+        ratio = grid.spacing[axis] / grid.source_spacing[axis]
+        result = _apply(result, axis, _weights(result.shape[axis], grid.index(axis), ratio))
+    return np.ascontiguousarray(result, dtype=np.float32)
+
+
+def from_grid(array: Floats, grid: Grid, box: Box) -> tuple[Box, Floats]:
+    """Part of an array on the grid, back in the scan's own geometry; 0 outside the grid.
+
+    Args:
+        array: shape `grid.shape`.
+        box: the part of the grid that matters; the rest counts as 0.
+
+    Returns:
+        the box in the scan (empty: ``0:0``) and the values inside it.
+    """
+    nothing = (slice(0, 0),) * 3, np.zeros((0, 0, 0), np.float32)
+    result: npt.NDArray[Any] = array[box]
+    if not result.size:
+        return nothing
+    spans = []
+    for axis in range(3):
+        n_source = grid.source_shape[grid.axes[axis]]
+        centres = grid.index(axis)
+        ratio = grid.spacing[axis] / grid.source_spacing[axis]
+        position = (np.arange(n_source) - centres[0]) / ratio - box[axis].start
+        inside = np.flatnonzero((position > -1) & (position < result.shape[axis]))
+        if not inside.size:
+            return nothing
+        spans.append((int(inside[0]), int(inside[-1]) + 1))
+        at_start = box[axis].start == 0
+        at_end = box[axis].stop == grid.shape[axis]
+        low = 0.0 if at_start else -np.inf
+        high = result.shape[axis] - 1.0 if at_end else np.inf
+        near = position[inside]
+        near = np.where(near >= -0.5, np.maximum(near, low), near)
+        near = np.where(near <= result.shape[axis] - 0.5, np.minimum(near, high), near)
+        weights = _weights(result.shape[axis], near, 1 / ratio, normalised=False)
+        result = _apply(result, axis, weights)
+    return _back(np.clip(result, 0.0, 1.0), grid, spans)
+
+
+def body_box(image: Floats, threshold: float) -> Box:
+    """Box of the largest piece above a threshold, after an opening that drops the table.
+
+    Returns:
+        the box with a margin of `MARGIN` voxels; the whole array where there is no body.
+    """
+    solid = ndimage.binary_opening(image > threshold, iterations=1)
+    pieces, n_pieces = ndimage.label(solid)
+    if n_pieces:
+        sizes = np.bincount(pieces.ravel())
+        sizes[0] = 0
+        if sizes.max() >= MIN_BODY * solid.size:
+            found = ndimage.find_objects(pieces)[int(sizes.argmax()) - 1]
+            return _grown(found, image.shape)
+    return _grown(tuple(slice(0, n) for n in image.shape), image.shape)
+
+
+def on_grid(volume: Volume, spacing: tuple[float, float, float], body_hu: float) -> Any:
+    """A scan's grid over its body and its values there (float32)."""
+    grid = full_grid(volume.shape, volume.affine, spacing)
+    image = to_grid(volume.array, grid)
+    box = body_box(image, body_hu)
+    return grid.cropped(box), np.ascontiguousarray(image[box])
+
+
+def _grown(box: Any, shape: tuple[int, ...]) -> Box:
+    i, j, k = (
+        slice(max(0, b.start - MARGIN), min(n, b.stop + MARGIN))
+        for b, n in zip(box, shape, strict=True)
+    )
+    return i, j, k
+
+
+def _oriented(array: npt.NDArray[Any], grid: Grid) -> npt.NDArray[Any]:
+    turned = array.transpose(grid.axes)
+    return turned[tuple(slice(None, None, -1 if flip else 1) for flip in grid.flips)]
+
+
+def _back(result: Floats, grid: Grid, spans: list[tuple[int, int]]) -> tuple[Box, Floats]:
+    """Undo `_oriented` for values in a box given by spans along the grid's axes."""
+    box = [slice(0, 0)] * 3
+    for axis, (first, last) in enumerate(spans):
+        source = grid.axes[axis]
+        n = grid.source_shape[source]
+        box[source] = slice(n - last, n - first) if grid.flips[axis] else slice(first, last)
+    unflipped = result[tuple(slice(None, None, -1 if flip else 1) for flip in grid.flips)]
+    array = unflipped.transpose(np.argsort(grid.axes))
+    return (box[0], box[1], box[2]), np.ascontiguousarray(array, dtype=np.float32)
+
+
+def _weights(
+    n: int, position: npt.NDArray[np.float64], ratio: float, *, normalised: bool = True
+) -> Any:
+    """Rows of a tent as wide as the coarser of the two grids, around each position."""
+    half = max(1.0, ratio)
+    first = np.floor(position - half).astype(int) + 1
+    width = int(np.ceil(2 * half)) + 1
+    columns = first[:, None] + np.arange(width)
+    values = np.maximum(0.0, 1 - np.abs(columns - position[:, None]) / half)
+    if not normalised:  # what lies outside counts as 0
+        values = values / np.maximum(values.sum(axis=1, keepdims=True), 1e-9)
+    values[(columns < 0) | (columns >= n)] = 0.0
+    if normalised:
+        total = values.sum(axis=1, keepdims=True)
+        values = values / np.where(total > 0, total, 1.0)
+    rows = np.repeat(np.arange(len(position)), width)
+    kept = values.ravel() > 0
+    return sparse.csr_matrix(
+        (values.ravel()[kept].astype(np.float32), (rows[kept], columns.ravel()[kept])),
+        shape=(len(position), n),
+    )
+
+
+def _apply(array: npt.NDArray[Any], axis: int, weights: Any) -> npt.NDArray[Any]:
+    moved = np.moveaxis(array, axis, 0)
+    flat = np.ascontiguousarray(moved, dtype=np.float32).reshape(moved.shape[0], -1)
+    result = (weights @ flat).reshape(weights.shape[0], *moved.shape[1:])
+    return np.moveaxis(result, 0, axis)
+
+
+def _cheapest_first(before: tuple[int, ...], after: tuple[int, ...]) -> list[int]:
+    return sorted(range(3), key=lambda axis: after[axis] / before[axis])

@@ -1,0 +1,74 @@
+"""Losses over partial labels: what a case does not know costs nothing."""
+
+import torch
+from torch.nn import functional
+
+SMOOTH = 1.0  # voxels
+
+
+def masked_dice(
+    probability: torch.Tensor, target: torch.Tensor, weight: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Soft Dice per class over a whole batch, each voxel counted by its weight.
+
+    Summing over the batch first keeps a patch with three voxels of a class from weighing as much
+    as one with the whole organ.
+
+    Args:
+        probability: ``(B, C, I, J, K)``.
+        target: same shape, 0 or 1.
+        weight: broadcastable to it; 0 where the label is unknown.
+
+    Returns:
+        Dice ``(C,)``, and which classes have known foreground in the batch ``(C,)``: for the
+        others Dice says nothing.
+    """
+    axes = (0, 2, 3, 4)
+    both = (probability * target * weight).sum(axes)
+    inside = (target * weight).sum(axes)
+    total = inside + (probability * weight).sum(axes)
+    return (2 * both + SMOOTH) / (total + SMOOTH), inside > 0
+
+
+def masked_bce(logits: torch.Tensor, target: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    """Binary cross-entropy per sample and class: mean over the known voxels, ``(B, C)``.
+
+    Zero where nothing is known.
+    """
+    axes = (2, 3, 4)
+    each = functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
+    return (each * weight).sum(axes) / weight.expand_as(each).sum(axes).clamp_min(1.0)
+
+
+def segmentation_loss(
+    logits: torch.Tensor, target: torch.Tensor, weight: torch.Tensor
+) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+    """Dice of the classes that are in the batch plus cross-entropy of all that are known.
+
+    Args:
+        logits: ``(B, C, I, J, K)``.
+        target: same shape, 0 or 1.
+        weight: ``(B, C, 1, 1, 1)`` or full: label weight by origin, 0 where unknown.
+
+    Returns:
+        the loss, and details without gradient: ``dice`` ``(C,)``, ``seen`` ``(C,)``, ``bce``
+        ``(B, C)``.
+    """
+    dice, seen = masked_dice(torch.sigmoid(logits), target, weight)
+    bce = masked_bce(logits, target, weight)
+    strength = weight.amax(dim=(2, 3, 4))
+    known = (strength > 0).float()
+    overlap = ((1 - dice) * seen).sum() / seen.sum().clamp_min(1)
+    pixelwise = (bce * strength).sum() / known.sum().clamp_min(1)
+    details = {"dice": dice.detach(), "seen": seen, "bce": bce.detach()}
+    return overlap + BCE_SHARE * pixelwise, details
+
+
+BCE_SHARE = 5.0  # with few foreground voxels cross-entropy is small beside Dice
+
+
+def reconstruction_loss(
+    rebuilt: torch.Tensor, image: torch.Tensor, hidden: torch.Tensor
+) -> torch.Tensor:
+    """Mean absolute error over the hidden voxels; all arguments ``(B, 1, I, J, K)``."""
+    return ((rebuilt - image).abs() * hidden).sum() / hidden.sum().clamp_min(1.0)
