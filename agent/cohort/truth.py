@@ -74,6 +74,7 @@ class Truth:
             "copy_kind": plan.copy_kind,
             "copy_of": None if plan.copy_of is None else self.scans[plan.copy_of]["key"],
             "copy_of_source": None if plan.copy_of is None else self.scans[plan.copy_of]["source"],
+            "file_sha256": "",
             "labels": {},
         }
         self.scans.append(entry)

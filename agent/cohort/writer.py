@@ -89,6 +89,9 @@ class _CohortWriter:
             masks = f"masks/{plan.source}/{plan.index:05d}.npz"
             diameter = body.tumor_diameter_mm(plan.visit)
             entry = self.truth.note_scan(plan, key, scan, masks, diameter)
+            if plan.source != "northclinic":
+                content = (self.cohort / plan.source / key).read_bytes()
+                entry["file_sha256"] = hashlib.sha256(content).hexdigest()
             write_true_masks(self.truth_folder / masks, scan)
             labels.add(plan, scan, key, entry)
             self._report(plan, person, body, key, entry)
