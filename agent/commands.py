@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -117,9 +118,8 @@ def status_of(given: Path | None, *, private: str = "") -> dict[str, Any]:
 
 def answer(given: Path | None, question: str) -> dict[str, Any]:
     """Scans whose reports answer a question."""
-    from retrieval.ask import ask
-
     from agent.rounds import vocabulary_of
+    from retrieval.ask import ask
 
     with opened(given) as (workspace, catalog):
         return ask(catalog, question, vocabulary_of(workspace))
@@ -135,21 +135,20 @@ def review_items(given: Path | None) -> list[dict[str, Any]]:
 
 def export_review(given: Path | None) -> StageResult:
     """Write the review folder anew."""
-    from labeling.review import export_queue
-
     from agent.rounds import config_of
+    from labeling import review
 
     with opened(given, write=True) as (workspace, catalog):
         context = _last_round(workspace, catalog)
-        return export_queue(context, config_of(catalog, context.round).labeling)
+        return review.export_review(context, config_of(catalog, context.round).labeling)
 
 
 def import_review(given: Path | None) -> StageResult:
     """Read the review folder back."""
-    from labeling.review import import_review
+    from labeling import review
 
     with opened(given, write=True) as (workspace, catalog):
-        return import_review(_last_round(workspace, catalog))
+        return review.import_review(_last_round(workspace, catalog))
 
 
 def evaluation_of(given: Path | None, number: int = 0) -> dict[str, Any]:
@@ -186,7 +185,7 @@ def write_cohort(out: Path, patients: int, seed: int) -> dict[str, Any]:
     """A synthetic cohort with its truth."""
     from agent.cohort import generate_cohort
 
-    return dict(generate_cohort(out, patients=patients, seed=seed))
+    return asdict(generate_cohort(out, patients=patients, seed=seed))
 
 
 def score(given: Path | None, truth: Path) -> Any:

@@ -3,12 +3,18 @@
 from pathlib import Path
 from typing import Any
 
-from labeling.config import LabelingConfig
 from pydantic import Field
-from training.config import TrainingConfig
 
 from cleaning.config import CleaningConfig
+from labeling.config import LabelingConfig
 from retrieval.config import RetrievalConfig
+from training.config import (
+    EvaluateConfig,
+    FlagshipConfig,
+    PredictConfig,
+    StopConfig,
+    ZooConfig,
+)
 from voxcurate.config import Config, build, read_yaml, shipped
 from voxcurate.errors import ConfigError
 from voxcurate.executor import ExecutorConfig
@@ -27,7 +33,11 @@ class RoundConfig(Config):
     retrieval: RetrievalConfig = Field(default_factory=RetrievalConfig)
     cleaning: CleaningConfig = Field(default_factory=CleaningConfig)
     labeling: LabelingConfig = Field(default_factory=LabelingConfig)
-    training: TrainingConfig = Field(default_factory=TrainingConfig)
+    zoo: ZooConfig = Field(default_factory=ZooConfig)
+    predict: PredictConfig = Field(default_factory=PredictConfig)
+    flagship: FlagshipConfig = Field(default_factory=FlagshipConfig)
+    evaluate: EvaluateConfig = Field(default_factory=EvaluateConfig)
+    stop: StopConfig = Field(default_factory=StopConfig)
     executor: ExecutorConfig = Field(default_factory=ExecutorConfig)
 
 

@@ -132,9 +132,9 @@ def show_answer(found: Mapping[str, Any], *, as_json: bool) -> int:
     if found["not_understood"]:
         typer.echo(f"not understood: {', '.join(found['not_understood'])}")
     for match in found["matches"]:
-        typer.echo(f"{match['case_id'] or match['report_id']}")
-        for line in match["proof"]:
-            typer.echo(f"    {line}")
+        typer.echo(match["case_id"])
+        for proof in match["proof"]:
+            typer.echo(f"    {_proof(proof)}")
     typer.echo(f"{len(found['matches'])} found")
     return DONE
 
@@ -172,6 +172,11 @@ def _show_failures(failed: Mapping[str, str], limit: int = 30) -> None:
         typer.echo(f"failed: {key}: {why}")
     if len(failed) > limit:
         typer.echo(f"... and {len(failed) - limit} more ('voxcurate status --json' lists all)")
+
+
+def _proof(proof: Mapping[str, Any]) -> str:
+    said = f': "{proof["sentence"]}"' if proof.get("sentence") else ""
+    return f"{proof['question']} {proof['answer']}{said}"
 
 
 def _short(value: Any) -> str:

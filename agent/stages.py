@@ -60,13 +60,13 @@ def _clean(context: StageContext, config: RoundConfig) -> StageResult:
 def _coldstart(context: StageContext, config: RoundConfig) -> StageResult:
     from training import zoo
 
-    return zoo.run(context, config.training)
+    return zoo.run(context, config.zoo)
 
 
 def _predict(context: StageContext, config: RoundConfig) -> StageResult:
     from training import predict
 
-    return predict.run(context, config.training, round_models(context))
+    return predict.run(context, config.predict, round_models(context))
 
 
 def _fuse(context: StageContext, config: RoundConfig) -> StageResult:
@@ -90,7 +90,7 @@ def _judge(context: StageContext, config: RoundConfig) -> StageResult:
 def _review(context: StageContext, config: RoundConfig) -> StageResult:
     from labeling import review
 
-    queued = review.export_queue(context, config.labeling)
+    queued = review.export_review(context, config.labeling)
     taken = review.import_review(context)
     waiting = review.pending(context)
     if waiting and config.wait_for_review:
@@ -110,7 +110,7 @@ def _assemble(context: StageContext, config: RoundConfig) -> StageResult:
 def _train(context: StageContext, config: RoundConfig) -> StageResult:
     from training import flagship
 
-    return flagship.run(context, config.training)
+    return flagship.run(context, config.flagship)
 
 
 def _evaluate(context: StageContext, config: RoundConfig) -> StageResult:
@@ -122,10 +122,10 @@ def _evaluate(context: StageContext, config: RoundConfig) -> StageResult:
         if model.facts.get("role") == "flagship"
     ]
     zoo = [m for m in round_models(context) if m.facts.get("role") == "zoo"]
-    return evaluate.run(context, config.training, flagships + zoo)
+    return evaluate.run(context, config.evaluate, flagships + zoo)
 
 
 def _stop(context: StageContext, config: RoundConfig) -> StageResult:
     from training import stop
 
-    return stop.run(context, config.training)
+    return stop.run(context, config.stop)
