@@ -64,7 +64,7 @@ def plan_from_need(
     questions = {item.id: item for item in load_questions()}
     named, spans = _named_classes(need, vocabulary)
     for condition in asked.query.all_of:
-        named.extend(c for c in _about(condition, questions) if c in vocabulary)
+        named.extend(_about(condition, questions, vocabulary))
     left = [w for w in asked.not_understood if not _is_inside(w, need, spans)]
     budget = _BUDGET.search(need)
     if budget:
@@ -106,8 +106,15 @@ def _labeling(plan: RoundPlan) -> dict[str, Any]:
     return {"review": {"budget": plan.review_budget}, "fuse": {"models": list(plan.models)}}
 
 
-def _about(condition: Condition, questions: dict[str, Question]) -> tuple[str, ...]:
-    return questions[condition.question].classes if condition.value != "no" else ()
+def _about(
+    condition: Condition, questions: dict[str, Question], vocabulary: Vocabulary
+) -> list[str]:
+    """The classes of a condition's question, with the organ that it asks about."""
+    question = questions[condition.question]
+    if condition.value == "no" or not question.classes:
+        return []
+    organs = [c for c in vocabulary.ids() if _is_organ(vocabulary[c], question.organ)]
+    return [*(c for c in question.classes if c in vocabulary), *organs]
 
 
 def _named_classes(need: str, vocabulary: Vocabulary) -> tuple[list[str], list[tuple[int, int]]]:

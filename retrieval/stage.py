@@ -65,7 +65,7 @@ def read_report(payload: Mapping[str, Any]) -> list[dict[str, Any]]:
     """
     if not str(payload["text"]).strip():
         raise SourceError("the report is empty: want its text")
-    return _plain(_rules(tuple(payload["questions"])).read(payload["text"]))
+    return _plain(_rules(tuple(payload["questions"]), payload["version"]).read(payload["text"]))
 
 
 def _read(
@@ -80,7 +80,12 @@ def _read(
     reports = context.catalog.rows(Report)
     files = [str(context.workspace.root / path) for path in config.questions]
     items = [
-        Item(r.report_id, "", {"text": r.text}, {"text": r.text, "questions": files})
+        Item(
+            r.report_id,
+            "",
+            {"text": r.text},
+            {"text": r.text, "questions": files, "version": version},
+        )
         for r in reports
     ]
     by_id = {report.report_id: report for report in reports}
@@ -163,7 +168,8 @@ def _plain(findings: Iterable[Finding]) -> list[dict[str, Any]]:
 
 
 @lru_cache(maxsize=4)
-def _rules(paths: tuple[str, ...]) -> RuleReader:
+def _rules(paths: tuple[str, ...], version: str) -> RuleReader:
+    """Kept per version: a file of questions may change while this process lives."""
     return RuleReader(load_questions(*map(Path, paths)))
 
 

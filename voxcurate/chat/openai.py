@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from langchain_core.messages import AIMessage
 
 _PER_TOKEN = 1e-6
+_BROKEN_BODY = (LookupError, ValueError, TypeError, AttributeError)
+"""What the client lets through when a body is no JSON, or has no choices or no message."""
 
 
 class OpenAIEngine:
@@ -85,8 +87,7 @@ class OpenAIEngine:
         start = time.perf_counter()
         try:
             message = self._client.invoke(_messages(conversation), **self._format(schema))
-        except (openai.OpenAIError, httpx.HTTPError, ValueError, TypeError, KeyError) as problem:
-            # a broken body surfaces as ValueError, TypeError or KeyError inside the client
+        except (openai.OpenAIError, httpx.HTTPError, *_BROKEN_BODY) as problem:
             why = _describe(problem)
             return Reply(
                 None, "", self._config.model, error=why, seconds=time.perf_counter() - start
@@ -97,7 +98,8 @@ class OpenAIEngine:
         if not self._config.structured:
             return {}
         wanted = {"name": schema.__name__, "schema": schema.model_json_schema(), "strict": False}
-        return {"response_format": {"type": "json_schema", "json_schema": wanted}}
+        # in extra_body, or the client parses the reply itself and drops the text of one cut off
+        return {"extra_body": {"response_format": {"type": "json_schema", "json_schema": wanted}}}
 
     def _reply(self, message: "AIMessage", schema: type[BaseModel], seconds: float) -> Reply:
         usage = message.usage_metadata

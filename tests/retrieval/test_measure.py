@@ -1,0 +1,61 @@
+"""Sizes, in millimetres."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from retrieval.measure import measurements
+
+
+@pytest.mark.parametrize(
+    ("text", "dims"),
+    [
+        ("a 2.1 x 1.8 cm mass", (21.0, 18.0)),
+        ("2,4 cm", (24.0,)),
+        ("20 x 30 x 15-mm", (20.0, 30.0, 15.0)),
+        ("2.1 cm x 18 mm", (21.0, 18.0)),
+        ("5 mm axial images", (5.0,)),
+    ],
+)
+def test_dimensions(text, dims):
+    (found,) = measurements(text)
+    assert found.dims_mm == dims
+    assert found.largest_mm == max(dims)
+
+
+@pytest.mark.parametrize("text", ["45 HU", "12 ml", "300 cm3", "level of T12", ""])
+def test_other_numbers_are_no_sizes(text):
+    assert measurements(text) == []
+
+
+def test_ranges():
+    for text in ("1 to 2 cm", "1-2 cm", "between 1 and 2 cm"):
+        (found,) = measurements(text)
+        assert (found.dims_mm, found.is_range) == ((10.0, 20.0), True)
+
+
+@pytest.mark.parametrize(
+    ("text", "now"),
+    [
+        ("2.1 x 2.0 cm (previously 1.8 x 1.5 cm)", [21.0]),
+        ("increased from 1.2 to 2.1 cm", [21.0]),
+        ("decreased from 3.1 cm to 2.0 cm", [20.0]),
+        ("was 12 mm, now 9 mm", [9.0]),
+        ("12 mm on the prior study", []),
+        ("measures 2.2 cm, compared with 1.9 cm", [22.0]),
+    ],
+)
+def test_sizes_of_earlier_studies_are_marked(text, now):
+    assert [m.largest_mm for m in measurements(text) if not m.is_prior] == now
+
+
+def test_distances_are_marked():
+    assert measurements("3 cm from the anal verge")[0].is_distance
+    assert measurements("5 mm thick axial slices")[0].is_distance
+
+
+@given(st.integers(1, 400))
+def test_centimetres_and_millimetres_agree(tenths):
+    (in_cm,) = measurements(f"a lesion of {tenths / 10} cm")
+    (in_mm,) = measurements(f"a lesion of {tenths} mm")
+    assert in_cm.largest_mm == pytest.approx(in_mm.largest_mm)

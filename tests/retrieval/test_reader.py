@@ -1,0 +1,178 @@
+"""The report readers: one conformance suite over all, then what each one promises."""
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from retrieval.llm_reader import LLMReader
+from retrieval.questions import Question, load_questions
+from retrieval.reader import RuleReader
+from voxcurate.chat.scripted import ScriptedEngine
+from voxcurate.config import build
+from voxcurate.errors import ConfigError, ModelReplyError
+from voxcurate.protocols import ReportReader
+
+REPORT = """HISTORY: Pancreatic cancer, status post cholecystectomy. Rule out liver metastasis.
+TECHNIQUE: 5 mm images in the portal venous phase.
+FINDINGS:
+Liver: There is a 2.1 x 1.8 cm (previously 3 cm) cyst in segment 7. No biliary dilatation.
+Spleen: Normal.
+Pancreas: There is a mass in the head. It measures 3.4 x 2.8 cm, suspicious for malignancy.
+No change in the left renal cyst. No hydronephrosis.
+IMPRESSION: 1. Pancreatic mass.
+2. No ascites.
+"""
+
+
+def answers(report, *, questions=None):
+    return {f.question: f for f in RuleReader(questions).read(report)}
+
+
+def scripted(*replies):
+    return LLMReader(ScriptedEngine(json.dumps({"answers": list(r)}) for r in replies))
+
+
+READERS = {
+    "rules": lambda: RuleReader(),
+    "llm": lambda: scripted(
+        [{"question": "ascites", "value": "no", "sentence": "No  ascites."}],
+        [],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_reader_conforms(name):
+    reader = READERS[name]()
+    assert isinstance(reader, ReportReader)
+    assert reader.name == name
+    assert reader.version
+    found = reader.read(REPORT)
+    order = [question.id for question in load_questions()]
+    assert found
+    assert [f.question for f in found] == sorted((f.question for f in found), key=order.index)
+    for finding in found:
+        piece = REPORT[slice(*finding.span)]
+        assert " ".join(piece.split()) == finding.sentence != ""
+        assert 0 < finding.confidence <= 1
+        assert (finding.number is not None) == (finding.value == "number")
+    assert reader.read("") == []
+
+
+def test_rules_read_the_report():
+    found = answers(REPORT)
+    said = {k: f.choice or f.number or f.value for k, f in found.items()}
+    wanted = {
+        "liver_cyst": "yes",
+        "liver_lesion_size": 21.0,
+        "bile_duct_dilated": "no",
+        "spleen_lesion": "no",
+        "pancreas_tumour": "yes",
+        "pancreas_malignancy": "uncertain",
+        "pancreas_lesion_size": 34.0,
+        "kidney_cyst": "yes",
+        "hydronephrosis": "no",
+        "ascites": "no",
+        "cholecystectomy": "yes",
+        "contrast_phase": "portal_venous",
+    }
+    assert {k: said.get(k) for k in wanted} == wanted
+    assert "liver_metastasis" not in said  # only to be ruled out
+    assert found["liver_lesion_size"].section == "findings"
+
+
+@pytest.mark.parametrize(
+    ("text", "question", "value"),
+    [
+        ("Hepatic cyst and renal stones.", "kidney_stone", "yes"),
+        ("Hepatic cyst and renal stones.", "kidney_cyst", None),
+        ("Liver, spleen and pancreas are unremarkable.", "pancreas_lesion", "no"),
+        ("The liver is otherwise unremarkable.", "liver_lesion", None),
+        ("The liver is normal in size.", "liver_lesion", None),
+        ("The liver is enlarged. There is a 2 cm mass.", "liver_tumour", "yes"),
+        ("No mass in the liver, spleen or kidneys.", "kidney_tumour", "no"),
+        ("Colonic mass at the splenic flexure.", "spleen_lesion", None),
+        ("The gallbladder is surgically absent.", "cholecystectomy", "yes"),
+        ("No new liver lesion.", "liver_lesion", None),
+        ("Mother had pancreatic cancer.", "pancreas_malignancy", None),
+        ("Multiple gallstones.", "gallstones", "yes"),
+    ],
+)
+def test_rules_on_one_sentence(text, question, value):
+    found = answers(text).get(question)
+    assert (found.value if found else None) == value
+
+
+def test_yes_in_one_sentence_beats_no_in_another():
+    assert answers("No ascites. Small amount of ascites.")["ascites"].value == "yes"
+
+
+def test_size_of_the_organ_is_not_the_lesions():
+    assert "liver_lesion_size" not in answers("The liver measures 18 cm and holds a cyst.")
+    assert (
+        answers("The liver measures 18 cm. Hepatic cyst of 2 cm.")["liver_lesion_size"].number == 20
+    )
+
+
+def test_new_question_is_a_few_lines():
+    mine = build(Question, {"id": "hernia", "phrases": ["hernia"], "text": "A hernia?"})
+    assert answers("No hernia.", questions=[mine])["hernia"].value == "no"
+
+
+@pytest.mark.parametrize(
+    "fields", [{}, {"kind": "choice"}, {"terms": ["cyst"]}, {"phrases": ["x"], "colour": 1}]
+)
+def test_unanswerable_question_is_refused(fields):
+    with pytest.raises(ConfigError):
+        build(Question, {"id": "q", "text": "?", **fields})
+
+
+def test_user_file_adds_and_replaces(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(
+        "ascites: {phrases: [wet belly], text: x}\nhernia: {phrases: [hernia], text: x}"
+    )
+    found = {q.id: q for q in load_questions(path)}
+    assert found["ascites"].phrases == ("wet belly",)
+    assert "hernia" in found
+    path.write_text("size: {kind: size, of: nothing, text: x}")
+    with pytest.raises(ConfigError, match="nothing"):
+        load_questions(path)
+
+
+def test_version_follows_the_questions():
+    assert RuleReader().version == RuleReader().version
+    assert RuleReader().version != RuleReader(load_questions()[:3]).version
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.sampled_from(REPORT.split()), max_size=40))
+def test_any_words_are_read_without_harm(words):
+    report = " ".join(words)
+    for finding in RuleReader().read(report):
+        assert " ".join(report[slice(*finding.span)].split()) == finding.sentence
+
+
+def test_llm_answer_without_its_sentence_is_uncertain_or_dropped():
+    reader = scripted(
+        [
+            {"question": "ascites", "value": "yes", "sentence": "Massive ascites."},
+            {"question": "liver_lesion_size", "value": "number", "number": 50, "sentence": "5 cm"},
+            {"question": "contrast_phase", "value": "choice", "choice": "purple", "sentence": "x"},
+            {"question": "no_such", "value": "yes", "sentence": "2. No ascites."},
+            {"question": "hydronephrosis", "value": "number", "number": 3, "sentence": "No"},
+        ]
+    )
+    (only,) = reader.read(REPORT)
+    assert (only.question, only.value, only.sentence) == ("ascites", "uncertain", "")
+
+
+def test_llm_error_of_one_report_leaves_the_others():
+    reader = LLMReader(ScriptedEngine(["I think there is a cyst", '{"answers": []}']))
+    first, second = reader.read_batch([REPORT, REPORT])
+    assert isinstance(first, ModelReplyError)
+    assert second == []
+    with pytest.raises(ModelReplyError):
+        reader.read(REPORT)  # the script is empty

@@ -1,0 +1,259 @@
+"""Chat engines: one conformance suite over all, then the log, the recordings and a real server."""
+
+import json
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from voxcurate.chat import CallLog, EngineConfig, make_engine
+from voxcurate.chat.engine import request_hash
+from voxcurate.chat.openai import OpenAIEngine
+from voxcurate.chat.parsing import parse_reply
+from voxcurate.chat.replay import RecordingEngine, Recordings, ReplayEngine
+from voxcurate.chat.scripted import ScriptedEngine
+from voxcurate.config import build
+from voxcurate.errors import ConfigError, ModelReplyError
+from voxcurate.protocols import ChatEngine, Message
+
+PNG = b"\x89PNG\r\n\x1a\nnot really"
+
+
+class Measured(BaseModel):
+    """The schema of these tests."""
+
+    length: int
+    word: str
+
+
+class Other(BaseModel):
+    """Another schema."""
+
+    length: int
+
+
+def conversation(text, *images):
+    return [Message("system", "You count."), Message("user", text, tuple(images))]
+
+
+def reply_of(text):
+    return json.dumps({"length": len(text), "word": text.split()[0]})
+
+
+@pytest.fixture(scope="module")
+def server():
+    program = Path(__file__).with_name("openai_server.py")
+    process = subprocess.Popen([sys.executable, str(program)], stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        yield f"http://127.0.0.1:{process.stdout.readline().strip()}/v1"
+    finally:
+        process.terminate()
+        process.wait(timeout=10)
+
+
+def seen(server):
+    with urllib.request.urlopen(server, timeout=10) as stream:
+        return json.load(stream)
+
+
+def config(server, **fields):
+    base = {"engine": "openai", "model": "m", "base_url": server, "retries": 1, "timeout_s": 20}
+    return build(EngineConfig, {**base, **fields})
+
+
+TEXTS = ["one two", "garbage three", "four"]
+
+
+def scripted():
+    return ScriptedEngine([reply_of(TEXTS[0]), "I am afraid I cannot do that.", reply_of(TEXTS[2])])
+
+
+def replaying(path):
+    recordings = Recordings(path / "recorded.sqlite")
+    conversations = [conversation(text) for text in TEXTS]
+    RecordingEngine(scripted(), recordings, model="m").chat(conversations, Measured)
+    return ReplayEngine(recordings)
+
+
+@pytest.mark.parametrize("name", ["scripted", "replay", "openai"])
+def test_engine_conforms(name, tmp_path, server):
+    engine = {
+        "scripted": scripted,
+        "replay": lambda: replaying(tmp_path),
+        "openai": lambda: OpenAIEngine(config(server)),
+    }[name]()
+    assert isinstance(engine, ChatEngine)
+    assert engine.name == name
+    first, second, third = engine.chat([conversation(text) for text in TEXTS], Measured)
+    assert first.parsed == Measured(length=7, word="one")
+    assert third.parsed == Measured(length=4, word="four")
+    assert (second.parsed, second.raw) == (None, "I am afraid I cannot do that.")
+    assert "JSON" in second.error
+    assert first.error == third.error == ""
+    assert all(reply.model for reply in (first, second, third))
+    assert engine.chat([], Measured) == []
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        '{"length": 3, "word": "a"}',
+        '```json\n{"length": 3, "word": "a"}\n```',
+        'Here {it} is: {"length": 3, "word": "a"} - bye',
+        '<think>{"length": 9, "word": "z"}</think>{"length": 3, "word": "a"}',
+        'First {"length": "x"}, or rather {"length": 3, "word": "a"}',
+    ],
+)
+def test_reply_is_found(raw):
+    assert parse_reply(raw, Measured) == Measured(length=3, word="a")
+
+
+@pytest.mark.parametrize(
+    "raw", ["", "no", "[1]", '{"length": 1', '{"length": "long", "word": "SECRET"}', "{" * 3000]
+)
+def test_reply_that_does_not_fit_is_an_error_without_its_words(raw):
+    with pytest.raises(ModelReplyError) as caught:
+        parse_reply(raw, Measured)
+    assert "SECRET" not in str(caught.value)
+
+
+def test_request_hash_sees_everything_that_decides():
+    base = request_hash(conversation("a", PNG), Measured, "m")
+    assert base == request_hash(conversation("a", PNG), Measured, "m")
+    others = [
+        request_hash(conversation("b", PNG), Measured, "m"),
+        request_hash(conversation("a", PNG + b"."), Measured, "m"),
+        request_hash(conversation("a"), Measured, "m"),
+        request_hash(conversation("a", PNG), Other, "m"),
+        request_hash(conversation("a", PNG), Measured, "n"),
+    ]
+    assert len({base, *others}) == 6
+
+
+def test_script_that_ends_is_an_error_of_the_reply():
+    first, second = ScriptedEngine([reply_of("a")]).chat([conversation("a")] * 2, Measured)
+    assert first.parsed
+    assert "no reply left" in second.error
+
+
+def test_replay_needs_what_was_recorded(tmp_path):
+    (reply,) = replaying(tmp_path).chat([conversation("never")], Measured)
+    assert "never recorded" in reply.error
+
+
+def test_replay_of_several_models_wants_a_name(tmp_path):
+    recordings = Recordings(tmp_path / "r.sqlite")
+    for model in ("m", "n"):
+        engine = RecordingEngine(ScriptedEngine([reply_of(model)]), recordings, model=model)
+        engine.chat([conversation("a")], Measured)
+    with pytest.raises(ConfigError, match="m, n"):
+        ReplayEngine(recordings)
+    (reply,) = ReplayEngine(recordings, model="n").chat([conversation("a")], Measured)
+    assert reply.parsed == Measured(length=1, word="n")
+
+
+def test_log_keeps_every_call_and_survives_reopening(tmp_path):
+    log = CallLog(tmp_path / "chat.sqlite")
+    ScriptedEngine([reply_of("a"), "no"], log=log).chat([conversation("a", PNG)] * 2, Measured)
+    log.close()
+    first, second = CallLog(tmp_path / "chat.sqlite").calls()
+    assert (first["engine"], first["schema_name"], first["error"]) == ("scripted", "Measured", "")
+    assert (second["reply"], bool(second["error"])) == ("no", True)
+    (image,) = json.loads(first["messages"])[1]["images"]
+    assert len(image) == 64
+
+
+def test_openai_survives_what_servers_do(server):
+    texts = [
+        "ignore me",
+        "fence me",
+        "wrong shape",
+        "cut off",
+        "fail now",
+        "broken body",
+        "empty list",
+        "fine",
+    ]
+    replies = OpenAIEngine(config(server, retries=0)).chat(
+        [conversation(t) for t in texts], Measured
+    )
+    said = dict(zip(texts, replies, strict=True))
+    good = {"ignore me", "fence me", "fine"}
+    assert {text for text, reply in said.items() if reply.parsed} == good
+    assert all(bool(reply.error) != bool(reply.parsed) for reply in replies)
+    assert "Measured" in said["wrong shape"].error
+    assert "cut off at" in said["cut off"].error
+    assert said["fail now"].error.endswith(" 500")
+    assert "memory" not in said["fail now"].error
+    assert said["fine"].model == "m-served"
+    assert (said["fine"].tokens_in, said["fine"].tokens_out) == (11, 7)
+
+
+def test_openai_retries_transport_errors(server):
+    (reply,) = OpenAIEngine(config(server, retries=2)).chat([conversation("flaky")], Measured)
+    assert reply.parsed
+
+
+def test_openai_sends_images_schema_key_and_settings(server, monkeypatch):
+    monkeypatch.setenv("MY_KEY", "s3cret")
+    engine = OpenAIEngine(config(server, api_key_env="MY_KEY", max_tokens=99))
+    engine.chat([conversation("look here", PNG)], Measured)
+    body = next(b for b in reversed(seen(server)["seen"]) if "look" in str(b["messages"]))
+    assert body["authorization"] == "Bearer s3cret"
+    assert body["temperature"] == 0
+    assert 99 in (body.get("max_tokens"), body.get("max_completion_tokens"))
+    assert body["response_format"]["json_schema"]["name"] == "Measured"
+    url = body["messages"][1]["content"][1]["image_url"]["url"]
+    assert url.startswith("data:image/png;base64,")
+
+
+def test_openai_keeps_order_and_bounds_concurrency(server):
+    texts = [f"slow{'x' * n}" for n in range(9)]
+    replies = OpenAIEngine(config(server, concurrency=3)).chat(
+        [conversation(text) for text in texts], Measured
+    )
+    assert [r.parsed.length for r in replies] == [len(text) for text in texts]
+    assert seen(server)["most_at_once"] <= 4  # 3 here; the others' bound is the default 4
+
+
+def test_openai_times_out(server):
+    (reply,) = OpenAIEngine(config(server, timeout_s=0.05, retries=0)).chat(
+        [conversation("slow")], Measured
+    )
+    assert "Timeout" in reply.error
+
+
+def test_no_server_is_an_error_of_the_reply():
+    gone = config("http://127.0.0.1:9/v1", retries=0)
+    (reply,) = OpenAIEngine(gone).chat([conversation("x")], Measured)
+    assert "ConnectionError" in reply.error
+
+
+def test_configured_engine_logs_cost_and_records(server, tmp_path):
+    settings = config(server, recording="r.sqlite", price_in=1.0, price_out=2.0)
+    engine = make_engine(settings, root=tmp_path)
+    engine.chat([conversation("hello there")], Measured)
+    (call,) = CallLog(tmp_path / "chat.sqlite").calls()
+    assert call["cost"] == pytest.approx((11 * 1.0 + 7 * 2.0) * 1e-6)
+    replay = make_engine(
+        build(EngineConfig, {"engine": "replay", "recording": "r.sqlite"}), root=tmp_path
+    )
+    (reply,) = replay.chat([conversation("hello there")], Measured)
+    assert reply.parsed == Measured(length=11, word="hello")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"engine": "oracle"}, {"engine": "replay"}, {"engine": "scripted"}, {"engine": "openai"}],
+)
+def test_engine_that_cannot_be_made(fields, tmp_path):
+    with pytest.raises(ConfigError):
+        make_engine(build(EngineConfig, fields), root=tmp_path)
+
+
+def test_no_engine_configured(tmp_path):
+    assert make_engine(EngineConfig(), root=tmp_path) is None
