@@ -15,6 +15,7 @@ from labeling.rules import load_anatomy
 from labeling.structures import Structure
 from voxcurate.catalog import Measure, Model, Scan, WorkItem, Writer
 from voxcurate.classes import ClassInfo, Vocabulary
+from voxcurate.ids import content_id
 from voxcurate.labels import adopt_mask, write_mask
 from voxcurate.ledger import Item, run_items
 from voxcurate.stage import StageContext, StageResult
@@ -180,6 +181,7 @@ def _payload(
 
 def _record(ctx: StageContext, writer: Writer, item: Item, value: dict[str, Any]) -> dict[str, Any]:
     labels = {}
+    made_from = content_id(item.inputs, VERSION, item.payload["config"], digits=8)
     for class_id, file in sorted(value["files"].items()):
         facts = {
             "models": value["models"],
@@ -195,7 +197,7 @@ def _record(ctx: StageContext, writer: Writer, item: Item, value: dict[str, Any]
             class_id=class_id,
             origin="pseudo",
             round_number=ctx.round,
-            model_id=ENSEMBLE,
+            model_id=f"{ENSEMBLE}-{made_from}",
             facts=facts,
         )
         labels[class_id] = label.label_id

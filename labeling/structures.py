@@ -92,7 +92,7 @@ class Structure:
     def indices(self) -> npt.NDArray[np.float64]:
         """Voxel indices inside, ``(n, 3)``, in the whole volume."""
         start = [axis.start for axis in self.box]
-        return np.argwhere(self.mask).astype(np.float64) + start
+        return np.asarray(np.argwhere(self.mask) + np.array(start, np.float64))
 
     @cached_property
     def points(self) -> npt.NDArray[np.float64]:
@@ -125,7 +125,7 @@ class Structure:
         order = np.argsort(-counts, kind="stable")  # equal ones: the first found
         rank = np.zeros(counts.size + 1, np.int32)
         rank[order + 1] = np.arange(1, counts.size + 1)
-        return rank[found], counts[order] * self.voxel_ml
+        return rank[found], np.asarray(counts[order] * self.voxel_ml, np.float64)
 
     def touches_border(self) -> bool:
         """Whether it reaches the edge of the volume, and so may be cut off."""

@@ -1,0 +1,103 @@
+"""What the witnesses need to know of one case: the worker of stage detect."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from labeling.body import body_frame
+from labeling.config import LabelingConfig
+from labeling.features import features, hu_median
+from labeling.fuse import vocabulary_of
+from labeling.rules import Anatomy, CaseFacts, load_anatomy
+from labeling.structures import Structure
+from labeling.tot import compare
+from voxcurate.volume import Volume
+
+
+def work(payload: dict[str, Any]) -> dict[str, Any]:
+    """Worker: what the witnesses need to know of one case."""
+    from voxcurate.nifti import read_nifti
+
+    config = LabelingConfig.model_validate(payload["config"])
+    vocabulary = vocabulary_of(payload["vocabulary"])
+    anatomy = load_anatomy(vocabulary, config.rules.anatomy, config.rules.weights)
+    volume = read_nifti(Path(payload["root"], payload["ct"]))
+    labels = read_structures(payload, volume)
+    predicted, soft = predicted_structures(payload, config, anatomy)
+    frame = body_frame(volume.array, volume.affine)
+    hu = {c: hu_median(s, volume.array) for c, s in labels.items() if not s.is_empty}
+    facts = CaseFacts(hu if payload["modality"] == "CT" else {}, frame.middle, payload["sex"])
+    violations = anatomy.check(labels, facts)
+    rows = []
+    for class_id, s in sorted(labels.items()):
+        comparison = compare(
+            s,
+            predicted,
+            soft,
+            tolerance_mm=vocabulary[class_id].tolerance_mm,
+            n_models=len(payload["predictions"]),
+            out_of_fold=payload["out_of_fold"],
+        )
+        rows.append(
+            {
+                "class_id": class_id,
+                **{k: v for k, v in payload["labels"][class_id].items() if k != "path"},
+                "features": _listed(features(s, volume.array, frame)) if not s.is_empty else None,
+                "centroid": _listed(s.centroid) if not s.is_empty else None,
+                "comparison": comparison.plain(),
+                "violations": [v.plain() for v in violations if v.class_id == class_id],
+            }
+        )
+    return {"rows": rows}
+
+
+def read_structures(payload: Mapping[str, Any], volume: Volume) -> dict[str, Structure]:
+    """The label versions of a payload (`root`, `labels`) as structures."""
+    from voxcurate.labels import read_mask
+
+    root = Path(payload["root"])
+    return {
+        c: Structure.of(c, read_mask(root, entry["path"], volume.shape), volume.affine)
+        for c, entry in payload["labels"].items()
+    }
+
+
+def predicted_structures(
+    payload: Mapping[str, Any], config: LabelingConfig, anatomy: Anatomy
+) -> tuple[dict[str, Structure], dict[str, float]]:
+    """Fused and mended predictions, and the mean probability within each."""
+    from labeling.attention import conflict_matrix, fuse_and_attend
+    from labeling.mend import mend
+    from voxcurate.predictions import open_prediction
+
+    if not payload["predictions"]:
+        return {}, {}
+    classes: list[str] = payload["classes"]
+    predictions = [open_prediction(Path(payload["root"], p)) for p in payload["predictions"]]
+    conflicts = conflict_matrix(classes, anatomy.allowed_overlaps(classes))
+    fusion = fuse_and_attend(predictions, classes, conflicts, threshold=config.fuse.threshold)
+    shape, affine = predictions[0].shape, predictions[0].affine
+    found = {
+        c: Structure(c, mask, box, shape, affine).part(mask)
+        for c, (box, mask) in fusion.masks.items()
+    }
+    if config.fuse.postprocess:
+        found, _ = mend(found, anatomy)
+    return found, {c: _mean_soft(s, predictions) for c, s in found.items()}
+
+
+def _mean_soft(s: Structure, predictions: Sequence[Any]) -> float:
+    if s.is_empty:
+        return 0.0
+    values = [
+        float(p.full(s.class_id)[s.box][s.mask].mean()) / 255.0
+        for p in predictions
+        if s.class_id in p.classes
+    ]
+    return float(np.mean(values)) if values else 0.0
+
+
+def _listed(vector: Any) -> list[float]:
+    return [round(float(v), 6) for v in vector]

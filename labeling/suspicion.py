@@ -1,0 +1,141 @@
+"""How suspicious each label is: the witnesses of all cases weighed together.
+
+Three of them: test-on-training (`labeling.tot`), the written anatomy (`labeling.rules`) and what is
+usual for the class (`labeling.shape`, `labeling.layout`).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from labeling.config import LabelingConfig
+from labeling.layout import Layout, learn_layout
+from labeling.rules import Violation, combined_weight
+from labeling.shape import ShapeProfile, learn_profile, oddity
+from labeling.tot import Comparison, chances, class_statistics, combine
+from voxcurate.stage import StageContext
+
+TRUSTED = ("original", "revised")
+
+
+@dataclass(frozen=True, eq=False)
+class Usual:
+    """What is usual among trusted labels of the train split."""
+
+    profiles: Mapping[str, ShapeProfile]
+    layout: Layout
+
+    def oddity(self, row: Mapping[str, Any], centroids: Mapping[str, Any]) -> float | None:
+        """How odd a label is (see `labeling.shape.oddity`); None if empty or nothing is known."""
+        if row["features"] is None:
+            return None
+        class_id = row["class_id"]
+        profile = self.profiles.get(class_id)
+        shape = profile.distance(np.array(row["features"])) if profile else None
+        place = self.layout.distance(class_id, np.array(row["centroid"]), centroids)
+        return oddity(shape, place)
+
+
+@dataclass(frozen=True, eq=False)
+class Suspicion:
+    """One current label: its chance of being wrong, from which witnesses."""
+
+    case_id: str
+    row: Mapping[str, Any]
+    parts: Mapping[str, float]
+    oddities: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def probability(self) -> float:
+        """Noisy-or of the witnesses."""
+        return combine(self.parts)
+
+    @property
+    def kind(self) -> str:
+        """The strongest witness."""
+        return max(sorted(self.parts), key=lambda k: self.parts[k], default="")
+
+
+def weigh(
+    ctx: StageContext, config: LabelingConfig, results: Mapping[str, Mapping[str, Any]]
+) -> list[Suspicion]:
+    """The suspicion of every label, from the results of the items, in case and class order."""
+    comparisons: dict[str, list[Comparison]] = {}
+    for _, row in label_rows(results):
+        comparisons.setdefault(row["class_id"], []).append(Comparison(**row["comparison"]))
+    statistics = class_statistics(comparisons, config.detect)
+    first: dict[tuple[str, str], dict[str, float]] = {}
+    for case_id, row in label_rows(results):
+        info = ctx.vocabulary[row["class_id"]]
+        parts = chances(
+            info.id, Comparison(**row["comparison"]), statistics, config.detect, pair=info.pair
+        )
+        weight = combined_weight([Violation(**v) for v in row["violations"]])
+        first[case_id, info.id] = {**parts, **({"rules": weight} if weight else {})}
+    clean = {key for key, parts in first.items() if combine(parts) < config.detect.threshold}
+    usual = learn_usual(ctx, config, results, clean)
+    suspicions = []
+    for case_id, rows in case_rows(results):
+        centroids = centroids_of(rows)
+        for row in rows:
+            parts = dict(first[case_id, row["class_id"]])
+            odd = usual.oddity(row, centroids)
+            oddities: dict[str, float] = {}
+            if odd is not None:
+                x = config.detect.shape_slope * (odd - config.detect.shape_z)
+                parts["shape"] = float(1 / (1 + np.exp(-np.clip(x, -50, 50))))
+                profile = usual.profiles.get(row["class_id"])
+                oddities = profile.oddities(np.array(row["features"])) if profile else {}
+            suspicions.append(Suspicion(case_id, row, parts, oddities))
+    return suspicions
+
+
+def learn_usual(
+    ctx: StageContext,
+    config: LabelingConfig,
+    results: Mapping[str, Mapping[str, Any]],
+    clean: set[tuple[str, str]],
+) -> Usual:
+    """Profiles and layout from trusted labels: train split, drawn by people, not in doubt.
+
+    Args:
+        clean: the (case, class) whose labels rules and test-on-training leave in peace.
+    """
+    train = {scan.case_id for scan in ctx.scans("train")}
+    vectors: dict[str, list[Any]] = {}
+    places = []
+    for case_id, rows in case_rows(results):
+        trusted = [
+            row
+            for row in rows
+            if case_id in train
+            and row["features"] is not None
+            and (case_id, row["class_id"]) in clean
+            and (row["origin"] in TRUSTED or row["gold"] or row["confirmed"])
+        ]
+        for row in trusted:
+            vectors.setdefault(row["class_id"], []).append(np.array(row["features"]))
+        places.append(centroids_of(trusted))
+    profiles = {
+        c: learn_profile(c, rows, minimum_n=config.judge.minimum_n) for c, rows in vectors.items()
+    }
+    return Usual(
+        {c: p for c, p in profiles.items() if p is not None},
+        learn_layout(places, minimum_n=config.judge.minimum_n),
+    )
+
+
+def label_rows(results: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, Mapping[str, Any]]]:
+    return [(case_id, row) for case_id, rows in case_rows(results) for row in rows]
+
+
+def case_rows(
+    results: Mapping[str, Mapping[str, Any]],
+) -> list[tuple[str, Sequence[Mapping[str, Any]]]]:
+    return [(case_id, results[case_id]["rows"]) for case_id in sorted(results)]
+
+
+def centroids_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    return {r["class_id"]: np.array(r["centroid"]) for r in rows if r["centroid"] is not None}
