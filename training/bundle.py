@@ -234,7 +234,7 @@ def _write(path: Path, values: Mapping[str, Any]) -> None:
     write_text(path, json.dumps(values, indent=1, sort_keys=True) + "\n")
 
 
-def copy_bundle(source: Path, target: Path) -> None:
+def adopt_bundle(source: Path, target: Path) -> None:
     """Move a finished bundle into place; what was there goes. Both on one file system."""
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(target, ignore_errors=True)

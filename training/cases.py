@@ -34,7 +34,6 @@ class LabelSpec:
     path: str
     known_path: str
     origin: str
-    trusted: bool = False
 
 
 @dataclass(frozen=True)

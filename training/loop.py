@@ -117,6 +117,7 @@ class Training:
                 self._write_log({**facts, "seconds": round(spent, 2), "eta_s": round(left, 1)})
             if self.step % self.config.checkpoint_every == 0:
                 self.save()
+        self.save()
         return {k: v.cpu().clone() for k, v in self.average.items()}
 
     def _one_step(self) -> dict[str, Any]:

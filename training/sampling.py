@@ -17,6 +17,7 @@ from training.config import TrainingConfig
 
 Kind = Literal["labelled", "selective", "unlabeled", "synthetic"]
 KINDS: tuple[Kind, ...] = ("labelled", "selective", "unlabeled", "synthetic")
+LEARNT = ("labelled", "selective")  # kinds whose loss says where it is hard
 CELLS = 6  # of the loss map, per axis
 FORGET = 0.3  # how fast a new loss replaces the old one in its cell
 NEED_FLOOR = 0.15  # a class that is learnt perfectly is still drawn
@@ -36,7 +37,8 @@ class Sampler:
     """Draws samples; told how they went.
 
     Args:
-        cases: labelled ones.
+        cases: labelled ones; those from `n_mix` on are for annealing only.
+        n_mix: how many of them belong to the mix.
         raw: how many scans without labels there are.
         tumours: (case, lesion class) pairs for synthetic tumours, by case position.
         config: of the training.
@@ -46,18 +48,20 @@ class Sampler:
     def __init__(
         self,
         cases: Sequence[PreparedCase],
+        n_mix: int,
         raw: int,
         tumours: Sequence[tuple[int, int]],
         config: TrainingConfig,
         seed: int,
     ) -> None:
         self._cases, self._raw, self._tumours = cases, raw, tumours
+        self._mix = range(n_mix)
         self._config, self._seed = config, seed
         n_classes = len(cases[0].known)
         self._members = [
             [n for n, case in enumerate(cases) if len(case.centres[c])] for c in range(n_classes)
         ]
-        self.losses = np.full((len(cases), CELLS, CELLS, CELLS), np.nan, dtype=np.float32)
+        self.losses = np.full((n_mix, CELLS, CELLS, CELLS), np.nan, dtype=np.float32)
         self.dice = np.zeros(n_classes, dtype=np.float64)
         self.shares = self._usable(config)
 
@@ -77,12 +81,12 @@ class Sampler:
             return Draw("synthetic", case, (-1, -1, -1), class_index)
         if kind == "selective" and not np.isnan(self.losses).all():
             return self._selective(generator)
-        return self._labelled(generator, range(len(self._cases)))
+        return self._labelled(generator, self._mix)
 
     def learn(self, draws: Sequence[Draw], losses: Sequence[float]) -> None:
         """Note the loss of each labelled sample at its place."""
         for draw, loss in zip(draws, losses, strict=True):
-            if draw.kind in ("labelled", "selective") and np.isfinite(loss):
+            if draw.kind in LEARNT and draw.case in self._mix and np.isfinite(loss):
                 cell = (draw.case, *self._cell(draw))
                 old = self.losses[cell]
                 self.losses[cell] = loss if np.isnan(old) else old + FORGET * (loss - old)

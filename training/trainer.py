@@ -36,6 +36,7 @@ def train_model(payload: Mapping[str, Any]) -> dict[str, Any]:
     use_threads()
     config = build(TrainingConfig, payload["training"])
     cases = [spec_of(c) for c in payload["cases"]]
+    best = [spec_of(c) for c in payload["anneal"]]  # the same scans, their best labels only
     raw = [spec_of(c) for c in payload["raw"]]
     if not cases:
         raise TrainingError(f"model {payload['name']}: no labelled case to train on")
@@ -46,15 +47,18 @@ def train_model(payload: Mapping[str, Any]) -> dict[str, Any]:
     if skipped:
         prepared = _prepare(cases, {**payload, "classes": classes}, config)
     raw_cases = _prepare(raw, {**payload, "classes": classes}, config)
-    anneal = [n for n, case in enumerate(cases) if case.case_id in set(payload["anneal_cases"])]
-    plan = plan_of(payload["steps"], config, anneal)
     facts = _facts(payload, config, classes, prepared)
+    gold = _prepare(best, {**payload, "classes": classes}, config)
+    anneal = [len(prepared) + n for n, case in enumerate(gold) if case.counts.any()]
+    plan = plan_of(payload["steps"], config, anneal)
     network, ancestor = _network(payload, facts)
     organs = _organs(payload["organs"], classes)
     tumours = _tumours(organs, prepared)
-    sampler = Sampler(prepared, len(raw_cases), tumours, config, payload["seed"])
-    swap = _swap(payload["swap"], payload["classes"], classes)
-    loader = Loader(prepared, raw_cases, organs, swap, sampler, config)
+    sampler = Sampler(
+        [*prepared, *gold], len(prepared), len(raw_cases), tumours, config, payload["seed"]
+    )
+    swap = _swap(payload["swap"], classes)
+    loader = Loader([*prepared, *gold], raw_cases, organs, swap, sampler, config)
     training = Training(
         network,
         loader,
@@ -67,7 +71,7 @@ def train_model(payload: Mapping[str, Any]) -> dict[str, Any]:
     state = training.run()
     if not all(bool(torch.isfinite(v).all()) for v in state.values() if v.is_floating_point()):
         raise TrainingError(f"model {payload['name']}: its weights are no numbers any more")
-    return _finish(payload, facts, ancestor, state, training, skipped, sorted(anneal))
+    return _finish(payload, facts, ancestor, state, training, skipped, anneal)
 
 
 def _finish(
@@ -87,7 +91,9 @@ def _finish(
     sha256 = weights_sha256(state)
     done = replace(
         facts,
-        model_id=content_id("model", facts.name, sorted(seen), list(facts.classes), sha256),
+        model_id=content_id(
+            "model", payload["round"], facts.name, sorted(seen), list(facts.classes), sha256
+        ),
         training_cases=tuple(sorted(seen)),
         training_patients=tuple(sorted(people)),
         extra={"annealed_on": len(anneal), "skipped_classes": list(skipped)},
@@ -198,7 +204,7 @@ def _tumours(organs: Mapping[int, int], prepared: Sequence[PreparedCase]) -> lis
     ]
 
 
-def _swap(swap: Mapping[str, str] | None, _: Any, classes: Sequence[str]) -> Any:
+def _swap(swap: Mapping[str, str] | None, classes: Sequence[str]) -> Any:
     """Class to mirrored class (empty: unknown), as positions in the trained classes."""
     if swap is None:
         return None

@@ -1,0 +1,283 @@
+"""From the catalog to a training run: cases with their labels, the grid, the ledger item."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from training.config import TrainingConfig, network_config
+from training.models import STAGES
+from voxcurate.catalog import Label, Model, Scan, Writer
+from voxcurate.errors import TrainingError
+from voxcurate.ids import content_id
+from voxcurate.ledger import Item, LedgerResult, run_items
+from voxcurate.stage import StageContext
+
+VERSION = "1"
+TECHNICAL = {"checkpoint_every", "log_every", "device"}  # no part of the result
+Accept = Callable[[Label], bool]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One model to be trained.
+
+    Attributes:
+        cases: plain `CaseSpec` of the labelled cases.
+        raw: of scans without labels (masked reconstruction).
+        anneal: of cases with their best labels only.
+        warm: the model whose weights it starts from.
+    """
+
+    name: str
+    role: str
+    network: str
+    classes: tuple[str, ...]
+    training: TrainingConfig
+    steps: int
+    cases: Sequence[Mapping[str, Any]]
+    raw: Sequence[Mapping[str, Any]] = ()
+    anneal: Sequence[Mapping[str, Any]] = ()
+    fold: int | None = None
+    warm: Model | None = None
+
+
+def current_labels(ctx: StageContext, round_number: int) -> dict[str, dict[str, Label]]:
+    """Case to class to the label version that counts as of a round."""
+    pointers = ctx.catalog.current(round_number)
+    ids = [pointer.label_id for pointer in pointers.values()]
+    by_id = {label.label_id: label for label in ctx.catalog.rows(Label, label_id=ids)}
+    found: dict[str, dict[str, Label]] = {}
+    for (case_id, class_id), pointer in pointers.items():
+        label = by_id.get(pointer.label_id)
+        if label is not None and not label.retired:
+            found.setdefault(case_id, {})[class_id] = label
+    return found
+
+
+def case_specs(
+    ctx: StageContext,
+    scans: Sequence[Scan],
+    labels: Mapping[str, Mapping[str, Label]],
+    classes: Sequence[str],
+    accept: Accept = lambda label: True,
+) -> list[dict[str, Any]]:
+    """Plain `CaseSpec` of the scans that have an accepted label of one of the classes."""
+    found = []
+    for scan in scans:
+        own = labels.get(scan.case_id, {})
+        chosen = {c: _label_spec(ctx, own[c]) for c in classes if c in own and accept(own[c])}
+        if chosen:
+            found.append(_case_spec(ctx, scan, chosen))
+    return found
+
+
+def raw_specs(
+    ctx: StageContext, scans: Sequence[Scan], labelled: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """Plain `CaseSpec` of the scans that are not among the labelled ones."""
+    taken = {case["case_id"] for case in labelled}
+    return [_case_spec(ctx, scan, {}) for scan in scans if scan.case_id not in taken]
+
+
+def labelled_classes(
+    cases: Sequence[Mapping[str, Any]], classes: Sequence[str]
+) -> tuple[list[str], list[str]]:
+    """Classes that some case has a mask of, and those that none has."""
+    known = {c for case in cases for c, label in case["labels"].items() if label["path"]}
+    return [c for c in classes if c in known], [c for c in classes if c not in known]
+
+
+def target_classes(ctx: StageContext, labels: Mapping[str, Mapping[str, Label]]) -> tuple[str, ...]:
+    """The round's classes, else all that are labelled anywhere."""
+    return ctx.classes or tuple(sorted({c for own in labels.values() for c in own}))
+
+
+def train(ctx: StageContext, runs: Sequence[Run], *, threads: int, limit_s: float) -> LedgerResult:
+    """Train what is not yet trained, each model one ledger item, and record models and bundles.
+
+    Raises:
+        TrainingError: there is nothing to train on.
+    """
+    if not runs:
+        raise TrainingError("no model to train")
+    role = runs[0].role
+    executor = ctx.executor(
+        workers=max(1, _cores() // threads) if threads else 1,
+        threads=threads or _cores(),
+        time_limit_s=limit_s,
+    )
+    by_name = {run.name: run for run in runs}
+    items = [_item(ctx, run) for run in runs]
+    payloads = {item.subject: item.payload for item in items}
+
+    def record(writer: Writer, item: Item, value: Any) -> Mapping[str, Any]:
+        return _record(ctx, by_name[item.subject], payloads[item.subject], writer, value)
+
+    return run_items(
+        ctx,
+        STAGES[role],
+        items,
+        "training.trainer:train_model",
+        record,
+        version=VERSION,
+        executor=executor,
+        across_rounds=role == "zoo",
+        title=f"train {role}",
+    )
+
+
+def grid_spacing(scans: Sequence[Scan], config: TrainingConfig) -> list[float]:
+    """Spacing of the network's grid: as configured, else the median of the scans, not too fine."""
+    if config.grid.spacing_mm is not None:
+        return list(config.grid.spacing_mm)
+    from training.grid import full_grid
+
+    own = [
+        full_grid(_shape(scan), np.asarray(scan.affine), (1.0, 1.0, 1.0)).source_spacing
+        for scan in scans
+    ]
+    median = np.median(np.asarray(own), axis=0)
+    return [round(max(config.grid.floor_mm, float(value)), 3) for value in median]
+
+
+def _item(ctx: StageContext, run: Run) -> Item:
+    everything = [*run.cases, *run.raw, *run.anneal]
+    ids = {case["case_id"] for case in everything}
+    scans = ctx.catalog.rows(Scan, case_id=ids) if ids else []
+    if not scans:
+        raise TrainingError(f"model {run.name}: no labelled case to train on")
+    payload = _payload(ctx, run, scans)
+    settings = {k: v for k, v in payload["training"].items() if k not in TECHNICAL}
+    inputs = {
+        "cases": [_mark(case) for case in run.cases],
+        "raw": [_mark(case) for case in run.raw],
+        "anneal": [_mark(case) for case in run.anneal],
+        "training": settings,
+        "warm": run.warm.sha256 if run.warm else "",
+        **{
+            name: payload[name]
+            for name in ("classes", "spacing", "network", "steps", "seed", "swap", "organs")
+        },
+    }
+    run_id = content_id(VERSION, run.role, run.name, inputs)
+    root = ctx.workspace.root
+    places = {
+        "run_id": run_id,
+        "run": str(root / "cache" / "training" / "runs" / run_id),
+        "cache": str(root / "cache" / "training"),
+        "log": str(ctx.workspace.round_path(ctx.round, "training", f"{run.name}.jsonl")),
+        "scratch": str(ctx.workspace.scratch),
+    }
+    return Item(subject=run.name, inputs=inputs, payload={**payload, **places})
+
+
+def _payload(ctx: StageContext, run: Run, scans: Sequence[Scan]) -> dict[str, Any]:
+    organs = {
+        info.id: info.inside
+        for info in ctx.vocabulary
+        if info.lesion and info.inside and info.id in run.classes and info.inside in run.classes
+    }
+    return {
+        "name": run.name,
+        "round": ctx.round,
+        "classes": list(run.classes),
+        "cases": list(run.cases),
+        "raw": list(run.raw),
+        "anneal": list(run.anneal),
+        "spacing": grid_spacing(scans, run.training),
+        "network": network_config(run.network).model_dump(mode="json"),
+        "training": run.training.model_dump(mode="json"),
+        "steps": run.steps,
+        "seed": int(content_id("train", ctx.seed, run.role, run.name), 16) & 0x7FFFFFFF,
+        "fold": run.fold,
+        "swap": _swap(ctx, run),
+        "organs": organs,
+        "patients": sorted({scan.patient for scan in scans}),
+        "licence": "; ".join(sorted({scan.licence for scan in scans})),
+        "warm": str(ctx.workspace.root / run.warm.path) if run.warm else "",
+    }
+
+
+def _swap(ctx: StageContext, run: Run) -> dict[str, str] | None:
+    from training.patches import mirror_swap
+
+    found = mirror_swap(run.classes, ctx.vocabulary, run.training.augment)
+    if found is None:
+        return None
+    return {
+        class_id: run.classes[n] if n >= 0 else ""
+        for class_id, n in zip(run.classes, found.tolist(), strict=True)
+    }
+
+
+def _record(
+    ctx: StageContext, run: Run, payload: Mapping[str, Any], writer: Writer, value: Any
+) -> Mapping[str, Any]:
+    from training.bundle import adopt_bundle
+    from training.trainer import forget_run
+
+    target = ctx.workspace.root / "models" / str(ctx.round) / run.name
+    adopt_bundle(Path(value["bundle"]), target)
+    kept = ("skipped_classes", "parameters", "steps", "annealed_on", "warm_started", "bad_steps")
+    model = Model(
+        model_id=value["model_id"],
+        round=ctx.round,
+        name=run.name,
+        architecture=payload["network"]["architecture"],
+        path=ctx.workspace.relative(target),
+        sha256=value["sha256"],
+        classes=value["classes"],
+        training_cases=value["training_cases"],
+        licence=payload["licence"],
+        facts={
+            "role": run.role,
+            "fold": run.fold,
+            "network": run.network,
+            "spacing_mm": payload["spacing"],
+            "seed": payload["seed"],
+            "parent": run.warm.model_id if run.warm else "",
+            **{name: value[name] for name in kept},
+        },
+    )
+    writer.add(model)
+    forget_run(Path(payload["run"]))
+    return {"model_id": model.model_id, "path": model.path, "skipped": value["skipped_classes"]}
+
+
+def _mark(case: Mapping[str, Any]) -> list[Any]:
+    labels = {c: [label["label_id"], label["origin"]] for c, label in case["labels"].items()}
+    return [case["case_id"], case["sha256"], labels]
+
+
+def _label_spec(ctx: StageContext, label: Label) -> dict[str, Any]:
+    root = ctx.workspace.root
+    return {
+        "label_id": label.label_id,
+        "path": str(root / label.path) if label.path else "",
+        "known_path": str(root / label.known_path) if label.known_path else "",
+        "origin": label.origin,
+    }
+
+
+def _case_spec(ctx: StageContext, scan: Scan, labels: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "case_id": scan.case_id,
+        "path": str(ctx.workspace.root / scan.path),
+        "sha256": scan.sha256,
+        "modality": scan.modality,
+        "labels": dict(labels),
+    }
+
+
+def _shape(scan: Scan) -> tuple[int, int, int]:
+    i, j, k = scan.shape
+    return i, j, k
+
+
+def _cores() -> int:
+    from voxcurate.executor import cores
+
+    return cores()
