@@ -4,7 +4,7 @@ Coordinates are LPS inside this module only; what leaves it is RAS+.
 """
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, MutableSequence, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -270,7 +270,7 @@ def _text(header: "Dataset", keyword: str) -> str:
     value = header.get(keyword)
     if value is None:
         return ""
-    several = [value] if isinstance(value, str) or not hasattr(value, "__iter__") else value
+    several = value if isinstance(value, MutableSequence) else [value]  # a name iterates letters
     return "\\".join(str(part) for part in several).strip()
 
 
