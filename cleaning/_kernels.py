@@ -10,8 +10,6 @@ import numpy.typing as npt
 Array = npt.NDArray[Any]
 F = TypeVar("F", bound=Callable[..., Any])
 
-HIST_LOW = -32768
-HIST_BINS = 65536
 NOISE_BINS = 4096
 NOISE_STEP = 0.5
 
@@ -114,39 +112,37 @@ def profiles(array: Array, threshold: float) -> tuple[Array, Array, Array]:
 
 @_compiled
 def survey(
-    array: Array, tissue_low: float, tissue_high: float
+    array: Array, background: int, tissue_low: float, tissue_high: float
 ) -> tuple[Array, Array, Array, Array, Array]:
     """Everything the checks need of an integer scan, in one pass.
 
     Returns:
-        histogram of values clipped to int16, shape ``(65536,)``; per axis (padded to the longest)
-        plane minima, plane maxima and plane hashes, shape ``(3, n)``; and the histogram of absolute
-        second differences along the last axis, divided by sqrt(6), in steps of 0.5, where the four
-        neighbours around average to tissue.
+        per axis (padded to the longest) plane minima, plane maxima, plane hashes and voxels other
+        than `background` per plane, shape ``(3, n)``; and the histogram, in steps of 0.5, of
+        absolute second differences along the last axis over sqrt(6) where the four neighbours
+        around average to tissue.
     """
     n_i, n_j, n_k = array.shape
     longest = max(n_i, n_j, n_k)
-    hist = np.zeros(HIST_BINS, np.int64)
     lows = np.full((3, longest), np.iinfo(np.int64).max)
     highs = np.full((3, longest), np.iinfo(np.int64).min)
     hashes = np.zeros((3, longest), np.uint64)
+    filled = np.zeros((3, longest), np.int64)
     noise = np.zeros(NOISE_BINS, np.int64)
     for i in range(n_i):
         for j in range(n_j):
             for k in range(n_k):
                 value = np.int64(array[i, j, k])
-                if value < HIST_LOW:
-                    hist[0] += 1
-                elif value >= HIST_LOW + HIST_BINS:
-                    hist[HIST_BINS - 1] += 1
-                else:
-                    hist[value - HIST_LOW] += 1
                 lows[0, i] = min(lows[0, i], value)
                 lows[1, j] = min(lows[1, j], value)
                 lows[2, k] = min(lows[2, k], value)
                 highs[0, i] = max(highs[0, i], value)
                 highs[1, j] = max(highs[1, j], value)
                 highs[2, k] = max(highs[2, k], value)
+                if value != background:
+                    filled[0, i] += 1
+                    filled[1, j] += 1
+                    filled[2, k] += 1
                 word = np.uint64(value & 0xFFFFFFFF)
                 hashes[0, i] += _mix(word, np.uint64(j), np.uint64(k))
                 hashes[1, j] += _mix(word, np.uint64(i), np.uint64(k))
@@ -157,7 +153,7 @@ def survey(
                     if tissue_low <= (near + far) / 4.0 <= tissue_high:
                         second = abs(near - 2.0 * value) / 2.449489742783178
                         noise[min(int(second / NOISE_STEP), NOISE_BINS - 1)] += 1
-    return hist, lows, highs, hashes, noise
+    return lows, highs, hashes, filled, noise
 
 
 @_compiled

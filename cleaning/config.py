@@ -25,12 +25,12 @@ class CheckConfig(Config):
     suspect_noise_hu: float = 120.0
     reject_noise_hu: float = 250.0
     min_body_ml: float = Field(20.0, description="voxels above -500 HU that belong together")
-    max_values_8bit: int = 256
-    min_range_hu: float = Field(500.0, description="between the 0.5 % and 99.9 % quantile")
+    min_range_hu: float = Field(300.0, description="between the 0.5 % and 99.9 % quantile")
     offset_gain: float = Field(0.03, description="share of voxels that an offset explains better")
     min_offset_hu: float = 300.0
-    min_plausible_share: float = Field(0.15, description="voxels in air, fat and soft tissue")
-    suspect_clipped_share: float = Field(0.002, description="voxels at a maximum below 1300 HU")
+    min_plausible_share: float = Field(0.2, description="voxels in air, fat and soft tissue")
+    max_metal_share: float = Field(0.02, description="voxels above 4000 HU")
+    suspect_clipped_share: float = Field(0.0005, description="voxels at a maximum below 1300 HU")
     suspect_floor_share: float = Field(0.02, description="voxels at a minimum above -850 HU")
 
 
@@ -51,4 +51,4 @@ class CleaningConfig(Config):
 
     check: CheckConfig = CheckConfig()
     duplicates: DuplicateConfig = DuplicateConfig()
-    reject_leaks: bool = True
+    leak_scan: bool = Field(True, description="look for identifiers in what the workspace holds")

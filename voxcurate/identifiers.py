@@ -156,7 +156,7 @@ def find_names(text: str, names: Iterable[str], *, embedded: bool = False) -> It
 
 
 def find_ids(text: str, ids: Iterable[str], *, kind: str, embedded: bool = False) -> Iterator[Hit]:
-    """Known numbers with any separators, case and leading zeros.
+    """Known numbers with any case and leading zeros; from seven digits on with any separators.
 
     An id of fewer than four letters and digits would hit image numbers and sizes: it counts only
     after a word such as "MRN", "ID" or "No.".
@@ -170,7 +170,9 @@ def find_ids(text: str, ids: Iterable[str], *, kind: str, embedded: bool = False
             continue
         if core.isalpha() and core.lower() in ORDINARY_WORDS | _NO_ID:
             continue
-        body = r"[\s./_-]?".join(map(re.escape, core))
+        # a short number with separators would be a size: "12.34 mm", "12-34"
+        loose = "" if core.isdigit() and len(core) < 7 else r"[\s./_-]?"
+        body = loose.join(map(re.escape, core))
         lead = r"(?:\b(?:mrn|id|no|number|patient|acc|accession)[\s.:#]*)" if short else ""
         first = r"(?<![A-Za-z0-9])" if short else edge[0]
         last = r"(?![A-Za-z0-9])" if short else edge[1]

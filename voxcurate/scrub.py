@@ -115,12 +115,13 @@ def leak_scan(text: str, known: Identifiers, *, file_name: bool = False) -> list
     Args:
         text: report text, a header field, or a file name.
         known: what must not be there.
-        file_name: patterns are not looked for, since case ids and series numbers would match.
+        file_name: look inside longer words too, but not for patterns, which case ids and series
+            numbers would match.
 
     Returns:
         Disjoint hits in order; `sure` is False where the words may be ordinary ones. Empty: clean.
     """
-    hits = list(find_known(text, known, embedded=True))
+    hits = list(find_known(text, known, embedded=file_name))
     if not file_name:
         hits += find_patterns(text)
     return merge_hits(hits)

@@ -1,0 +1,341 @@
+"""Is this a usable scan? Rules on one volume, each with what was measured and its limit.
+
+Geometry and structure are checked for every modality; whatever speaks of HU for CT alone. A verdict
+is the worst of its reasons: ``reject`` where nothing useful can be learned from the scan or its
+values mean something else than HU, ``suspect`` where a person should look but the scan may stay.
+"""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from cleaning._kernels import NOISE_STEP, neighbour_sums, survey
+from cleaning.config import CheckConfig
+from voxcurate.volume import Volume
+
+CHECK_VERSION = "1"
+Severity = Literal["reject", "suspect"]
+Verdict = Literal["pass", "suspect", "reject"]
+DEFAULT = CheckConfig()
+TISSUE_HU = (-200.0, 200.0)
+AIR_HU = (-1060, -900)
+SOFT_HU = (-160, 160)
+BODY_HU = -500
+CLIPPED_BELOW_HU = 1300  # scanners end at 1600, 3071 and above
+FLOOR_ABOVE_HU = -850
+HIST_LOW = -32768  # first bin of the histogram of int16
+QUANTISED_LEVELS = 4095
+METAL_HU = 4000
+NARROWEST_HU = 100  # of a window that somebody may have clipped to
+MIN_8BIT, MAX_8BIT = 15, 255  # of a maximum: values up to 1 are normalised, not 8-bit
+FULL_SHARE = 0.1  # of the fullest plane: a plane with something in it
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One broken rule: its code, what was measured, and the limit it broke, in the rule's unit."""
+
+    code: str
+    severity: Severity
+    measured: float
+    limit: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Check:
+    """What was found about a scan; `evidence` holds the measured values, broken rules or not."""
+
+    verdict: Verdict
+    reasons: tuple[Reason, ...] = ()
+    evidence: dict[str, float] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data for the ledger."""
+        return asdict(self)
+
+
+def check(volume: Volume, modality: str = "CT", config: CheckConfig = DEFAULT) -> Check:
+    """Every rule on one scan.
+
+    Args:
+        volume: any voxel type; NaN and infinite values are a reason to reject, not an error.
+        modality: DICOM modality; HU rules are for ``CT`` alone.
+        config: the limits.
+    """
+    evidence: dict[str, float] = {}
+    reasons = list(_geometry(volume, config, evidence))
+    array = volume.array
+    n_bad = 0 if array.dtype.kind != "f" else int(array.size - np.isfinite(array).sum())
+    evidence["nonfinite_share"] = n_bad / array.size
+    if n_bad:
+        reasons.append(
+            Reason("nan", "reject", n_bad / array.size, 0.0, "values are NaN or infinite")
+        )
+    low, high = _range(array)
+    evidence |= {"min": low, "max": high}
+    if low == high:
+        reasons.append(Reason("constant", "reject", low, low, "every voxel has the same value"))
+    elif not n_bad:
+        reasons += _structure(_whole_numbers(array, low, high), modality, config, evidence)
+        if modality == "CT":
+            reasons += _hounsfield(volume, config, evidence)
+    return Check(_worst(reasons), tuple(reasons), {k: float(v) for k, v in evidence.items()})
+
+
+def _worst(reasons: list[Reason]) -> Verdict:
+    if any(reason.severity == "reject" for reason in reasons):
+        return "reject"
+    return "suspect" if reasons else "pass"
+
+
+def _range(array: npt.NDArray[Any]) -> tuple[float, float]:
+    if array.dtype.kind == "f":
+        finite = array[np.isfinite(array)]
+        return (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
+    return float(array.min()), float(array.max())
+
+
+def _whole_numbers(array: npt.NDArray[Any], low: float, high: float) -> npt.NDArray[Any]:
+    """The values as integers in Fortran order; a narrow range of fractions is stretched first."""
+    if array.dtype.kind in "iu" and array.dtype.itemsize <= 4:
+        return np.asfortranarray(array)
+    if array.dtype.kind == "b":
+        return np.asfortranarray(array.astype(np.uint8))
+    if high - low < QUANTISED_LEVELS / 10:
+        array = (array - low) / (high - low) * QUANTISED_LEVELS
+    return np.asfortranarray(np.rint(np.clip(array, -(2**31), 2**31 - 1)).astype(np.int32))
+
+
+def _geometry(volume: Volume, config: CheckConfig, evidence: dict[str, float]) -> Iterator[Reason]:
+    spacing, shape = np.array(volume.spacing), np.array(volume.shape)
+    extent = spacing * shape
+    evidence["min_spacing_mm"], evidence["max_spacing_mm"] = spacing.min(), spacing.max()
+    evidence["min_extent_mm"], evidence["max_extent_mm"] = extent.min(), extent.max()
+    n_planes = evidence["n_planes"] = int(shape.min())
+    if n_planes < config.min_slices:
+        yield Reason("few_slices", "reject", n_planes, config.min_slices, "too few planes")
+    elif n_planes < config.suspect_slices:
+        yield Reason("few_slices", "suspect", n_planes, config.suspect_slices, "few planes")
+    if spacing.min() < config.min_spacing_mm:
+        limit = config.min_spacing_mm
+        yield Reason("spacing", "reject", spacing.min(), limit, "spacing (mm) too small to be true")
+    if spacing.max() > config.max_spacing_mm:
+        limit = config.max_spacing_mm
+        yield Reason("spacing", "reject", spacing.max(), limit, "spacing (mm) too large to be true")
+    if extent.min() < config.min_extent_mm:
+        yield Reason(
+            "extent", "suspect", extent.min(), config.min_extent_mm, "extent (mm) too small"
+        )
+    if extent.max() > config.max_extent_mm:
+        yield Reason(
+            "extent", "reject", extent.max(), config.max_extent_mm, "extent (mm) too large"
+        )
+
+
+def _structure(
+    array: npt.NDArray[Any], modality: str, config: CheckConfig, evidence: dict[str, float]
+) -> Iterator[Reason]:
+    """Planes and neighbours: what must hold whatever the values mean."""
+    background = _most_common(array)
+    lows, highs, hashes, filled, noise = survey(array.T, background, *TISSUE_HU)
+    empty, repeated = 0.0, 0.0
+    for axis, size in enumerate(array.shape[::-1]):
+        constant = lows[axis, :size] == highs[axis, :size]
+        content = np.where(constant, 0, filled[axis, :size])
+        inside = np.flatnonzero(content > FULL_SHARE * content.max())
+        if inside.size:  # planes with a few voxels of couch or noise are empty or alike by chance
+            between = slice(inside[0], inside[-1] + 1)
+            empty = max(empty, float(constant[between].sum()) / inside.size)
+            marks = hashes[axis, :size][inside]
+            repeated = max(repeated, 1 - np.unique(marks).size / inside.size)
+    evidence["empty_share"], evidence["repeated_share"] = empty, repeated
+    limit = config.reject_empty_share
+    if empty:
+        how: Severity = "reject" if empty > limit else "suspect"
+        yield Reason("empty_slices", how, empty, limit, "constant planes between others")
+    limit = config.reject_repeated_share
+    if repeated:
+        how = "reject" if repeated > limit else "suspect"
+        yield Reason("repeated_slices", how, repeated, limit, "planes equal to other planes")
+    bounds = _bounds(array, modality)
+    correlation = evidence["neighbour_correlation"] = neighbour_correlation(array, bounds)
+    limit = config.reject_neighbour_correlation
+    if correlation < limit:
+        yield Reason("all_noise", "reject", correlation, limit, "neighbours do not resemble")
+        return
+    sigma = evidence["noise_hu"] = _median(noise) * NOISE_STEP * 1.4826 if modality == "CT" else 0.0
+    if sigma > config.suspect_noise_hu:
+        limit = config.reject_noise_hu
+        yield Reason("noise", "reject" if sigma > limit else "suspect", sigma, limit, "noise (HU)")
+        return  # noise hides the order of planes
+    disorder = evidence["disorder"] = max(disorder_of(array, axis, bounds) for axis in range(3))
+    if disorder > config.reject_shuffle:
+        limit = config.reject_shuffle
+        yield Reason("shuffled_slices", "reject", disorder, limit, "planes out of order")
+
+
+def neighbour_correlation(array: npt.NDArray[Any], bounds: tuple[float, float]) -> float:
+    """Correlation of voxels with their neighbours along the first axis, values clipped.
+
+    1 for a smooth image, 0 for white noise; 1 where all values are equal.
+    """
+    if array.shape[0] < 2:
+        return 1.0
+    n, x, y, xx, yy, xy = neighbour_sums(array.T, *bounds)
+    variance = (xx / n - (x / n) ** 2) * (yy / n - (y / n) ** 2)
+    return float((xy / n - x * y / n**2) / np.sqrt(variance)) if variance > 0 else 1.0
+
+
+def disorder_of(
+    array: npt.NDArray[Any], axis: int, bounds: tuple[float, float], *, grid: int = 24
+) -> float:
+    """Mean change to the next plane over mean change to the one after it, of small plane pictures.
+
+    About 0.5-0.7 for planes in order, 1 for shuffled ones; 0 where there are fewer than six planes
+    or nothing changes.
+    """
+    planes = np.moveaxis(array, axis, 0)
+    steps = [max(1, size // grid) for size in planes.shape[1:]]
+    small = np.clip(planes[:, :: steps[0], :: steps[1]].astype(np.float32), *bounds)
+    if len(small) < 6:
+        return 0.0
+    near = float(np.abs(small[2:-1] - small[1:-2]).mean() + np.abs(small[1:-2] - small[:-3]).mean())
+    far = float(np.abs(small[2:] - small[:-2]).mean())
+    return near / 2 / far if far > 0 else 0.0
+
+
+def _bounds(array: npt.NDArray[Any], modality: str) -> tuple[float, float]:
+    """What lies beyond is metal, padding or an outlier."""
+    if modality == "CT":
+        return -1500.0, 1500.0
+    step = max(1, round((array.size / 200_000) ** (1 / 3)))
+    low, high = np.quantile(array[::step, ::step, ::step], (0.005, 0.995))
+    return (float(low), float(high)) if high > low else (float(array.min()), float(array.max()))
+
+
+def _most_common(array: npt.NDArray[Any]) -> int:
+    step = max(1, round((array.size / 200_000) ** (1 / 3)))
+    values, counts = np.unique(array[::step, ::step, ::step], return_counts=True)
+    return int(values[np.argmax(counts)])
+
+
+def _hounsfield(
+    volume: Volume, config: CheckConfig, evidence: dict[str, float]
+) -> Iterator[Reason]:
+    """Whether the values are HU."""
+    hist = _histogram(volume.array)
+    low, high = int(evidence["min"]), int(evidence["max"])
+    sigma = evidence.get("noise_hu", 0.0)
+    noisy = sigma > config.suspect_noise_hu  # then air itself reaches far below -1100 HU
+    padding = evidence["padding_share"] = 0.0 if noisy else _drop_padding(hist)
+    if not hist.any():
+        yield Reason("no_body", "reject", padding, 1.0, "nothing but padding")
+        return
+    clipping = list(_clipping(hist, config, evidence))
+    yield from clipping
+    span = evidence["range_hu"] = _quantile(hist, 0.999) - _quantile(hist, 0.005)
+    if low >= 0 and MIN_8BIT < high <= MAX_8BIT:
+        yield Reason("eight_bit", "reject", high, MAX_8BIT, "values of 8 bits, not HU")
+        return
+    if span < config.min_range_hu and (len(clipping) < 2 or span < NARROWEST_HU):
+        yield Reason("not_hu", "reject", span, config.min_range_hu, "range (HU) too narrow")
+        return
+    above = evidence["metal_share"] = float(hist[METAL_HU - HIST_LOW :].sum() / hist.sum())
+    if above > config.max_metal_share:
+        yield Reason("not_hu", "reject", above, config.max_metal_share, "voxels above 4000 HU")
+        return
+    plausible, offset, gain = _best_offset(hist, sigma if noisy else 0.0)
+    evidence |= {"plausible_share": plausible, "offset_hu": offset, "offset_gain": gain}
+    if abs(offset) >= config.min_offset_hu and gain > config.offset_gain:
+        yield Reason("hu_offset", "reject", offset, config.min_offset_hu, "air or tissue off (HU)")
+        return
+    if plausible < config.min_plausible_share:
+        limit = config.min_plausible_share
+        yield Reason("not_hu", "reject", plausible, limit, "few voxels are air, fat or soft tissue")
+    body = evidence["body_ml"] = body_ml(volume)
+    if body < config.min_body_ml:
+        yield Reason("no_body", "reject", body, config.min_body_ml, "body (mL) above -500 HU")
+
+
+def _clipping(
+    hist: npt.NDArray[np.int64], config: CheckConfig, evidence: dict[str, float]
+) -> Iterator[Reason]:
+    filled = np.flatnonzero(hist)
+    total = hist.sum()
+    low, high = int(filled[0]) + HIST_LOW, int(filled[-1]) + HIST_LOW
+    at_top = evidence["top_share"] = hist[filled[-1]] / total
+    at_floor = evidence["floor_share"] = hist[filled[0]] / total
+    if high < CLIPPED_BELOW_HU and at_top > config.suspect_clipped_share:
+        limit = config.suspect_clipped_share
+        yield Reason("clipped_high", "suspect", at_top, limit, f"voxels at the maximum, {high} HU")
+    if low > FLOOR_ABOVE_HU and at_floor > config.suspect_floor_share:
+        limit = config.suspect_floor_share
+        yield Reason("clipped_low", "suspect", at_floor, limit, f"voxels at the minimum, {low} HU")
+
+
+def body_ml(volume: Volume) -> float:
+    """Volume in mL of the largest connected body above -500 HU, on a grid of about 4 mm."""
+    import cc3d
+
+    steps = [max(1, round(4.0 / spacing)) for spacing in volume.spacing]
+    coarse = volume.array[tuple(slice(None, None, step) for step in steps)] > BODY_HU
+    if not coarse.any():
+        return 0.0
+    counts = np.bincount(cc3d.connected_components(coarse, connectivity=6).ravel())[1:]
+    return float(counts.max() * np.prod(steps) * volume.voxel_ml)
+
+
+def _histogram(array: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    values = array.reshape(-1, order="A") if array.flags.f_contiguous else array.ravel()
+    hist = np.zeros(-2 * HIST_LOW, np.int64)
+    for start in range(0, values.size, 1 << 22):
+        part = np.rint(np.clip(values[start : start + (1 << 22)], HIST_LOW, -HIST_LOW - 1))
+        hist += np.bincount(part.astype(np.int64) - HIST_LOW, minlength=hist.size)
+    return hist
+
+
+def _drop_padding(hist: npt.NDArray[np.int64]) -> float:
+    """Empty the bins below -1100 HU, which no matter has; their share."""
+    below = slice(0, -1100 - HIST_LOW)
+    share = float(hist[below].sum() / hist.sum())
+    hist[below] = 0
+    return share
+
+
+def _best_offset(hist: npt.NDArray[np.int64], sigma: float) -> tuple[float, float, float]:
+    """Share of air, fat and soft tissue as is; the offset that explains most; how much more.
+
+    Noise (HU) widens the two ranges alike.
+    """
+    half = round(1.5 * sigma)
+    ranges = [
+        (min(low, (low + high) // 2 - half), max(high, (low + high) // 2 + half))
+        for low, high in (AIR_HU, SOFT_HU)
+    ]
+    running = np.concatenate(([0], np.cumsum(hist))) / hist.sum()
+
+    def share(offset: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        found = np.zeros(offset.shape)
+        for low, high in ranges:
+            a = np.clip(low + offset - HIST_LOW, 0, hist.size)
+            b = np.clip(high + 1 + offset - HIST_LOW, 0, hist.size)
+            found += running[b] - running[a]
+        return found
+
+    offsets = np.arange(-3000, 9001, 8)
+    shares = share(offsets)
+    here = float(share(np.array([0]))[0])
+    best = int(np.argmax(shares))
+    return here, float(offsets[best]), float(shares[best] - here)
+
+
+def _quantile(hist: npt.NDArray[np.int64], q: float) -> float:
+    return float(np.searchsorted(np.cumsum(hist), q * hist.sum()) + HIST_LOW)
+
+
+def _median(hist: npt.NDArray[np.int64]) -> float:
+    return float(np.searchsorted(np.cumsum(hist), hist.sum() / 2)) if hist.any() else 0.0
