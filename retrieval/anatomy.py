@@ -55,8 +55,13 @@ def organ_groups(sentence: str) -> list[OrganGroup]:
 
 
 def organ_mentions(sentence: str) -> list[Match[str]]:
-    """Every name of an organ, longest first where they overlap, left to right."""
-    return longest(_finder().find(sentence))
+    """Every name of an organ, longest first where they overlap, left to right.
+
+    A bare "duct" is the pancreatic one where the sentence names the pancreas, else a bile duct.
+    """
+    found = longest(_finder().find(sentence))
+    duct = "pancreatic_duct" if any(m.payload == "pancreas" for m in found) else "bile_duct"
+    return [Match(m.start, m.end, duct) if m.payload == "duct" else m for m in found]
 
 
 def organs_of(sentence: str, start: int, end: int, groups: list[OrganGroup]) -> frozenset[str]:

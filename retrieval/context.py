@@ -135,11 +135,13 @@ def _phrases() -> dict[str, tuple[_Phrase, ...]]:
 
 def _pattern(cue: str) -> re.Pattern[str]:
     gap = rf"(?:\s+[\w-]+){{0,{_WIDEST_GAP_WORDS}}}?"
+    cue, is_last = cue.removesuffix("$"), cue.endswith("$")
     words = [gap if word == "~" else re.escape(word) for word in cue.lower().split()]
     joined = words[0]
     for word in words[1:]:
         joined += word if word == gap else rf"\s+{word}"
-    return re.compile(joined + (r"(?![\w])" if cue[-1].isalnum() else ""))
+    ending = r"(?=[\s.]*$)" if is_last else r"(?!\w)" if cue[-1].isalnum() else ""
+    return re.compile(joined + ending)
 
 
 @cache

@@ -23,6 +23,7 @@ class Question(Config):
     excludes: tuple[str, ...] = ()
     says_no: tuple[str, ...] = Field((), description="phrases that answer no")
     normal: bool = Field(False, description='"<organ> is normal" answers no')
+    normal_size: bool = Field(False, description='"<organ> of normal size" or calibre answers no')
     accepts: tuple[Literal["historical", "hypothetical", "family"], ...] = ()
     surgery: bool = Field(False, description="an operation: read in history and comparison too")
     anywhere: bool = Field(False, description="read in every section")

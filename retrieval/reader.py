@@ -15,7 +15,7 @@ from retrieval.text import Sentence, sentences
 from voxcurate.config import shipped
 from voxcurate.protocols import Finding
 
-RULES = "2"  # raised with every change of the code that may change an answer
+RULES = "3"  # raised with every change of the code that may change an answer
 _QUIET = frozenset({"indication", "history", "comparison", "technique", "exam"})
 _RANK = {"yes": 2, "uncertain": 1, "no": 0}
 _GOES_ON = re.compile(
@@ -107,12 +107,14 @@ class RuleReader:
         sentence = view.sentence
         if sentence.section in _QUIET or "otherwise" in sentence.text.lower():
             return
-        for start, end in _normal_spans(sentence.text):
+        for start, end, is_partly in _normal_spans(sentence.text):
             if context_of(sentence.text, start, end).negated:
                 continue
             organs = organs_of(sentence.text, start, end, view.groups) or view.subject
             for question in self.questions:
-                if question.normal and question.organ in organs:
+                if question.organ in organs and (
+                    question.normal_size or (question.normal and not is_partly)
+                ):
                     yield _finding(question.id, "no", sentence, 0.6)
 
     def _measured(
@@ -239,10 +241,13 @@ def _normal_words() -> tuple[PhraseFinder[str], tuple[re.Pattern[str], ...]]:
     return finder, tuple(re.compile(p, re.I) for p in terms()["partly_normal"])
 
 
-def _normal_spans(sentence: str) -> list[tuple[int, int]]:
+def _normal_spans(sentence: str) -> list[tuple[int, int, bool]]:
+    """Where something is called normal, and whether only its size, calibre or course."""
     finder, partly = _normal_words()
-    found = longest(finder.find(sentence))
-    return [(m.start, m.end) for m in found if not any(p.search(sentence[m.end :]) for p in partly)]
+    return [
+        (m.start, m.end, any(p.search(sentence[m.end :]) for p in partly))
+        for m in longest(finder.find(sentence))
+    ]
 
 
 def _nearest(
@@ -251,8 +256,9 @@ def _nearest(
     """The phrase a size belongs to: the nearest, what follows first; an organ's own: none."""
     for group in groups:
         is_thing = any(t.start < group.end and group.start < t.end for t in things)
+        is_first = not any(thing.end <= group.start for thing in things)
         gap = text[group.end : size.start]
-        if group.end <= size.start and not is_thing and _OWN_SIZE.fullmatch(gap):
+        if group.end <= size.start and is_first and not is_thing and _OWN_SIZE.fullmatch(gap):
             return None if len(things) == 0 else Match(group.start, group.end, _Hit("", "organ"))
 
     def distance(thing: Match[_Hit]) -> int:

@@ -98,6 +98,13 @@ def test_rules_read_the_report():
         ("No new liver lesion.", "liver_lesion", None),
         ("Mother had pancreatic cancer.", "pancreas_malignancy", None),
         ("Multiple gallstones.", "gallstones", "yes"),
+        ("Gallbladder: No stones.", "gallstones", "no"),
+        ("Gallstones: no.", "gallstones", "no"),
+        ("No hydronephrosis or stone.", "kidney_stone", "no"),
+        ("The abdominal aorta is of normal calibre.", "aortic_aneurysm", "no"),
+        ("Pancreas normal in size, duct of normal calibre.", "pancreatic_duct_dilated", "no"),
+        ("No pancreatic mass or ductal dilatation.", "pancreatic_duct_dilated", "no"),
+        ("No ductal dilatation.", "bile_duct_dilated", "no"),
     ],
 )
 def test_rules_on_one_sentence(text, question, value):
@@ -114,6 +121,11 @@ def test_size_of_the_organ_is_not_the_lesions():
     assert (
         answers("The liver measures 18 cm. Hepatic cyst of 2 cm.")["liver_lesion_size"].number == 20
     )
+
+
+def test_size_after_the_place_of_the_lesion():
+    found = answers("A mass in the head of the pancreas measuring 36 x 26 mm.")
+    assert found["pancreas_lesion_size"].number == 36
 
 
 def test_new_question_is_a_few_lines():
