@@ -105,7 +105,7 @@ def read_pixels(slices: Sequence[Slice]) -> npt.NDArray[Any]:
     for piece in slices:
         if piece.path != path:  # a multi-frame file is decoded once
             path = piece.path
-            stored, is_rescaled = _decoded(path)
+            stored, is_rescaled = decoded(path)
         plane = stored[piece.frame] if piece.frame is not None and stored.ndim == 3 else stored
         if plane.shape != piece.shape:
             raise VolumeReadError(f"want a slice of {piece.shape} pixels, found {plane.shape}")
@@ -183,7 +183,7 @@ def _step(ordered: Sequence[Slice]) -> npt.NDArray[np.float64]:
     return np.asarray(step)
 
 
-def _decoded(path: Path) -> tuple[npt.NDArray[Any], bool]:
+def decoded(path: Path) -> tuple[npt.NDArray[Any], bool]:
     """Stored pixels of a file, and whether they are rescaled already.
 
     pydicom first; SimpleITK (GDCM) for compressions that pydicom has no plugin for.
