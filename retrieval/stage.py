@@ -40,13 +40,25 @@ def run(context: StageContext, config: RetrievalConfig) -> StageResult:
     """
     questions = _questions(context, config)
     query = _query(context, config, questions)
-    result = _read(context, config, questions)
+    result = read_reports(context, config)
     matches = cohort(context, query)
     if not matches:
         raise ConfigError("the cohort query fits no scan; loosen it, or ingest scans that do")
     write_text(context.workspace.round_path(context.round, "cohort.json"), _as_json(query, matches))
     counts = {**result.counts, "cohort": [match.case_id for match in matches]}
     return StageResult(counts, result.failed)
+
+
+def read_reports(context: StageContext, config: RetrievalConfig) -> StageResult:
+    """Read the reports that were not read yet; no cohort is chosen.
+
+    Returns:
+        counts: ``reports``, ``read`` (this time) and ``findings``.
+
+    Raises:
+        ConfigError: the reader or a question is wrong.
+    """
+    return _read(context, config, _questions(context, config))
 
 
 def cohort(context: StageContext, query: CohortQuery) -> list[CohortMatch]:

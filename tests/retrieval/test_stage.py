@@ -55,6 +55,11 @@ def test_reads_selects_and_proves(context):
     assert json.loads(text)["cases"][0]["proofs"][0]["sentence"] == TEXTS["a"]
 
 
+def test_reports_are_read_without_a_cohort_too(context):
+    assert stage.read_reports(context, config()).counts["read"] == 2
+    assert stage.run(context, config()).counts["read"] == 0
+
+
 def test_no_query_takes_scans_without_a_report_too(context):
     assert stage.run(context, config()).counts["cohort"] == ["a", "b", "c", "d"]
 
