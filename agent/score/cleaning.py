@@ -79,7 +79,7 @@ def _duplicates(scoring: Scoring) -> Iterator[ScoreRow]:
     yield _row("recall", scored, plain, f"missed: {', '.join(missed)}" if missed else "")
     yield _row("precision", scored, plain, "")
     one = [len({scoring.scans[case].split for case in pair}) == 1 for pair in planted]
-    shares = defaultdict(int)
+    shares: dict[str, int] = defaultdict(int)
     for scan in scoring.scans.values():
         shares[scan.split] += 1
     chance = sum((count / len(scoring.scans)) ** 2 for count in shares.values())
