@@ -31,12 +31,9 @@ def round_stages(context: Context, config: RoundConfig) -> dict[str, Callable[[]
 
 def round_models(context: StageContext) -> list[Model]:
     """The predictors of a round: the cold-start zoo and the flagship of the round before."""
-    return [
-        model
-        for model in context.catalog.rows(Model)
-        if model.facts.get("role") == "zoo"
-        or (model.facts.get("role") == "flagship" and model.round == context.round - 1)
-    ]
+    from training.models import last_of, of_round
+
+    return of_round(context, "zoo") + last_of(context, "flagship")
 
 
 def _retrieve(context: StageContext, config: RoundConfig) -> StageResult:
@@ -52,9 +49,11 @@ def _retrieve(context: StageContext, config: RoundConfig) -> StageResult:
 
 
 def _clean(context: StageContext, config: RoundConfig) -> StageResult:
+    from agent.ingest.identities import Identities
     from cleaning import stage
 
-    return stage.run(context, config.cleaning)
+    with Identities(context.workspace) as identities:
+        return stage.run(context, config.cleaning, known=identities.known())
 
 
 def _coldstart(context: StageContext, config: RoundConfig) -> StageResult:
@@ -114,18 +113,16 @@ def _train(context: StageContext, config: RoundConfig) -> StageResult:
 
 
 def _evaluate(context: StageContext, config: RoundConfig) -> StageResult:
-    from training import evaluate
+    from training import evaluate, predict
+    from training.models import of_round
 
-    flagships = [
-        model
-        for model in context.catalog.rows(Model, round=context.round)
-        if model.facts.get("role") == "flagship"
-    ]
-    zoo = [m for m in round_models(context) if m.facts.get("role") == "zoo"]
-    return evaluate.run(context, config.evaluate, flagships + zoo)
+    flagships = of_round(context, "flagship")
+    predicted = predict.run(context, config.predict, flagships, splits=("test",))
+    result = evaluate.run(context, config.evaluate, flagships + of_round(context, "zoo"))
+    return StageResult(result.counts, {**predicted.failed, **result.failed})
 
 
 def _stop(context: StageContext, config: RoundConfig) -> StageResult:
-    from training import stop
+    from agent import stopping
 
-    return stop.run(context, config.stop)
+    return stopping.run(context, config.stop)
