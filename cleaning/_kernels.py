@@ -112,13 +112,13 @@ def profiles(array: Array, threshold: float) -> tuple[Array, Array, Array]:
 
 @_compiled
 def survey(
-    array: Array, background: int, tissue_low: float, tissue_high: float
+    array: Array, threshold: int, tissue_low: float, tissue_high: float
 ) -> tuple[Array, Array, Array, Array, Array]:
     """Everything the checks need of an integer scan, in one pass.
 
     Returns:
-        per axis (padded to the longest) plane minima, plane maxima, plane hashes and voxels other
-        than `background` per plane, shape ``(3, n)``; and the histogram, in steps of 0.5, of
+        per axis (padded to the longest) plane minima, plane maxima, plane hashes and voxels above
+        `threshold` per plane, shape ``(3, n)``; and the histogram, in steps of 0.5, of
         absolute second differences along the last axis over sqrt(6) where the four neighbours
         around average to tissue.
     """
@@ -139,7 +139,7 @@ def survey(
                 highs[0, i] = max(highs[0, i], value)
                 highs[1, j] = max(highs[1, j], value)
                 highs[2, k] = max(highs[2, k], value)
-                if value != background:
+                if value > threshold:
                     filled[0, i] += 1
                     filled[1, j] += 1
                     filled[2, k] += 1

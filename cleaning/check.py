@@ -140,8 +140,8 @@ def _structure(
     array: npt.NDArray[Any], modality: str, config: CheckConfig, evidence: dict[str, float]
 ) -> Iterator[Reason]:
     """Planes and neighbours: what must hold whatever the values mean."""
-    background = _most_common(array)
-    lows, highs, hashes, filled, noise = survey(array.T, background, *TISSUE_HU)
+    threshold = BODY_HU if modality == "CT" else _most_common(array)
+    lows, highs, hashes, filled, noise = survey(array.T, threshold, *TISSUE_HU)
     empty, repeated = 0.0, 0.0
     for axis, size in enumerate(array.shape[::-1]):
         constant = lows[axis, :size] == highs[axis, :size]
