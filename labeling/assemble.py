@@ -1,9 +1,116 @@
-"""Stage assemble (its interface first)."""
+"""Stage assemble: which label version counts for each structure, by trust."""
 
-from labeling.config import LabelingConfig
+from collections.abc import Mapping, Sequence
+
+from labeling.config import AssembleConfig, LabelingConfig
+from labeling.detect import results_of
+from voxcurate.catalog import Assembly, Decision, Label, Scan
+from voxcurate.labels import rebuild_view
 from voxcurate.stage import StageContext, StageResult
+
+RETIRED = "retired"
 
 
 def run(ctx: StageContext, config: LabelingConfig) -> StageResult:
-    """The stage function."""
-    raise NotImplementedError
+    """Move the round's pointers to the most trusted versions and rebuild the changed views.
+
+    A test scan only ever gets original labels. A class whose versions are all retired keeps the
+    best of them under the trust "retired", which says that it is not to be trained on and leaves
+    the view. Each changed pointer is a Decision with the old and the new version.
+    """
+    scans = ctx.scans()
+    case_ids = [scan.case_id for scan in scans]
+    versions: dict[str, dict[str, list[Label]]] = {}
+    for label in ctx.catalog.rows(Label, case_id=case_ids):
+        if label.round <= ctx.round:
+            versions.setdefault(label.case_id, {}).setdefault(label.class_id, []).append(label)
+    now = ctx.catalog.current(ctx.round, case_id=case_ids)
+    before = ctx.catalog.current(ctx.round - 1, case_id=case_ids)
+    newest = {i for r in results_of(ctx, "fuse").values() for i in r["labels"].values()}
+    counts: dict[str, int] = {"cases": 0, "changed": 0}
+    for scan in scans:
+        chosen = {
+            class_id: found
+            for class_id, labels in sorted(versions.get(scan.case_id, {}).items())
+            if (found := choose(labels, config.assemble, split=scan.split, newest=newest))
+        }
+        changes = {
+            class_id: (label, trust)
+            for class_id, (label, trust) in chosen.items()
+            if (pointer := now.get((scan.case_id, class_id))) is None
+            or (pointer.label_id, pointer.trust) != (label.label_id, trust)
+        }
+        counts["cases"] += 1
+        counts["changed"] += len(changes)
+        for _, trust in chosen.values():
+            counts[trust] = counts.get(trust, 0) + 1
+        if changes:
+            shown = {c: label for c, (label, trust) in chosen.items() if trust != RETIRED}
+            rebuild_view(ctx.workspace, scan, shown)  # first: a killed run comes here again
+            _point(ctx, scan, changes, before)
+    return StageResult(counts)
+
+
+def choose(
+    labels: Sequence[Label],
+    config: AssembleConfig,
+    *,
+    split: str = "train",
+    newest: set[str] | frozenset[str] = frozenset(),
+) -> tuple[Label, str] | None:
+    """The most trusted version and its trust; None if there is none that may count.
+
+    Retired versions come last. Of equal trust the newest round counts, then what the round's last
+    fusion made (`newest`), then the last revision.
+    """
+    allowed = [x for x in labels if split != "test" or x.origin == "original"]
+    if not allowed:
+        return None
+
+    def rank(label: Label) -> tuple[bool, int, int, bool, int, str]:
+        level = trust_level(label, config)
+        place = config.trust.index(level) if level in config.trust else len(config.trust)
+        is_old = bool(newest) and label.label_id not in newest
+        revision = -int(label.facts.get("revision", 0))
+        return (label.retired, place, -label.round, is_old, revision, label.label_id)
+
+    best = min(allowed, key=rank)
+    return best, RETIRED if best.retired else trust_level(best, config)
+
+
+def trust_level(label: Label, config: AssembleConfig) -> str:
+    """The best word of the trust order that fits a version."""
+    words = [label.origin]
+    if label.gold:
+        words.append("gold")
+    if label.origin == "revised" or label.confirmed:
+        words.append("human")
+    known = [w for w in config.trust if w in words]
+    return known[0] if known else label.origin
+
+
+def _point(
+    ctx: StageContext,
+    scan: Scan,
+    changes: Mapping[str, tuple[Label, str]],
+    before: Mapping[tuple[str, str], Assembly],
+) -> None:
+    with ctx.catalog.write() as writer:
+        for class_id, (label, trust) in changes.items():
+            old = before.get((scan.case_id, class_id))
+            writer.point(Assembly(ctx.round, scan.case_id, class_id, label.label_id, trust))
+            was = f"{old.trust} {old.label_id}" if old else "nothing"
+            writer.decide(
+                Decision(
+                    decision_id="",
+                    round=ctx.round,
+                    stage="assemble",
+                    case_id=scan.case_id,
+                    class_id=class_id,
+                    label_id=label.label_id,
+                    verdict="pointer",
+                    reason=f"{trust} {label.label_id} instead of {was}",
+                    actor="assemble",
+                    other_label=old.label_id if old else "",
+                )
+            )

@@ -78,6 +78,16 @@ class JudgeConfig(Config):
     )
     minimum_n: int = Field(5, ge=3, description="trusted labels needed to learn a shape")
     margin: float = Field(0.75, ge=0, description="score by which the better one must win")
+    similar_dsc: float = Field(
+        0.8,
+        gt=0,
+        le=1,
+        description="candidates that agree so well are not told apart by the margin",
+    )
+    doubt: float = Field(
+        0.3, ge=0, le=1, description="rule weight from which a pseudo label is judged"
+    )
+    absent_score: float = Field(-4.0, description="of an empty mask where the class is in view")
     violation_cost: float = Field(2.0, ge=0, description="score lost per unit of rule weight")
 
 

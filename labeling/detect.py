@@ -18,6 +18,7 @@ from voxcurate.stage import StageContext, StageResult
 
 VERSION = "1"
 ACTOR = "detect"
+RETIRING = ("replace", "remove", "retire")  # verdicts that may lower a version
 
 
 def run(ctx: StageContext, config: LabelingConfig) -> StageResult:
@@ -35,7 +36,7 @@ def run(ctx: StageContext, config: LabelingConfig) -> StageResult:
         version=VERSION,
         config=[config.rules, config.fuse, ctx.classes],
     )
-    suspicions = weigh(ctx, config, done.results)
+    suspicions, _ = weigh(ctx, config, done.results)
     flagged = [s for s in suspicions if s.probability >= config.detect.threshold]
     with ctx.catalog.write() as writer:
         known = {
@@ -77,14 +78,21 @@ def label_entry(ctx: StageContext, label: Label) -> dict[str, Any]:
 
 
 def current_labels(ctx: StageContext, case_ids: Sequence[str]) -> dict[str, dict[str, Label]]:
-    """The current label versions of the target classes, by case and class."""
-    pointers = ctx.catalog.current(case_id=list(case_ids))
+    """The label versions that the round began with, by case and class.
+
+    Those retired in earlier rounds are left out; what this round retires stays, so that a stage
+    that is called again sees what it saw before.
+    """
+    pointers = ctx.catalog.current(ctx.round - 1, case_id=list(case_ids))
     wanted = {p.label_id for key, p in pointers.items() if key[1] in ctx.classes}
     labels = {x.label_id: x for x in ctx.catalog.rows(Label, label_id=wanted)}
+    decisions = ctx.catalog.rows(Decision, round=ctx.round, verdict=RETIRING)
+    now_retired = {d.label_id for d in decisions}
     found: dict[str, dict[str, Label]] = {}
     for (case_id, class_id), pointer in sorted(pointers.items()):
-        if pointer.label_id in labels:
-            found.setdefault(case_id, {})[class_id] = labels[pointer.label_id]
+        label = labels.get(pointer.label_id)
+        if label is not None and (not label.retired or label.label_id in now_retired):
+            found.setdefault(case_id, {})[class_id] = label
     return found
 
 
@@ -98,7 +106,7 @@ def _items(ctx: StageContext, config: LabelingConfig) -> list[Item]:
         used, out_of_fold = _usable(lines.get(scan.case_id, []))
         inputs = [
             scan.sha256,
-            {c: [e["label_id"], e["origin"], e["gold"], e["confirmed"]] for c, e in own.items()},
+            {c: e["label_id"] for c, e in own.items()},
             [[line.variant, line.fingerprint] for line in used],
         ]
         items.append(

@@ -1,9 +1,185 @@
-"""Stage judge (its interface first)."""
+"""The Label Expert without a network: shape, place and written anatomy compare candidates.
 
-from labeling.config import LabelingConfig
+ScaleMAI (arXiv:2501.03410) section 2.2.2 asks a vision-language model which of two labels fits an
+organ's description. `ShapeJudge` answers from what is usual among trusted labels, and says "cannot
+tell" where the candidates are too close. Stage judge takes every flagged label and every doubtful
+pseudo label to the judge; what may not be mended automatically goes to people.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from labeling.body import BodyFrame, body_frame
+from labeling.config import JudgeConfig, LabelingConfig
+from labeling.features import features, hu_median
+from labeling.rules import Anatomy, CaseFacts
+from labeling.shape import oddity
+from labeling.structures import Structure, dice
+from labeling.suspicion import Usual
+from voxcurate.protocols import Verdict
 from voxcurate.stage import StageContext, StageResult
+from voxcurate.volume import Volume
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What the judge thinks of one candidate; a higher score is better, about -0.5 is usual."""
+
+    score: float
+    oddity: float | None
+    violations: tuple[str, ...] = ()
+    oddities: Mapping[str, float] = field(default_factory=dict)
+    in_view: bool | None = None
+
+
+class ShapeJudge:
+    """A `LabelJudge` that knows the usual shape and place of each class.
+
+    A candidate scores ``-oddity^2 / 2`` (see `labeling.shape.oddity`) less the weights of the rules
+    it breaks. An empty candidate scores `absent_score` where the class should be in view, and 0
+    where the other structures say that it lies outside the scan; there a candidate that is not
+    empty loses as much.
+
+    Args:
+        usual: profiles and layout from trusted labels.
+        anatomy: the written rules.
+        config: margins and costs.
+        context: the other structures of the scan, for relations and the field of view.
+        facts: of the scan, for the rules.
+    """
+
+    name = "shape"
+    version = "1"
+
+    def __init__(
+        self,
+        usual: Usual,
+        anatomy: Anatomy,
+        config: JudgeConfig | None = None,
+        *,
+        context: Mapping[str, Structure] | None = None,
+        facts: CaseFacts | None = None,
+    ) -> None:
+        self.usual = usual
+        self.anatomy = anatomy
+        self.config = config or JudgeConfig()
+        self.context = dict(context or {})
+        self.facts = facts or CaseFacts()
+        self._frame: tuple[int, BodyFrame] | None = None
+
+    def judge(
+        self, volume: Volume, class_id: str, candidates: Sequence[npt.NDArray[np.bool_]]
+    ) -> Verdict:
+        """The best candidate, or None where it does not win by the margin.
+
+        Of candidates that are alike (DSC at least `similar_dsc`) and score within the margin the
+        first counts, so the order is a preference. If all are, evidence "alike" is true.
+        """
+        found = [Structure.of(class_id, mask, volume.affine) for mask in candidates]
+        return self.compare(volume, class_id, found)
+
+    def compare(self, volume: Volume, class_id: str, candidates: Sequence[Structure]) -> Verdict:
+        """As `judge`, for structures."""
+        marks = [self.mark(volume, class_id, s) for s in candidates]
+        evidence: dict[str, Any] = {"marks": [_plain(m) for m in marks], "alike": False}
+        if not marks:
+            return Verdict(None, 0.0, "no candidates", evidence)
+        best = max(range(len(marks)), key=lambda n: (marks[n].score, -n))
+        rivals = [n for n in range(len(marks)) if self._close(marks, best, n)]
+        alike = [n for n in rivals if self._alike(candidates[best], candidates[n])]
+        if len(alike) == len(marks) > 1:
+            return Verdict(None, 0.5, "the candidates are alike", {**evidence, "alike": True})
+        if len(alike) < len(rivals):
+            return Verdict(None, 0.5, "too close to tell", evidence)
+        choice = alike[0]
+        others = [m.score for n, m in enumerate(marks) if n not in alike]
+        lead = marks[best].score - max(others) if others else 0.0
+        confidence = float(1 / (1 + np.exp(-min(lead, 50.0))))
+        return Verdict(choice, round(confidence, 4), _reason(marks[choice], lead), evidence)
+
+    def mark(self, volume: Volume, class_id: str, s: Structure) -> Mark:
+        """Score one candidate."""
+        in_view = self._in_view(class_id, volume)
+        if s.is_empty:
+            return Mark(
+                0.0 if in_view is False else self.config.absent_score, None, (), {}, in_view
+            )
+        vector = features(s, volume.array, self._body(volume))
+        profile = self.usual.profiles.get(class_id)
+        others = {c: o.centroid for c, o in self.context.items() if c != class_id}
+        place = self.usual.layout.distance(class_id, s.centroid, others)
+        odd = oddity(profile.distance(vector) if profile else None, place)
+        odd = None if odd is None or not np.isfinite(odd) else odd
+        broken = self._broken(volume, class_id, s)
+        score = -0.5 * (1.0 if odd is None else odd) ** 2
+        score -= self.config.violation_cost * sum(v.weight for v in broken)
+        if in_view is False:
+            score += self.config.absent_score
+        oddities = profile.oddities(vector) if profile else {}
+        return Mark(score, odd, tuple(v.text() for v in broken), oddities, in_view)
+
+    def _broken(self, volume: Volume, class_id: str, s: Structure) -> list[Any]:
+        hu = {**self.facts.hu, class_id: hu_median(s, volume.array)} if self.facts.hu else {}
+        facts = CaseFacts(hu, self.facts.middle, self.facts.sex)
+        together = {**self.context, class_id: s}
+        return [v for v in self.anatomy.check(together, facts) if v.class_id == class_id]
+
+    def _in_view(self, class_id: str, volume: Volume) -> bool | None:
+        """Whether the class's expected centroid lies in the scan; None if nobody can say."""
+        centroids = {
+            c: s.centroid for c, s in self.context.items() if c != class_id and not s.is_empty
+        }
+        place = self.usual.layout.expected(class_id, centroids)
+        if place is None:
+            return None
+        view = self._body(volume).view
+        middle, scatter = place
+        inside = (middle > view[0] - scatter) & (middle < view[1] + scatter)
+        return bool(inside.all())
+
+    def _body(self, volume: Volume) -> BodyFrame:
+        if self._frame is None or self._frame[0] != id(volume.array):
+            self._frame = (id(volume.array), body_frame(volume.array, volume.affine))
+        return self._frame[1]
+
+    def _close(self, marks: Sequence[Mark], best: int, n: int) -> bool:
+        return marks[best].score - marks[n].score < self.config.margin or n == best
+
+    def _alike(self, a: Structure, b: Structure) -> bool:
+        agreement = dice(a, b)
+        return agreement is None or agreement >= self.config.similar_dsc
 
 
 def run(ctx: StageContext, config: LabelingConfig) -> StageResult:
-    """The stage function."""
-    raise NotImplementedError
+    """Take every flagged label and every doubtful pseudo label to the judge.
+
+    Per (case, class) one Decision of stage "judge": keep, replace, remove, or to_review. A mask
+    that the judge prefers becomes a judged Label version. It replaces at once only where the old
+    version's origin is in `auto_mend`; an original that is replaced so is retired. Where it may
+    not, the decision is to_review and names the proposal.
+    """
+    from labeling.contest import contest
+
+    return contest(ctx, config)
+
+
+def _plain(mark: Mark) -> dict[str, Any]:
+    return {
+        "score": round(mark.score, 3),
+        "oddity": None if mark.oddity is None else round(mark.oddity, 3),
+        "violations": list(mark.violations),
+        "oddities": dict(mark.oddities),
+        "in_view": mark.in_view,
+    }
+
+
+def _reason(mark: Mark, lead: float) -> str:
+    if mark.oddity is None and mark.in_view is False:
+        return "the class lies outside the scan"
+    broken = f", breaks: {'; '.join(mark.violations)}" if mark.violations else ""
+    odd = "unknown" if mark.oddity is None else f"{mark.oddity:.2f}"
+    return f"better by {lead:.2f}; oddity {odd}{broken}"

@@ -1,22 +1,337 @@
-"""Review by people: queue, export, import (its interface first)."""
+"""Review by people: the queue, its export to a folder, and what comes back."""
 
+import json
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from labeling.config import LabelingConfig
+from labeling.detect import results_of
+from labeling.fuse import attention_path
+from labeling.priority import attention_sizes, priority_list
+from labeling.review_folder import (
+    REVISED,
+    VERDICTS,
+    item_folder,
+    link_or_copy,
+    overview,
+    read_item,
+    read_queue,
+    read_revised,
+    write_queue,
+)
+from voxcurate.catalog import Decision, Label, Measure, Scan, Writer
+from voxcurate.errors import CurationError, ReviewError
+from voxcurate.labels import adopt_mask, read_mask, write_mask
+from voxcurate.ledger import Item, run_items
 from voxcurate.stage import StageContext, StageResult
+from voxcurate.workspace import adopt_file
+
+VERSION = "1"
 
 
 def export_review(ctx: StageContext, config: LabelingConfig) -> StageResult:
-    """Build the queue and write ``review/<round>/``."""
-    raise NotImplementedError
+    """Build the round's queue and write ``review/<round>/``; a queue once exported stays.
+
+    An empty queue exports nothing.
+    """
+    folder = review_folder(ctx)
+    if (folder / "queue.csv").is_file():
+        return StageResult({"queued": len(read_queue(folder)), "pending": len(pending(ctx))})
+    queue = build_queue(ctx, config)
+    scans = {scan.case_id: scan for scan in ctx.scans()}
+    labels = {x.label_id: x for x in ctx.catalog.rows(Label, label_id=_label_ids(queue))}
+    items = [
+        Item(q["case_id"], q["class_id"], q, _payload(ctx, q, scans[q["case_id"]], labels))
+        for q in queue
+    ]
+
+    def record(writer: Writer, item: Item, value: dict[str, Any]) -> dict[str, Any]:
+        entry = item.inputs
+        _place(ctx, folder / entry["folder"], entry, scans[item.subject], value)
+        writer.decide(_decision(ctx, entry, "queued", entry["reason"], "review"))
+        return {"folder": entry["folder"]}
+
+    done = run_items(ctx, "review", items, "labeling.review:work", record, version=VERSION)
+    exported = [q for q in queue if f"{q['case_id']}/{q['class_id']}" in done.results]
+    if exported:
+        write_queue(folder, ctx.round, exported)
+    return StageResult({"queued": len(exported), "pending": len(exported)}, done.failed)
+
+
+def build_queue(ctx: StageContext, config: LabelingConfig) -> list[dict[str, Any]]:
+    """What people should look at, the most urgent first, within the budget.
+
+    First the labels that the judge may not mend or cannot decide, by error probability; a share
+    of the budget goes to the outliers of the priority list (their class with most attention).
+    Places that one of the two does not use fall to the other.
+    """
+    chance = {
+        (m.case_id, m.class_id): m.value or 0.0
+        for m in ctx.catalog.rows(
+            Measure, round=ctx.round, stage="detect", name="error_probability"
+        )
+    }
+    cases = {scan.case_id for scan in ctx.scans("train", "validation")}
+    doubts: dict[tuple[str, str], dict[str, Any]] = {}
+    for d in ctx.catalog.rows(Decision, round=ctx.round, stage="judge", verdict="to_review"):
+        if d.case_id in cases:
+            doubts[d.case_id, d.class_id] = {
+                "case_id": d.case_id,
+                "class_id": d.class_id,
+                "label_id": d.label_id,
+                "candidate_id": d.other_label,
+                "error_probability": round(chance.get((d.case_id, d.class_id), 0.0), 4),
+                "reason": d.reason,
+            }
+    fused = {case: r["labels"] for case, r in results_of(ctx, "fuse").items()}
+    for key, entry in doubts.items():
+        entry["candidate_id"] = entry["candidate_id"] or fused.get(key[0], {}).get(key[1], "")
+    first = sorted(
+        doubts.values(), key=lambda e: (-e["error_probability"], e["case_id"], e["class_id"])
+    )
+    second = _salient(ctx, config, cases, fused, set(doubts))
+    budget = config.review.budget
+    reserved = min(len(second), round(budget * config.review.priority_share))
+    taken = first[: max(budget - reserved, budget - len(second), 0)]
+    chosen = [*taken, *second[: budget - len(taken)]]
+    return [
+        {"rank": n, "folder": item_folder(n, e["case_id"], e["class_id"]), **e}
+        for n, e in enumerate(chosen, 1)
+    ]
 
 
 def import_review(ctx: StageContext, folder: Path | None = None) -> StageResult:
-    """Read back what people put into the review folder."""
-    raise NotImplementedError
+    """Read verdicts and revised masks back; what is wrong with one item leaves the others alone.
+
+    ``revised.nii.gz`` becomes a revised Label version, ``confirm`` and ``retire`` flag the label,
+    ``accept`` confirms the candidate, ``skip`` closes the item. Reading the same folder again
+    changes nothing.
+
+    Raises:
+        ReviewError: there is no queue to read.
+    """
+    folder = folder or review_folder(ctx)
+    counts: dict[str, int] = dict.fromkeys((*VERDICTS, "open"), 0)
+    failed: dict[str, str] = {}
+    scans = {scan.case_id: scan for scan in ctx.scans("train", "validation")}
+    for row in read_queue(folder):
+        key = f"{row['case_id']}/{row['class_id']}"
+        try:
+            counts[_import_one(ctx, folder, row, scans)] += 1
+        except CurationError as error:
+            failed[key] = str(error)
+    return StageResult(counts, failed)
 
 
 def pending(ctx: StageContext) -> list[dict[str, Any]]:
-    """The items that are still open."""
-    raise NotImplementedError
+    """The items of this round's queue that nobody has answered; empty if nothing was exported."""
+    folder = review_folder(ctx)
+    if not (folder / "queue.csv").is_file():
+        return []
+    verdicts = ("confirm", "accept", "revised", "retire", "skip")
+    answered = {
+        (d.case_id, d.class_id)
+        for d in ctx.catalog.rows(Decision, round=ctx.round, stage="review", verdict=verdicts)
+    }
+    return [
+        dict(row) for row in read_queue(folder) if (row["case_id"], row["class_id"]) not in answered
+    ]
+
+
+def review_folder(ctx: StageContext) -> Path:
+    """``review/<round>/``."""
+    return ctx.workspace.root / "review" / str(ctx.round)
+
+
+def work(payload: dict[str, Any]) -> dict[str, Any]:
+    """Worker: the overview picture, and masks for versions that have no file."""
+    import numpy as np
+
+    from voxcurate.nifti import read_nifti, write_nifti
+
+    volume = read_nifti(Path(payload["root"], payload["ct"]))
+    masks = {
+        role: read_mask(Path(payload["root"]), payload[role], volume.shape)
+        for role in ("label", "candidate")
+    }
+    scratch = Path(payload["scratch"])
+    name = f"{payload['case_id']}_{payload['class_id']}"
+    window = "organs" if payload["modality"] == "CT" else "auto"
+    picture = scratch / f"{name}_overview.png"
+    picture.write_bytes(overview(volume, masks["label"], masks["candidate"], window))
+    empty = scratch / f"{name}_empty.nii.gz"
+    if not (payload["label"] and payload["candidate"]):
+        write_nifti(empty, volume.with_array(np.zeros(volume.shape, np.uint8)))
+    return {"overview": str(picture), "empty": str(empty), **{k: payload[k] for k in masks}}
+
+
+def _salient(
+    ctx: StageContext,
+    config: LabelingConfig,
+    cases: set[str],
+    fused: Mapping[str, Mapping[str, str]],
+    taken: set[tuple[str, str]],
+) -> list[dict[str, Any]]:
+    """Machine-made labels of the priority list's outliers, the class with most attention each."""
+    current = ctx.catalog.current(ctx.round - 1)
+    people = {x.label_id for x in ctx.catalog.rows(Label) if x.origin in ("original", "revised")}
+    judged = {
+        (d.case_id, d.class_id): d.other_label
+        for d in ctx.catalog.rows(Decision, round=ctx.round, stage="judge")
+        if d.verdict in ("replace", "remove")
+    }
+    found = []
+    for entry in priority_list(attention_sizes(ctx), config.priority):
+        if not entry.outlier or entry.case_id not in cases:
+            continue
+        for class_id, size in entry.classes:
+            pointer = current.get((entry.case_id, class_id))
+            is_ours = pointer is None or pointer.label_id not in people
+            key = (entry.case_id, class_id)
+            if is_ours and key not in taken and class_id in fused.get(entry.case_id, {}):
+                made = fused[entry.case_id][class_id]
+                found.append(
+                    {
+                        "case_id": entry.case_id,
+                        "class_id": class_id,
+                        "label_id": judged.get(key) or made,
+                        "candidate_id": made,
+                        "error_probability": 0.0,
+                        "reason": f"top of the priority list: attention {size:.0f} mm^3",
+                    }
+                )
+                break
+    return found
+
+
+def _payload(
+    ctx: StageContext, entry: Mapping[str, Any], scan: Scan, labels: Mapping[str, Label]
+) -> dict[str, Any]:
+    candidate = labels.get(entry["candidate_id"])
+    return {
+        "case_id": scan.case_id,
+        "class_id": entry["class_id"],
+        "root": str(ctx.workspace.root),
+        "scratch": str(ctx.workspace.scratch),
+        "ct": scan.path,
+        "modality": scan.modality,
+        "label": labels[entry["label_id"]].path,
+        "candidate": candidate.path if candidate else "",
+    }
+
+
+def _place(
+    ctx: StageContext, target: Path, entry: Mapping[str, Any], scan: Scan, value: Mapping[str, Any]
+) -> None:
+    """Fill an item's folder."""
+    target.mkdir(parents=True, exist_ok=True)
+    root, empty = ctx.workspace.root, Path(value["empty"])
+    link_or_copy(root / scan.path, target / "ct.nii.gz")
+    for role in ("label", "candidate"):
+        link_or_copy(root / value[role] if value[role] else empty, target / f"{role}.nii.gz")
+    empty.unlink(missing_ok=True)
+    attention = attention_path(ctx, scan.case_id)
+    if attention.is_file():
+        link_or_copy(attention, target / "attention.nii.gz")
+    adopt_file(Path(value["overview"]), target / "overview.png")
+    info = ctx.vocabulary[entry["class_id"]]
+    told = {
+        **entry,
+        "round": ctx.round,
+        "name": info.name,
+        "description": info.description,
+        "standard": info.standard,
+        "verdicts": list(VERDICTS),
+    }
+    (target / "item.json").write_text(json.dumps(told, indent=2, sort_keys=True) + "\n")
+
+
+def _import_one(
+    ctx: StageContext, folder: Path, row: Mapping[str, str], scans: Mapping[str, Scan]
+) -> str:
+    """Take one answer; the verdict, or "open"."""
+    case_id, verdict = row["case_id"], row["verdict"].lower()
+    revised = folder / Path(row["folder"]).name / REVISED
+    if verdict and verdict not in VERDICTS:
+        raise ReviewError(f"want one of {', '.join(VERDICTS)}, found {verdict!r}", case_id=case_id)
+    if revised.is_file() and verdict in ("", "revised"):
+        verdict = "revised"
+    elif verdict == "revised":
+        raise ReviewError(f"verdict revised, but no {REVISED} in its folder", case_id=case_id)
+    if not verdict:
+        return "open"
+    if case_id not in scans:
+        raise ReviewError(
+            "no such case among the round's train and validation cases", case_id=case_id
+        )
+    item = read_item(folder, row)
+    actor = f"human:{row.get('reviewer') or 'reviewer'}"
+    made = _decision(ctx, item, verdict, row.get("comment", ""), actor)
+    if verdict == "revised":
+        _adopt_revised(ctx, scans[case_id], item, revised, made)
+        return verdict
+    if verdict == "accept" and not item["candidate_id"]:
+        raise ReviewError("verdict accept, but there is no candidate", case_id=case_id)
+    with ctx.catalog.write() as writer:
+        if verdict == "confirm":
+            writer.flag(item["label_id"], made, confirmed=True, retired=False)
+        elif verdict == "retire":
+            writer.flag(item["label_id"], made, retired=True, confirmed=False)
+        elif verdict == "accept":
+            writer.flag(item["candidate_id"], made, confirmed=True, retired=False)
+        else:
+            writer.decide(made)
+    return verdict
+
+
+def _adopt_revised(
+    ctx: StageContext, scan: Scan, item: Mapping[str, Any], path: Path, decision: Decision
+) -> None:
+    volume = read_revised(path, scan.shape, scan.affine, scan.case_id)
+    mask = volume.array != 0
+    name = f"{scan.case_id}_{item['class_id']}_revised"
+    file = write_mask(ctx.workspace.scratch, name, mask, volume.affine)
+    with ctx.catalog.write() as writer:
+        old = writer.rows(Label, case_id=scan.case_id, class_id=item["class_id"], origin="revised")
+        same = [x for x in old if x.sha256 == file.sha256 and x.parent == item["label_id"]]
+        if same:
+            label = same[0]
+            if file.temporary:
+                Path(file.temporary).unlink(missing_ok=True)
+        else:
+            label = adopt_mask(
+                writer,
+                ctx.workspace,
+                file,
+                case_id=scan.case_id,
+                class_id=item["class_id"],
+                origin="revised",
+                round_number=ctx.round,
+                parent=item["label_id"],
+                facts={"revision": len(old) + 1},
+            )
+        writer.decide(replace(decision, other_label=label.label_id))
+
+
+def _decision(
+    ctx: StageContext, item: Mapping[str, Any], verdict: str, reason: str, actor: str
+) -> Decision:
+    return Decision(
+        decision_id="",
+        round=ctx.round,
+        stage="review",
+        case_id=item["case_id"],
+        class_id=item["class_id"],
+        label_id=item["label_id"],
+        verdict=verdict,
+        reason=reason,
+        actor=actor,
+        other_label=item["candidate_id"],
+        evidence={"rank": item["rank"], "error_probability": item["error_probability"]},
+    )
+
+
+def _label_ids(queue: list[dict[str, Any]]) -> list[str]:
+    return [i for q in queue for i in (q["label_id"], q["candidate_id"]) if i]

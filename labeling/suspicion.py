@@ -60,8 +60,12 @@ class Suspicion:
 
 def weigh(
     ctx: StageContext, config: LabelingConfig, results: Mapping[str, Mapping[str, Any]]
-) -> list[Suspicion]:
-    """The suspicion of every label, from the results of the items, in case and class order."""
+) -> tuple[list[Suspicion], Usual]:
+    """The suspicion of every label, in case and class order, and what is usual.
+
+    Args:
+        results: of the detect items, by case.
+    """
     comparisons: dict[str, list[Comparison]] = {}
     for _, row in label_rows(results):
         comparisons.setdefault(row["class_id"], []).append(Comparison(**row["comparison"]))
@@ -89,7 +93,7 @@ def weigh(
                 profile = usual.profiles.get(row["class_id"])
                 oddities = profile.oddities(np.array(row["features"])) if profile else {}
             suspicions.append(Suspicion(case_id, row, parts, oddities))
-    return suspicions
+    return suspicions, usual
 
 
 def learn_usual(

@@ -1,0 +1,307 @@
+"""Stage judge, the work behind it: which labels are contested, by which candidates."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from labeling.config import LabelingConfig
+from labeling.detect import current_labels, label_entry, results_of
+from labeling.examine import read_structures
+from labeling.features import hu_median
+from labeling.fuse import plain_vocabulary, predictions_of, vocabulary_of
+from labeling.layout import Layout
+from labeling.mend import mend
+from labeling.rules import Anatomy, CaseFacts, combined_weight, load_anatomy
+from labeling.shape import ShapeProfile
+from labeling.structures import NOWHERE, Structure, dice
+from labeling.suspicion import Suspicion, Usual, weigh
+from voxcurate.catalog import Decision, Label, Scan, Writer
+from voxcurate.labels import adopt_mask, write_mask
+from voxcurate.ledger import Item, run_items
+from voxcurate.protocols import LABEL_JUDGES, load
+from voxcurate.stage import StageContext, StageResult
+from voxcurate.volume import Volume
+
+VERSION = "1"
+MACHINE = ("pseudo", "judged")
+EMPTY = "empty"
+CURRENT = "current"
+FUSED = "ensemble"
+
+
+def contest(ctx: StageContext, config: LabelingConfig) -> StageResult:
+    """See `labeling.judge.run`."""
+    suspicions, usual = weigh(ctx, config, results_of(ctx, "detect"))
+    flagged = {
+        (s.case_id, str(s.row["class_id"])): s
+        for s in suspicions
+        if s.probability >= config.detect.threshold
+    }
+    fused = {case: dict(r["labels"]) for case, r in results_of(ctx, "fuse").items()}
+    scans = ctx.scans("train", "validation")
+    current = current_labels(ctx, [scan.case_id for scan in scans])
+    pseudo = _pseudo_labels(ctx, fused)
+    lines = predictions_of(ctx, config)
+    plain_usual = {
+        "profiles": {c: p.plain() for c, p in sorted(usual.profiles.items())},
+        "layout": usual.layout.plain(),
+    }
+    items = []
+    for scan in scans:
+        own = current.get(scan.case_id, {})
+        made = {c: pseudo[i] for c, i in fused.get(scan.case_id, {}).items() if i in pseudo}
+        asked = [c for c in ctx.classes if (scan.case_id, c) in flagged]
+        doubtful = [
+            c for c in made if c not in asked and (c not in own or own[c].origin in MACHINE)
+        ]
+        if not asked and not doubtful:
+            continue
+        found = lines.get(scan.case_id, [])
+        payload = {
+            **_payload(ctx, config, scan, own, made),
+            "asked": asked,
+            "doubtful": doubtful,
+            "models": [[line.variant, line.result["path"]] for line in found],
+            "usual": plain_usual,
+        }
+        inputs = [
+            scan.sha256,
+            {c: x.label_id for c, x in own.items()},
+            {c: x.label_id for c, x in made.items()},
+            asked,
+            doubtful,
+            [[line.variant, line.fingerprint] for line in found],
+            plain_usual,
+        ]
+        items.append(Item(scan.case_id, "", inputs, payload))
+
+    def record(writer: Writer, item: Item, value: Any) -> dict[str, Any]:
+        own, made = current.get(item.subject, {}), {}
+        for c, i in fused.get(item.subject, {}).items():
+            made[c] = pseudo[i]
+        verdicts = {}
+        for row in value["rows"]:
+            old = own.get(row["class_id"]) if row["asked"] else made[row["class_id"]]
+            assert old is not None  # asked classes have a current label
+            suspicion = flagged.get((item.subject, row["class_id"]))
+            verdicts[row["class_id"]] = _conclude(ctx, config, writer, row, old, suspicion)
+        return {"verdicts": verdicts}
+
+    done = run_items(
+        ctx,
+        "judge",
+        items,
+        "labeling.contest:work",
+        record,
+        version=VERSION,
+        config=[config.judge, config.rules, config.fuse, config.detect, ctx.classes],
+    )
+    counts: dict[str, Any] = dict.fromkeys(("keep", "replace", "remove", "to_review"), 0)
+    for result in done.results.values():
+        for verdict in result["verdicts"].values():
+            counts[verdict] += 1
+    return StageResult({"cases": len(items), **counts}, done.failed)
+
+
+def work(payload: dict[str, Any]) -> dict[str, Any]:
+    """Worker: one case; masks that the judge prefers lie in the scratch folder."""
+    from voxcurate.nifti import read_nifti
+
+    config = LabelingConfig.model_validate(payload["config"])
+    vocabulary = vocabulary_of(payload["vocabulary"])
+    anatomy = load_anatomy(vocabulary, config.rules.anatomy, config.rules.weights)
+    volume = read_nifti(Path(payload["root"], payload["ct"]))
+    current = read_structures({**payload, "labels": payload["current"]}, volume)
+    fused = read_structures({**payload, "labels": payload["fused"]}, volume)
+    models = _model_masks(payload, config, anatomy, volume)
+    context = {**fused, **{c: s for c, s in current.items() if c not in payload["asked"]}}
+    hu = {c: hu_median(s, volume.array) for c, s in context.items() if not s.is_empty}
+    facts = CaseFacts(hu if payload["modality"] == "CT" else {}, None, payload["sex"])
+    judge = load(LABEL_JUDGES, config.judge.name)(
+        _usual(payload["usual"]), anatomy, config.judge, context=context, facts=facts
+    )
+    rows = []
+    for class_id in payload["asked"]:
+        entries = _candidates(class_id, current.get(class_id), fused, models, volume)
+        rows.append(_judged(judge, payload, class_id, entries, volume, asked=True))
+    violations = anatomy.check({**current, **fused}, facts)
+    for class_id in payload["doubtful"]:
+        weight = combined_weight([v for v in violations if v.class_id == class_id])
+        mark = judge.mark(volume, class_id, fused[class_id])
+        odd = mark.oddity is not None and mark.oddity > config.detect.shape_z
+        if weight >= config.judge.doubt or odd or mark.in_view is False:
+            entries = _candidates(class_id, None, fused, models, volume)
+            rows.append(_judged(judge, payload, class_id, entries, volume, asked=False))
+    return {"rows": rows}
+
+
+def _judged(
+    judge: Any,
+    payload: Mapping[str, Any],
+    class_id: str,
+    entries: Sequence[tuple[str, Structure]],
+    volume: Volume,
+    *,
+    asked: bool,
+) -> dict[str, Any]:
+    """The verdict over named candidates; the first is the label in question."""
+    verdict = judge.compare(volume, class_id, [s for _, s in entries])
+    file = None
+    if verdict.choice:
+        name = f"{payload['case_id']}_{class_id}_judged"
+        chosen = entries[verdict.choice][1]
+        file = write_mask(Path(payload["scratch"]), name, chosen.full(), volume.affine)
+    return {
+        "class_id": class_id,
+        "asked": asked,
+        "choice": verdict.choice,
+        "names": [name for name, _ in entries],
+        "dsc_with_first": [dice(entries[0][1], s) for _, s in entries],
+        "confidence": verdict.confidence,
+        "reason": verdict.reason,
+        "evidence": dict(verdict.evidence),
+        "file": file,
+        "judge": f"{judge.name} {judge.version}",
+    }
+
+
+def _candidates(
+    class_id: str,
+    current: Structure | None,
+    fused: Mapping[str, Structure],
+    models: Mapping[str, Mapping[str, Structure]],
+    volume: Volume,
+) -> list[tuple[str, Structure]]:
+    """Named candidates in order of preference: the label, the fusion, each model, nothing."""
+    found = [(CURRENT, current)] if current is not None else []
+    if class_id in fused:
+        found.append((FUSED, fused[class_id]))
+    if len(models) > 1:
+        found += [(m, masks[class_id]) for m, masks in models.items() if class_id in masks]
+    if all(s.voxels for _, s in found):
+        found.append((EMPTY, _nothing(class_id, volume)))
+    return found
+
+
+def _nothing(class_id: str, volume: Volume) -> Structure:
+    import numpy as np
+
+    return Structure(class_id, np.zeros((0, 0, 0), bool), NOWHERE, volume.shape, volume.affine)
+
+
+def _model_masks(
+    payload: Mapping[str, Any], config: LabelingConfig, anatomy: Anatomy, volume: Volume
+) -> dict[str, dict[str, Structure]]:
+    """Each model's own thresholded and mended masks."""
+    from voxcurate.predictions import open_prediction
+
+    wanted = {*payload["asked"], *payload["doubtful"]}
+    found: dict[str, dict[str, Structure]] = {}
+    for model_id, path in payload["models"]:
+        prediction = open_prediction(Path(payload["root"], path))
+        masks = {}
+        for class_id in prediction.classes:
+            if class_id in payload["classes"]:
+                part = prediction.box(class_id)
+                mask = part.array > config.fuse.threshold * 255
+                outer = Structure(class_id, mask, part.box, volume.shape, volume.affine)
+                masks[class_id] = outer.part(mask)
+        mended = mend(masks, anatomy)[0] if config.fuse.postprocess else masks
+        found[model_id] = {c: s for c, s in mended.items() if c in wanted}
+    return found
+
+
+def _conclude(
+    ctx: StageContext,
+    config: LabelingConfig,
+    writer: Writer,
+    row: Mapping[str, Any],
+    old: Label,
+    suspicion: Suspicion | None,
+) -> str:
+    """Write the decision on one label, and the judged version where the judge prefers one."""
+    choice = row["choice"]
+    proposal = ""
+    if choice:
+        proposal = adopt_mask(
+            writer,
+            ctx.workspace,
+            row["file"],
+            case_id=old.case_id,
+            class_id=old.class_id,
+            origin="judged",
+            round_number=ctx.round,
+            parent=old.label_id,
+            model_id=row["names"][choice],
+            facts={"judge": row["judge"], "candidate": row["names"][choice]},
+        ).label_id
+    verdict = _verdict(config, row, old)
+    decision = Decision(
+        decision_id="",
+        round=ctx.round,
+        stage="judge",
+        case_id=old.case_id,
+        class_id=old.class_id,
+        label_id=old.label_id,
+        verdict=verdict,
+        reason=row["reason"],
+        actor=f"judge:{row['judge']}",
+        other_label=proposal,
+        evidence={
+            "candidates": row["names"],
+            "choice": choice,
+            "confidence": row["confidence"],
+            "dsc_with_first": row["dsc_with_first"],
+            **row["evidence"],
+            **({"error_probability": round(suspicion.probability, 4)} if suspicion else {}),
+        },
+    )
+    if verdict in ("replace", "remove") and old.origin == "original":
+        writer.flag(old.label_id, decision, retired=True)
+    else:
+        writer.decide(decision)
+    return verdict
+
+
+def _verdict(config: LabelingConfig, row: Mapping[str, Any], old: Label) -> str:
+    choice = row["choice"]
+    if choice == 0 or row["evidence"].get("alike"):
+        return "keep"
+    may = old.origin in config.judge.auto_mend and not (old.gold or old.confirmed)
+    if choice is None or not may:
+        return "to_review"
+    return "remove" if row["names"][choice] == EMPTY else "replace"
+
+
+def _payload(
+    ctx: StageContext,
+    config: LabelingConfig,
+    scan: Scan,
+    own: Mapping[str, Label],
+    made: Mapping[str, Label],
+) -> dict[str, Any]:
+    return {
+        "case_id": scan.case_id,
+        "root": str(ctx.workspace.root),
+        "ct": scan.path,
+        "modality": scan.modality,
+        "sex": {"m": "male", "f": "female"}.get(str(scan.facts.get("sex", ""))[:1].lower(), ""),
+        "classes": list(ctx.classes),
+        "vocabulary": plain_vocabulary(ctx.vocabulary, ctx.classes),
+        "current": {c: label_entry(ctx, x) for c, x in own.items()},
+        "fused": {c: label_entry(ctx, x) for c, x in made.items()},
+        "config": config.model_dump(mode="json"),
+        "scratch": str(ctx.workspace.scratch),
+    }
+
+
+def _pseudo_labels(ctx: StageContext, fused: Mapping[str, Mapping[str, str]]) -> dict[str, Label]:
+    wanted = [i for labels in fused.values() for i in labels.values()]
+    return {x.label_id: x for x in ctx.catalog.rows(Label, label_id=wanted)}
+
+
+def _usual(plain: Mapping[str, Any]) -> Usual:
+    return Usual(
+        {c: ShapeProfile.of_plain(p) for c, p in plain["profiles"].items()},
+        Layout.of_plain(plain["layout"]),
+    )
