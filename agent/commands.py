@@ -118,11 +118,12 @@ def status_of(given: Path | None, *, private: str = "") -> dict[str, Any]:
 
 def answer(given: Path | None, question: str) -> dict[str, Any]:
     """Scans whose reports answer a question."""
+    from agent import answers
     from agent.rounds import vocabulary_of
-    from retrieval.ask import ask
 
-    with opened(given) as (workspace, catalog):
-        return ask(catalog, question, vocabulary_of(workspace))
+    with opened(given, write=True) as (workspace, catalog):
+        context = StageContext(workspace, catalog, vocabulary_of(workspace), round=0)
+        return answers.answer(context, question)
 
 
 def review_items(given: Path | None) -> list[dict[str, Any]]:
@@ -153,22 +154,21 @@ def import_review(given: Path | None) -> StageResult:
 
 def evaluation_of(given: Path | None, number: int = 0) -> dict[str, Any]:
     """A round's evaluation as a table."""
-    from training.evaluate import table
+    from agent.evaluation import round_table
 
     with opened(given) as (workspace, catalog):
         context = _last_round(workspace, catalog)
-        return table(catalog, number or context.round)
+        return round_table(workspace, number or context.round)
 
 
 def evaluation_of_folders(predictions: Path, truth: Path | None) -> dict[str, Any]:
     """DSC and NSD per class of two folders in the same layout."""
-    from training.evaluate import table_of_folders
-
+    from agent.evaluation import folder_table
     from voxcurate.classes import load_vocabulary
 
     if truth is None:
         raise ConfigError("want two folders: predictions and truth")
-    return table_of_folders(predictions, truth, load_vocabulary())
+    return folder_table(predictions, truth, load_vocabulary())
 
 
 def export_dataset(given: Path | None, out: Path, splits: Sequence[str]) -> StageResult:

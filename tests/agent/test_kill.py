@@ -74,7 +74,8 @@ def test_killed_in_every_stage_the_round_ends_as_undisturbed(tmp_path, monkeypat
     _, errors = process.communicate(timeout=400)
     assert process.returncode in {0, 1}, errors
 
-    killed, before = [], {}
+    killed: list[str] = []
+    before: dict[str, str] = {}
     for n, stage in enumerate(KILLED_IN):
         if run_until(rough, stage, delay_s=0.4 * (n % 3) + 0.5):
             killed.append(stage)
