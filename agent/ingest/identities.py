@@ -1,0 +1,176 @@
+"""The one private map: what a case id stands for. Only its owner can read it; nothing else holds
+original paths, UIDs or names."""
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from voxcurate.errors import WorkspaceError
+from voxcurate.identifiers import Identifiers
+from voxcurate.workspace import Workspace
+
+FILE_NAME = "identities.sqlite"
+_TABLES = """
+CREATE TABLE IF NOT EXISTS identity (
+    case_id TEXT PRIMARY KEY, source TEXT NOT NULL, root TEXT NOT NULL, path TEXT NOT NULL,
+    series_uid TEXT NOT NULL, patient TEXT NOT NULL, day TEXT NOT NULL, identifiers TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS source (root TEXT PRIMARY KEY, name TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS anchor (patient TEXT PRIMARY KEY, day TEXT NOT NULL);
+"""
+_COLUMNS = ("case_id", "source", "root", "path", "series_uid", "patient", "day", "identifiers")
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Where a case came from and whom it shows. Never print, log or send one.
+
+    Attributes:
+        root: the source's folder; `path` is relative to it.
+        patient: the patient's keyed hash.
+        day: of the scan, ISO; empty if unknown.
+        identifiers: all that headers, tables and names told.
+    """
+
+    case_id: str
+    source: str
+    root: str
+    path: str
+    series_uid: str = ""
+    patient: str = ""
+    day: str = ""
+    identifiers: Identifiers = field(default_factory=Identifiers)
+
+
+class Identities:
+    """The map of one workspace: ``private/identities.sqlite``, mode 600 in a folder of mode 700.
+
+    A context manager; a change is on disk when its call returns.
+
+    Args:
+        workspace: whose map; the file is made if there is none.
+    """
+
+    def __init__(self, workspace: Workspace) -> None:
+        folder = workspace.private
+        folder.mkdir(mode=0o700, exist_ok=True)
+        folder.chmod(0o700)
+        path = folder / FILE_NAME
+        try:
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            path.chmod(0o600)
+            self._connection = sqlite3.connect(path)
+            with self._connection:
+                self._connection.executescript(_TABLES)
+        except (OSError, sqlite3.Error):
+            raise WorkspaceError("cannot open the private map of identities") from None
+
+    def __enter__(self) -> "Identities":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._connection.close()
+
+    def add(self, identities: Iterable[Identity]) -> None:
+        """Add cases in one transaction; a known case is replaced."""
+        marks = ", ".join("?" * len(_COLUMNS))
+        rows = [
+            (
+                one.case_id,
+                one.source,
+                storable(one.root),
+                storable(one.path),
+                one.series_uid,
+                one.patient,
+                one.day,
+                one.identifiers.model_dump_json(exclude_defaults=True),
+            )
+            for one in identities
+        ]
+        with self._connection:
+            self._connection.executemany(f"REPLACE INTO identity VALUES ({marks})", rows)
+
+    def lookup(self, case_id: str) -> Identity | None:
+        """The case's origin; None if the id is unknown."""
+        rows = self._select("WHERE case_id = ?", (case_id,))
+        return next(rows, None)
+
+    def all(self) -> Iterator[Identity]:
+        """Every case in the order of ids, for leak scans."""
+        return self._select("ORDER BY case_id", ())
+
+    def known(self) -> dict[str, Identifiers]:
+        """Identifiers by case id, for leak scans."""
+        return {one.case_id: one.identifiers for one in self.all()}
+
+    def describe(self, case_id: str) -> dict[str, Any]:
+        """A case's origin as plain data, for its owner's eyes.
+
+        Raises:
+            WorkspaceError: no such case.
+        """
+        found = self.lookup(case_id)
+        if found is None:
+            raise WorkspaceError(f"no case {case_id!r} was ever ingested here")
+        told = found.identifiers.model_dump(mode="json", exclude_defaults=True)
+        return {
+            "case_id": found.case_id,
+            "source": found.source,
+            "path": str(Path(found.root) / found.path),
+            "series_uid": found.series_uid,
+            "date": found.day,
+            "identifiers": told,
+        }
+
+    def source_at(self, root: Path) -> str | None:
+        """The name of the source that a folder was ingested as, without its own description."""
+        row = self._connection.execute(
+            "SELECT name FROM source WHERE root = ?", (storable(str(root)),)
+        ).fetchone()
+        return str(row[0]) if row else None
+
+    def name_source(self, root: Path, name: str) -> None:
+        """Remember which description belongs to a folder."""
+        with self._connection:
+            self._connection.execute(
+                "REPLACE INTO source VALUES (?, ?)", (storable(str(root)), name)
+            )
+
+    def anchors(self, days: Iterable[tuple[str, date]]) -> dict[str, date]:
+        """Each patient's day 0: the earliest day when the patient first came, never moved after.
+
+        Args:
+            days: (patient, day of a scan).
+        """
+        first: dict[str, date] = {}
+        for patient, day in days:
+            first[patient] = min(day, first.get(patient, day))
+        with self._connection:
+            self._connection.executemany(
+                "INSERT OR IGNORE INTO anchor VALUES (?, ?)",
+                [(patient, day.isoformat()) for patient, day in sorted(first.items())],
+            )
+        rows = self._connection.execute("SELECT patient, day FROM anchor")
+        return {patient: date.fromisoformat(day) for patient, day in rows}
+
+    def _select(self, where: str, values: tuple[str, ...]) -> Iterator[Identity]:
+        names = ", ".join(_COLUMNS)
+        for row in self._connection.execute(f"SELECT {names} FROM identity {where}", values):
+            told: dict[str, Any] = dict(zip(_COLUMNS, row, strict=True))
+            told["identifiers"] = Identifiers.model_validate(json.loads(row[-1]))
+            yield Identity(**told)
+
+
+def storable(path: str) -> str:
+    """A path as text, bytes that are no UTF-8 written as ``\\xNN``."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")

@@ -1,0 +1,189 @@
+"""The last step of ingest: scans enter the catalog together, with splits, pointers and days."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
+
+from agent.ingest.config import IngestConfig
+from agent.ingest.identities import Identities
+from agent.ingest.items import STAGE
+from agent.ingest.split import Member, join, share_out
+from voxcurate.catalog import Assembly, Decision, Label, Report, Scan, WorkItem, Writer
+from voxcurate.catalog.records import Split
+from voxcurate.stage import StageContext
+
+REPORT = "report"
+
+
+@dataclass(frozen=True)
+class Registered:
+    """What the catalog got: new scans by case id, and cases whose labels came or changed later."""
+
+    new: tuple[str, ...] = ()
+    updated: tuple[str, ...] = ()
+    bridges: int = 0
+
+
+def register(
+    context: StageContext, config: IngestConfig, identities: Identities, key: bytes
+) -> Registered:
+    """Give every finished case that is not yet in the catalog its row, in one transaction.
+
+    Works from the ledger alone, so that what a killed run had finished comes in with the next one.
+    Splits, patients and duplicate groups that are in the catalog stay as they are.
+    """
+    lines = [
+        line
+        for line in context.catalog.rows(WorkItem, round=0, stage=STAGE, status="done", variant="")
+        if line.result.get("linked") is False
+    ]
+    if not lines:
+        return Registered()
+    lines.sort(key=lambda line: (line.subject, line.updated))
+    known = {scan.case_id: scan for scan in context.catalog.rows(Scan)}
+    fresh = {line.subject: line.result for line in lines if line.subject not in known}
+    groups = duplicate_groups(known, {c: r["scan"]["fingerprint"] for c, r in fresh.items()})
+    truths = _truths(context, known)
+    splits, bridges = share_out(_members(known, fresh, groups, truths), config.split, key)
+    days = _days(identities, {**{c: s.patient for c, s in known.items()}, **_patients(fresh)})
+    with context.catalog.write() as writer:
+        for case_id, result in sorted(fresh.items()):
+            facts = _facts(result["scan"]["facts"], days.get(case_id), bridges.get(case_id))
+            scan = {**result["scan"], "facts": facts, "split": splits[case_id]}
+            writer.put(Scan(**scan, duplicate_group=groups[case_id][0]))
+        for line in lines:
+            _update(writer, known.get(line.subject), line.result, days.get(line.subject))
+            _point(writer, line.subject, line.result, splits.get(line.subject))
+            slim = {k: v for k, v in line.result.items() if k != "scan"}
+            writer.put(replace(line, result={**slim, "linked": True}))
+    updated = {line.subject for line in lines} - set(fresh)
+    return Registered(tuple(sorted(fresh)), tuple(sorted(updated)), len(bridges))
+
+
+def duplicate_groups(
+    known: Mapping[str, Scan], fresh: Mapping[str, Mapping[str, Any]]
+) -> dict[str, tuple[str, ...]]:
+    """Duplicate groups of each new scan: those of the scans it repeats, else its own.
+
+    A group is named by its smallest case id when it began. A scan that repeats members of several
+    older groups belongs to the first (smallest); those groups stay apart.
+    """
+    from cleaning.duplicates import group
+    from cleaning.hashing import ScanFingerprint
+
+    prints = {case_id: scan.fingerprint for case_id, scan in known.items()} | dict(fresh)
+    pairs = group({c: ScanFingerprint.from_dict(dict(p)) for c, p in prints.items()})
+    links: dict[str, list[str]] = {case_id: [f"case:{case_id}"] for case_id in prints}
+    for pair in pairs:
+        links[pair.second].append(f"case:{pair.first}")
+    result: dict[str, tuple[str, ...]] = {}
+    for cluster in join(Member(c, tuple(names), frozenset()) for c, names in links.items()):
+        cases = [member.case_id for member in cluster.members]
+        older = tuple(sorted({known[c].duplicate_group for c in cases if c in known}))
+        result.update({c: older or (min(cases),) for c in cases if c not in known})
+    return result
+
+
+def _members(
+    known: Mapping[str, Scan],
+    fresh: Mapping[str, Mapping[str, Any]],
+    groups: Mapping[str, tuple[str, ...]],
+    truths: Mapping[str, frozenset[str]],
+) -> list[Member]:
+    members = [
+        Member(c, _links(s.patient, (s.duplicate_group,)), truths.get(c, frozenset()), s.split)
+        for c, s in known.items()
+    ]
+    for case_id, result in fresh.items():
+        truth = set(result["present"]) | ({REPORT} if result["has_report"] else set())
+        if truth:
+            truth.add(f"source {result['scan']['source']}")
+        links = _links(result["scan"]["patient"], groups[case_id])
+        members.append(Member(case_id, links, frozenset(truth)))
+    return members
+
+
+def _links(patient: str, groups: tuple[str, ...]) -> tuple[str, ...]:
+    return (f"patient:{patient}", *(f"group:{group}" for group in groups))
+
+
+def _truths(context: StageContext, known: Mapping[str, Scan]) -> dict[str, frozenset[str]]:
+    """What older scans can test, by case."""
+    found: dict[str, set[str]] = {case_id: set() for case_id in known}
+    for label in context.catalog.rows(Label, origin="original") if known else ():
+        if label.case_id in found and label.voxels:
+            found[label.case_id].add(label.class_id)
+    for report in context.catalog.rows(Report) if known else ():
+        if report.case_id in found:
+            found[report.case_id].add(REPORT)
+    return {
+        c: frozenset(truth | {f"source {known[c].source}"}) for c, truth in found.items() if truth
+    }
+
+
+def _patients(fresh: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    return {case_id: result["scan"]["patient"] for case_id, result in fresh.items()}
+
+
+def _days(identities: Identities, patients: Mapping[str, str]) -> dict[str, int]:
+    """Days since the patient's first scan; a scan from before it, come later, has negative days."""
+    dates = {
+        one.case_id: date.fromisoformat(one.day)
+        for one in identities.all()
+        if one.day and one.case_id in patients
+    }
+    anchors = identities.anchors((patients[c], day) for c, day in dates.items())
+    return {c: (day - anchors[patients[c]]).days for c, day in dates.items()}
+
+
+def _facts(
+    facts: Mapping[str, Any], day: int | None, bridges: list[Split] | None
+) -> dict[str, Any]:
+    found = dict(facts)
+    if day is not None:
+        found["day"] = day
+    if bridges:
+        found["bridges"] = bridges
+    return found
+
+
+def _update(writer: Writer, scan: Scan | None, result: Mapping[str, Any], day: int | None) -> None:
+    """What may change about a known scan: its facts and which classes are told completely."""
+    if scan is None:
+        return
+    bridges = scan.facts.get("bridges")
+    facts = _facts(result["scan"]["facts"], day, bridges)
+    complete = result["scan"]["complete"]
+    if facts != scan.facts or complete != scan.complete:
+        writer.put(replace(scan, facts=facts, complete=complete))
+
+
+def _point(writer: Writer, case_id: str, result: Mapping[str, Any], split: Split | None) -> None:
+    """Pointers of round 0; gold is disjoint from test, so that a test scan's labels stay plain."""
+    if split is None:
+        split = writer.rows(Scan, case_id=case_id)[0].split
+    older = {row.class_id: row for row in writer.rows(Assembly, round=0, case_id=case_id)}
+    for class_id, label_id in sorted(result["labels"].items()):
+        gold = result["gold"] and split != "test"
+        if gold:
+            writer.flag(
+                label_id,
+                _decision(case_id, class_id, label_id, "gold", "declared by the source"),
+                gold=True,
+            )
+        before = older.get(class_id)
+        if before is not None and before.label_id != label_id:
+            reason = "the source's file changed; its new version counts"
+            writer.decide(
+                _decision(case_id, class_id, label_id, "replaced", reason, before.label_id)
+            )
+        writer.point(Assembly(0, case_id, class_id, label_id, "gold" if gold else "original"))
+
+
+def _decision(
+    case_id: str, class_id: str, label_id: str, verdict: str, reason: str, other: str = ""
+) -> Decision:
+    return Decision(
+        "", 0, STAGE, case_id, class_id, label_id, verdict, reason, actor=STAGE, other_label=other
+    )
