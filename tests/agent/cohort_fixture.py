@@ -23,8 +23,11 @@ from voxcurate.catalog import (
     Report,
     Scan,
 )
+from voxcurate.catalog.records import Origin
 from voxcurate.ids import case_id
+from voxcurate.nifti import write_nifti
 from voxcurate.predictions import Prediction, probability_box, write_prediction
+from voxcurate.volume import Volume
 from voxcurate.workspace import Workspace
 
 PATIENTS = 5
@@ -44,7 +47,8 @@ def shared_cohort(factory: pytest.TempPathFactory) -> Path:
 
 def read_truth(cohort: Path) -> dict[str, Any]:
     """``truth.json``."""
-    return json.loads((cohort / "truth" / "truth.json").read_text())
+    data: dict[str, Any] = json.loads((cohort / "truth" / "truth.json").read_text())
+    return data
 
 
 def true_masks(cohort: Path, entry: dict[str, Any]) -> tuple[dict[str, np.ndarray], np.ndarray]:
@@ -62,7 +66,7 @@ def drawn_mask(cohort: Path, entry: dict[str, Any], name: str) -> np.ndarray:
     source = cohort / "cohort" / entry["source"]
     if entry["source"] == "unetdemo":
         labels = np.asarray(nib.load(source / "labelsTr" / f"{entry['name']}.nii.gz").dataobj)
-        return labels == UNET_CLASSES.index(name) + 1
+        return np.asarray(labels == UNET_CLASSES.index(name) + 1)
     folder = source / "masks" / entry["key"]
     if entry["source"] == "atlasdemo":
         folder = source / entry["name"] / "segmentations"
@@ -153,13 +157,13 @@ def _add_label(
     name: str,
     mask: np.ndarray,
     affine: np.ndarray,
-    origin: str,
+    origin: Origin,
     round_number: int,
 ) -> str:
     label_id = f"{case}-{name}-{origin}"
     path = workspace.label_path(case, name, label_id)
     path.parent.mkdir(parents=True, exist_ok=True)
-    nib.Nifti1Image(mask.astype(np.uint8), affine).to_filename(path)
+    write_nifti(path, Volume(mask.astype(np.uint8), affine))
     n_voxels = int(mask.sum())
     writer.add(
         Label(

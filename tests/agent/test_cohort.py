@@ -41,14 +41,16 @@ def _tree(root: Path) -> dict[str, str]:
 
 
 @pytest.mark.slow
-def test_same_seed_gives_the_same_bytes_and_another_seed_others(cohort: Path, tmp_path: Path):
+def test_same_seed_gives_the_same_bytes_and_another_seed_others(
+    cohort: Path, tmp_path: Path
+) -> None:
     generate_cohort(tmp_path / "again", patients=PATIENTS, seed=SEED)
     generate_cohort(tmp_path / "other", patients=PATIENTS, seed=SEED + 1)
     assert _tree(tmp_path / "again") == _tree(cohort)
     assert _tree(tmp_path / "other") != _tree(cohort)
 
 
-def test_every_source_is_described_as_the_foundation_wants_it(cohort: Path):
+def test_every_source_is_described_as_the_foundation_wants_it(cohort: Path) -> None:
     for name in SOURCES:
         data = yaml.safe_load((cohort / "cohort" / name / "dataset.yaml").read_text())
         config = build(SourceConfig, data)
@@ -56,7 +58,7 @@ def test_every_source_is_described_as_the_foundation_wants_it(cohort: Path):
         assert config.model_dump() == build(SourceConfig, DATASETS[name]).model_dump()
 
 
-def test_nothing_the_pipeline_reads_names_the_truth(cohort: Path):
+def test_nothing_the_pipeline_reads_names_the_truth(cohort: Path) -> None:
     for path in (cohort / "cohort").rglob("*"):
         if path.suffix in {".yaml", ".csv", ".txt"}:
             text = path.read_text()
@@ -64,7 +66,7 @@ def test_nothing_the_pipeline_reads_names_the_truth(cohort: Path):
             assert "duplicate" not in text
 
 
-def test_images_and_true_masks_share_grid_and_place(cohort: Path):
+def test_images_and_true_masks_share_grid_and_place(cohort: Path) -> None:
     for entry in read_truth(cohort)["scans"]:
         if entry["source"] == "northclinic" or entry["corruption"]:
             continue
@@ -78,7 +80,7 @@ def test_images_and_true_masks_share_grid_and_place(cohort: Path):
         assert np.median(hu[masks["aorta"]]) > 20
 
 
-def test_a_dicom_series_read_by_others_lies_where_its_masks_lie(cohort: Path):
+def test_a_dicom_series_read_by_others_lies_where_its_masks_lie(cohort: Path) -> None:
     import SimpleITK
 
     entry = next(
@@ -103,14 +105,16 @@ def test_a_dicom_series_read_by_others_lies_where_its_masks_lie(cohort: Path):
     assert 10 < np.median(hu[masks["liver"]]) < 150
 
 
-def test_sides_are_right_in_world_coordinates(cohort: Path):
+def test_sides_are_right_in_world_coordinates(cohort: Path) -> None:
     """RAS+: x grows towards the patient's right."""
     for entry in read_truth(cohort)["scans"]:
         if entry["corruption"] == "wrong_spacing":
             continue
         masks, affine = true_masks(cohort, entry)
 
-        def x(name: str, masks=masks, affine=affine) -> float:
+        def x(
+            name: str, masks: dict[str, np.ndarray] = masks, affine: np.ndarray = affine
+        ) -> float:
             return float((affine @ [*np.argwhere(masks[name]).mean(0), 1])[0])
 
         for right, left in (("liver", "stomach"), ("kidney_right", "kidney_left")):
@@ -119,7 +123,7 @@ def test_sides_are_right_in_world_coordinates(cohort: Path):
         assert x("postcava") > x("aorta")
 
 
-def test_the_recorded_dsc_of_every_label_is_that_of_the_files(cohort: Path):
+def test_the_recorded_dsc_of_every_label_is_that_of_the_files(cohort: Path) -> None:
     n_errors = 0
     for entry in read_truth(cohort)["scans"]:
         masks, _ = true_masks(cohort, entry)
@@ -134,20 +138,20 @@ def test_the_recorded_dsc_of_every_label_is_that_of_the_files(cohort: Path):
     assert n_errors == len(read_truth(cohort)["label_errors"])
 
 
-def test_about_an_eighth_of_the_labels_of_good_scans_are_wrong(cohort: Path):
+def test_about_an_eighth_of_the_labels_of_good_scans_are_wrong(cohort: Path) -> None:
     good = [s for s in read_truth(cohort)["scans"] if not s["corruption"] and not s["copy_kind"]]
     n_labels = sum(len(s["labels"]) for s in good)
     n_errors = sum(bool(x["error"]) for s in good for x in s["labels"].values())
     assert 0.09 < n_errors / n_labels < 0.16
 
 
-def test_six_kinds_of_damage_and_three_of_copies_even_in_a_small_cohort(cohort: Path):
+def test_six_kinds_of_damage_and_three_of_copies_even_in_a_small_cohort(cohort: Path) -> None:
     scans = read_truth(cohort)["scans"]
     assert len({s["corruption"] for s in scans} - {""}) >= 6
     assert len({s["copy_kind"] for s in scans} - {""}) >= 3
 
 
-def test_exact_copies_have_equal_bytes_and_others_do_not(cohort: Path):
+def test_exact_copies_have_equal_bytes_and_others_do_not(cohort: Path) -> None:
     truth = read_truth(cohort)
     sha = {(s["source"], s["key"]): s["file_sha256"] for s in truth["scans"]}
     for pair in truth["duplicates"]:
@@ -155,7 +159,7 @@ def test_exact_copies_have_equal_bytes_and_others_do_not(cohort: Path):
         assert same == pair["kind"].startswith("exact")
 
 
-def test_a_copy_shows_the_same_anatomy_at_the_same_place(cohort: Path):
+def test_a_copy_shows_the_same_anatomy_at_the_same_place(cohort: Path) -> None:
     truth = read_truth(cohort)
     entries = {(s["source"], s["key"]): s for s in truth["scans"]}
     for pair in truth["duplicates"]:
@@ -166,14 +170,14 @@ def test_a_copy_shows_the_same_anatomy_at_the_same_place(cohort: Path):
         np.testing.assert_allclose(centers[0], centers[1], atol=1.5)
 
 
-def test_reports_hold_the_identifiers_that_the_truth_lists(cohort: Path):
+def test_reports_hold_the_identifiers_that_the_truth_lists(cohort: Path) -> None:
     truth = read_truth(cohort)
     table = (cohort / "cohort" / "northclinic" / "reports.csv").read_text()
     names = [p["text"] for p in truth["phi"] if p["kind"] == "name"]
     assert sum(name in table or name.upper() in table for name in names) >= 3
 
 
-def test_a_patient_with_two_scans_is_one_patient(cohort: Path):
+def test_a_patient_with_two_scans_is_one_patient(cohort: Path) -> None:
     truth = read_truth(cohort)
     visits: dict[int, set[int]] = {}
     for scan in truth["scans"]:
@@ -182,19 +186,19 @@ def test_a_patient_with_two_scans_is_one_patient(cohort: Path):
 
 
 @pytest.mark.parametrize(("patients", "seed"), [(3, 0), (8, -1)])
-def test_a_cohort_out_of_bounds_is_refused(tmp_path: Path, patients: int, seed: int):
+def test_a_cohort_out_of_bounds_is_refused(tmp_path: Path, patients: int, seed: int) -> None:
     with pytest.raises(ConfigError, match=r"patients|seed"):
         generate_cohort(tmp_path, patients=patients, seed=seed)
 
 
-def test_a_folder_in_use_is_not_touched(tmp_path: Path):
+def test_a_folder_in_use_is_not_touched(tmp_path: Path) -> None:
     (tmp_path / "thesis.doc").write_text("mine")
     with pytest.raises(ConfigError, match="empty folder"):
         generate_cohort(tmp_path, patients=4, seed=0)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.doc"]
 
 
-def test_truth_is_plain_json(cohort: Path):
+def test_truth_is_plain_json(cohort: Path) -> None:
     text = (cohort / "truth" / "truth.json").read_text()
     assert json.loads(text)["version"] == 1
     assert "NaN" not in text

@@ -1,6 +1,7 @@
 """Parts of the synthetic cohort, each on small arrays or single scans."""
 
 from datetime import date
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.cohort import labels, phrases
-from agent.cohort.anatomy import Body, Pose, grid_points
+from agent.cohort.anatomy import Body, Phantom, Pose, grid_points
 from agent.cohort.copies import duplicate
 from agent.cohort.corruption import FILE_KINDS, NIFTI_KINDS, Volume, corrupt
 from agent.cohort.person import Person, Tumor, draw_people
@@ -21,17 +22,24 @@ from agent.cohort.shapes import Blend, Ellipsoid, Tube
 from agent.cohort.tissues import CLASSES, ORGANS, PHASES, Tissue, attenuation
 from voxcurate.config import shipped
 
+Masks = dict[str, np.ndarray]
 SHAPE = (76, 60, 52)
 SPACING = np.array([5.0, 5.2, 4.8])
 
 
 def _person(**changes: object) -> Person:
     person = draw_people(4, 0)[0]
-    plain = {"tumor": None, "absent": frozenset(), "conditions": frozenset(), "size": 1.0}
-    return Person(**{**vars(person), **plain, **changes})
+    plain: dict[str, object] = {
+        "tumor": None,
+        "absent": frozenset(),
+        "conditions": frozenset(),
+        "size": 1.0,
+    }
+    fields: dict[str, Any] = {**vars(person), **plain, **changes}
+    return Person(**fields)
 
 
-def _draw(person: Person, visit: int = 0):
+def _draw(person: Person, visit: int = 0) -> tuple[Phantom, np.ndarray]:
     affine = np.diag([*SPACING, 1.0])
     affine[:3, 3] = np.array([0, 25, -20]) - SPACING * (np.array(SHAPE) - 1) / 2
     pose = Pose(np.eye(3), np.zeros(3))
@@ -42,7 +50,7 @@ def _draw(person: Person, visit: int = 0):
 # --- shapes ---
 
 
-def test_distance_of_an_ellipsoid_on_paper():
+def test_distance_of_an_ellipsoid_on_paper() -> None:
     ball = Ellipsoid((1, 2, 3), (10, 10, 10))
     points = np.array([[1, 2, 3], [11, 2, 3], [1, 22, 3]], np.float32).T
     distance = ball.distance(points + np.float32(1e-4))
@@ -51,7 +59,7 @@ def test_distance_of_an_ellipsoid_on_paper():
     assert distance[2] == pytest.approx(10, rel=0.01)
 
 
-def test_a_turned_ellipsoid_fits_its_box():
+def test_a_turned_ellipsoid_fits_its_box() -> None:
     shape = Ellipsoid((0, 0, 0), (5, 10, 20), (20, -35, 50))
     low, high = shape.box()
     grid = np.stack(np.meshgrid(*[np.arange(-24, 25.0)] * 3)).reshape(3, -1).astype(np.float32)
@@ -61,13 +69,13 @@ def test_a_turned_ellipsoid_fits_its_box():
     assert inside.shape[1] == pytest.approx(4 / 3 * np.pi * 5 * 10 * 20, rel=0.03)
 
 
-def test_a_straight_tube_has_its_radius_everywhere():
+def test_a_straight_tube_has_its_radius_everywhere() -> None:
     tube = Tube(((0, 0, 0), (40, 0, 0)), (6, 6), step_mm=1.0)
     points = np.array([[10, 6, 0], [25, 0, 9], [20, 0, 0]], np.float32).T
     np.testing.assert_allclose(tube.distance(points), [0, 3, -6], atol=0.05)
 
 
-def test_a_cut_takes_away():
+def test_a_cut_takes_away() -> None:
     bitten = Blend([Ellipsoid((0, 0, 0), (10, 10, 10))], [Ellipsoid((10, 0, 0), (5, 5, 5))])
     points = np.array([[8, 0, 0.1], [-8, 0, 0.1]], np.float32).T
     assert (bitten.distance(points) < 0).tolist() == [False, True]
@@ -76,7 +84,7 @@ def test_a_cut_takes_away():
 # --- anatomy ---
 
 
-def test_volumes_are_those_of_people():
+def test_volumes_are_those_of_people() -> None:
     phantom, _ = _draw(_person())
     ml = {name: phantom.mask(name).sum() * SPACING.prod() / 1000 for name in CLASSES}
     bounds = {
@@ -97,15 +105,15 @@ def test_volumes_are_those_of_people():
 
 
 @pytest.mark.parametrize("diameter", [12.0, 30.0, 48.0])
-def test_a_tumour_has_its_diameter_in_the_world_and_lies_in_the_pancreas(diameter: float):
+def test_a_tumour_has_its_diameter_in_the_world_and_lies_in_the_pancreas(diameter: float) -> None:
     person = _person(tumor=Tumor("pdac", diameter, 0.6))
     phantom, _ = _draw(person)
     extent = np.ptp(np.argwhere(phantom.tumor) * SPACING, axis=0).max()
-    assert extent == pytest.approx(diameter, abs=np.linalg.norm(SPACING))
+    assert extent == pytest.approx(diameter, abs=float(np.linalg.norm(SPACING)))
     assert phantom.mask("pancreas")[phantom.tumor].all()
 
 
-def test_a_tumour_grows_from_visit_to_visit_and_nothing_else_moves():
+def test_a_tumour_grows_from_visit_to_visit_and_nothing_else_moves() -> None:
     person = _person(tumor=Tumor("pdac", 20.0, 0.85))
     first, second = _draw(person)[0], _draw(person, visit=1)[0]
     assert second.tumor.sum() > 1.2 * first.tumor.sum()
@@ -113,12 +121,12 @@ def test_a_tumour_grows_from_visit_to_visit_and_nothing_else_moves():
 
 
 @pytest.mark.parametrize("organ", ["gall_bladder", "spleen", "kidney_left"])
-def test_what_was_taken_out_is_not_there(organ: str):
+def test_what_was_taken_out_is_not_there(organ: str) -> None:
     phantom, _ = _draw(_person(absent=frozenset({organ})))
     assert not phantom.mask(organ).any()
 
 
-def test_organs_do_not_overlap_and_gas_lies_above_fluid():
+def test_organs_do_not_overlap_and_gas_lies_above_fluid() -> None:
     phantom, _ = _draw(_person())
     assert phantom.organs.max() == len(ORGANS) - 1  # no bladder in view
     stomach = phantom.mask("stomach")
@@ -127,7 +135,7 @@ def test_organs_do_not_overlap_and_gas_lies_above_fluid():
     assert gas[:, 1].min() >= fluid[:, 1].max()
 
 
-def test_contrast_by_phase():
+def test_contrast_by_phase() -> None:
     table = {p: attenuation(p, np.random.default_rng(0)) for p in PHASES}
     aorta = [table[p][Tissue.AORTA] for p in PHASES]
     assert aorta[1] > aorta[2] > aorta[3] > aorta[0]
@@ -136,7 +144,7 @@ def test_contrast_by_phase():
     assert table["plain"][Tissue.FAT] < -80
 
 
-def test_an_exposure_is_int16_hu_with_the_wanted_noise():
+def test_an_exposure_is_int16_hu_with_the_wanted_noise() -> None:
     tissue = np.full((30, 26, 22), Tissue.MUSCLE, np.uint8)
     image = expose(tissue, Exposure("plain", 14.0, 0.5, (1, 2)))
     assert image.dtype == np.int16
@@ -157,7 +165,7 @@ def masks() -> dict[str, np.ndarray]:
 
 
 @pytest.mark.parametrize("kind", labels.KINDS)
-def test_every_kind_of_error_is_plain_to_see_and_repeats(kind: str, masks):
+def test_every_kind_of_error_is_plain_to_see_and_repeats(kind: str, masks: Masks) -> None:
     fitting = [name for name in CLASSES if labels.can_plant(kind, name, masks)]
     assert fitting
     for name in fitting:
@@ -169,14 +177,14 @@ def test_every_kind_of_error_is_plain_to_see_and_repeats(kind: str, masks):
         assert drawn.mask.any() == (kind != "missing")
 
 
-def test_a_false_positive_needs_an_absent_organ_and_the_rest_a_present_one(masks):
+def test_a_false_positive_needs_an_absent_organ_and_the_rest_a_present_one(masks: Masks) -> None:
     assert labels.can_plant("false_positive", "gall_bladder", masks)
     assert not labels.can_plant("false_positive", "liver", masks)
     assert not labels.can_plant("cut_off", "gall_bladder", masks)
     assert not labels.can_plant("left_right_swap", "liver", masks)
 
 
-def test_a_careful_drawing_is_close_and_an_empty_one_stays_empty(masks):
+def test_a_careful_drawing_is_close_and_an_empty_one_stays_empty(masks: Masks) -> None:
     for name in ("liver", "pancreas", "aorta", "gall_bladder"):
         drawn = labels.annotate(masks[name], np.random.default_rng(4))
         assert labels.dsc(drawn, masks[name]) > 0.92
@@ -188,7 +196,7 @@ def test_a_careful_drawing_is_close_and_an_empty_one_stays_empty(masks):
 
 
 @pytest.mark.parametrize("kind", NIFTI_KINDS)
-def test_damage_leaves_the_original_alone_and_changes_the_copy(kind: str):
+def test_damage_leaves_the_original_alone_and_changes_the_copy(kind: str) -> None:
     rng = np.random.default_rng(0)
     image = rng.integers(-1000, 1000, (12, 10, 24)).astype(np.int16)
     kept = image.copy()
@@ -216,7 +224,7 @@ def _scan() -> Acquired:
 
 @given(st.permutations(range(3)), st.tuples(*[st.booleans()] * 3))
 @settings(max_examples=30, deadline=None)
-def test_reorienting_moves_no_voxel_in_the_world(order, flips):
+def test_reorienting_moves_no_voxel_in_the_world(order: list[int], flips: tuple[bool, ...]) -> None:
     letters = ("RL", "AP", "SI")
     codes = "".join(letters[axis][flip] for axis, flip in zip(order, flips, strict=True))
     scan = _scan()
@@ -229,7 +237,7 @@ def test_reorienting_moves_no_voxel_in_the_world(order, flips):
 
 
 @pytest.mark.parametrize("kind", COPY_ROUTES)
-def test_copies_keep_image_and_masks_together(kind: str):
+def test_copies_keep_image_and_masks_together(kind: str) -> None:
     scan = _scan()
     copy = duplicate(scan, kind, np.random.default_rng(1))
     assert copy.image.shape == copy.organs.shape == copy.tumor.shape
@@ -239,7 +247,7 @@ def test_copies_keep_image_and_masks_together(kind: str):
     assert copy.organs[tuple(index)] == scan.organs[nearest]
 
 
-def test_a_cohort_of_24_has_every_kind_of_damage_and_copy():
+def test_a_cohort_of_24_has_every_kind_of_damage_and_copy() -> None:
     plans = plan_cohort(draw_people(24, 1), 1)
     assert {p.corruption for p in plans} - {""} == set(NIFTI_KINDS)
     assert {p.copy_kind for p in plans} - {""} == set(COPY_ROUTES)
@@ -248,7 +256,7 @@ def test_a_cohort_of_24_has_every_kind_of_damage_and_copy():
     assert all(p.copy_of is None or p.copy_of < p.index for p in plans)
 
 
-def test_a_third_of_the_patients_has_a_tumour_of_known_size():
+def test_a_third_of_the_patients_has_a_tumour_of_known_size() -> None:
     people = draw_people(24, 2)
     sizes = [p.tumor.diameter_mm for p in people if p.tumor]
     assert len(sizes) == 8
@@ -264,7 +272,7 @@ def _visit(tumor_mm: float) -> Visit:
     return Visit(date(2020, 5, 6), "arterial", "NC1", tumor_mm, None, 0.0, frozenset({"liver"}))
 
 
-def test_every_phrase_answers_questions_that_readers_are_asked():
+def test_every_phrase_answers_questions_that_readers_are_asked() -> None:
     asked: set[str] = set()
     for name in ("abdomen", "study"):
         path = shipped("questions", f"{name}.yaml")
@@ -280,7 +288,7 @@ def test_every_phrase_answers_questions_that_readers_are_asked():
 
 @given(st.integers(0, 10_000))
 @settings(max_examples=40, deadline=None)
-def test_a_report_says_of_the_tumour_what_the_truth_says(seed: int):
+def test_a_report_says_of_the_tumour_what_the_truth_says(seed: int) -> None:
     rng = np.random.default_rng(seed)
     ill = write_report(_person(tumor=Tumor("pdac", 27.0, 0.6)), _visit(27.0), rng)
     assert ill.answers["pancreas_lesion"] == "yes"
@@ -291,7 +299,7 @@ def test_a_report_says_of_the_tumour_what_the_truth_says(seed: int):
     assert "pancreas_lesion_size" not in well.answers
 
 
-def test_reports_vary_and_hold_the_name():
+def test_reports_vary_and_hold_the_name() -> None:
     person = _person()
     texts = {write_report(person, _visit(0.0), np.random.default_rng(s)).text for s in range(20)}
     assert len(texts) == 20
