@@ -23,6 +23,12 @@ DATASETS: dict[str, dict[str, Any]] = {
                 "path": "reports.csv",
                 "text": "ReportText",
                 "keys": {"accession": "Accession", "patient_id": "MRN", "date": "StudyDate"},
+                "known": {
+                    "names": "PatientName",
+                    "ids": "MRN",
+                    "accessions": "Accession",
+                    "dates": "StudyDate",
+                },
             }
         ],
         "patient": "{patient_id}",

@@ -67,6 +67,11 @@ PANCREAS_NORMAL = (
     "Fatty atrophy of the pancreas. No focal pancreatic lesion is identified. || pancreas_lesion=no",
     "Pancreas is normal in size and contour, duct of normal calibre. || pancreas_lesion=no"
     " pancreatic_duct_dilated=no",
+    "The previously questioned hypodensity in the pancreatic tail is no longer seen. || pancreas_lesion=no",
+    "Pancreas: No mass, no cyst, no ductal dilatation. || pancreas_lesion=no pancreas_cyst=no"
+    " pancreatic_duct_dilated=no",
+    "The pancreas is atrophic; there is no discrete mass. || pancreas_lesion=no",
+    "No focal lesion in the liver, spleen or pancreas. || pancreas_lesion=no spleen_lesion=no",
 )
 PANCREAS_UNCERTAIN = (
     "Subtle {mm} mm hypodensity in the pancreatic {segment}, a small lesion cannot be excluded."
@@ -86,6 +91,10 @@ PANCREAS_TUMOR = {
         "A poorly enhancing {size} lesion arises from the pancreatic {segment}, highly suspicious for"
         " ductal adenocarcinoma. || pancreas_lesion=yes pancreas_lesion_size={mm}",
         "Infiltrative mass centred on the pancreatic {segment}, maximal diameter {size}."
+        " || pancreas_lesion=yes pancreas_lesion_size={mm}",
+        "The known lesion of the pancreatic {segment} now measures {size} in maximal axial dimension and"
+        " abuts the superior mesenteric vein. || pancreas_lesion=yes pancreas_lesion_size={mm}",
+        "Hypoenhancing pancreatic {segment} neoplasm, currently {size}, with abrupt duct cut-off."
         " || pancreas_lesion=yes pancreas_lesion_size={mm}",
     ),
     "pnet": (
@@ -122,6 +131,8 @@ LIVER_NORMAL = (
     "Liver: Unremarkable. || liver_lesion=no",
     "No focal hepatic lesion. || liver_lesion=no",
     "Smooth liver contour. No suspicious liver lesions. || liver_lesion=no",
+    "Allowing for motion artefact, no hepatic mass is identified. || liver_lesion=no",
+    "Liver: the focus described previously in segment VII is not reproduced; no lesion. || liver_lesion=no",
 )
 LIVER_CYST = (
     "{mm} mm simple cyst in segment {segment_number} of the liver. || liver_cyst=yes liver_lesion=yes",
@@ -171,25 +182,32 @@ GALLSTONES = (
     "Cholelithiasis without wall thickening. || gallstones=yes",
     "Several dependent gallstones. No pericholecystic fluid. || gallstones=yes",
     "Calcified stones layer in the gallbladder. || gallstones=yes",
+    "A 9 mm stone lies in the neck of the gallbladder, which is not distended. || gallstones=yes",
 )
 GALL_BLADDER_ABSENT = (
     "Status post cholecystectomy. || cholecystectomy=yes",
     "The gallbladder is surgically absent. || cholecystectomy=yes",
     "Prior cholecystectomy with clips in the fossa. || cholecystectomy=yes",
+    "Surgical clips in the right upper quadrant; the gallbladder has been removed. || cholecystectomy=yes",
 )
 ASCITES = (
     "Small volume ascites. || ascites=yes",
     "Perihepatic and pelvic free fluid. || ascites=yes",
     "Moderate ascites is present. || ascites=yes",
+    "Interval increase of ascites, now moderate. || ascites=yes",
+    "Trace free fluid in the pelvis. || ascites=yes",
 )
 NO_ASCITES = (
     "No ascites. || ascites=no",
     "No free fluid or free air. || ascites=no pneumoperitoneum=no",
     "There is no free intraperitoneal fluid. || ascites=no",
+    "The ascites seen previously has resolved. || ascites=no",
 )
 NODES = (
     "No lymphadenopathy. || lymphadenopathy=no",
     "No pathologically enlarged lymph nodes. || lymphadenopathy=no",
+    "A portacaval lymph node measures 9 mm in short axis, not enlarged by size criteria."
+    " || lymphadenopathy=no",
 )
 BOWEL = (
     "No bowel obstruction. || bowel_obstruction=no",
@@ -206,5 +224,12 @@ BONES = (
     "No aggressive osseous lesion.",
     "Degenerative changes of the lumbar spine.",
     "Bones: unremarkable.",
+)
+INCIDENTAL = (
+    "A 12 mm left adrenal nodule is unchanged, likely an adenoma. || adrenal_lesion=yes",
+    "4 mm nodule in the right lower lobe, unchanged.",
+    "Small hiatal hernia.",
+    "Fat-containing umbilical hernia measuring 2.1 cm at its neck.",
+    "Mild bibasilar atelectasis. Small right pleural effusion.",
 )
 METAL = "Posterior spinal screws with streak artefact."

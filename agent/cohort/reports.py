@@ -151,7 +151,7 @@ def _findings(writer: _Writer) -> list[str]:
         lines.append(writer.pick(phrases.GALL_BLADDER_NORMAL))
     lines += _kidneys(writer)
     lines.append(writer.pick(phrases.ASCITES if "ascites" in found else phrases.NO_ASCITES))
-    optional = [phrases.NODES, phrases.BOWEL, phrases.BONES]
+    optional = [phrases.NODES, phrases.BOWEL, phrases.BONES, phrases.INCIDENTAL]
     optional.append(phrases.AORTA if "calcified_aorta" in found else phrases.AORTA_NORMAL)
     if "bladder" in seen:
         optional.append(phrases.BLADDER)
