@@ -179,6 +179,38 @@ def surface_within(one: Array, two: Array, areas: Array, offsets: Array) -> tupl
 
 
 @_compiled
+def nearest_offset(one: Array, two: Array, offsets: Array) -> tuple[Array, Array]:
+    """For each surface corner of `one`, which offset first meets the surface of `two`.
+
+    Args:
+        one: flat corner codes with a margin that no offset leaves.
+        two: likewise, same length.
+        offsets: int64, flat offsets of the ball, nearest first.
+
+    Returns:
+        Flat indices of the corners, and numbers of offsets (-1: none).
+    """
+    count = 0
+    for code in one:
+        count += (code != 0) & (code != 255)
+    at = np.empty(count, np.int64)
+    hits = np.full(count, -1, np.int64)
+    found = 0
+    for n in range(one.size):
+        code = one[n]
+        if code == 0 or code == 255:
+            continue
+        at[found] = n
+        for k in range(offsets.size):
+            other = two[n + offsets[k]]
+            if other != 0 and other != 255:
+                hits[found] = k
+                break
+        found += 1
+    return at, hits
+
+
+@_compiled
 def stamp_ball(mask: Array, out: Array, reach: Array) -> None:
     """Set `out` within a ball around each surface voxel of `mask`.
 

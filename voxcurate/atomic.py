@@ -13,7 +13,9 @@ def write_atomic(path: Path, parts: Iterable[Buffer]) -> None:
     """Write `parts` one after the other; on any failure what was at `path` stays as it was.
 
     The folder is made if needed. The temporary file starts with a dot and ends with ``.tmp``, so
-    that no pattern for data finds what a killed process left.
+    that no pattern for data finds what a killed process left. The folder itself is not synced: a
+    later commit of the catalog makes the rename durable with it, and a lost rename loses a file
+    that nothing points to yet.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
@@ -26,13 +28,3 @@ def write_atomic(path: Path, parts: Iterable[Buffer]) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    """The rename itself survives a power cut only once the folder is on disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -35,13 +35,16 @@ S = TypeVar("S")
 T = TypeVar("T")
 
 
-def pack(prefix: bytes, chunks: Sequence[Callable[[], Raw]], chunk_bytes: int) -> list[bytes]:
+def pack(
+    prefix: bytes, chunks: Sequence[Callable[[], Raw]], chunk_bytes: int, *, threads: bool = True
+) -> list[bytes]:
     """The parts of a gzip file: same content, same bytes, whatever the number of threads.
 
     Args:
         prefix: packed first and alone.
         chunks: each gives its raw bytes when called; all but the last are `chunk_bytes` long.
         chunk_bytes: length of a raw chunk.
+        threads: let large data use more cores; label maps pack too fast to gain by it.
     """
     zeros = np.zeros(chunk_bytes, np.uint8)
     packed_zeros: dict[int, tuple[bytes, int]] = {}
@@ -55,7 +58,7 @@ def pack(prefix: bytes, chunks: Sequence[Callable[[], Raw]], chunk_bytes: int) -
         return *packed_zeros[raw.size], raw.size, True
 
     entries = [(*_deflate(np.frombuffer(prefix, np.uint8)), len(prefix), False)]
-    entries += _map(work, chunks, chunk_bytes * len(chunks))
+    entries += _map(work, chunks, threads and chunk_bytes * len(chunks) >= _THREADED)
     crc, total = 0, 0
     index = bytearray()
     for body, part, size, is_zero in entries:
@@ -115,7 +118,7 @@ class Index:
 
         self._check_zeros()
         wanted = [chunk for chunk in range(first, last) if not self.zero[chunk + 1]]
-        _map(work, wanted, len(wanted) * self.chunk_bytes)
+        _map(work, wanted, len(packed) * 4 >= _THREADED)  # little packed data unpack in no time
         return out
 
     def _check_zeros(self) -> None:
@@ -172,10 +175,10 @@ def _deflate(raw: Raw) -> tuple[bytes, int]:
     return body, isal_zlib.crc32(raw)
 
 
-def _map(work: Callable[[S], T], items: Sequence[S], n_bytes: int) -> list[T]:
-    """In order; in threads where the data are large and there are cores (isal frees the lock)."""
+def _map(work: Callable[[S], T], items: Sequence[S], threads: bool) -> list[T]:
+    """In order; in threads if wanted and there are cores (isal frees the lock)."""
     n_threads = min(4, len(os.sched_getaffinity(0)))
-    if n_bytes < _THREADED or n_threads == 1:
+    if not threads or n_threads == 1:
         return [work(item) for item in items]
     with ThreadPoolExecutor(n_threads) as pool:
         return list(pool.map(work, items))

@@ -17,8 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from voxcurate import _kernels
-from voxcurate._surface import BITS, surface_areas
+from voxcurate._surface import Grid, grid_of, hausdorff95, is_fortran, share_within
 from voxcurate.errors import GeometryError
+from voxcurate.volume import Box
 
 Mask = npt.NDArray[Any]
 Spacing = tuple[float, float, float]
@@ -92,7 +93,8 @@ def nsd(one: Mask, two: Mask, spacing: Spacing, tolerance_mm: float) -> float:
         GeometryError: the shapes differ.
     """
     first, second = _as_bytes(one, two)
-    return _nsd(first, second, 1, _union(first, second, 1), _orient(one, spacing), tolerance_mm)
+    box = _union(first, second, 1)
+    return _nsd(first, second, 1, box, grid_of(one, spacing), tolerance_mm)
 
 
 def hd95(one: Mask, two: Mask, spacing: Spacing) -> float:
@@ -108,14 +110,7 @@ def hd95(one: Mask, two: Mask, spacing: Spacing) -> float:
     box = _union(first, second, 1)
     if box is None:
         return float("nan")
-    grid = _orient(one, spacing)
-    points = [_surface_points(part[box], 1, grid) for part in (first, second)]
-    if not all(len(at) for at, _ in points):
-        return float("inf")
-    (at_one, area_one), (at_two, area_two) = points
-    there = _percentile(_nearest(at_one, at_two, grid), area_one)
-    back = _percentile(_nearest(at_two, at_one, grid), area_two)
-    return max(there, back)
+    return hausdorff95(first[box], second[box], 1, grid_of(one, spacing))
 
 
 def score_labels(
@@ -151,45 +146,17 @@ def score_labels(
         value = float("nan")
         if spacing is not None and label in wanted and label < len(counts):
             box = _join([found[label] for found, n in boxes if n[label]])
-            value = _nsd(first, second, label, box, _orient(one, spacing), wanted[label])
+            value = _nsd(first, second, label, box, grid_of(one, spacing), wanted[label])
         n_one, n_two = (int(n[label]) if label < len(n) else 0 for n in sizes)
         result[label] = Score(_dsc(counts, label), value, (n_one, n_two))
     return result
-
-
-@dataclass(frozen=True, eq=False)
-class _Grid:
-    """Spacing, corner bits and areas for arrays whose axes may have been reversed."""
-
-    spacing: Spacing
-    bits: npt.NDArray[np.uint8]
-    areas: npt.NDArray[np.float64]
-    is_reversed: bool
-
-    def lengths(self, steps: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-        """Length in mm of vectors ``(n, 3)`` in voxels; summed alike for both memory orders."""
-        squares = (steps * np.asarray(self.spacing)) ** 2
-        return np.asarray(np.sqrt((squares[:, ::-1] if self.is_reversed else squares).sum(axis=1)))
-
-
-def _orient(array: Mask, spacing: Spacing) -> _Grid:
-    """Fortran-ordered arrays are worked on transposed; codes and areas stay the original's."""
-    areas = surface_areas(spacing)
-    if _is_fortran(array):
-        i, j, k = spacing
-        return _Grid((k, j, i), np.ascontiguousarray(BITS.T), areas, is_reversed=True)
-    return _Grid(spacing, BITS, areas, is_reversed=False)
-
-
-def _is_fortran(array: Mask) -> bool:
-    return bool(array.flags.f_contiguous and not array.flags.c_contiguous)
 
 
 def _together(one: Mask, two: Mask) -> tuple[Mask, Mask]:
     """Both C-contiguous, in the axis order in which the first one lies in memory."""
     if one.shape != two.shape or one.ndim != 3:
         raise GeometryError(f"want two arrays of one shape (I, J, K): {one.shape}, {two.shape}")
-    if _is_fortran(one):
+    if is_fortran(one):
         one, two = one.T, two.T
     return np.ascontiguousarray(one), np.ascontiguousarray(two)
 
@@ -203,6 +170,8 @@ def _as_bytes(one: Mask, two: Mask) -> tuple[npt.NDArray[np.uint8], npt.NDArray[
 def _as_labels(one: Mask, two: Mask) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
     parts = _together(one, two)
     for part in parts:
+        if part.dtype == np.uint8:
+            continue
         if part.dtype.kind not in "bui" or part.min() < 0 or part.max() > 255:
             raise GeometryError("want integer labels from 0 to 255")
     return parts[0].astype(np.uint8, copy=False), parts[1].astype(np.uint8, copy=False)
@@ -215,12 +184,12 @@ def _dsc(counts: npt.NDArray[np.int64], label: int) -> float:
     return 2 * int(counts[label, label]) / both if both else float("nan")
 
 
-def _union(one: Mask, two: Mask, label: int) -> tuple[slice, slice, slice] | None:
+def _union(one: Mask, two: Mask, label: int) -> Box | None:
     found = (_kernels.label_boxes(part, label + 1) for part in (one, two))
     return _join([boxes[label] for boxes, n in found if n[label]])
 
 
-def _join(boxes: list[Mask]) -> tuple[slice, slice, slice] | None:
+def _join(boxes: list[Mask]) -> Box | None:
     if not boxes:
         return None
     both = np.stack(boxes)
@@ -234,70 +203,12 @@ def _nsd(
     one: Mask,
     two: Mask,
     label: int,
-    box: tuple[slice, slice, slice] | None,
-    grid: _Grid,
+    box: Box | None,
+    grid: Grid,
     tolerance_mm: float,
 ) -> float:
     if not 0 <= tolerance_mm < float("inf"):
         raise GeometryError(f"want an NSD tolerance of 0 mm or more, found {tolerance_mm}")
     if box is None:
         return float("nan")
-    first, second = one[box], two[box]
-    reach = [int(tolerance_mm / step + 1e-9) for step in grid.spacing]
-    if np.prod([2 * n + 1 for n in reach]) > BALL_LIMIT:
-        return _nsd_by_tree(first, second, label, grid, tolerance_mm)
-    margin = max(reach)
-    codes = [_kernels.corner_codes(part, label, grid.bits, margin) for part in (first, second)]
-    offsets = _ball(reach, grid, tolerance_mm, codes[0].shape)
-    flat_one, flat_two = (part.reshape(-1) for part in codes)
-    all_one, near_one = _kernels.surface_within(flat_one, flat_two, grid.areas, offsets)
-    all_two, near_two = _kernels.surface_within(flat_two, flat_one, grid.areas, offsets)
-    return float((near_one + near_two) / (all_one + all_two))
-
-
-def _ball(
-    reach: list[int], grid: _Grid, tolerance_mm: float, shape: tuple[int, ...]
-) -> npt.NDArray[np.int64]:
-    """Flat offsets within the tolerance, nearest first."""
-    steps = np.stack(
-        np.meshgrid(*(np.arange(-n, n + 1) for n in reach), indexing="ij"), axis=-1
-    ).reshape(-1, 3)
-    distance = grid.lengths(steps)
-    order = np.argsort(distance, kind="stable")
-    inside = steps[order][distance[order] <= tolerance_mm]
-    return np.asarray(inside @ [shape[1] * shape[2], shape[2], 1], dtype=np.int64)
-
-
-def _surface_points(mask: Mask, label: int, grid: _Grid) -> tuple[Mask, Mask]:
-    """Corner indices ``(n, 3)`` of the surface and the area at each."""
-    codes = _kernels.corner_codes(mask, label, grid.bits, 0)
-    at = np.nonzero((codes != 0) & (codes != 255))
-    return np.stack(at, axis=-1), grid.areas[codes[at]]
-
-
-def _nearest(of: Mask, to: Mask, grid: _Grid) -> npt.NDArray[np.float64]:
-    """Distance in mm of each corner to the nearest of the others."""
-    from scipy.spatial import cKDTree
-
-    scale = np.asarray(grid.spacing)
-    nearest = cKDTree(to * scale).query(of * scale)[1]
-    # from integers again: the tree's own distances carry the rounding of large coordinates
-    return grid.lengths(of - to[nearest])
-
-
-def _percentile(distances: Mask, areas: Mask) -> float:
-    order = np.lexsort((areas, distances))
-    share = np.cumsum(areas[order]) / np.sum(areas[order])
-    at = min(int(np.searchsorted(share, 0.95)), len(order) - 1)
-    return float(distances[order][at])
-
-
-def _nsd_by_tree(one: Mask, two: Mask, label: int, grid: _Grid, tolerance_mm: float) -> float:
-    (at_one, area_one), (at_two, area_two) = (
-        _surface_points(part, label, grid) for part in (one, two)
-    )
-    if not len(at_one) or not len(at_two):
-        return 0.0
-    near_one = area_one[_nearest(at_one, at_two, grid) <= tolerance_mm].sum()
-    near_two = area_two[_nearest(at_two, at_one, grid) <= tolerance_mm].sum()
-    return float((near_one + near_two) / (area_one.sum() + area_two.sum()))
+    return share_within(one[box], two[box], label, grid, tolerance_mm)

@@ -118,7 +118,8 @@ def write_nifti(path: Path, volume: Volume) -> None:
     if path.suffix == ".nii":
         write_atomic(path, [header, *(chunk() for chunk in chunks)])
     else:
-        write_atomic(path, pack(header, chunks, planes * plane_bytes))
+        threads = array.itemsize > 1
+        write_atomic(path, pack(header, chunks, planes * plane_bytes, threads=threads))
 
 
 def _planes(array: npt.NDArray[Any], first: int, last: int) -> npt.NDArray[np.uint8]:

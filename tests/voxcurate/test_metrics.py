@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from tests.conftest import ellipsoid
-from voxcurate import metrics
+from voxcurate import _surface
 from voxcurate._surface import surface_areas
 from voxcurate.errors import GeometryError
 from voxcurate.metrics import dsc, dsc_per_label, hd95, joint_histogram, nsd, score_labels
@@ -73,9 +73,11 @@ def test_the_search_tree_gives_what_the_ball_gives(monkeypatch):
     one = ellipsoid((23, 19, 14), (11, 9, 7), (8, 6, 5))
     two = ellipsoid((23, 19, 14), (14, 9, 7), (8, 6, 5))
     ball = nsd(one, two, SPACING, 1.3)
-    monkeypatch.setattr(metrics, "BALL_LIMIT", 0)
+    far = hd95(one, two, SPACING)
+    monkeypatch.setattr(_surface, "BALL_LIMIT", 0)
     assert nsd(one, two, SPACING, 1.3) == pytest.approx(ball, abs=1e-14)
     assert 0 < ball < 1
+    assert hd95(one, two, SPACING) == far
 
 
 @given(masks, masks, tolerances)
