@@ -65,7 +65,7 @@ PANCREAS_NORMAL = (
     "The pancreas enhances homogeneously without evidence of a mass; the main pancreatic duct is not"
     " dilated. || pancreas_lesion=no pancreatic_duct_dilated=no",
     "Fatty atrophy of the pancreas. No focal pancreatic lesion is identified. || pancreas_lesion=no",
-    "Pancreas is normal in size and contour, duct of normal calibre. || pancreas_lesion=no"
+    "The pancreas is normal, its duct of normal calibre. || pancreas_lesion=no"
     " pancreatic_duct_dilated=no",
     "The previously questioned hypodensity in the pancreatic tail is no longer seen. || pancreas_lesion=no",
     "Pancreas: No mass, no cyst, no ductal dilatation. || pancreas_lesion=no pancreas_cyst=no"
@@ -74,7 +74,7 @@ PANCREAS_NORMAL = (
     "No focal lesion in the liver, spleen or pancreas. || pancreas_lesion=no spleen_lesion=no",
 )
 PANCREAS_UNCERTAIN = (
-    "Subtle {mm} mm hypodensity in the pancreatic {segment}, a small lesion cannot be excluded."
+    "Equivocal {mm} mm hypodensity in the pancreatic {segment}, a small lesion cannot be excluded."
     " || pancreas_lesion=uncertain",
     "Questionable {mm} mm low-density focus in the pancreatic {segment}, possibly artefact."
     " || pancreas_lesion=uncertain",
