@@ -4,7 +4,7 @@ import csv
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,25 @@ CASE_COLUMNS = (
     "status_reason",
     "sha256",
 )
+LABEL_COLUMNS = (
+    "case_id",
+    "class_id",
+    "state",
+    "label_id",
+    "origin",
+    "trust",
+    "gold",
+    "confirmed",
+    "round",
+    "actor",
+    "model_id",
+    "lineage",
+    "reason_chain",
+    "ml",
+    "voxels",
+    "partly_known",
+    "sha256",
+)
 
 
 @dataclass(frozen=True)
@@ -44,7 +63,7 @@ def write_tables(
     """Write cases.csv, labels.csv, decisions.csv, LICENSES.txt and dataset.json into `folder`."""
     cases = [scan.case_id for scan in released.scans]
     decisions = ctx.catalog.rows(Decision, case_id=cases)
-    trust = {key: p for key, p in ctx.catalog.current(case_id=cases).items()}
+    trust = ctx.catalog.current(case_id=cases)
     versions = {label.label_id: label for label in ctx.catalog.rows(Label, case_id=cases)}
     _write_cases(folder / "cases.csv", released.scans)
     rows = [
@@ -52,8 +71,9 @@ def write_tables(
         for scan in released.scans
         for _, label in sorted(released.labels[scan.case_id].items())
     ]
-    _write_csv(folder / "labels.csv", rows)
-    _write_csv(folder / "decisions.csv", [_decision_row(d) for d in _in_time(decisions)])
+    _write_csv(folder / "labels.csv", rows, LABEL_COLUMNS)
+    decided = [_decision_row(d) for d in _in_time(decisions)]
+    _write_csv(folder / "decisions.csv", decided, [item.name for item in fields(Decision)])
     models = _models(ctx, rows)
     (folder / "LICENSES.txt").write_text(_licences(released, models), encoding="utf-8")
     description = _description(ctx, released, refused)
@@ -127,7 +147,7 @@ def _write_cases(path: Path, scans: Sequence[Scan]) -> None:
         row["spacing_mm"] = "x".join(f"{s:.4g}" for s in scan.spacing)
         row.update({f"facts_{key}": _fact(key, scan.facts.get(key)) for key in keys})
         rows.append(row)
-    _write_csv(path, rows)
+    _write_csv(path, rows, [*CASE_COLUMNS, *(f"facts_{key}" for key in keys)])
 
 
 def _fact(key: str, value: Any) -> Any:
@@ -176,11 +196,10 @@ def _description(
     classes = []
     for value, class_id in enumerate(released.classes, 1):
         own = [labels.get(class_id) for labels in released.labels.values()]
-        info = ctx.vocabulary[class_id] if class_id in ctx.vocabulary else None
         classes.append(
             {
                 "id": class_id,
-                "name": info.name if info else class_id,
+                "name": _class_name(ctx, class_id),
                 "value": value,
                 "present": sum(1 for label in own if label and label.voxels),
                 "absent": sum(1 for label in own if label and not label.voxels),
@@ -190,7 +209,7 @@ def _description(
     return {
         "format": "AbdomenAtlas layout, voxcurate export 1",
         "workspace": ctx.workspace.config.id,
-        "round": ctx.round,
+        "round": max((p.round for p in ctx.catalog.current().values()), default=0),
         "coordinates": "NIfTI RAS+ mm; masks lie on the grid of their ct",
         "masks": "uint8, 1 inside; an all-zero mask: absent; no file: unknown, not background",
         "combined_labels": released.combined,
@@ -201,9 +220,12 @@ def _description(
     }
 
 
-def _write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+def _class_name(ctx: StageContext, class_id: str) -> str:
+    return (ctx.vocabulary[class_id].name if class_id in ctx.vocabulary else "") or class_id
+
+
+def _write_csv(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
     with path.open("w", newline="", encoding="utf-8") as stream:
-        if rows:
-            writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
+        writer = csv.DictWriter(stream, list(columns), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)

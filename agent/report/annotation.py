@@ -4,15 +4,17 @@ import csv
 import math
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
 
 from agent.report import charts
-from agent.report.blocks import Card, Chart, Gallery, Picture, Section, Table, Text
-from agent.report.pictures import OTHER, REFERENCE, Album
+from agent.report.blocks import Block, Card, Chart, Gallery, Picture, Section, Table, Text
+from agent.report.drawing import View
+from agent.report.pictures import OTHER, REFERENCE, Album, Drawn
 from agent.report.statistics import outliers
-from agent.report.view import Key, RoundView
+from agent.report.view import Key, RoundView, weight
 from voxcurate.catalog import Decision, Label
 
+VIEWS: tuple[View, ...] = ("coronal", "axial")
 MOST_PRIORITY = 8
 MOST_CHANGES = 10
 MOST_WAITING = 12
@@ -29,14 +31,13 @@ ORIGINS = {  # part of a bar -> colour, hatch
 
 
 def case_attention(view: RoundView) -> dict[str, float]:
-    """Attention size of each case in mm3, largest first."""
-    whole = {
-        m.case_id: m.value or 0.0 for m in view.values("detect", "attention_mm3") if not m.class_id
-    }
+    """Attention size of each case that may be mended (no test case), in mm3, largest first."""
+    measures = [m for m in view.values("detect", "attention_mm3") if m.case_id in view.mendable]
+    whole = {m.case_id: m.value or 0.0 for m in measures if not m.class_id}
     if not whole:
         sums: dict[str, float] = defaultdict(float)
-        for measure in view.values("detect", "attention_mm3"):
-            sums[measure.case_id] += measure.value or 0.0
+        for m in measures:
+            sums[m.case_id] += m.value or 0.0
         whole = dict(sums)
     return dict(sorted(whole.items(), key=lambda kv: (-kv[1], kv[0])))
 
@@ -100,9 +101,9 @@ def attention(view: RoundView) -> Section:
         f"{len(ordered)} scans; largest {ordered[0] / 1000:.3g} mL, median {middle:.3g} mL; {name}"
     )
     about = (
-        "Each point is a scan; its attention size is the volume in which the models disagree, are "
-        "unsure or overlap, summed over the classes. Few scans far above the rest are the ones "
-        "worth a person's time."
+        "Each point is a scan. Attention is high where the models disagree, are unsure, or give a "
+        "voxel to two organs; its size is the sum over voxels and classes times the voxel's volume. "
+        "The few scans far above the rest are the ones worth a person's time."
     )
     return Section("attention", title, [Chart(picture, alt)], about=about)
 
@@ -129,17 +130,40 @@ def priority(view: RoundView, album: Album) -> Section:
             risk = chance.get((case, class_id))
             said = f", error probability {risk:.2f}" if risk is not None else ""
             lines.append(f"{view.class_name(class_id)}: {size / 1000:.3g} mL{said}")
-        cards.append(Card(f"{rank}. {case}", [_current_picture(view, album, case, worst)], lines))
+        suspect = [d for d in view.decided("detect", "suspect_label") if d.case_id == case]
+        lines += [f"suspect: {view.class_name(d.class_id)}: {d.reason}" for d in suspect[:3]]
+        cards.append(Card(f"{rank}. {case}", _current_pictures(view, album, case, worst), lines))
     return Section("priority", title, [Gallery(cards)], about=_whole_list(view))
 
 
-def _current_picture(view: RoundView, album: Album, case: str, classes: Sequence[str]) -> Picture:
+def _current_pictures(
+    view: RoundView, album: Album, case: str, classes: Sequence[str]
+) -> list[Picture]:
+    """The first of the classes that has a label: from the front, and where attention is on it."""
+    scan = view.scans.get(case)
     for class_id in classes:
         label = view.current(case, class_id)
-        if label is not None:
-            what = f"{view.class_name(class_id)}, current label ({label.origin}) in blue"
-            return album.labels(case, view.scans.get(case), {"now": (label, REFERENCE)}, what)
-    return album.scan(case, view.scans.get(case))
+        if scan is None or label is None or not label.voxels:
+            continue
+        name = f"{view.class_name(class_id)} ({origin_of(label)})"
+        drawn: dict[str, Drawn] = {"now": (label, REFERENCE)}
+        path = _attention_map(view, case)
+        if path is None:
+            near = album.show(case, scan, drawn, f"{name} in blue")
+        else:
+            drawn["attention"] = (lambda: album.strong_near(scan, label, path), OTHER)
+            what = f"{name} in blue, strong attention in orange"
+            near = album.show(case, scan, drawn, what)
+        return [album.frontal(case, scan, label, name), near]
+    return [album.scan(case, scan)]
+
+
+def _attention_map(view: RoundView, case: str) -> Path | None:
+    for m in view.values("detect", "attention_mm3"):
+        if (m.case_id, m.class_id) == (case, "") and m.facts.get("map"):
+            path = view.ctx.workspace.root / str(m.facts["map"])
+            return path if path.is_file() else None
+    return None
 
 
 def _whole_list(view: RoundView) -> str:
@@ -200,14 +224,14 @@ def changes(view: RoundView, album: Album) -> Section:
     # those that a person or a judge explained come first, then the largest change of volume
     ranked = sorted(
         pairs,
-        key=lambda p: (view.why(p[1], p[0]) is None, -abs(p[1].ml - p[0].ml), p[1].label_id),
+        key=lambda p: (-_said(view, *p), -abs(p[1].ml - p[0].ml), p[1].label_id),
     )
     cards = [_change_card(view, album, old, new) for old, new in ranked[:MOST_CHANGES]]
     moves = Counter((old.class_id, origin_of(old), origin_of(new)) for old, new in pairs)
     rows = [(view.class_name(c), a, b, n) for (c, a, b), n in sorted(moves.items())]
     left = len(pairs) - len(cards)
     more = f"{left} more changed labels are not pictured; the table counts all." if left else ""
-    blocks = [
+    blocks: list[Block] = [
         Text(f"{len(pairs)} labels changed. {fresh}".strip()),
         Gallery(cards, more),
         Table(("class", "from", "to", "labels"), rows, "All changes", frozenset({3})),
@@ -215,22 +239,31 @@ def changes(view: RoundView, album: Album) -> Section:
     return Section("changes", title, blocks)
 
 
+def _said(view: RoundView, old: Label, new: Label) -> int:
+    decision = view.why(new, old)
+    return weight(decision) if decision else 0
+
+
 def _change_card(view: RoundView, album: Album, old: Label, new: Label) -> Card:
     scan = view.scans.get(new.case_id)
-    both = {"new": (new, OTHER), "old": (old, REFERENCE)}
-    what = f"before (blue, {origin_of(old)}) and after (orange, {origin_of(new)})"
-    lines = [f"{old.ml:.3g} mL before, {new.ml:.3g} mL after", *explain(view, new, old)]
-    name = f"{view.class_name(new.class_id)}, {new.case_id}"
-    before = album.labels(new.case_id, scan, {"old": both["old"]}, "before, in blue")
-    after = album.labels(new.case_id, scan, both, what)
-    return Card(name, [before, after], lines)
+    before, after = (old, REFERENCE), (new, OTHER)
+    shots = [
+        album.show(new.case_id, scan, {name: shown}, f"{name}", view=plane, focus=(before, after))
+        for plane in VIEWS
+        for name, shown in (("before (blue)", before), ("after (orange)", after))
+    ]
+    overlap = album.dice(scan, old, new) if scan else None
+    size = f"{old.ml:.3g} mL before, {new.ml:.3g} mL after"
+    size += f"; DSC between the two {overlap:.2f}" if overlap is not None else ""
+    lines = [f"{origin_of(old)} to {origin_of(new)}: {size}", *explain(view, new, old)]
+    return Card(f"{view.class_name(new.class_id)}, {new.case_id}", shots, lines)
 
 
 def explain(view: RoundView, new: Label, old: Label | None) -> list[str]:
     """Why a label counts, and who said so."""
     decision = view.why(new, old)
-    if decision is None:
-        return ["no decision names it: moved by the trust order"]
+    if decision is None or decision.stage == "assemble":
+        return ["a newer version of the same or higher trust"]
     return [decision.reason or "no reason given", f"decided by {decision.actor} ({decision.stage})"]
 
 
@@ -255,20 +288,18 @@ def _waiting_card(view: RoundView, album: Album, decision: Decision) -> Card:
     proposal = view.labels.get(decision.other_label)
     if proposal is not None and current is not None and proposal.label_id == current.label_id:
         proposal = view.labels.get(decision.label_id)
-    drawn: dict[str, Any] = {}
+    drawn: dict[str, Drawn] = {}
     said = []
-    if proposal is not None and (current is None or proposal.label_id != current.label_id):
-        drawn["proposal"] = (proposal, OTHER)
-        said.append(f"proposal ({proposal.origin}) in orange")
     if current is not None:
         drawn["now"] = (current, REFERENCE)
-        said.insert(0, f"current ({origin_of(current)}) in blue")
+        said.append(f"current ({origin_of(current)}) in blue")
+    if proposal is not None and (current is None or proposal.label_id != current.label_id):
+        drawn["proposal"] = (proposal, OTHER)
+        said.append(f"proposal ({origin_of(proposal)}) in orange")
     what = ", ".join(said) or "no label yet"
     name = f"{view.class_name(class_id)}, {case}" if class_id else case
-    picture = album.labels(case, view.scans.get(case), drawn, what)
-    return Card(
-        name, [picture], [decision.reason or "no reason given", f"asked by {decision.actor}"]
-    )
+    shots = [album.show(case, view.scans.get(case), drawn, what, view=plane) for plane in VIEWS]
+    return Card(name, shots, [decision.reason or "no reason given", f"asked by {decision.actor}"])
 
 
 def volumes(view: RoundView) -> Section:

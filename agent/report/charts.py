@@ -19,8 +19,9 @@ BLUE, ORANGE, GREEN, PINK = "#0072B2", "#E69F00", "#009E73", "#CC79A7"
 SKY, RED, GREY, YELLOW = "#56B4E9", "#D55E00", "#8A8A8A", "#B8A500"
 CYCLE = (BLUE, ORANGE, GREEN, PINK, SKY, RED, YELLOW, GREY)
 MARKERS = "osD^vPX*"
+NOISY_POINTS = 30  # a longer curve is drawn pale, with its running mean over it
 MANY_POINTS = 3000  # more are drawn as pixels, or the page grows by megabytes
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "voxcurate",
     "font.size": 10,
@@ -89,8 +90,8 @@ def bars(
                 height=0.72,
                 color=colour,
                 hatch=hatch,
-                edgecolor="white",
-                linewidth=0.5,
+                edgecolor="white" if hatch else "none",
+                linewidth=0,
                 label=part,
             )
             left = [a + b for a, b in zip(left, lengths, strict=True)]
@@ -238,9 +239,13 @@ def curves(name: str, models: Mapping[str, Mapping[str, Sequence[tuple[float, fl
         for axes, quantity in zip(drawn, quantities, strict=True):
             for i, (model, curve) in enumerate(models.items()):
                 points = curve.get(quantity, ())
+                steps, values = [x for x, _ in points], [y for _, y in points]
+                if len(points) >= NOISY_POINTS and quantity != "lr":
+                    axes.plot(steps, values, color=CYCLE[i % len(CYCLE)], alpha=0.25, linewidth=0.8)
+                    values = running_mean(values)
                 axes.plot(
-                    [x for x, _ in points],
-                    [y for _, y in points],
+                    steps,
+                    values,
                     color=CYCLE[i % len(CYCLE)],
                     linestyle=("-", "--", ":", "-.")[i // len(CYCLE) % 4],
                     marker=MARKERS[i % len(MARKERS)],
@@ -255,6 +260,13 @@ def curves(name: str, models: Mapping[str, Mapping[str, Sequence[tuple[float, fl
         handles, names = drawn[0].get_legend_handles_labels()
         figure.legend(handles, names, loc="outside upper center", ncols=3, fontsize=9)
         return svg(figure, name)
+
+
+def running_mean(values: Sequence[float]) -> list[float]:
+    """Mean over a window of a twelfth of the curve, centred, narrower at the ends."""
+    half = max(1, len(values) // 24)
+    windows = (values[max(0, i - half) : i + half + 1] for i in range(len(values)))
+    return [sum(window) / len(window) for window in windows]
 
 
 def _whole_ticks(axes: "Axes") -> None:

@@ -7,11 +7,17 @@ from agent.report import charts
 from agent.report.blocks import Card, Chart, Gallery, Section, Table, Text
 from agent.report.pictures import Album
 from agent.report.view import RoundView
-from voxcurate.catalog import Decision, Scan
+from voxcurate.catalog import Decision, Scan, WorkItem
 
 MOST_PAIRS = 10
 MOST_REJECTED = 12
 SPLITS = ("train", "validation", "test")
+EVIDENCE = {  # names of the duplicate search's figures, for people
+    "distance": "hash distance (of 256 bits)",
+    "ncc": "correlation",
+    "detail_ncc": "correlation of detail",
+    "overlap": "overlapping share",
+}
 ANSWERS = {  # part of a bar -> colour, hatch
     "yes": (charts.BLUE, ""),
     "uncertain": (charts.ORANGE, "//"),
@@ -22,7 +28,7 @@ ANSWERS = {  # part of a bar -> colour, hatch
 
 def funnel(view: RoundView) -> Section:
     """From what was found to what the round used."""
-    unreadable = [i for i in view.ctx.catalog.rows(_work_item(), stage="ingest", status="failed")]
+    unreadable = view.ctx.catalog.rows(WorkItem, stage="ingest", status="failed")
     status = Counter(scan.status for scan in view.cohort)
     steps = [
         ("found by ingest", len(view.scans) + len({i.subject for i in unreadable})),
@@ -43,12 +49,6 @@ def funnel(view: RoundView) -> Section:
     blocks: list[Chart | Table | Text] = [Chart(picture, alt)]
     blocks += [_status_table(view.cohort), _split_table(view.used)]
     return Section("funnel", "From ingest to use", blocks)
-
-
-def _work_item() -> type:
-    from voxcurate.catalog import WorkItem
-
-    return WorkItem
 
 
 def _status_table(cohort: Sequence[Scan]) -> Table:
@@ -73,20 +73,18 @@ def _status_table(cohort: Sequence[Scan]) -> Table:
 
 
 def _split_table(used: Sequence[Scan]) -> Table:
-    counts = Counter((scan.source, scan.split) for scan in used)
-    people = Counter(source for source, _ in {(scan.source, scan.patient) for scan in used})
+    counts: Counter[tuple[str, str]] = Counter((scan.source, scan.split) for scan in used)
+    patients = {(scan.source, scan.patient) for scan in used}
+    people = Counter(source for source, _ in patients)
+    sources = sorted({scan.source for scan in used})
+    numbers = [[counts[source, split] for split in SPLITS] for source in sources]
     rows = [
-        (
-            source,
-            *(counts[source, split] for split in SPLITS),
-            sum_of(counts, source),
-            people[source],
-        )
-        for source in sorted({scan.source for scan in used})
+        (source, *row, sum(row), people[source])
+        for source, row in zip(sources, numbers, strict=True)
     ]
-    total = [sum(row[i] for row in rows if isinstance(row[i], int)) for i in range(1, 6)]
     if len(rows) > 1:
-        rows.append(("all", *total))  # type: ignore[arg-type]
+        whole = [sum(column) for column in zip(*numbers, strict=True)]
+        rows.append(("all", *whole, sum(whole), sum(people.values())))
     return Table(
         ("source", *SPLITS, "scans", "patients"),
         rows,
@@ -94,11 +92,6 @@ def _split_table(used: Sequence[Scan]) -> Table:
         frozenset(range(1, 6)),
         "The split of a patient is frozen at ingest; test labels are never mended nor trained on.",
     )
-
-
-def sum_of(counts: Counter[tuple[str, str]], source: str) -> int:
-    """Scans of a source over all splits."""
-    return sum(counts[source, split] for split in SPLITS)
 
 
 def duplicates(view: RoundView, album: Album) -> Section:
@@ -149,7 +142,7 @@ def _kept(view: RoundView, scan: Scan, decision: Decision | None) -> Scan | None
 
 def _distance(scan: Scan, kept: Scan | None, decision: Decision | None) -> str:
     numbers = [
-        f"{name.replace('_', ' ')} {value:.4g}"
+        f"{EVIDENCE.get(name, name.replace('_', ' '))} {value:.4g}"
         for name, value in sorted((decision.evidence if decision else {}).items())
         if isinstance(value, (int, float)) and not isinstance(value, bool)
     ]

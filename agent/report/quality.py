@@ -3,13 +3,13 @@
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from agent.report import charts
 from agent.report.blocks import Block, Card, Chart, Gallery, Picture, Section, Table, Text
-from agent.report.pictures import OTHER, REFERENCE, Album, Mask
+from agent.report.drawing import View
+from agent.report.pictures import OTHER, REFERENCE, Album, Drawn, Mask
 from agent.report.statistics import Estimate, mean_interval, paired_change
 from agent.report.view import RoundView
 from voxcurate.catalog import Measure, Model, Scan
@@ -17,9 +17,9 @@ from voxcurate.errors import CurationError
 from voxcurate.ids import content_id
 
 METRICS = {"dsc": "DSC", "nsd": "NSD"}
+VIEWS: tuple[View, ...] = ("coronal", "axial")
 MOST_WORST = 6
 MOST_POINTS = 400  # of one training curve
-Values = Mapping[str, float]  # case -> value
 
 
 @dataclass(frozen=True)
@@ -50,20 +50,23 @@ def flagship(view: RoundView, measures: Sequence[Measure], number: int) -> str:
 def scores(view: RoundView) -> dict[tuple[str, str], Score]:
     """(class, metric) -> score of the round's flagship; class "" is the mean over the classes."""
     now = _table(view, view.measures, flagship(view, view.measures, view.number))
-    last = flagship(view, view.measures_before, view.number - 1)
+    last = flagship(view, view.measures_before, view.number_before)
     before = _table(view, view.measures_before, last)
     patients = {case: scan.patient for case, scan in view.scans.items()}
     found = {}
-    for (class_id, metric), values in now.items():
-        seed = int(content_id(view.ctx.seed, class_id, metric)[:8], 16)
-        old = before.get((class_id, metric), {})
-        estimate = mean_interval(values, patients, seed=seed)
-        if estimate is not None:
-            found[class_id, metric] = Score(
-                estimate,
-                mean_interval(old, patients, seed=seed),
-                paired_change(values, old, patients, seed=seed),
-            )
+    for metric, tables in now.items():
+        old = before.get(metric, {})
+        for class_id in [*tables, ""]:
+            chosen = {c: t for c, t in tables.items() if class_id in {c, ""}}
+            former = {c: t for c, t in old.items() if c in chosen}
+            seed = int(content_id(view.ctx.seed, class_id, metric)[:8], 16)
+            estimate = mean_interval(chosen, patients, seed=seed)
+            if estimate is not None:
+                found[class_id, metric] = Score(
+                    estimate,
+                    mean_interval(former, patients, seed=seed),
+                    paired_change(chosen, former, patients, seed=seed),
+                )
     return found
 
 
@@ -76,8 +79,8 @@ def quality(view: RoundView, album: Album) -> Section:
         why = "No model was evaluated in this round, or the test split holds no labels."
         return Section("quality", title, empty=why)
     classes = [c for c in [*view.classes, ""] if any((c, m) in found for m in METRICS)]
-    blocks: list[Block] = [Text(_about_model(view, model_id))]
-    blocks += [_plot(view, found, classes), _score_table(view, found, classes)]
+    blocks: list[Block] = [*_about_model(view, model_id)]
+    blocks += [_plot(view, found, classes), *_score_tables(view, found, classes)]
     worst = _worst(view, album, model_id)
     if worst is not None:
         blocks += [Text("The worst test cases by DSC:"), worst]
@@ -112,7 +115,6 @@ def read_curve(path: Path) -> dict[str, list[tuple[float, float]]]:
 
     A step that a resumed run logged again counts as it was logged last. Long curves are thinned.
     """
-    wanted = ("loss", "lr", "dsc", "val_dsc", "validation_dsc")
     points: dict[str, dict[float, float]] = defaultdict(dict)
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
@@ -120,8 +122,10 @@ def read_curve(path: Path) -> dict[str, list[tuple[float, float]]]:
             step = float(entry["step"])
         except (ValueError, KeyError, TypeError):
             continue
-        for name in wanted:
+        for name in ("loss", "lr", "dice"):
             value = entry.get(name)
+            if isinstance(value, list) and value:  # one per class
+                value = sum(value) / len(value)
             if isinstance(value, (int, float)) and value == value:
                 points[name][step] = float(value)
     return {name: _thin(sorted(curve.items())) for name, curve in points.items()}
@@ -148,29 +152,30 @@ def _on_test(view: RoundView, measures: Sequence[Measure]) -> list[Measure]:
 
 def _table(
     view: RoundView, measures: Sequence[Measure], model_id: str
-) -> dict[tuple[str, str], dict[str, float]]:
-    """(class, metric) -> case -> value; class "" holds each case's mean over its classes."""
-    table: dict[tuple[str, str], dict[str, float]] = defaultdict(dict)
-    own: dict[tuple[str, str], list[float]] = defaultdict(list)
+) -> dict[str, dict[str, dict[str, float]]]:
+    """Metric -> class -> case -> value of one model."""
+    table: dict[str, dict[str, dict[str, float]]] = defaultdict(lambda: defaultdict(dict))
     for m in _on_test(view, measures):
         if m.model_id == model_id and m.value is not None:
-            table[m.class_id, m.name][m.case_id] = m.value
-            own[m.name, m.case_id].append(m.value)
-    for (metric, case), values in sorted(own.items()):
-        table["", metric][case] = sum(values) / len(values)
-    return dict(table)
+            table[m.name][m.class_id][m.case_id] = m.value
+    return {metric: dict(classes) for metric, classes in table.items()}
 
 
-def _about_model(view: RoundView, model_id: str) -> str:
+def _about_model(view: RoundView, model_id: str) -> list[Text]:
     model = view.models.get(model_id)
     cases = {m.case_id for m in _on_test(view, view.measures) if m.model_id == model_id}
-    words = f"Model {model_id}"
-    if model is not None:
-        words = (
-            f"Model {model.name} ({model.architecture}), trained on "
-            f"{len(model.training_cases)} scans"
-        )
-    return f"{words}; measured on {len(cases)} test scans that no model has learned from."
+    if model is None:
+        return [Text(f"Model {model_id}; measured on {len(cases)} test scans.")]
+    people = {view.scans[c].patient for c in model.training_cases if c in view.scans}
+    seen = sorted(c for c in cases if c in model.training_cases or view.scans[c].patient in people)
+    words = (
+        f"Model {model.name} ({model.architecture}), trained on {len(model.training_cases)} scans, "
+        f"measured on {len(cases)} test scans"
+    )
+    if seen:
+        warning = f"The figures are not valid: the model has seen {len(seen)} of these patients."
+        return [Text(words + "."), Text(warning, "warn")]
+    return [Text(words + " of patients that it has not seen.")]
 
 
 def _how(view: RoundView) -> str:
@@ -199,7 +204,7 @@ def _plot(view: RoundView, found: Mapping[tuple[str, str], Score], classes: Sequ
             lines.append((_name(view, class_id), now, before))
         if any(line[1] for line in lines):
             panels[name] = lines
-    labels = (f"round {view.number}", f"round {view.number - 1}")
+    labels = (f"round {view.number}", f"round {view.number_before}")
     alt = "; ".join(
         f"{_name(view, c)}: {METRICS[m]} {s.now.mean:.3f}" for (c, m), s in sorted(found.items())
     )
@@ -210,27 +215,27 @@ def _triple(estimate: Estimate) -> tuple[float, float | None, float | None]:
     return (estimate.mean, estimate.low, estimate.high)
 
 
-def _score_table(
+def _score_tables(
     view: RoundView, found: Mapping[tuple[str, str], Score], classes: Sequence[str]
-) -> Table:
-    head = ["class", "scans"]
-    for name in METRICS.values():
-        head += [name, "last round", "change"]
-    head.append("two people")
-    rows = []
-    for class_id in classes:
-        counts = [found[class_id, m].now.n for m in METRICS if (class_id, m) in found]
-        row: list[Any] = [_name(view, class_id), max(counts)]
-        for metric in METRICS:
+) -> list[Table]:
+    tables = []
+    for metric, name in METRICS.items():
+        rows = []
+        for class_id in classes:
             score = found.get((class_id, metric))
-            row += ["–"] * 3 if score is None else _cells(score)
-        row.append(_people(view, class_id))
-        rows.append(row)
+            if score is not None:
+                rows.append([_name(view, class_id), score.now.n, *_cells(score)])
+                if metric == "dsc":
+                    rows[-1].append(_people(view, class_id))
+        if rows:
+            head = ["class", "scans", f"{name} (95 % interval)", "last round", "change"]
+            head += ["two people"] if metric == "dsc" else []
+            tables.append(Table(head, rows, name, frozenset(range(1, len(head)))))
     note = (
-        "In brackets the 95 % interval. Change: mean difference on the scans that both rounds "
-        "measured. Two people: DSC between two annotators where it is published."
+        "Change: mean difference on the scans that both rounds measured. Two people: DSC between "
+        "two annotators, where it is published."
     )
-    return Table(head, rows, "Per class", frozenset(range(1, len(head))), note)
+    return [*tables[:-1], replace(tables[-1], note=note)] if tables else []
 
 
 def _cells(score: Score) -> list[str]:
@@ -253,8 +258,10 @@ def interval(estimate: Estimate, *, sign: bool = False) -> str:
 
 
 def _people(view: RoundView, class_id: str) -> str:
-    known = view.ctx.vocabulary[class_id] if class_id in view.ctx.vocabulary else None
-    return f"{known.inter_annotator_dsc:.2f}" if known and known.inter_annotator_dsc else "–"
+    if class_id not in view.ctx.vocabulary:
+        return "–"
+    known = view.ctx.vocabulary[class_id].inter_annotator_dsc
+    return f"{known:.2f}" if known is not None else "–"
 
 
 def _name(view: RoundView, class_id: str) -> str:
@@ -271,27 +278,37 @@ def _worst(view: RoundView, album: Album, model_id: str) -> Gallery | None:
     }
     cards = []
     for m in own[:MOST_WORST]:
-        picture = _worst_picture(view, album, model_id, m.case_id, m.class_id)
+        shots = _worst_pictures(view, album, model_id, m.case_id, m.class_id)
         surface = nsd.get((m.case_id, m.class_id))
         line = f"DSC {m.value:.3f}" + (f", NSD {surface:.3f}" if surface is not None else "")
-        cards.append(Card(f"{view.class_name(m.class_id)}, {m.case_id}", [picture], [line]))
+        cards.append(Card(f"{view.class_name(m.class_id)}, {m.case_id}", shots, [line]))
     return Gallery(cards) if cards else None
 
 
-def _worst_picture(
+def _worst_pictures(
     view: RoundView, album: Album, model_id: str, case: str, class_id: str
-) -> Picture:
+) -> list[Picture]:
     scan, label = view.scans.get(case), view.current(case, class_id)
-    drawn: dict[str, Any] = {}
+    drawn: dict[str, Drawn] = {}
     said = []
     if label is not None:
         drawn["truth"] = (label, REFERENCE)
         said.append("reference in blue")
-    path = view.ctx.workspace.prediction_path(view.number, model_id, case)
+    path = _prediction_path(view, model_id, case)
     if scan is not None and path.is_file():
         drawn["model"] = (lambda: _predicted(path, class_id, scan), OTHER)
         said.append("model in orange")
-    return album.labels(case, scan, drawn, ", ".join(said) or "nothing drawn")
+    what = ", ".join(said) or "nothing drawn"
+    return [album.show(case, scan, drawn, what, view=plane) for plane in VIEWS]
+
+
+def _prediction_path(view: RoundView, model_id: str, case: str) -> Path:
+    """Where the ledger says the prediction lies (it may come from an earlier round)."""
+    for item in view.by_stage.get("predict", []):
+        is_it = (item.subject, item.variant, item.status) == (case, model_id, "done")
+        if is_it and "path" in item.result:
+            return view.ctx.workspace.root / str(item.result["path"])
+    return view.ctx.workspace.prediction_path(view.number, model_id, case)
 
 
 def _predicted(path: Path, class_id: str, scan: Scan) -> Mask:
@@ -311,10 +328,10 @@ def _others(view: RoundView, model_id: str) -> Table | None:
     rows = []
     for other in ids:
         table = _table(view, view.measures, other)
-        means = [table.get(("", metric), {}) for metric in METRICS]
-        model = view.models.get(other)
-        numbers = [f"{sum(v.values()) / len(v):.3f}" if v else "–" for v in means]
-        rows.append((_model_name(model, other), len(means[0] or means[1]), *numbers))
+        means = [mean_interval(table.get(metric, {}), {}, seed=0) for metric in METRICS]
+        n_cases = max(estimate.n for estimate in means if estimate is not None)
+        numbers = ["–" if e is None else f"{e.mean:.3f}" for e in means]
+        rows.append((_model_name(view.models.get(other), other), n_cases, *numbers))
     head = ("model", "scans", *(f"{name}, mean of the classes" for name in METRICS.values()))
     return Table(head, rows, "Other models of the round", frozenset({1, 2, 3}))
 

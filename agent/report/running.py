@@ -1,6 +1,7 @@
 """Sections on the run: time and memory per stage, failures, where everything comes from."""
 
 from collections import Counter
+from typing import Any
 
 from agent.report import charts
 from agent.report.blocks import Block, Chart, Listing, Section, Table, Text
@@ -9,6 +10,20 @@ from agent.report.view import RoundView
 from voxcurate.catalog import Label, WorkItem
 from voxcurate.progress import duration
 
+STAGES = (
+    "retrieve",
+    "clean",
+    "coldstart",
+    "predict",
+    "fuse",
+    "detect",
+    "judge",
+    "review",
+    "assemble",
+    "train",
+    "evaluate",
+    "stop",
+)
 MOST_FAILURES = 60
 MOST_ERROR = 240  # characters of one error
 
@@ -17,7 +32,8 @@ def times(view: RoundView) -> Section:
     """Wall time, work time, items and peak memory of each stage."""
     title = "Time and memory"
     wall = {m.stage: m.value or 0.0 for m in view.measures if m.name == "wall_s" and not m.case_id}
-    stages = list(dict.fromkeys([*_in_order(view), *wall]))
+    stages = _in_order({*view.by_stage, *wall})
+    counts = view.round.facts.get("counts", {}) if view.round else {}
     if not stages:
         return Section("times", title, empty="The ledger holds no work of this round.")
     rows = []
@@ -30,24 +46,29 @@ def times(view: RoundView) -> Section:
         spent = duration(wall[stage]) if stage in wall else "–"
         memory = f"{peak:,.0f}" if peak else "–"
         bad = done["failed"] + done["quarantined"]
-        rows.append((stage, done["done"], bad, spent, duration(work), memory))
+        said = _counts(counts.get(stage, {}))
+        rows.append((stage, done["done"], bad, spent, duration(work), memory, said))
         bars.append((stage, {"wall": wall.get(stage, work)}))
     what = "wall time (s)" if wall else "work time, summed over the workers (s)"
     picture = charts.bars("times", bars, {"wall": (charts.BLUE, "")}, unit=what)
     alt = "; ".join(f"{stage}: {v['wall']:.1f} s" for stage, v in bars)
-    head = ("stage", "items done", "failed", "wall time", "work time", "peak memory (MB)")
+    head = ("stage", "items done", "failed", "wall time", "work time", "peak memory (MB)", "result")
     note = "Work time is summed over the workers. Peak memory: the largest of one worker process."
     table = Table(head, rows, "", frozenset(range(1, 6)), note)
     return Section("times", title, [Chart(picture, alt), table])
 
 
-def _in_order(view: RoundView) -> list[str]:
-    """Stages in the order in which their first item was finished."""
-    first: dict[str, str] = {}
-    for item in view.items:
-        if item.stage not in first or item.updated < first[item.stage]:
-            first[item.stage] = item.updated
-    return sorted(first, key=lambda stage: (first[stage], stage))
+def _in_order(stages: set[str]) -> list[str]:
+    """Stages as a round runs them; others after them."""
+    return sorted(stages, key=lambda s: (STAGES.index(s) if s in STAGES else len(STAGES), s))
+
+
+def _counts(counts: Any) -> str:
+    """A stage's counts in words; nested ones are left to ``voxcurate status``."""
+    if not isinstance(counts, dict):
+        return ""
+    plain = [(k, v) for k, v in sorted(counts.items()) if isinstance(v, (int, float, str))]
+    return ", ".join(f"{k.replace('_', ' ')} {v}" for k, v in plain if v != "")
 
 
 def failed_items(view: RoundView) -> list[WorkItem]:
@@ -119,7 +140,7 @@ def _notes(view: RoundView, labels: list[Label]) -> list[str]:
         "Labels of test scans are never mended, never trained on, never seen by a judge.",
         f"{len(view.decisions)} decisions of this round are in the catalog's table 'decision' with "
         "reason, evidence and cost; 'voxcurate export' writes them out.",
-        "Scan statuses, and flags of labels (gold, confirmed), are those of the time when this page "
-        "was written; label pointers are those of the round.",
+        "Statuses of scans and flags of labels (gold, confirmed) are those of when this page was "
+        "written; label pointers are those of the round.",
         f"Versions: {tools or 'not recorded'}.",
     ]

@@ -22,42 +22,57 @@ class Estimate:
 
 
 def mean_interval(
-    values: Mapping[str, float], patients: Mapping[str, str], *, seed: int
+    values: Mapping[str, Mapping[str, float]], patients: Mapping[str, str], *, seed: int
 ) -> Estimate | None:
-    """Mean over cases, 95 % percentile bootstrap over patients (all scans of one go together).
+    """Mean over classes of their means over cases, with a 95 % percentile bootstrap over patients.
+
+    All scans of a patient are drawn together, in all classes at once.
 
     Args:
-        values: case -> value.
+        values: class -> case -> value; one class for that class's own mean.
         patients: case -> patient.
         seed: of the resampling.
 
     Returns:
-        None without values; no bounds with one patient.
+        None without values; no bounds with one patient. `n` counts cases.
     """
-    if not values:
+    tables = [table for _, table in sorted(values.items()) if table]
+    if not tables:
         return None
-    cases = sorted(values)
+    cases = sorted({case for table in tables for case in table})
     names = sorted({patients.get(case, case) for case in cases})
     where = {name: i for i, name in enumerate(names)}
-    totals, counts = np.zeros(len(names)), np.zeros(len(names))
-    for case in cases:
-        i = where[patients.get(case, case)]
-        totals[i] += values[case]
-        counts[i] += 1
-    mean = float(totals.sum() / counts.sum())
+    totals, counts = np.zeros((2, len(tables), len(names)))
+    for row, table in enumerate(tables):
+        for case, value in sorted(table.items()):
+            column = where[patients.get(case, case)]
+            totals[row, column] += value
+            counts[row, column] += 1
+    mean = float((totals.sum(1) / counts.sum(1)).mean())
     if len(names) < 2:
         return Estimate(mean, None, None, len(cases))
-    drawn = np.random.default_rng(seed).integers(0, len(names), (N_RESAMPLES, len(names)))
-    means = totals[drawn].sum(1) / counts[drawn].sum(1)
-    low, high = np.quantile(means, (0.025, 0.975))
+    drawn = np.random.default_rng(seed).integers(len(names), size=(N_RESAMPLES, len(names)))
+    times = np.stack([np.bincount(row, minlength=len(names)) for row in drawn])
+    found = times @ counts.T  # (resamples, classes); a class may be drawn empty
+    with np.errstate(invalid="ignore"):
+        means = np.nanmean((times @ totals.T) / np.where(found > 0, found, np.nan), axis=1)
+    low, high = np.nanquantile(means, (0.025, 0.975))
     return Estimate(mean, float(low), float(high), len(cases))
 
 
 def paired_change(
-    now: Mapping[str, float], before: Mapping[str, float], patients: Mapping[str, str], *, seed: int
+    now: Mapping[str, Mapping[str, float]],
+    before: Mapping[str, Mapping[str, float]],
+    patients: Mapping[str, str],
+    *,
+    seed: int,
 ) -> Estimate | None:
-    """Mean of now minus before over the cases that have both; None if none has."""
-    shared = {case: now[case] - before[case] for case in now if case in before}
+    """The same of now minus before, over the cases of a class that have both; None if none has."""
+    shared = {
+        name: {case: table[case] - before[name][case] for case in table if case in before[name]}
+        for name, table in now.items()
+        if name in before
+    }
     return mean_interval(shared, patients, seed=seed)
 
 

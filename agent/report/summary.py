@@ -7,7 +7,7 @@ from typing import Any
 from agent.report.blocks import Block, Listing, Section, Text
 from agent.report.quality import Score, interval, scores
 from agent.report.running import failed_items
-from agent.report.view import RoundView
+from agent.report.view import ANSWERS, RoundView
 
 MOST_NAMES = 12
 
@@ -71,6 +71,10 @@ def needs_person(view: RoundView) -> list[str]:
             f"{plural(len(leaks), 'scan')} failed the leak scan and cannot be exported: "
             f"{listed(sorted(leaks))}."
         )
+    doubtful = {d.case_id for d in view.decided("clean", "doubtful")} - leaks
+    if doubtful:
+        names = listed(sorted(doubtful))
+        found.append(f"{plural(len(doubtful), 'scan')} may hold identifying words: {names}.")
     unknown = sorted({scan.source for scan in view.used if scan.licence == "unknown"})
     if unknown:
         found.append(f"The licence of {listed(unknown)} is unknown; settle it before release.")
@@ -94,7 +98,7 @@ def _labels(view: RoundView) -> str:
     keys = [key for key in view.pointers if key[0] in in_use and key[1] in view.classes]
     possible = len(view.used) * len(view.classes)
     share = f" ({len(keys) / possible:.0%} of all)" if possible else ""
-    people = sum(1 for d in view.decided("review") if d.verdict in {"revised", "confirm", "retire"})
+    people = len(view.decided("review", *ANSWERS))
     judged = view.decided("judge")
     better = sum(1 for d in judged if d.verdict == "replace")
     text = (
@@ -112,7 +116,9 @@ def _quality(view: RoundView, found: Mapping[tuple[str, str], Score]) -> str:
         return "Quality was not measured on the test split in this round."
     text = f"Mean DSC on {plural(whole.now.n, 'test scan')}: {interval(whole.now)}"
     if whole.change is not None:
-        text += f"; change against round {view.number - 1}: {interval(whole.change, sign=True)}, "
+        text += (
+            f"; change against round {view.number_before}: {interval(whole.change, sign=True)}, "
+        )
         text += _verdict(whole.change.low, whole.change.high)
     elif whole.before is not None:
         text += f"; the last round had {whole.before.mean:.3f} on other scans"

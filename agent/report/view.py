@@ -21,12 +21,13 @@ from voxcurate.catalog import (
 from voxcurate.stage import IN_COHORT, StageContext
 
 Key = tuple[str, str]  # case, class
+ANSWERS = ("confirm", "accept", "revised", "retire", "skip")  # what people say to a review item
 
 
 @dataclass(frozen=True)
 class RoundView:
     """The catalog as one round left it. Statuses and flags are those of now; pointers those of the
-    round."""
+    round. `number_before` is the last earlier round that was evaluated (else the one before)."""
 
     ctx: StageContext
     number: int
@@ -37,6 +38,7 @@ class RoundView:
     before: Mapping[Key, Assembly]
     decisions: Sequence[Decision]
     measures: Sequence[Measure]
+    number_before: int
     measures_before: Sequence[Measure]
     models: Mapping[str, Model]
     items: Sequence[WorkItem]
@@ -62,6 +64,11 @@ class RoundView:
     def used(self) -> list[Scan]:
         """Scans of the cohort that cleaning left in."""
         return [s for s in self.cohort if s.status in IN_COHORT]
+
+    @cached_property
+    def mendable(self) -> set[str]:
+        """Cases in use whose labels may change: all but test."""
+        return {scan.case_id for scan in self.used if scan.split != "test"}
 
     @cached_property
     def classes(self) -> list[str]:
@@ -108,25 +115,18 @@ class RoundView:
         ]
 
     def why(self, label: Label, old: Label | None = None) -> Decision | None:
-        """The decision that best explains a label: about it, else about what it replaced."""
+        """The weightiest decision about a label or what it replaced; None if nobody said a word."""
         own = [
             d for d in self.decisions if (d.case_id, d.class_id) == (label.case_id, label.class_id)
         ]
-        for label_id in (label.label_id, old.label_id if old else ""):
-            about = [d for d in own if label_id and label_id in (d.label_id, d.other_label)]
-            if about:
-                rank = {"review": 2, "judge": 1}
-                return max(about, key=lambda d: (rank.get(d.stage, 0), d.created, d.decision_id))
-        return None
+        ids = {label.label_id, old.label_id if old else label.label_id}
+        about = [d for d in own if ids & {d.label_id, d.other_label}]
+        return max(about, key=lambda d: (weight(d), d.created, d.decision_id), default=None)
 
     @cached_property
     def waiting(self) -> list[Decision]:
         """Structures queued for review in this round on which nobody has decided yet."""
-        answered = {
-            (d.case_id, d.class_id)
-            for d in self.decided("review")
-            if d.verdict in {"revised", "confirm", "retire", "confirmed", "retired", "skipped"}
-        }
+        answered = {(d.case_id, d.class_id) for d in self.decided("review") if d.verdict in ANSWERS}
         queued = self.decided("review", "queued") or self.decided("judge", "to_review")
         first: dict[Key, Decision] = {}
         for decision in queued:
@@ -150,9 +150,20 @@ class RoundView:
         return dict(grouped)
 
 
+def weight(decision: Decision) -> int:
+    """How much a decision explains: a person's answer most, a moved pointer least."""
+    if decision.stage == "review":
+        return 4 if decision.verdict in ANSWERS else 2
+    return {"judge": 3, "detect": 1}.get(decision.stage, 0)
+
+
 def load_view(ctx: StageContext, number: int) -> RoundView:
     """Read everything that the report of round `number` shows."""
     catalog = ctx.catalog
+    earlier = range(number - 1, 0, -1)
+    last = next(
+        (n for n in earlier if catalog.count(Measure, round=n, stage="evaluate")), number - 1
+    )
     labels = {label.label_id: label for label in catalog.rows(Label)}
     return RoundView(
         ctx=ctx,
@@ -166,7 +177,8 @@ def load_view(ctx: StageContext, number: int) -> RoundView:
             catalog.rows(Decision, round=number), key=lambda d: (d.created, d.decision_id)
         ),
         measures=catalog.rows(Measure, round=number),
-        measures_before=catalog.rows(Measure, round=number - 1),
+        number_before=last,
+        measures_before=catalog.rows(Measure, round=last, stage="evaluate"),
         models={model.model_id: model for model in catalog.rows(Model)},
         items=catalog.rows(WorkItem, round=number),
         findings=catalog.rows(FindingRow),

@@ -23,6 +23,7 @@ from voxcurate.catalog import (
     WorkItem,
     Writer,
 )
+from voxcurate.catalog.records import Split
 from voxcurate.classes import load_vocabulary
 from voxcurate.executor import ExecutorConfig
 from voxcurate.ids import file_sha256
@@ -33,7 +34,7 @@ from voxcurate.stage import StageContext
 from voxcurate.volume import Volume
 from voxcurate.workspace import Workspace
 
-SPLITS = ("train", "train", "train", "validation", "test")
+SPLITS: tuple[Split, ...] = ("train", "train", "train", "validation", "test")
 FLAGSHIP = {1: "flag1", 2: "flag2"}
 
 
@@ -70,7 +71,7 @@ def phantoms(n: int) -> list[Case]:
 
 
 def fill(root: Path, cases: Sequence[Case]) -> StageContext:
-    """A workspace of two rounds over these cases; the last three are rejected, suspect, duplicate."""
+    """Two rounds over these cases; the last three are rejected, suspect and a duplicate."""
     workspace = Workspace.create(root, key_file="key")
     catalog = Catalog(workspace.catalog_url)
     classes = tuple(sorted({c for case in cases for c in case.masks}))
@@ -91,6 +92,14 @@ def fill(root: Path, cases: Sequence[Case]) -> StageContext:
         with catalog.write() as writer:
             _label(writer, workspace, case, scan, i)
     with catalog.write() as writer:
+        for scan in scans[-3:]:
+            proof = {"distance": 3, "ncc": 0.998, "kept": scans[0].case_id}
+            writer.decide(
+                Decision(
+                    "", 1, "clean", scan.case_id, "", "", scan.status, scan.status_reason, "check",
+                    evidence=proof if scan.status == "duplicate" else {},
+                )
+            )  # fmt: skip
         _bookkeeping(writer, scans, classes)
         _measures(writer, scans, classes)
     _files(workspace, cases, scans)
@@ -249,8 +258,7 @@ def _bookkeeping(writer: Writer, scans: Sequence[Scan], classes: Sequence[str]) 
             ("detect", 14.0),
             ("train", 600.0),
         ):
-            key = {"round": number, "stage": stage, "case_id": "", "class_id": "", "model_id": ""}
-            writer.put(Measure(**key, name="wall_s", value=seconds))  # type: ignore[arg-type]
+            writer.put(Measure(number, stage, "", "", "", "wall_s", seconds))
             for i, scan in enumerate(scans):
                 is_bad = stage == "predict" and i == 1
                 writer.put(
@@ -275,7 +283,11 @@ def _bookkeeping(writer: Writer, scans: Sequence[Scan], classes: Sequence[str]) 
     for i, scan in enumerate(scans):
         value = ("yes", "no", "uncertain")[i % 3]
         report = f"report{i}"
-        common = {"report_id": report, "case_id": scan.case_id, "section": "findings"}
+        common: dict[str, Any] = {
+            "report_id": report,
+            "case_id": scan.case_id,
+            "section": "findings",
+        }
         rest: dict[str, Any] = {"confidence": 0.9, "reader": "rules 1", "round": 2}
         writer.put(
             FindingRow(
@@ -301,7 +313,11 @@ def _measures(writer: Writer, scans: Sequence[Scan], classes: Sequence[str]) -> 
             for class_id in classes:
                 size = float(rng.lognormal(6.5, 1.4))
                 total += size
-                key = {"round": number, "case_id": scan.case_id, "class_id": class_id}
+                key: dict[str, Any] = {
+                    "round": number,
+                    "case_id": scan.case_id,
+                    "class_id": class_id,
+                }
                 writer.put(
                     Measure(**key, stage="detect", model_id="", name="attention_mm3", value=size)
                 )
@@ -330,7 +346,10 @@ def _measures(writer: Writer, scans: Sequence[Scan], classes: Sequence[str]) -> 
                                 },
                             )
                         )
-            writer.put(Measure(number, "detect", scan.case_id, "", "", "attention_mm3", total))
+            facts = {"map": f"attention/{scan.case_id}.nii.gz"}
+            writer.put(
+                Measure(number, "detect", scan.case_id, "", "", "attention_mm3", total, facts)
+            )
 
 
 def _files(workspace: Workspace, cases: Sequence[Case], scans: Sequence[Scan]) -> None:
@@ -344,6 +363,10 @@ def _files(workspace: Workspace, cases: Sequence[Case], scans: Sequence[Scan]) -
         ]
         (folder / f"{model}.jsonl").write_text("\n".join([*lines, '{"step": 2']))
     for case, scan in zip(cases, scans, strict=True):
+        first = next(iter(case.masks.values()))
+        rim = ndimage.binary_dilation(first) ^ first
+        path = workspace.root / "attention" / f"{scan.case_id}.nii.gz"
+        write_nifti(path, case.volume.with_array(np.asarray(rim, np.uint8) * 64))
         if scan.split == "test" and scan.status == "ok":
             boxes = {
                 c: probability_box(np.roll(m, 1, axis=2).astype(np.float32))
