@@ -14,35 +14,16 @@ import numpy.typing as npt
 
 from cleaning._kernels import NOISE_STEP, neighbour_sums, survey
 from cleaning.config import CheckConfig
+from cleaning.hounsfield import BODY_HU, hounsfield
+from cleaning.reasons import Reason, Severity
 from voxcurate.volume import Volume
 
 CHECK_VERSION = "1"
-Severity = Literal["reject", "suspect"]
 Verdict = Literal["pass", "suspect", "reject"]
 DEFAULT = CheckConfig()
 TISSUE_HU = (-200.0, 200.0)
-AIR_HU = (-1060, -900)
-SOFT_HU = (-160, 160)
-BODY_HU = -500
-CLIPPED_BELOW_HU = 1300  # scanners end at 1600, 3071 and above
-FLOOR_ABOVE_HU = -850
-HIST_LOW = -32768  # first bin of the histogram of int16
 QUANTISED_LEVELS = 4095
-METAL_HU = 4000
-NARROWEST_HU = 100  # of a window that somebody may have clipped to
-MIN_8BIT, MAX_8BIT = 15, 255  # of a maximum: values up to 1 are normalised, not 8-bit
 FULL_SHARE = 0.1  # of the fullest plane: a plane with something in it
-
-
-@dataclass(frozen=True)
-class Reason:
-    """One broken rule: its code, what was measured, and the limit it broke, in the rule's unit."""
-
-    code: str
-    severity: Severity
-    measured: float
-    limit: float
-    text: str
 
 
 @dataclass(frozen=True)
@@ -82,7 +63,7 @@ def check(volume: Volume, modality: str = "CT", config: CheckConfig = DEFAULT) -
     elif not n_bad:
         reasons += _structure(_whole_numbers(array, low, high), modality, config, evidence)
         if modality == "CT":
-            reasons += _hounsfield(volume, config, evidence)
+            reasons += hounsfield(volume, config, evidence)
     return Check(_worst(reasons), tuple(reasons), {k: float(v) for k, v in evidence.items()})
 
 
@@ -221,120 +202,6 @@ def _most_common(array: npt.NDArray[Any]) -> int:
     step = max(1, round((array.size / 200_000) ** (1 / 3)))
     values, counts = np.unique(array[::step, ::step, ::step], return_counts=True)
     return int(values[np.argmax(counts)])
-
-
-def _hounsfield(
-    volume: Volume, config: CheckConfig, evidence: dict[str, float]
-) -> Iterator[Reason]:
-    """Whether the values are HU."""
-    hist = _histogram(volume.array)
-    low, high = int(evidence["min"]), int(evidence["max"])
-    sigma = evidence.get("noise_hu", 0.0)
-    noisy = sigma > config.suspect_noise_hu  # then air itself reaches far below -1100 HU
-    padding = evidence["padding_share"] = 0.0 if noisy else _drop_padding(hist)
-    if not hist.any():
-        yield Reason("no_body", "reject", padding, 1.0, "nothing but padding")
-        return
-    clipping = list(_clipping(hist, config, evidence))
-    yield from clipping
-    span = evidence["range_hu"] = _quantile(hist, 0.999) - _quantile(hist, 0.005)
-    if low >= 0 and MIN_8BIT < high <= MAX_8BIT:
-        yield Reason("eight_bit", "reject", high, MAX_8BIT, "values of 8 bits, not HU")
-        return
-    if span < config.min_range_hu and (len(clipping) < 2 or span < NARROWEST_HU):
-        yield Reason("not_hu", "reject", span, config.min_range_hu, "range (HU) too narrow")
-        return
-    above = evidence["metal_share"] = float(hist[METAL_HU - HIST_LOW :].sum() / hist.sum())
-    if above > config.max_metal_share:
-        yield Reason("not_hu", "reject", above, config.max_metal_share, "voxels above 4000 HU")
-        return
-    plausible, offset, gain = _best_offset(hist, sigma if noisy else 0.0)
-    evidence |= {"plausible_share": plausible, "offset_hu": offset, "offset_gain": gain}
-    if abs(offset) >= config.min_offset_hu and gain > config.offset_gain:
-        yield Reason("hu_offset", "reject", offset, config.min_offset_hu, "air or tissue off (HU)")
-        return
-    if plausible < config.min_plausible_share:
-        limit = config.min_plausible_share
-        yield Reason("not_hu", "reject", plausible, limit, "few voxels are air, fat or soft tissue")
-    body = evidence["body_ml"] = body_ml(volume)
-    if body < config.min_body_ml:
-        yield Reason("no_body", "reject", body, config.min_body_ml, "body (mL) above -500 HU")
-
-
-def _clipping(
-    hist: npt.NDArray[np.int64], config: CheckConfig, evidence: dict[str, float]
-) -> Iterator[Reason]:
-    filled = np.flatnonzero(hist)
-    total = hist.sum()
-    low, high = int(filled[0]) + HIST_LOW, int(filled[-1]) + HIST_LOW
-    at_top = evidence["top_share"] = hist[filled[-1]] / total
-    at_floor = evidence["floor_share"] = hist[filled[0]] / total
-    if high < CLIPPED_BELOW_HU and at_top > config.suspect_clipped_share:
-        limit = config.suspect_clipped_share
-        yield Reason("clipped_high", "suspect", at_top, limit, f"voxels at the maximum, {high} HU")
-    if low > FLOOR_ABOVE_HU and at_floor > config.suspect_floor_share:
-        limit = config.suspect_floor_share
-        yield Reason("clipped_low", "suspect", at_floor, limit, f"voxels at the minimum, {low} HU")
-
-
-def body_ml(volume: Volume) -> float:
-    """Volume in mL of the largest connected body above -500 HU, on a grid of about 4 mm."""
-    import cc3d
-
-    steps = [max(1, round(4.0 / spacing)) for spacing in volume.spacing]
-    coarse = volume.array[tuple(slice(None, None, step) for step in steps)] > BODY_HU
-    if not coarse.any():
-        return 0.0
-    counts = np.bincount(cc3d.connected_components(coarse, connectivity=6).ravel())[1:]
-    return float(counts.max() * np.prod(steps) * volume.voxel_ml)
-
-
-def _histogram(array: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
-    values = array.reshape(-1, order="A") if array.flags.f_contiguous else array.ravel()
-    hist = np.zeros(-2 * HIST_LOW, np.int64)
-    for start in range(0, values.size, 1 << 22):
-        part = np.rint(np.clip(values[start : start + (1 << 22)], HIST_LOW, -HIST_LOW - 1))
-        hist += np.bincount(part.astype(np.int64) - HIST_LOW, minlength=hist.size)
-    return hist
-
-
-def _drop_padding(hist: npt.NDArray[np.int64]) -> float:
-    """Empty the bins below -1100 HU, which no matter has; their share."""
-    below = slice(0, -1100 - HIST_LOW)
-    share = float(hist[below].sum() / hist.sum())
-    hist[below] = 0
-    return share
-
-
-def _best_offset(hist: npt.NDArray[np.int64], sigma: float) -> tuple[float, float, float]:
-    """Share of air, fat and soft tissue as is; the offset that explains most; how much more.
-
-    Noise (HU) widens the two ranges alike.
-    """
-    half = round(1.5 * sigma)
-    ranges = [
-        (min(low, (low + high) // 2 - half), max(high, (low + high) // 2 + half))
-        for low, high in (AIR_HU, SOFT_HU)
-    ]
-    running = np.concatenate(([0], np.cumsum(hist))) / hist.sum()
-
-    def share(offset: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-        found = np.zeros(offset.shape)
-        for low, high in ranges:
-            a = np.clip(low + offset - HIST_LOW, 0, hist.size)
-            b = np.clip(high + 1 + offset - HIST_LOW, 0, hist.size)
-            found += running[b] - running[a]
-        return found
-
-    offsets = np.arange(-3000, 9001, 8)
-    shares = share(offsets)
-    here = float(share(np.array([0]))[0])
-    best = int(np.argmax(shares))
-    return here, float(offsets[best]), float(shares[best] - here)
-
-
-def _quantile(hist: npt.NDArray[np.int64], q: float) -> float:
-    return float(np.searchsorted(np.cumsum(hist), q * hist.sum()) + HIST_LOW)
 
 
 def _median(hist: npt.NDArray[np.int64]) -> float:

@@ -20,7 +20,7 @@ class CheckConfig(Config):
     max_extent_mm: float = 2500.0
     reject_empty_share: float = Field(0.1, description="constant planes between others, of an axis")
     reject_repeated_share: float = Field(0.1, description="planes equal to another, of an axis")
-    reject_shuffle: float = Field(0.9, description="change to next plane / to the one after")
+    reject_shuffle: float = Field(0.8, description="change to next plane / to the one after")
     reject_neighbour_correlation: float = Field(0.3, description="of all voxels along one axis")
     suspect_noise_hu: float = 120.0
     reject_noise_hu: float = 250.0
@@ -41,6 +41,9 @@ class DuplicateConfig(Config):
     min_ncc: float = Field(0.97, description="correlation of the registered thumbnails")
     min_detail_ncc: float = Field(0.93, description="the same of what differs from its blur")
     min_fine_detail_ncc: float = Field(0.9, description="the same on the finer grid of the proof")
+    min_same_patient_detail_ncc: float = Field(
+        0.95, description="the same for two scans of one patient, which may be two visits"
+    )
     proof_grid: int = Field(64, ge=16, le=128, description="blocks per axis of the proof")
     min_overlap: float = Field(0.6, description="overlap, of the smaller scan's volume")
     flat_limit: int = Field(50_000, description="beyond this many codes: multi-index hashing")

@@ -157,8 +157,11 @@ def _duplicates(
         title="compare pairs",
     )
     for key, found in proved.results.items():
-        if found["fine_detail_ncc"] >= config.min_fine_detail_ncc:
-            sure.append((alike[key], {**alike[key].as_dict(), **found}))
+        pair = alike[key]
+        is_one_patient = scans[pair.first].patient == scans[pair.second].patient
+        limit = config.min_same_patient_detail_ncc if is_one_patient else config.min_fine_detail_ncc
+        if found["fine_detail_ncc"] >= limit:
+            sure.append((pair, {**pair.as_dict(), **found}))
     return sure, proved.failed
 
 
