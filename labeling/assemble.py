@@ -80,7 +80,7 @@ def choose(
 
 def trust_level(label: Label, config: AssembleConfig) -> str:
     """The best word of the trust order that fits a version."""
-    words = [label.origin]
+    words: list[str] = [label.origin]
     if label.gold:
         words.append("gold")
     if label.origin == "revised" or label.confirmed:

@@ -76,15 +76,15 @@ def projection_pngs(
     array = canonical(volume.array, volume)
     low, high = _window(window, array)
     summed = _summed(array, along, low, high)
-    grey = summed * np.float32(255.0 / max(float(summed.max()), 1e-9))
+    summed *= np.float32(255.0 / max(float(summed.max()), 1e-9))
     size = _size(volume, along, max_side)
-    base = _resized(_picture(grey), size, smooth=True)
+    base = _resized(_picture(summed), size, smooth=True)
     pictures = {"": _png(np.repeat(base[..., None], 3, axis=2), letters)}
     for name, mask in masks.items():
         if mask.shape != volume.shape:
             raise GeometryError(f"want a mask of shape {volume.shape}, found {mask.shape}")
         seen = canonical(mask, volume).any(axis=along)
-        under = _resized(_picture(seen.astype(np.float32) * 255.0), size, smooth=False) > 127
+        under = _resized(_picture(np.where(seen, 255, 0)), size, smooth=False) > 127
         rgb = np.repeat(base[..., None], 3, axis=2)
         rgb[under, 1:] = 0
         rgb[under, 0] = np.maximum(base[under], np.uint8(255 * LEAST_RED))

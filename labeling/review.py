@@ -109,11 +109,18 @@ def import_review(ctx: StageContext, folder: Path | None = None) -> StageResult:
     ``accept`` confirms the candidate, ``skip`` closes the item. Reading the same folder again
     changes nothing.
 
+    Args:
+        ctx: of the round that exported.
+        folder: where the review folder lies now; the workspace's own if not given, and then a
+            round that exported nothing imports nothing.
+
     Raises:
         ReviewError: there is no queue to read.
     """
-    folder = folder or review_folder(ctx)
     counts: dict[str, int] = dict.fromkeys((*VERDICTS, "open"), 0)
+    if folder is None and not (review_folder(ctx) / "queue.csv").is_file():
+        return StageResult(counts)
+    folder = folder or review_folder(ctx)
     failed: dict[str, str] = {}
     scans = {scan.case_id: scan for scan in ctx.scans("train", "validation")}
     for row in read_queue(folder):

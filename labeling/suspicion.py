@@ -5,7 +5,7 @@ usual for the class (`labeling.shape`, `labeling.layout`).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,8 @@ from labeling.tot import Comparison, chances, class_statistics, combine
 from voxcurate.stage import StageContext
 
 TRUSTED = ("original", "revised")
+TELLING = ("tot_swapped", "tot_wrong_class", "tot_missing", "tot_no_overlap")
+MEANT = 0.3  # chance from which a telling witness names the kind of error
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +56,11 @@ class Suspicion:
 
     @property
     def kind(self) -> str:
-        """The strongest witness."""
+        """What kind of error it would be: the most telling witness that means it, else the
+        strongest one."""
+        for kind in TELLING:
+            if self.parts.get(kind, 0.0) >= MEANT:
+                return kind
         return max(sorted(self.parts), key=lambda k: self.parts[k], default="")
 
 
@@ -71,29 +77,65 @@ def weigh(
         comparisons.setdefault(row["class_id"], []).append(Comparison(**row["comparison"]))
     statistics = class_statistics(comparisons, config.detect)
     first: dict[tuple[str, str], dict[str, float]] = {}
-    for case_id, row in label_rows(results):
-        info = ctx.vocabulary[row["class_id"]]
-        parts = chances(
-            info.id, Comparison(**row["comparison"]), statistics, config.detect, pair=info.pair
-        )
-        weight = combined_weight([Violation(**v) for v in row["violations"]])
-        first[case_id, info.id] = {**parts, **({"rules": weight} if weight else {})}
+    for case_id, rows in case_rows(results):
+        witnesses = {
+            row["class_id"]: chances(
+                row["class_id"],
+                Comparison(**row["comparison"]),
+                statistics,
+                config.detect,
+                pair=ctx.vocabulary[row["class_id"]].pair,
+            )
+            for row in rows
+        }
+        broken = {r["class_id"]: [Violation(**v) for v in r["violations"]] for r in rows}
+        for class_id, weight in explained(broken, witnesses).items():
+            first[case_id, class_id] = {
+                **witnesses[class_id],
+                **({"rules": weight} if weight else {}),
+            }
     clean = {key for key, parts in first.items() if combine(parts) < config.detect.threshold}
     usual = learn_usual(ctx, config, results, clean)
     suspicions = []
     for case_id, rows in case_rows(results):
         centroids = centroids_of(rows)
         for row in rows:
-            parts = dict(first[case_id, row["class_id"]])
+            own = dict(first[case_id, row["class_id"]])
             odd = usual.oddity(row, centroids)
             oddities: dict[str, float] = {}
             if odd is not None:
                 x = config.detect.shape_slope * (odd - config.detect.shape_z)
-                parts["shape"] = float(1 / (1 + np.exp(-np.clip(x, -50, 50))))
+                own["shape"] = float(1 / (1 + np.exp(-np.clip(x, -50, 50))))
                 profile = usual.profiles.get(row["class_id"])
                 oddities = profile.oddities(np.array(row["features"])) if profile else {}
-            suspicions.append(Suspicion(case_id, row, parts, oddities))
+            suspicions.append(Suspicion(case_id, row, own, oddities))
     return suspicions, usual
+
+
+def explained(
+    broken: Mapping[str, Sequence[Violation]], parts: Mapping[str, Mapping[str, float]]
+) -> dict[str, float]:
+    """The combined rule weight of each class of a case, shared violations explained away.
+
+    A rule that two structures break together speaks against one of them the less, the surer we
+    are by independent evidence that the other one is wrong.
+
+    Args:
+        broken: class to its violations.
+        parts: class to its chances from other witnesses.
+    """
+    apart = {
+        c: combine(
+            {**parts[c], "rules": combined_weight([v for v in found if v.other not in broken])}
+        )
+        for c, found in broken.items()
+    }
+    return {
+        c: combined_weight(
+            [replace(v, weight=v.weight * (1.0 - apart.get(v.other, 0.0))) for v in found]
+        )
+        for c, found in broken.items()
+    }
 
 
 def learn_usual(

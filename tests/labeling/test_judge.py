@@ -1,0 +1,180 @@
+"""The shape judge: what it learns, what it prefers, and when it says nothing."""
+
+import numpy as np
+import pytest
+
+from labeling.body import body_frame
+from labeling.config import JudgeConfig
+from labeling.features import FEATURES, features
+from labeling.judge import ShapeJudge
+from labeling.layout import Layout, learn_layout
+from labeling.rules import load_anatomy
+from labeling.shape import ShapeProfile, learn_profile, oddity
+from labeling.structures import Structure
+from labeling.suspicion import Usual
+from tests.labeling.conftest import AFFINE, SHAPE, phantom
+from voxcurate.classes import load_vocabulary
+from voxcurate.protocols import LabelJudge
+
+ANATOMY = load_anatomy(load_vocabulary(), ("abdomen",))
+CLASSES = ("liver", "spleen", "kidney_left", "kidney_right")
+
+
+@pytest.fixture(scope="module")
+def usual():
+    """What is usual in ten phantoms."""
+    vectors = {c: [] for c in CLASSES}
+    places = []
+    for seed in range(10, 20):
+        volume, masks = phantom(seed)
+        frame = body_frame(volume.array, AFFINE)
+        found = {c: Structure.of(c, m, AFFINE) for c, m in masks.items()}
+        for c, s in found.items():
+            vectors[c].append(features(s, volume.array, frame))
+        places.append({c: s.centroid for c, s in found.items()})
+    profiles = {c: learn_profile(c, rows) for c, rows in vectors.items()}
+    return Usual(profiles, learn_layout(places))
+
+
+def judge_of(usual, masks=None, without=""):
+    context = {c: Structure.of(c, m, AFFINE) for c, m in (masks or {}).items() if c != without}
+    return ShapeJudge(usual, ANATOMY, JudgeConfig(), context=context)
+
+
+def test_it_is_a_label_judge(usual):
+    assert isinstance(judge_of(usual), LabelJudge)
+
+
+@pytest.mark.parametrize("class_id", CLASSES)
+def test_the_true_mask_beats_wrong_ones(usual, class_id):
+    volume, masks = phantom(0)
+    true = masks[class_id]
+    half = true & (np.indices(SHAPE)[2] > np.argwhere(true)[:, 2].mean())
+    other = masks["spleen" if class_id != "spleen" else "liver"]
+    judge = judge_of(usual, masks, class_id)
+    for wrong in (half, other, true | other, np.zeros(SHAPE, bool)):
+        assert judge.judge(volume, class_id, [wrong, true]).choice == 1
+        verdict = judge.judge(volume, class_id, [true, wrong])
+        assert verdict.choice == 0
+        assert verdict.confidence > 0.6
+
+
+def test_alike_candidates_cannot_be_told_apart(usual):
+    volume, masks = phantom(0)
+    near = masks["liver"].copy()
+    near[tuple(np.argwhere(near)[0])] = False
+    verdict = judge_of(usual, masks).judge(volume, "liver", [masks["liver"], near])
+    assert verdict.choice is None
+    assert verdict.evidence["alike"]
+    assert judge_of(usual).judge(volume, "liver", []).choice is None
+
+
+def test_among_alike_winners_the_first_is_taken(usual):
+    volume, masks = phantom(0)
+    near = masks["spleen"].copy()
+    near[tuple(np.argwhere(near)[0])] = False
+    wrong = np.roll(masks["spleen"], 9, axis=0)
+    judge = judge_of(usual, masks, "spleen")
+    assert judge.judge(volume, "spleen", [wrong, near, masks["spleen"]]).choice == 1
+
+
+def test_two_bad_ones_too_close_to_tell(usual):
+    volume, masks = phantom(0)
+    one, two = (np.roll(masks["kidney_left"], n, axis=2) for n in (1, -1))
+    verdict = judge_of(usual, masks, "kidney_left").judge(volume, "kidney_left", [one, two])
+    assert verdict.choice is None
+    assert not verdict.evidence["alike"]
+
+
+def test_outside_the_field_of_view_empty_wins(usual):
+    volume, masks = phantom(0)
+    top = slice(12, None)  # the kidneys' middles lie below
+    low = AFFINE.copy()
+    low[:3, 3] = AFFINE[:3, :3] @ [0, 0, 19] + AFFINE[:3, 3]
+    from voxcurate.volume import Volume
+
+    cut = Volume(volume.array[..., 19:], low)
+    context = {
+        c: Structure.of(c, masks[c][..., 19:], low) for c in ("liver",) if masks[c][..., 19:].any()
+    }
+    assert top.start == 12
+    judge = ShapeJudge(usual, ANATOMY, JudgeConfig(), context=context)
+    blob = np.zeros(cut.shape, bool)
+    blob[10:13, 8:11, 2:4] = True
+    if context:  # a liver seen only at its dome says: the kidney is far below
+        empty = np.zeros(cut.shape, bool)
+        assert judge.judge(cut, "kidney_right", [blob, empty]).choice == 1
+
+
+def test_without_trusted_labels_the_rules_still_decide():
+    volume, masks = phantom(0)
+    judge = ShapeJudge(
+        Usual({}, Layout({})), ANATOMY,
+        context={c: Structure.of(c, masks[c], AFFINE) for c in ("liver", "spleen")},
+    )  # fmt: skip
+    wrong = masks["kidney_left"] | masks["spleen"]
+    assert judge.judge(volume, "kidney_left", [wrong, masks["kidney_left"]]).choice == 1
+
+
+def test_profiles_survive_the_trip_and_stand_wrong_labels(usual):
+    profile = usual.profiles["liver"]
+    again = ShapeProfile.of_plain(profile.plain())
+    vector = profile.centre + 3 * profile.scale
+    assert again.distance(vector) == profile.distance(vector) > 2
+    assert profile.distance(profile.centre) == 0
+    rng = np.random.default_rng(0)
+    good = [rng.normal(size=len(FEATURES)) for _ in range(20)]
+    bad = [np.full(len(FEATURES), 50.0)] * 5
+    clean, dirty = learn_profile("a", good), learn_profile("a", good + bad)
+    assert np.abs(clean.centre - dirty.centre).max() < 0.8
+    assert learn_profile("a", good[:4]) is None
+    assert learn_profile("a", [*good, np.full(len(FEATURES), np.nan)]).n == 20
+    assert profile.distance(np.full(len(FEATURES), np.nan)) == np.inf
+
+
+def test_layout_expects_where_the_others_say():
+    cases = [{"a": np.array([n, 0.0, 0.0]), "b": np.array([n + 10.0, 5.0, 0.0])} for n in range(6)]
+    layout = Layout.of_plain(learn_layout(cases).plain())
+    place, scatter = layout.expected("b", {"a": np.array([100.0, 0.0, 0.0])})
+    assert place.tolist() == [110.0, 5.0, 0.0]
+    assert (scatter >= 4.0).all()
+    assert layout.expected("b", {}) is None
+    assert layout.distance("b", np.array([110.0, 5.0, 0.0]), {"a": np.array([100.0, 0, 0])}) == 0
+    assert learn_layout(cases[:3]).offsets == {}
+    assert oddity(None, None) is None
+    assert oddity(1.0, 1.0) == pytest.approx(1.0)
+
+
+def test_features_do_not_depend_on_storage_or_origin():
+    volume, masks = phantom(0)
+    s = Structure.of("liver", masks["liver"], AFFINE)
+    one = features(s, volume.array, body_frame(volume.array, AFFINE))
+    flip = np.diag([1.0, -1, 1, 1])
+    flip[1, 3] = SHAPE[1] - 1
+    moved = AFFINE @ flip
+    moved[:3, 3] += (100, -50, 30)
+    array = np.flip(volume.array, 1)
+    t = Structure.of("liver", np.flip(masks["liver"], 1), moved)
+    two = features(t, array, body_frame(array, moved))
+    names = list(FEATURES)
+    for n, name in enumerate(names):
+        assert two[n] == pytest.approx(one[n], abs=0.25 * list(FEATURES.values())[n]), name
+    assert one[names.index("log_ml")] == pytest.approx(np.log(s.ml))
+    assert one[names.index("hu_median")] == pytest.approx(110, abs=3)
+    assert np.isnan(
+        features(
+            Structure.of("liver", np.zeros(SHAPE, bool), AFFINE), array, body_frame(array, moved)
+        )
+    ).all()
+
+
+def test_a_ball_is_round_and_smooth():
+    grid = np.indices((31, 31, 31)) - 15
+    ball = (grid**2).sum(0) <= 13**2
+    s = Structure.of("liver", ball, np.eye(4))
+    vector = features(s, np.zeros(ball.shape), body_frame(np.zeros(ball.shape), np.eye(4)))
+    found = dict(zip(FEATURES, vector, strict=True))
+    assert found["long"] == pytest.approx(0, abs=0.01)
+    assert found["flat"] == pytest.approx(0, abs=0.01)
+    assert found["rough"] == pytest.approx(np.log(1.5), abs=0.05)  # voxel faces of a ball
+    assert found["loose_share"] == 0
