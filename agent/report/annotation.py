@@ -4,6 +4,7 @@ import csv
 import math
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from agent.report import charts
@@ -102,7 +103,7 @@ def attention(view: RoundView) -> Section:
     )
     about = (
         "Each point is a scan. Attention is high where the models disagree, are unsure, or give a "
-        "voxel to two organs; its size is the sum over voxels and classes times the voxel's volume. "
+        "voxel to two organs; its size is the sum over voxels and classes, times a voxel's volume. "
         "The few scans far above the rest are the ones worth a person's time."
     )
     return Section("attention", title, [Chart(picture, alt)], about=about)
@@ -151,7 +152,7 @@ def _current_pictures(
         if path is None:
             near = album.show(case, scan, drawn, f"{name} in blue")
         else:
-            drawn["attention"] = (lambda: album.strong_near(scan, label, path), OTHER)
+            drawn["attention"] = (partial(album.strong_near, scan, label, path), OTHER)
             what = f"{name} in blue, strong attention in orange"
             near = album.show(case, scan, drawn, what)
         return [album.frontal(case, scan, label, name), near]

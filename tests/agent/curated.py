@@ -138,7 +138,7 @@ def _label(writer: Writer, workspace: Workspace, case: Case, scan: Scan, i: int)
     for j, (class_id, mask) in enumerate(sorted(case.masks.items())):
         annotated = scan.split == "test" or (i + j) % 3 != 0
         if annotated:
-            absent = class_id == "spleen" and i == 1
+            absent = class_id == "spleen" and i == 2
             drawn = np.zeros_like(mask) if absent else mask
             first = _add(writer, workspace, scan, class_id, drawn, "original", 0, gold=i == 2)
             _point(writer, first, 0, "original")
