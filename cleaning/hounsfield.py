@@ -47,12 +47,12 @@ def hounsfield(volume: Volume, config: CheckConfig, evidence: dict[str, float]) 
     if span < config.min_range_hu and (len(clipping) < 2 or span < NARROWEST_HU):
         yield Reason("not_hu", "reject", span, config.min_range_hu, "range (HU) too narrow")
         return
+    if evidence["floor_share"] > MASKED_SHARE:  # a masked background says nothing about HU
+        hist[np.flatnonzero(hist)[0]] = 0
     above = evidence["metal_share"] = float(hist[METAL_HU - HIST_LOW :].sum() / hist.sum())
     if above > config.max_metal_share:
         yield Reason("not_hu", "reject", above, config.max_metal_share, "voxels above 4000 HU")
         return
-    if evidence["floor_share"] > MASKED_SHARE:  # a masked background says nothing about HU
-        hist[np.flatnonzero(hist)[0]] = 0
     plausible, offset, gain = _best_offset(hist, sigma if noisy else 0.0)
     evidence |= {"plausible_share": plausible, "offset_hu": offset, "offset_gain": gain}
     if abs(offset) >= config.min_offset_hu and gain > config.offset_gain:
