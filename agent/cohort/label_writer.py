@@ -8,7 +8,7 @@ import numpy as np
 
 from agent.cohort.config import CohortConfig
 from agent.cohort.labels import KINDS, Mask, annotate, can_plant, dsc, plant
-from agent.cohort.layouts import UNET_VALUES, annotated_classes
+from agent.cohort.layouts import DATASETS, UNET_VALUES, annotated_classes
 from agent.cohort.nifti_writer import write_mask, write_nifti
 from agent.cohort.plan import ScanPlan
 from agent.cohort.scanner import Acquired
@@ -72,7 +72,7 @@ class LabelWriter:
                 (job, name)
                 for job, name in pairs
                 if (job.plan.index, name) not in chosen
-                and can_plant(kind, name, job.truth.masks())
+                and can_plant(kind, name, job.truth.masks(), complete=_is_complete(job, name))
                 and (kind != "left_right_swap" or "kidney_right" in job.classes)
                 and (job.plan.index, _OTHER_KIDNEY.get(name, "")) not in chosen
             ]
@@ -130,7 +130,12 @@ class LabelWriter:
             kind = chosen.get((job.plan.index, name), "")
             score = round(dsc(mask, masks[name]), 4)
             wrong_ml = round(int((mask ^ masks[name]).sum()) * voxel_ml, 3)
-            job.entry["labels"][name] = {"error": kind, "dsc": score, "wrong_ml": wrong_ml}
+            job.entry["labels"][name] = {
+                "error": kind,
+                "dsc": score,
+                "wrong_ml": wrong_ml,
+                "is_stated": bool(mask.any()) or _is_complete(job, name),
+            }
             if kind:
                 truth.label_errors.append(
                     {
@@ -141,3 +146,7 @@ class LabelWriter:
                         "dsc": score,
                     }
                 )
+
+
+def _is_complete(job: _Job, name: str) -> bool:
+    return name in DATASETS[job.plan.source].get("complete", ())

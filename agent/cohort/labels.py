@@ -64,13 +64,18 @@ def annotate(mask: Mask, rng: np.random.Generator, *, roughness: float = 0.10) -
     return drawn if dsc(drawn, mask) > 0.8 else mask.copy()  # a few voxels are drawn exactly
 
 
-def can_plant(kind: str, name: str, masks: Masks) -> bool:
-    """Whether an error of `kind` makes sense for class `name` on a scan with these true masks."""
+def can_plant(kind: str, name: str, masks: Masks, *, complete: bool = True) -> bool:
+    """Whether an error of `kind` makes sense for class `name` on a scan with these true masks.
+
+    An empty label is an error only where the source is `complete`: elsewhere it says "unknown".
+    """
     present = bool(masks[name].any())
     if kind == "false_positive":
         return not present
     if not present or (name == "pancreatic_tumor" and kind not in _TUMOR_KINDS):
         return False
+    if kind == "missing":
+        return complete
     if kind == "left_right_swap":
         return name == "kidney_left" and bool(masks["kidney_right"].any())
     if kind in ("merged", "wrong_class"):

@@ -47,11 +47,19 @@ def score_demo(workspace: Path, truth: Path) -> ScoreTable:
 
 
 def _ingested(scoring: Scoring) -> Iterator[ScoreRow]:
-    """Undamaged scans that reached the catalog, and labels of theirs that did."""
+    """Undamaged scans that reached the catalog, and labels of theirs that did.
+
+    An empty mask of a source that is not complete states nothing and is not counted.
+    """
     good = {case for case, entry in scoring.entries.items() if not entry["corruption"]}
     taken = good & set(scoring.scans)
     yield ScoreRow("ingest", "undamaged scans taken in", len(taken) / len(good), n=len(good))
-    pairs = {(case, name) for case in taken for name in scoring.entries[case]["labels"]}
+    pairs = {
+        (case, name)
+        for case in taken
+        for name, label in scoring.entries[case]["labels"].items()
+        if label["is_stated"]
+    }
     if pairs:
         share = len(pairs & set(scoring.originals)) / len(pairs)
         yield ScoreRow("ingest", "labels taken in", share, n=len(pairs))

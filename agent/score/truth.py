@@ -118,7 +118,12 @@ class Scoring:
 
         def move(array: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
             moved = ndimage.affine_transform(
-                array, step[:3, :3], offset=step[:3, 3], output_shape=shape, order=0
+                array,
+                step[:3, :3],
+                offset=step[:3, 3],
+                output_shape=shape,
+                order=0,
+                mode="grid-constant",  # "constant" drops the border at index -1e-9
             )
             return np.asarray(moved, np.uint8)
 

@@ -182,6 +182,8 @@ def test_a_false_positive_needs_an_absent_organ_and_the_rest_a_present_one(masks
     assert not labels.can_plant("false_positive", "liver", masks)
     assert not labels.can_plant("cut_off", "gall_bladder", masks)
     assert not labels.can_plant("left_right_swap", "liver", masks)
+    assert labels.can_plant("missing", "liver", masks)
+    assert not labels.can_plant("missing", "liver", masks, complete=False)
 
 
 def test_a_careful_drawing_is_close_and_an_empty_one_stays_empty(masks: Masks) -> None:

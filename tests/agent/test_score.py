@@ -231,6 +231,10 @@ def test_truth_lies_right_on_a_grid_of_other_axes_and_spacing(cohort: Path, tmp_
     turn = np.array([[0, 0, 1, 0], [-1, 0, 0, n_j - 1], [0, 1, 0, 0], [0, 0, 0, 1.0]])
     turned = scoring._masks_on(case, (n_j, n_k, n_i), affine @ turn)["liver"]
     assert (turned == plain.transpose(1, 2, 0)[::-1]).all()
+    rounded = affine + 1e-6  # a header's float32: the border must not fall out of the volume
+    assert (scoring._masks_on(case, plain.shape, rounded)["liver"] == plain).all()
+    aorta = scoring.true_mask(case, "aorta")
+    assert (scoring._masks_on(case, plain.shape, rounded)["aorta"] == aorta).all()
     finer = scoring._masks_on(
         case, tuple(2 * n for n in plain.shape), affine @ np.diag([0.5] * 3 + [1])
     )
