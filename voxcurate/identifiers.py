@@ -104,6 +104,12 @@ def name_parts(name: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(w for w in words if len(w) > 1 and w not in _SUFFIXES))
 
 
+def is_title(text: str) -> bool:
+    """Whether nothing but titles and particles stands there: "Dr.", "MD, PhD"."""
+    words = _WORD.findall(fold(text))
+    return bool(words) and all(word in _SUFFIXES for word in words)
+
+
 def _split_hyphen(word: str) -> list[str]:
     pieces = [piece for piece in re.split(r"[-’']", word) if len(piece) > 1]
     return [word, *pieces] if len(pieces) > 1 else [word]

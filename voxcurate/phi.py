@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from voxcurate.identifiers import EPONYMS, Hit
+from voxcurate.identifiers import EPONYMS, Hit, is_title
 
 _FLAGS = re.IGNORECASE
 _UP = r"[^\W\d_a-zß-öø-ÿ]"  # a capital letter of any alphabet (approximately: no lower Latin, digit, underscore)
@@ -166,8 +166,11 @@ def find_patterns(text: str) -> Iterator[Hit]:
         for match in regex.finditer(text):
             start, end = match.span("x")
             end -= len(text[start:end]) - len(text[start:end].rstrip(" ,.\t\n"))
-            if start >= end or any(char in "[]" for char in text[start:end]):
+            found = text[start:end]
+            if not any(map(str.isalnum, found)) or any(char in "[]" for char in found):
                 continue
+            if kind == "NAME" and is_title(found):
+                continue  # "signed by Dr. [NAME]": what is left of a name that is gone
             if kind == "NAME" and text[start:end].split()[0].lower().rstrip("'s’") in EPONYMS:
                 continue
             if not labelled and any(start < b and a < end for a, b in shield):

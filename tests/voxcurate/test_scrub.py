@@ -225,3 +225,13 @@ def test_presidio_sentences_with_known_names():
         for person in persons:
             found[person["entity_value"] not in left] += 1
     assert found[True] / (found[True] + found[False]) > 0.95
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Electronically signed by Dr. Jane Roe on 3 May 2021", "Requested by Dr Roe, MD, PhD"],
+)
+def test_what_is_left_of_a_scrubbed_signature_is_no_leak(text):
+    scrubbed = Scrubber().scrub(text, Identifiers(names=("Dr. Jane Roe",))).text
+    assert "Roe" not in scrubbed
+    assert leak_scan(scrubbed, Identifiers()) == []
