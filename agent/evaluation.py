@@ -30,7 +30,7 @@ def round_table(workspace: Workspace, number: int) -> dict[str, Any]:
         columns += [f"{model['name']} DSC", f"{model['name']} NSD"]
     classes = dict.fromkeys(c for model in models for c in model["classes"])
     rows = [[class_id, *_cells(models, class_id)] for class_id in classes]
-    mean = ["mean", ""]
+    mean: list[Any] = ["mean", ""]
     for model in models:
         mean += [_shown(model["mean"]["dsc"]), _shown(model["mean"]["nsd"])]
     title = f"round {number}: test split, against original labels ({found['implementation']})"

@@ -52,7 +52,7 @@ def test_merge_changes_neither_side():
 
 def test_config_is_frozen():
     with pytest.raises(ValueError, match="frozen"):
-        Outer().seed = 4  # type: ignore[misc]
+        Outer().seed = 4
 
 
 def test_yaml_errors_are_clear(tmp_path):
