@@ -169,10 +169,19 @@ def find_patterns(text: str) -> Iterator[Hit]:
             found = text[start:end]
             if not any(map(str.isalnum, found)) or any(char in "[]" for char in found):
                 continue
-            if kind == "NAME" and is_title(found):
+            if kind == "NAME" and is_title(_whole_words(text, start, end)):
                 continue  # "signed by Dr. [NAME]": what is left of a name that is gone
             if kind == "NAME" and text[start:end].split()[0].lower().rstrip("'s’") in EPONYMS:
                 continue
             if not labelled and any(start < b and a < end for a, b in shield):
                 continue
             yield Hit(kind, start, end)
+
+
+def _whole_words(text: str, start: int, end: int) -> str:
+    """The span, widened to the ends of the words it begins and ends in."""
+    while start > 0 and text[start - 1].isalnum():
+        start -= 1
+    while end < len(text) and text[end].isalnum():
+        end += 1
+    return text[start:end]
