@@ -54,7 +54,7 @@ def from_row(row: Mapping[str, str]) -> dict[str, Any]:
     facts: dict[str, Any] = {
         "sex": sex(row.get("sex", "") or row.get("gender", "")),
         "age": age(row.get("age", "")),
-        "phase": stated if re.fullmatch(r"[a-z_]{1,20}", stated) else phase(stated),
+        "phase": phase(stated) or (stated if re.fullmatch(r"[a-z_]{1,20}", stated) else ""),
         "manufacturer": _code(row.get("manufacturer", ""), Identifiers()),
     }
     return {name: value for name, value in facts.items() if value not in ("", None)}

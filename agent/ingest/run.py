@@ -1,0 +1,235 @@
+"""Ingest: a folder of scans, labels and reports comes into the workspace, linked and scrubbed.
+
+The order is that of privacy (contract 7): link while the identifiers are at hand, keep them in the
+private map, scrub, and only then write to the catalog. Each scan is an item of the ledger; splits
+are frozen for all new scans together at the end. Killed at any point, the same call goes on.
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from agent.ingest.cases import find_cases
+from agent.ingest.config import IngestConfig, config_of
+from agent.ingest.find import Found, find_sources
+from agent.ingest.identities import Identities
+from agent.ingest.items import REPORT_STAGE, STAGE, adopt, case_items, report_items
+from agent.ingest.records import Case
+from agent.ingest.register import register
+from agent.ingest.reports import RawReport, read_reports
+from voxcurate.catalog import Report, Scan, Writer
+from voxcurate.config import dump_yaml
+from voxcurate.errors import SourceError
+from voxcurate.executor import SerialExecutor
+from voxcurate.ledger import Item, LedgerResult, run_items
+from voxcurate.stage import StageContext, StageResult
+from voxcurate.workspace import write_text
+
+log = logging.getLogger(__name__)
+VERSION = "1"
+FEW_REPORTS = 200  # not worth starting processes for
+
+
+def ingest(
+    context: StageContext,
+    path: Path,
+    *,
+    source: Path | str | None = None,
+    config: IngestConfig | None = None,
+) -> StageResult:
+    """Bring what lies below a folder into the workspace.
+
+    A scan that cannot be used fails alone; a mask that cannot be used is left out, and listed as a
+    failure ``<case>/<role>``. Calling again does only what is new, changed or failed.
+
+    Args:
+        context: the stage's context; its round does not matter, ingest is round 0.
+        path: the folder.
+        source: a description: a YAML file, or the name of one of the workspace's or a shipped one.
+            None: ``dataset.yaml`` beside the data, or a recognised layout.
+        config: default: the workspace's ``ingest.yaml``.
+
+    Returns:
+        counts for people; failures by item.
+
+    Raises:
+        SourceError: the data cannot be understood, or a drafted description must be completed.
+    """
+    context = replace(context, round=0, cohort=frozenset())
+    config = config or config_of(context.workspace)
+    key = context.workspace.key()
+    with Identities(context.workspace) as identities:
+        found = find_sources(context, path, source, identities, config)
+        cases, reports = _link(context, found, key)
+        _check_ids(cases)
+        identities.add(case.identity for case in cases)
+        _keep_descriptions(context, found)
+        result = _ingest_cases(context, cases, reports, key)
+        done = register(context, config, identities, key)
+        _show_labels(context, done.new + done.updated)
+        scrubbed = _ingest_reports(context, config, reports, identities, key)
+    failed = {**result.failed, **_problems(result), **scrubbed.failed}
+    counts = _counts(context, found, cases, result)
+    counts |= {"new_scans": len(done.new), "updated_scans": len(done.updated)}
+    counts |= {"bridging_scans": done.bridges} if done.bridges else {}
+    counts |= _report_counts(reports)
+    log.info("ingested", extra={"counts": counts, "failed": len(failed)})
+    return StageResult(counts=counts, failed=failed)
+
+
+def _link(
+    context: StageContext, found: Sequence[Found], key: bytes
+) -> tuple[list[Case], list[RawReport]]:
+    cases: list[Case] = []
+    reports: list[RawReport] = []
+    for one in found:
+        own = find_cases(one.config, one.root, one.files, context.vocabulary, key)
+        cases += own
+        reports += read_reports(one.config, one.root, one.files, own, key)
+    if not cases and not reports:
+        raise SourceError("nothing to ingest: no scan and no report was found")
+    return cases, reports
+
+
+def _check_ids(cases: Sequence[Case]) -> None:
+    twice = [case_id for case_id, n in Counter(case.case_id for case in cases).items() if n > 1]
+    if twice:
+        raise SourceError(f"several scans get the same id: {', '.join(sorted(twice)[:5])}")
+
+
+def _keep_descriptions(context: StageContext, found: Sequence[Found]) -> None:
+    """The resolved description of each source, as it was used."""
+    for one in found:
+        path = context.workspace.root / "sources" / "resolved" / f"{one.config.name}.yaml"
+        write_text(path, dump_yaml(one.config))
+
+
+def _ingest_cases(
+    context: StageContext, cases: Sequence[Case], reports: Sequence[RawReport], key: bytes
+) -> LedgerResult:
+    with_report = frozenset(report.case_id for report in reports)
+    workspace = context.workspace
+
+    def record(writer: Writer, item: Item, made: Any) -> Mapping[str, Any]:
+        return adopt(writer, workspace, item, made)
+
+    return run_items(
+        context,
+        STAGE,
+        case_items(cases, with_report, workspace, key),
+        "agent.ingest.worker:ingest_case",
+        record,
+        version=VERSION,
+        title="scans",
+    )
+
+
+def _show_labels(context: StageContext, case_ids: Sequence[str]) -> None:
+    """``scans/<case>/segmentations`` as of round 0."""
+    from voxcurate.catalog import Label
+    from voxcurate.labels import rebuild_view
+
+    pointers = context.catalog.current(case_id=case_ids)
+    wanted = {row.label_id for row in pointers.values()}
+    labels = {
+        row.label_id: row
+        for row in context.catalog.rows(Label, case_id=case_ids)
+        if row.label_id in wanted
+    }
+    by_case: dict[str, dict[str, Label]] = {}
+    for (case_id, class_id), row in pointers.items():
+        by_case.setdefault(case_id, {})[class_id] = labels[row.label_id]
+    for scan in context.catalog.rows(Scan, case_id=case_ids):
+        if scan.case_id in by_case:
+            rebuild_view(context.workspace, scan, by_case[scan.case_id])
+
+
+def _ingest_reports(
+    context: StageContext,
+    config: IngestConfig,
+    reports: Sequence[RawReport],
+    identities: Identities,
+    key: bytes,
+) -> LedgerResult:
+    here = {scan.case_id for scan in context.catalog.rows(Scan)}
+    linked = [r if r.case_id in here else replace(r, case_id="", link="") for r in reports]
+    anchors = identities.anchors((r.patient, r.day) for r in linked if r.patient and r.day)
+    items = report_items(
+        linked,
+        scrub=config.scrub.model_dump(mode="json"),
+        key=key,
+        per_item=config.reports_per_item,
+    )
+
+    def record(writer: Writer, item: Item, made: Any) -> Mapping[str, Any]:
+        for raw, done in zip(item.payload["reports"], made, strict=True):
+            writer.put(_row(raw, done, anchors))
+        return {"reports": len(made)}
+
+    return run_items(
+        context,
+        REPORT_STAGE,
+        items,
+        "agent.ingest.reports:scrub_reports",
+        record,
+        version=VERSION,
+        title="reports",
+        executor=SerialExecutor() if len(reports) < FEW_REPORTS else None,
+    )
+
+
+def _row(raw: Mapping[str, Any], done: Mapping[str, Any], anchors: Mapping[str, date]) -> Report:
+    facts: dict[str, Any] = {"replaced": done["replaced"]}
+    if raw["day"] and raw["patient"] in anchors:
+        facts["day"] = (date.fromisoformat(raw["day"]) - anchors[raw["patient"]]).days
+    return Report(
+        report_id=raw["report_id"],
+        case_id=raw["case_id"],
+        patient=raw["patient"],
+        source=raw["source"],
+        text=done["text"],
+        link=raw["link"],
+        facts=facts,
+    )
+
+
+def _problems(result: LedgerResult) -> dict[str, str]:
+    """Masks that were left out, of all cases of this call, new or not."""
+    return {
+        f"{key}/{role}": error
+        for key, kept in sorted(result.results.items())
+        for role, error in kept.get("problems", {}).items()
+    }
+
+
+def _counts(
+    context: StageContext, found: Sequence[Found], cases: Sequence[Case], result: LedgerResult
+) -> dict[str, Any]:
+    used = {str(path) for case in cases for path in case.files}
+    used |= {mask.path for case in cases for mask in case.masks}
+    from voxcurate.layouts import is_volume
+
+    volumes = [str(one.root / path) for one in found for path in one.files if is_volume(path)]
+    scans = context.catalog.rows(Scan, case_id=[case.case_id for case in cases])
+    splits = Counter(scan.split for scan in scans)
+    counts: dict[str, Any] = {
+        "sources": len(found),
+        "scans": len(scans),
+        "patients": len({scan.patient for scan in scans}),
+        "labels": sum(len(kept.get("labels", {})) for kept in result.results.values()),
+        "failed_scans": len(result.failed),
+        "unchanged": result.reused,
+        "splits": {name: splits[name] for name in ("train", "validation", "test")},
+    }
+    unused = sum(path not in used for path in volumes)
+    return counts | ({"volumes_not_described": unused} if unused else {})
+
+
+def _report_counts(reports: Sequence[RawReport]) -> dict[str, int]:
+    if not reports:
+        return {}
+    return {"reports": len(reports), "reports_linked": sum(bool(r.case_id) for r in reports)}
