@@ -135,6 +135,18 @@ def test_one_patient_on_two_days_is_two_scans(context):
     assert set(status(context).values()) == {"ok"}
 
 
+def test_a_visit_soon_after_stays_where_a_stranger_so_alike_would_not(context, monkeypatch):
+    """One patient's scans need the stricter proof, for they may be two visits."""
+    monkeypatch.setattr(stage, "prove", lambda payload: {"fine_detail_ncc": 0.92})
+    put(context, "a", phantom(0), patient="p")
+    put(context, "b", cropped(phantom(0)), patient="p")
+    stage.run(context, CONFIG)
+    assert set(status(context).values()) == {"ok"}
+    put(context, "c", cropped(cropped(phantom(0))), patient="q")
+    stage.run(context, CONFIG)
+    assert "duplicate" in status(context).values()
+
+
 def test_the_cohort_bounds_the_checks_and_stored_hashes_are_used(context):
     put(context, "a", phantom(0))
     mark = fingerprint(phantom(0)).as_dict()
