@@ -42,7 +42,7 @@ def test_what_is_wrong_is_told_with_the_case(folder, tmp_path):
     with pytest.raises(SourceError):
         predictor.for_case("x_2").predict(volume)
     with pytest.raises(SourceError, match="vocabulary"):
-        FolderPredictor(tmp_path / "x_1", VOCABULARY, model_id="other")
+        FolderPredictor(tmp_path / "x_1" / "segmentations", VOCABULARY, model_id="other")
     with pytest.raises(SourceError, match="no folder"):
         FolderPredictor(tmp_path / "none", VOCABULARY, model_id="other")
     moved = volume.affine.copy()

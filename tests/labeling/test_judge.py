@@ -15,6 +15,7 @@ from labeling.suspicion import Usual
 from tests.labeling.conftest import AFFINE, SHAPE, phantom
 from voxcurate.classes import load_vocabulary
 from voxcurate.protocols import LabelJudge
+from voxcurate.volume import Volume
 
 ANATOMY = load_anatomy(load_vocabulary(), ("abdomen",))
 CLASSES = ("liver", "spleen", "kidney_left", "kidney_right")
@@ -87,23 +88,26 @@ def test_two_bad_ones_too_close_to_tell(usual):
 
 
 def test_outside_the_field_of_view_empty_wins(usual):
+    """Only the dome of the liver is in the scan; the kidneys lie far below."""
     volume, masks = phantom(0)
-    top = slice(12, None)  # the kidneys' middles lie below
-    low = AFFINE.copy()
-    low[:3, 3] = AFFINE[:3, :3] @ [0, 0, 19] + AFFINE[:3, 3]
-    from voxcurate.volume import Volume
-
-    cut = Volume(volume.array[..., 19:], low)
-    context = {
-        c: Structure.of(c, masks[c][..., 19:], low) for c in ("liver",) if masks[c][..., 19:].any()
-    }
-    assert top.start == 12
+    first = 17
+    affine = AFFINE.copy()
+    affine[:3, 3] = AFFINE[:3, :3] @ [0, 0, first] + AFFINE[:3, 3]
+    cut = Volume(volume.array[..., first:], affine)
+    dome = masks["liver"][..., first:]
+    assert dome.any()
+    context = {"liver": Structure.of("liver", dome, affine)}
     judge = ShapeJudge(usual, ANATOMY, JudgeConfig(), context=context)
-    blob = np.zeros(cut.shape, bool)
-    blob[10:13, 8:11, 2:4] = True
-    if context:  # a liver seen only at its dome says: the kidney is far below
-        empty = np.zeros(cut.shape, bool)
-        assert judge.judge(cut, "kidney_right", [blob, empty]).choice == 1
+    blob, empty = np.zeros(cut.shape, bool), np.zeros(cut.shape, bool)
+    blob[20:23, 8:11, 2:4] = True
+    verdict = judge.judge(cut, "kidney_right", [blob, empty])
+    assert verdict.choice == 1
+    assert verdict.reason == "the class lies outside the scan"
+    whole = judge_of(usual, masks, "kidney_right")
+    assert (
+        whole.judge(volume, "kidney_right", [masks["kidney_right"], masks["liver"] & False]).choice
+        == 0
+    )
 
 
 def test_without_trusted_labels_the_rules_still_decide():
