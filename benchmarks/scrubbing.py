@@ -2,8 +2,8 @@
 
 Run: ``python -m benchmarks.scrubbing --data ../shared/data``. ``patterns`` is without any knowledge
 of the person; ``known names`` is given the names, as a header gives them. `full` counts spans of
-which every letter and digit was replaced. The sentences are no clinical text, and two phrases of the
-patterns ("maiden name is", "follow up with") were added after seeing them.
+which every letter and digit was replaced. The sentences are no clinical text, and two phrases of
+the patterns ("maiden name is", "follow up with") were added after seeing them.
 """
 
 import argparse
