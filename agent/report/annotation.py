@@ -8,9 +8,9 @@ from functools import partial
 from pathlib import Path
 
 from agent.report import charts
-from agent.report.blocks import Block, Card, Chart, Gallery, Picture, Section, Table, Text
+from agent.report.blocks import Block, Card, Chart, Gallery, Picture, Section, Table, Text, ml
 from agent.report.drawing import View
-from agent.report.pictures import OTHER, REFERENCE, Album, Drawn
+from agent.report.pictures import OTHER, REFERENCE, Album, Drawn, strong_attention
 from agent.report.statistics import outliers
 from agent.report.view import Key, RoundView, weight
 from voxcurate.catalog import Decision, Label
@@ -91,15 +91,15 @@ def attention(view: RoundView) -> Section:
     for case, size in sizes.items():
         source = view.scans[case].source if case in view.scans else "unknown source"
         groups[source].append(size / 1000)
-    ml = None if cut is None else cut / 1000
-    name = f"{rule}, from {ml:.3g} mL on" if ml is not None else ""
+    cut_ml = None if cut is None else cut / 1000
+    name = f"{rule}, from {ml(cut / 1000)} mL on" if cut is not None else ""
     picture = charts.sorted_scatter(
-        "attention", dict(sorted(groups.items())), ml, unit="attention size (mL)", cut_name=name
+        "attention", dict(sorted(groups.items())), cut_ml, unit="attention size (mL)", cut_name=name
     )
     ordered = list(sizes.values())
     middle = ordered[len(ordered) // 2] / 1000
     alt = (
-        f"{len(ordered)} scans; largest {ordered[0] / 1000:.3g} mL, median {middle:.3g} mL; {name}"
+        f"{len(ordered)} scans; largest {ml(ordered[0] / 1000)} mL, median {ml(middle)} mL; {name}"
     )
     about = (
         "Each point is a scan. Attention is high where the models disagree, are unsure, or give a "
@@ -126,11 +126,11 @@ def priority(view: RoundView, album: Album) -> Section:
     cards = []
     for rank, case in enumerate(top, 1):
         worst = [c for _, c in sorted(parts[case], reverse=True)[:3]]
-        lines = [f"attention {sizes[case] / 1000:.3g} mL"]
+        lines = [f"attention {ml(sizes[case] / 1000)} mL"]
         for size, class_id in sorted(parts[case], reverse=True)[:3]:
             risk = chance.get((case, class_id))
             said = f", error probability {risk:.2f}" if risk is not None else ""
-            lines.append(f"{view.class_name(class_id)}: {size / 1000:.3g} mL{said}")
+            lines.append(f"{view.class_name(class_id)}: {ml(size / 1000)} mL{said}")
         suspect = [d for d in view.decided("detect", "suspect_label") if d.case_id == case]
         lines += [f"suspect: {view.class_name(d.class_id)}: {d.reason}" for d in suspect[:3]]
         cards.append(Card(f"{rank}. {case}", _current_pictures(view, album, case, worst), lines))
@@ -152,9 +152,10 @@ def _current_pictures(
         if path is None:
             near = album.show(case, scan, drawn, f"{name} in blue")
         else:
-            drawn["attention"] = (partial(album.strong_near, scan, label, path), OTHER)
+            drawn["attention"] = (partial(strong_attention, path), OTHER)
             what = f"{name} in blue, strong attention in orange"
-            near = album.show(case, scan, drawn, what)
+            close = (partial(album.near, scan, label, drawn["attention"]), OTHER)
+            near = album.show(case, scan, drawn, what, focus=(drawn["now"], close))
         return [album.frontal(case, scan, label, name), near]
     return [album.scan(case, scan)]
 
@@ -254,7 +255,7 @@ def _change_card(view: RoundView, album: Album, old: Label, new: Label) -> Card:
         for name, shown in (("before (blue)", before), ("after (orange)", after))
     ]
     overlap = album.dice(scan, old, new) if scan else None
-    size = f"{old.ml:.3g} mL before, {new.ml:.3g} mL after"
+    size = f"{ml(old.ml)} mL before, {ml(new.ml)} mL after"
     size += f"; DSC between the two {overlap:.2f}" if overlap is not None else ""
     lines = [f"{origin_of(old)} to {origin_of(new)}: {size}", *explain(view, new, old)]
     return Card(f"{view.class_name(new.class_id)}, {new.case_id}", shots, lines)
@@ -329,7 +330,7 @@ def volumes(view: RoundView) -> Section:
     alt = f"Volumes in mL of {len(panels)} classes in {len(sources)} sources; {len(odd)} outliers"
     odd.sort(key=lambda o: (-o[0], o[1]))
     rows = [
-        (view.class_name(key[1]), key[0], f"{label.ml:.3g}", f"{middle:.3g}", origin_of(label))
+        (view.class_name(key[1]), key[0], ml(label.ml), ml(middle), origin_of(label))
         for _, key, label, middle in odd[:MOST_OUTLIERS]
     ]
     head = ("class", "case", "volume (mL)", "median (mL)", "label")

@@ -73,6 +73,11 @@ class Gallery:
     more: str = ""
 
 
+def ml(volume: float) -> str:
+    """A volume in mL as people read it: ``"0.0556"``, ``"63.6"``, ``"9,810"``."""
+    return f"{volume:,.0f}" if volume >= 100 else f"{volume:.3g}"
+
+
 Block = Text | Listing | Table | Chart | Gallery
 
 

@@ -101,7 +101,7 @@ def bars(
                     f"{total:,.4g}", (total, y), (4, 0), textcoords="offset points", va="center"
                 )
         axes.set_yticks(range(len(rows)), [label for label, _ in rows])
-        axes.invert_yaxis()
+        axes.set_ylim(len(rows) - 0.4, -0.6)
         axes.set_xlabel(unit)
         axes.margins(x=0.08)
         if len(parts) > 1:

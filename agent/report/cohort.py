@@ -53,15 +53,11 @@ def funnel(view: RoundView) -> Section:
 
 def _status_table(cohort: Sequence[Scan]) -> Table:
     reasons = Counter(
-        (scan.status, scan.status_reason or "no reason given")
-        for scan in cohort
-        if scan.status != "ok"
+        (scan.status, in_kinds(scan.status_reason)) for scan in cohort if scan.status != "ok"
     )
     rows = [
         (status, reason, n)
-        for (status, reason), n in sorted(
-            reasons.items(), key=lambda kv: (kv[0][0], -kv[1], kv[0][1])
-        )
+        for (status, reason), n in sorted(reasons.items(), key=lambda x: (x[0][0], -x[1], x[0][1]))
     ]
     note = (
         "Suspect scans stay in the cohort; rejected ones and duplicates leave it."
@@ -70,6 +66,12 @@ def _status_table(cohort: Sequence[Scan]) -> Table:
     )
     head = ("status", "reason", "scans")
     return Table(head, rows, "What cleaning said", frozenset({2}), note)
+
+
+def in_kinds(reason: str) -> str:
+    """The kinds of a reason such as ``"all_noise: ... (0.1); not_hu: ... (0.2)"``, for counting."""
+    kinds = [part.partition(":")[0].strip().replace("_", " ") for part in reason.split(";")]
+    return ", ".join(kind for kind in kinds if kind) or "no reason given"
 
 
 def _split_table(used: Sequence[Scan]) -> Table:

@@ -15,7 +15,7 @@ from voxcurate.labels import read_mask
 from voxcurate.stage import StageContext
 from voxcurate.volume import Volume
 
-__all__ = ["OTHER", "REFERENCE", "TROUBLE", "Album", "Drawn", "Mask"]
+__all__ = ["OTHER", "REFERENCE", "TROUBLE", "Album", "Drawn", "Mask", "strong_attention"]
 log = logging.getLogger(__name__)
 # What drawing can run into: bad files and geometry, and what image libraries raise for bad values.
 TROUBLE = (CurationError, OSError, ValueError, LookupError, ArithmeticError, TypeError, MemoryError)
@@ -115,21 +115,16 @@ class Album:
         total = int(one.sum()) + int(two.sum())
         return 2 * int((one & two).sum()) / total if total else None
 
-    def strong_near(self, scan: Scan, label: Label, path: Path) -> Mask:
-        """Where a stored attention map is strong (0.5, or half its maximum) around a label."""
-        from labeling.attention import MAP_SCALE
-        from voxcurate.nifti import read_nifti
-
-        values = read_nifti(path).array
-        strong = np.asarray(values >= max(1.0, min(0.5 * MAP_SCALE, values.max() / 2)))
-        near = np.zeros_like(strong)
+    def near(self, scan: Scan, label: Label, drawn: Drawn) -> Mask:
+        """The part of a mask around a label, to choose the field by."""
+        given, near = self._mask(scan, drawn[0]), np.zeros(tuple(scan.shape), bool)
         spots = np.nonzero(self._mask(scan, label))
         pads = [round(NEAR_MM / step) for step in scan.spacing]
         box = tuple(
             slice(max(0, int(at.min()) - pad), int(at.max()) + pad + 1)
             for at, pad in zip(spots, pads, strict=True)
         )
-        near[box] = strong[box]
+        near[box] = given[box]
         return near
 
     def _mask(self, scan: Scan, given: Label | Callable[[], Mask]) -> Mask:
@@ -170,3 +165,13 @@ class Album:
         uri = "data:image/png;base64," + base64.b64encode(data).decode("ascii")
         self.n_bytes += len(uri)
         return Picture(uri, alt, caption)
+
+
+def strong_attention(path: Path) -> Mask:
+    """Where a stored attention map is at least 0.5, or half its maximum if that is less."""
+    from labeling.attention import MAP_SCALE
+    from voxcurate.nifti import read_nifti
+
+    values = read_nifti(path).array
+    strong: Mask = values >= max(1.0, min(0.5 * MAP_SCALE, values.max() / 2))
+    return strong

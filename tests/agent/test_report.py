@@ -10,8 +10,9 @@ import pytest
 
 from agent.report import write_report
 from agent.report.annotation import above_cut, case_attention, volumes
+from agent.report.blocks import ml
 from agent.report.build import build_sections
-from agent.report.cohort import funnel
+from agent.report.cohort import funnel, in_kinds
 from agent.report.pictures import Album
 from agent.report.quality import flagship, read_curve, scores
 from agent.report.view import load_view
@@ -141,6 +142,19 @@ def test_the_funnel_counts_every_loss(sections):
         f"found by ingest: {N + 1} scans; readable: {N} scans; named by the cohort query: {N} "
         f"scans; not rejected: {N - 1} scans; not a duplicate: used: {N - 2} scans"
     )
+
+
+def test_reasons_are_counted_by_kind():
+    assert in_kinds("all_noise: neighbours differ (0.1); not_hu: odd (0.2)") == "all noise, not hu"
+    assert in_kinds("identical_pixels: the same scan as b") == "identical pixels"
+    assert in_kinds("") == "no reason given"
+
+
+@pytest.mark.parametrize(
+    ("volume", "text"), [(0.05561, "0.0556"), (63.63, "63.6"), (9814.7, "9,815"), (0.0, "0")]
+)
+def test_volumes_are_written_for_people(volume, text):
+    assert ml(volume) == text
 
 
 def test_the_cohort_query_narrows_the_funnel(curated):
