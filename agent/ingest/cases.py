@@ -74,7 +74,7 @@ def _told_by_name(source: SourceConfig, fields: Mapping[str, str]) -> Identifier
     """A hospital's file names often hold a number or a name; public ones are no secret."""
     if source.ids == "public":
         return Identifiers()
-    words = [value for value in fields.values() if _may_identify(value)]
+    words = [storable(value) for value in fields.values() if _may_identify(value)]
     return Identifiers(ids=tuple(dict.fromkeys(words)))
 
 

@@ -1,6 +1,8 @@
 """A look into some files that nobody described: masks or scans, which values, which modality."""
 
+import gzip
 import re
+import zlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,7 +17,7 @@ from voxcurate.readers import read_volume
 MAX_LABELS = 150
 MIN_ZEROS = 0.4
 AIR_HU = -500  # some voxel below it, and whole numbers: a CT
-MAX_EXTENSION = 1 << 22
+MAX_EXTENSION = 1 << 20  # where the voxels begin, no label table goes on
 _LABEL = re.compile(rb'<Label[^>]*\bKey="(-?\d+)"[^>]*>(?:<!\[CDATA\[)?([^\]<]+)')
 
 
@@ -63,19 +65,16 @@ def see_values(paths: Sequence[Path]) -> Seen:
 
 def label_table(path: Path) -> dict[int, str]:
     """Value -> name from the label table that some NIfTI files carry (Caret XML); else empty."""
-    import nibabel
-    from nibabel.filebasedimages import ImageFileError
-
     try:
-        extensions = nibabel.load(path).header.extensions
-    except (ImageFileError, OSError, ValueError, AttributeError, EOFError):
+        with path.open("rb") as file:
+            is_packed = file.read(2) == b"\x1f\x8b"
+        with gzip.open(path) if is_packed else path.open("rb") as stream:
+            start = bytes(stream.read(MAX_EXTENSION))
+    except (OSError, EOFError, zlib.error):
         return {}
     found: dict[int, str] = {}
-    for extension in extensions:
-        raw = extension.get_content()
-        content = raw if isinstance(raw, bytes) else str(raw).encode()
-        for value, name in _LABEL.findall(content[:MAX_EXTENSION]):
-            found.setdefault(int(value), name.decode("utf-8", "replace").strip())
+    for value, name in _LABEL.findall(start):
+        found.setdefault(int(value), name.decode("utf-8", "replace").strip())
     return found
 
 
