@@ -20,6 +20,7 @@ HEAD = """\
 # A label value: one of our class ids ('voxcurate' configs/classes.yaml), a list of them,
 # 'background' (of no interest) or 'ignore' (unknown there). Classes that are always annotated,
 # so that a missing one means "not there", belong under `complete: [...]`.
+# The name shows in every case id: it must not be a patient's.
 # modality: CT, MR, ...    licence: unknown    ids: hashed (or public)    gold: false
 """
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from agent.ingest.config import IngestConfig
@@ -130,7 +131,7 @@ def _drafted(
     made = draft(
         root, files, context.vocabulary, peek=config.peek, has_dicom=_has_dicom(root, files)
     )
-    name = _free_name(context, made, root)
+    name = _free_name(context, made, root, files)
     file = _path(context, name)
     write_text(file, made.text(name))
     identities.name_source(root, name)
@@ -164,10 +165,15 @@ def _fits(name: str, files: Sequence[str]) -> bool:
     return all(next(pattern.select(files), None) is not None for pattern in wanted)
 
 
-def _free_name(context: StageContext, made: Draft, root: Path) -> str:
-    """A name for the source: what the data or the folder say, or a plain word where that could be a
-    patient's name; numbered if it is taken."""
-    wanted = GENERIC.get(made.kind) or _clean(made.name) or _clean(root.name) or "data"
+def _free_name(context: StageContext, made: Draft, root: Path, files: Sequence[str]) -> str:
+    """A name for the source: what the data say, else the folder's; numbered if it is taken.
+
+    A plain word where the folder may be a patient's: DICOM, bare scans, or a single scan.
+    """
+    pattern = Pattern(str(made.data.get("scans", "")))
+    is_one = sum(1 for _ in islice(pattern.select(files), 2)) < 2
+    folder = "data" if is_one else _clean(root.name)
+    wanted = GENERIC.get(made.kind) or _clean(made.name) or folder or "data"
     taken = {scan.source for scan in context.catalog.rows(Scan)} | set(shipped_sources())
     names = [wanted, *(f"{wanted[:27]}_{n}" for n in range(2, 1000))]
     return next(n for n in names if n not in taken and not _path(context, n).exists())

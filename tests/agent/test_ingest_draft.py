@@ -54,7 +54,7 @@ def test_a_label_map_without_a_map_of_classes_is_never_guessed(bench, tmp_path):
 
 
 def test_a_draft_is_not_drafted_twice(bench, tmp_path):
-    root = maps(tmp_path / "m", 1)
+    root = maps(tmp_path / "m", 2)
     for _ in range(2):
         with pytest.raises(SourceError):
             bench.ingest(root)
@@ -68,28 +68,30 @@ def test_a_shipped_description_that_fits_is_named(bench, tmp_path):
 
 
 def test_a_recognised_folder_keeps_its_name(bench, tmp_path):
-    root = atlas(tmp_path / "My Atlas", 1)
+    root = atlas(tmp_path / "My Atlas", 2)
     bench.ingest(root)
     assert (bench.workspace.root / "sources" / "my_atlas.yaml").is_file()
-    bench.ingest(atlas(root, 2))
+    bench.ingest(atlas(root, 3))
     assert {scan.source for scan in bench.catalog.rows(Scan)} == {"my_atlas"}
 
 
 def test_unknown_class_files_are_asked_for_and_can_be_passed_over(bench, tmp_path):
-    root = atlas(tmp_path / "atlas", 1)
+    root = atlas(tmp_path / "atlas", 2)
     write(root / "BDMAP_00000000" / "segmentations" / "wibble.nii.gz", SPLEEN)
     with pytest.raises(SourceError, match=r"masks\[0\].classes.wibble"):
         bench.ingest(root)
     file = bench.workspace.root / "sources" / "atlas.yaml"
     file.write_text(file.read_text().replace("wibble: TODO", "wibble: background"))
-    assert bench.ingest(root).counts["labels"] == 2
+    assert bench.ingest(root).counts["labels"] == 3
 
 
-@pytest.mark.parametrize("kind", ["dicom", "scans"])
+@pytest.mark.parametrize("kind", ["dicom", "scans", "data"])
 def test_folders_that_may_bear_a_patients_name_do_not_name_the_source(bench, tmp_path, kind):
     root = tmp_path / "doe_jane"
     if kind == "dicom":
         dicom_series(root / "x", 1)
+    elif kind == "data":
+        atlas(root, 1)
     else:
         write(root / "a.nii.gz", scan_array(1))
     bench.ingest(root)
@@ -99,7 +101,7 @@ def test_folders_that_may_bear_a_patients_name_do_not_name_the_source(bench, tmp
     bench.ingest(other)
     assert {s.source for s in bench.catalog.rows(Scan)} == {
         kind,
-        "scans" if kind == "dicom" else "scans_2",
+        "scans_2" if kind == "scans" else "scans",
     }
 
 

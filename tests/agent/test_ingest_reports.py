@@ -29,7 +29,8 @@ def pacs(tmp_path):
     root = describe(tmp_path / "pacs", PACS)
     dicom_series(root / "DOE_JANE" / "one", 1, day=date(2020, 3, 1))
     dicom_series(root / "DOE_JANE" / "two", 2, day=date(2020, 5, 30))
-    text = "Jane Doe, MRN {}, seen 1 March 2020 by Dr Quackenbush at Saint Elsewhere Hospital. Cyst {}."
+    text = "Jane Doe, MRN {}, seen 1 March 2020 by Dr Quackenbush at Saint Elsewhere Hospital. "
+    text += "Cyst {}."
     rows = [
         f'"Doe, Jane",MRN481511,ACC77131,2020-03-01,Quackenbush,"{text.format("MRN481511", 1)}"',
         f'"Doe, Jane",MRN481512,,2020-05-30,Quackenbush,"{text.format("MRN-481512", 2)}"',

@@ -17,7 +17,7 @@ from voxcurate.sources import (
     unfinished,
 )
 
-PLAIN = st.text(st.characters(exclude_characters="/\n", exclude_categories=("Cs",)), min_size=1)
+PLAIN = st.text(st.characters(exclude_characters="/\n", codec="utf-8"), min_size=1)
 
 
 @pytest.mark.parametrize(
