@@ -76,6 +76,10 @@ class JudgeConfig(Config):
     auto_mend: tuple[str, ...] = Field(
         ("pseudo", "judged"), description="origins that may be replaced without a person"
     )
+    mend_probability: float = Field(
+        0.8, ge=0, le=1, description="error probability from which an original may be mended"
+    )
+    usual_oddity: float = Field(2.0, gt=0, description="largest of a mask that mends an original")
     minimum_n: int = Field(5, ge=3, description="trusted labels needed to learn a shape")
     margin: float = Field(0.75, ge=0, description="score by which the better one must win")
     similar_dsc: float = Field(

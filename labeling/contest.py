@@ -122,7 +122,7 @@ def work(payload: dict[str, Any]) -> dict[str, Any]:
     )
     rows = []
     for class_id in payload["asked"]:
-        entries = _candidates(class_id, current.get(class_id), fused, models, volume)
+        entries = _candidates(judge, class_id, current.get(class_id), fused, models, volume)
         rows.append(_judged(judge, payload, class_id, entries, volume, asked=True))
     violations = anatomy.check({**current, **fused}, facts)
     for class_id in payload["doubtful"]:
@@ -130,7 +130,7 @@ def work(payload: dict[str, Any]) -> dict[str, Any]:
         mark = judge.mark(volume, class_id, fused[class_id])
         odd = mark.oddity is not None and mark.oddity > config.detect.shape_z
         if weight >= config.judge.doubt or odd or mark.in_view is False:
-            entries = _candidates(class_id, None, fused, models, volume)
+            entries = _candidates(judge, class_id, None, fused, models, volume)
             rows.append(_judged(judge, payload, class_id, entries, volume, asked=False))
     return {"rows": rows}
 
@@ -166,19 +166,24 @@ def _judged(
 
 
 def _candidates(
+    judge: Any,
     class_id: str,
     current: Structure | None,
     fused: Mapping[str, Structure],
     models: Mapping[str, Mapping[str, Structure]],
     volume: Volume,
 ) -> list[tuple[str, Structure]]:
-    """Named candidates in order of preference: the label, the fusion, each model, nothing."""
+    """Named candidates in order of preference: the label, the fusion, each model.
+
+    Nothing at all is a candidate only where the class lies outside the scan; an incomplete label
+    of a structure that is there is not mended by removing it.
+    """
     found = [(CURRENT, current)] if current is not None else []
     if class_id in fused:
         found.append((FUSED, fused[class_id]))
     if len(models) > 1:
         found += [(m, masks[class_id]) for m, masks in models.items() if class_id in masks]
-    if all(s.voxels for _, s in found):
+    if judge.in_view(class_id, volume) is False and all(s.voxels for _, s in found):
         found.append((EMPTY, _nothing(class_id, volume)))
     return found
 
@@ -235,7 +240,7 @@ def _conclude(
             model_id=row["names"][choice],
             facts={"judge": row["judge"], "candidate": row["names"][choice]},
         ).label_id
-    verdict = _verdict(config, row, old)
+    verdict = _verdict(config, row, old, suspicion)
     decision = Decision(
         decision_id="",
         round=ctx.round,
@@ -263,14 +268,31 @@ def _conclude(
     return verdict
 
 
-def _verdict(config: LabelingConfig, row: Mapping[str, Any], old: Label) -> str:
-    choice = row["choice"]
+def _verdict(
+    config: LabelingConfig, row: Mapping[str, Any], old: Label, suspicion: Suspicion | None
+) -> str:
+    """What follows from the judge's choice.
+
+    A person's drawing (origin original, where `auto_mend` names it) is replaced only if the
+    detection is sure too and the winner is itself usual and unbroken, and never by nothing while
+    the class should be in view.
+    """
+    choice, judge = row["choice"], config.judge
     if choice == 0 or row["evidence"].get("alike"):
         return "keep"
-    may = old.origin in config.judge.auto_mend and not (old.gold or old.confirmed)
-    if choice is None or not may:
+    if choice is None or old.origin not in judge.auto_mend or old.gold or old.confirmed:
         return "to_review"
-    return "remove" if row["names"][choice] == EMPTY else "replace"
+    is_empty = row["file"].voxels == 0
+    if old.origin not in MACHINE:
+        chance = suspicion.probability if suspicion else 0.0
+        if chance < judge.mend_probability:
+            return "to_review"
+        mark = row["evidence"]["marks"][choice]
+        if is_empty and mark["in_view"] is not False:
+            return "to_review"
+        if not is_empty and ((mark["oddity"] or 0.0) > judge.usual_oddity or mark["violations"]):
+            return "to_review"
+    return "remove" if is_empty else "replace"
 
 
 def _payload(

@@ -74,10 +74,13 @@ class ShapeJudge:
     def judge(
         self, volume: Volume, class_id: str, candidates: Sequence[npt.NDArray[np.bool_]]
     ) -> Verdict:
-        """The best candidate, or None where it does not win by the margin.
+        """The candidate that wins, compared in pairs in their order, or None for "cannot tell".
 
-        Of candidates that are alike (DSC at least `similar_dsc`) and score within the margin the
-        first counts, so the order is a preference. If all are, evidence "alike" is true.
+        The order is a preference: a later candidate must beat the one that leads by the margin.
+        If none beats the first but one that differs comes within the margin, nobody can tell. If
+        all are alike (DSC at least `similar_dsc` and within the margin) the choice is None too,
+        and evidence "alike" is true. The confidence is a logistic of the lead over the first (or,
+        for the first, over the next best).
         """
         found = [Structure.of(class_id, mask, volume.affine) for mask in candidates]
         return self.compare(volume, class_id, found)
@@ -88,22 +91,28 @@ class ShapeJudge:
         evidence: dict[str, Any] = {"marks": [_plain(m) for m in marks], "alike": False}
         if not marks:
             return Verdict(None, 0.0, "no candidates", evidence)
-        best = max(range(len(marks)), key=lambda n: (marks[n].score, -n))
-        rivals = [n for n in range(len(marks)) if self._close(marks, best, n)]
-        alike = [n for n in rivals if self._alike(candidates[best], candidates[n])]
-        if len(alike) == len(marks) > 1:
-            return Verdict(None, 0.5, "the candidates are alike", {**evidence, "alike": True})
-        if len(alike) < len(rivals):
-            return Verdict(None, 0.5, "too close to tell", evidence)
-        choice = alike[0]
-        others = [m.score for n, m in enumerate(marks) if n not in alike]
-        lead = marks[best].score - max(others) if others else 0.0
+        choice = 0
+        for n, mark in enumerate(marks):
+            if mark.score - marks[choice].score >= self.config.margin:
+                choice = n
+        if choice == 0:
+            rivals = [n for n in range(1, len(marks)) if self._close(marks, n)]
+            unlike = [n for n in rivals if not self._alike(candidates[0], candidates[n])]
+            if unlike:
+                return Verdict(None, 0.5, "too close to tell", evidence)
+            if rivals and len(rivals) == len(marks) - 1:
+                evidence["alike"] = True
+                return Verdict(None, 0.5, "the candidates are alike", evidence)
+            others = [m.score for n, m in enumerate(marks) if n and n not in rivals]
+        else:
+            others = [marks[0].score]
+        lead = marks[choice].score - max(others) if others else 0.0
         confidence = float(1 / (1 + np.exp(-min(lead, 50.0))))
         return Verdict(choice, round(confidence, 4), _reason(marks[choice], lead), evidence)
 
     def mark(self, volume: Volume, class_id: str, s: Structure) -> Mark:
         """Score one candidate."""
-        in_view = self._in_view(class_id, volume)
+        in_view = self.in_view(class_id, volume)
         if s.is_empty:
             return Mark(
                 0.0 if in_view is False else self.config.absent_score, None, (), {}, in_view
@@ -128,7 +137,7 @@ class ShapeJudge:
         together = {**self.context, class_id: s}
         return [v for v in self.anatomy.check(together, facts) if v.class_id == class_id]
 
-    def _in_view(self, class_id: str, volume: Volume) -> bool | None:
+    def in_view(self, class_id: str, volume: Volume) -> bool | None:
         """Whether the class's expected centroid lies in the scan; None if nobody can say."""
         centroids = {
             c: s.centroid for c, s in self.context.items() if c != class_id and not s.is_empty
@@ -146,8 +155,8 @@ class ShapeJudge:
             self._frame = (id(volume.array), body_frame(volume.array, volume.affine))
         return self._frame[1]
 
-    def _close(self, marks: Sequence[Mark], best: int, n: int) -> bool:
-        return marks[best].score - marks[n].score < self.config.margin or n == best
+    def _close(self, marks: Sequence[Mark], n: int) -> bool:
+        return marks[0].score - marks[n].score < self.config.margin
 
     def _alike(self, a: Structure, b: Structure) -> bool:
         agreement = dice(a, b)

@@ -123,14 +123,16 @@ def slice_png(
     if not 0 <= index < array.shape[along]:
         raise GeometryError(f"no {axis} slice {index}: there are {array.shape[along]}")
     low, high = _window(window, array)
-    plane = np.clip((array.take(index, axis=along).astype(np.float32) - low) / (high - low), 0, 1)
+    plane = np.clip(
+        (np.moveaxis(array, along, 0)[index].astype(np.float32) - low) / (high - low), 0, 1
+    )
     size = _size(volume, along, max_side)
     base = _resized(_picture(plane * 255.0), size, smooth=True)
     rgb = np.repeat(base[..., None], 3, axis=2)
     for name, mask in masks.items():
         if mask.shape != volume.shape:
             raise GeometryError(f"want a mask of shape {volume.shape}, found {mask.shape}")
-        part = canonical(mask, volume).take(index, axis=along).astype(np.float32) * 255.0
+        part = np.moveaxis(canonical(mask, volume), along, 0)[index].astype(np.float32) * 255.0
         inside = _resized(_picture(part), size, smooth=False) > 127
         rgb[_outline(inside)] = colors.get(name, (255, 0, 0))
     return _png(rgb, letters)
@@ -172,15 +174,15 @@ def _window(window: str, array: npt.NDArray[Any]) -> tuple[float, float]:
 def _summed(
     array: npt.NDArray[Any], along: int, low: float, high: float
 ) -> npt.NDArray[np.float32]:
-    """Sum of the windowed values; slab by slab, so that no float copy of the volume is made."""
+    """Sum of the windowed values; plane by plane, so that no float copy of the volume is made."""
     other = 2 if along != 2 else 0
+    planes = np.moveaxis(array, other, 0)  # a view; `take` would copy the volume each time
+    inner = along if along < other else along - 1
     parts = [
-        np.clip((array.take([n], axis=other).astype(np.float32) - low) / (high - low), 0, 1).sum(
-            axis=along
-        )
-        for n in range(array.shape[other])
+        np.clip((plane.astype(np.float32) - low) / (high - low), 0, 1).sum(axis=inner)
+        for plane in planes
     ]
-    return np.concatenate(parts, axis=1 if other == 2 else 0)
+    return np.stack(parts, axis=1 if other == 2 else 0)
 
 
 def _picture(plane: npt.NDArray[Any]) -> npt.NDArray[np.float32]:

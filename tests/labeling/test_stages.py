@@ -127,6 +127,18 @@ def test_with_original_in_auto_mend_the_errors_are_mended(world_with_errors):
     assert {p.trust for p in test_pointers} == {"original"}
 
 
+def test_an_original_is_only_mended_by_a_usual_and_unbroken_mask(world_with_errors):
+    world = world_with_errors
+    strict = JudgeConfig(auto_mend=("original", "pseudo", "judged"), usual_oddity=0.01)
+    everything(world, LabelingConfig(judge=strict))
+    verdicts = {
+        d.verdict
+        for d in world.ctx.catalog.rows(Decision, stage="judge")
+        if (d.case_id, d.class_id) in ERRORS
+    }
+    assert verdicts == {"to_review"}
+
+
 def test_doing_everything_again_changes_nothing(world_with_errors):
     world = world_with_errors
     config = LabelingConfig(judge=JudgeConfig(auto_mend=("original", "pseudo", "judged")))
