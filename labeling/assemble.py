@@ -1,9 +1,11 @@
 """Stage assemble: which label version counts for each structure, by trust."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from labeling.config import AssembleConfig, LabelingConfig
 from labeling.detect import results_of
+from labeling.quality import TRUSTED, withheld_classes
 from voxcurate.catalog import Assembly, Decision, Label, Scan
 from voxcurate.labels import rebuild_view
 from voxcurate.stage import StageContext, StageResult
@@ -27,12 +29,21 @@ def run(ctx: StageContext, config: LabelingConfig) -> StageResult:
     now = ctx.catalog.current(ctx.round, case_id=case_ids)
     before = ctx.catalog.current(ctx.round - 1, case_id=case_ids)
     newest = {i for r in results_of(ctx, "fuse").values() for i in r["labels"].values()}
-    counts: dict[str, int] = {"cases": 0, "changed": 0}
+    withheld = withheld_classes(ctx, config.assemble)
+    counts: dict[str, Any] = {"cases": 0, "changed": 0}
     for scan in scans:
         chosen = {
             class_id: found
             for class_id, labels in sorted(versions.get(scan.case_id, {}).items())
-            if (found := choose(labels, config.assemble, split=scan.split, newest=newest))
+            if (
+                found := choose(
+                    labels,
+                    config.assemble,
+                    split=scan.split,
+                    newest=newest,
+                    withheld=class_id in withheld,
+                )
+            )
         }
         changes = {
             class_id: (label, trust)
@@ -48,6 +59,8 @@ def run(ctx: StageContext, config: LabelingConfig) -> StageResult:
             shown = {c: label for c, (label, trust) in chosen.items() if trust != RETIRED}
             rebuild_view(ctx.workspace, scan, shown)  # first: a killed run comes here again
             _point(ctx, scan, changes, before)
+    if withheld:
+        counts["pseudo_labels_withheld"] = withheld
     return StageResult(counts)
 
 
@@ -57,13 +70,21 @@ def choose(
     *,
     split: str = "train",
     newest: set[str] | frozenset[str] = frozenset(),
+    withheld: bool = False,
 ) -> tuple[Label, str] | None:
     """The most trusted version and its trust; None if there is none that may count.
 
     Retired versions come last. Of equal trust the newest round counts, then what the round's last
-    fusion made (`newest`), then the last revision.
+    fusion made (`newest`), then the last revision. `withheld`: what only a machine drew, and did
+    not draw to mend a given label, does not count.
     """
     allowed = [x for x in labels if split != "test" or x.origin == "original"]
+    if withheld:
+        given = any(x.origin in TRUSTED for x in allowed)
+        stays = (*TRUSTED, "judged") if given else TRUSTED
+        allowed = [x for x in allowed if x.origin in stays or x.confirmed]
+    if not allowed:
+        return None
     if not allowed:
         return None
 

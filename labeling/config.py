@@ -110,6 +110,10 @@ class AssembleConfig(Config):
     """
 
     trust: tuple[str, ...] = ("gold", "human", "original", "judged", "pseudo", "synthetic")
+    minimum_dsc: float = Field(
+        0.5, ge=0, le=1, description="out-of-fold DSC from which a class's pseudo labels count"
+    )
+    minimum_labels: int = Field(3, ge=1, description="trusted labels needed to measure it")
 
 
 class LabelingConfig(Config):

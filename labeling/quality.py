@@ -1,0 +1,43 @@
+"""How far the round's predictions of a class can be trusted, measured before their labels count."""
+
+from statistics import median
+
+from labeling.config import AssembleConfig
+from voxcurate.catalog import Label, Measure
+from voxcurate.stage import StageContext
+
+TRUSTED = ("original", "revised")
+
+
+def class_quality(ctx: StageContext) -> dict[str, tuple[float, int]]:
+    """Median out-of-fold DSC between prediction and trusted label per class, and how many labels.
+
+    Counted are non-empty original and human labels of train and validation that the predicting
+    models have not seen. One out-of-fold model speaks for the ensemble, so this errs low. Planted
+    or real label errors lower it little, as it is a median.
+    """
+    labels = {
+        label.label_id: label
+        for label in ctx.catalog.rows(Label, origin=TRUSTED)
+        if label.voxels and not label.retired
+    }
+    values: dict[str, list[float]] = {}
+    for row in ctx.catalog.rows(Measure, round=ctx.round, stage="detect", name="tot_dsc"):
+        if row.facts.get("label_id") in labels and row.facts.get("out_of_fold"):
+            values.setdefault(row.class_id, []).append(row.value or 0.0)
+    return {class_id: (median(found), len(found)) for class_id, found in sorted(values.items())}
+
+
+def withheld_classes(ctx: StageContext, config: AssembleConfig) -> dict[str, float]:
+    """Classes whose pseudo labels do not count yet, with their quality.
+
+    An undertrained network predicts nothing, and an empty pseudo label taken for the truth teaches
+    the next network to predict nothing. So the machine's labels of a class wait until its quality,
+    measured on at least `minimum_labels`, reaches `minimum_dsc`. A class without trusted labels to
+    measure it on is not held back.
+    """
+    return {
+        class_id: round(dsc, 4)
+        for class_id, (dsc, n) in class_quality(ctx).items()
+        if n >= config.minimum_labels and dsc < config.minimum_dsc
+    }

@@ -1,0 +1,80 @@
+"""Pseudo labels count only where the predictions were measured to be good."""
+
+import pytest
+
+from labeling.assemble import choose, run
+from labeling.config import AssembleConfig, LabelingConfig
+from labeling.quality import class_quality, withheld_classes
+from tests.voxcurate.factories import a_label, a_scan
+from voxcurate.catalog import Assembly, Catalog, Measure
+from voxcurate.classes import load_vocabulary
+from voxcurate.stage import StageContext
+from voxcurate.workspace import Workspace
+
+DSC = {"liver": (0.9, 0.8, 0.1), "spleen": (0.0, 0.3, 0.2), "aorta": (0.0, 0.1)}
+
+
+@pytest.fixture
+def ctx(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    workspace = Workspace.create(tmp_path / "w")
+    catalog = Catalog(workspace.catalog_url)
+    context = StageContext(workspace, catalog, load_vocabulary(), 1, classes=tuple(DSC))
+    with catalog.write() as writer:
+        for n in range(4):
+            writer.add(a_scan(case_id=f"a_{n}", path=f"scans/a_{n}/ct.nii.gz"))
+        for class_id, values in DSC.items():
+            for n, value in enumerate(values):
+                name = f"{class_id}{n}"
+                writer.add(a_label(label_id=name, case_id=f"a_{n}", class_id=class_id, voxels=5))
+                writer.point(Assembly(0, f"a_{n}", class_id, name, "original"))
+                facts = {"label_id": name, "out_of_fold": True}
+                writer.put(Measure(1, "detect", f"a_{n}", class_id, "", "tot_dsc", value, facts))
+            writer.add(
+                a_label(
+                    label_id=f"p_{class_id}",
+                    case_id="a_3",
+                    class_id=class_id,
+                    origin="pseudo",
+                    round=1,
+                )
+            )
+    yield context
+    catalog.close()
+
+
+def test_quality_is_the_median_over_trusted_labels(ctx):
+    assert class_quality(ctx) == {"aorta": (0.05, 2), "liver": (0.8, 3), "spleen": (0.2, 3)}
+
+
+def test_seen_cases_and_machine_labels_do_not_count(ctx):
+    with ctx.catalog.write() as writer:
+        for facts in ({"label_id": "p_liver", "out_of_fold": True}, {"label_id": "liver0"}):
+            writer.put(Measure(1, "detect", "a_3", "liver", "", "tot_dsc", 0.0, facts))
+    assert class_quality(ctx)["liver"] == (0.8, 3)
+
+
+def test_a_poor_class_is_withheld_and_one_that_cannot_be_measured_is_not(ctx):
+    assert withheld_classes(ctx, AssembleConfig()) == {"spleen": 0.2}
+    assert withheld_classes(ctx, AssembleConfig(minimum_labels=2)) == {"aorta": 0.05, "spleen": 0.2}
+    assert withheld_classes(ctx, AssembleConfig(minimum_dsc=0.0)) == {}
+
+
+def test_withheld_pseudo_labels_get_no_pointer(ctx):
+    counts = run(ctx, LabelingConfig()).counts
+    current = ctx.catalog.current()
+    assert ("a_3", "liver") in current
+    assert ("a_3", "spleen") not in current
+    assert counts["pseudo_labels_withheld"] == {"spleen": 0.2}
+
+
+def test_what_mends_a_given_label_stays():
+    config = AssembleConfig()
+    retired = a_label(voxels=5, retired=True)
+    judged = a_label(label_id="j", origin="judged", parent="l1", round=1)
+    pseudo = a_label(label_id="p", origin="pseudo", round=1)
+    assert choose([retired, judged, pseudo], config, withheld=True) == (judged, "judged")
+    assert choose([retired, pseudo], config, withheld=True) == (retired, "retired")
+    assert choose([judged, pseudo], config, withheld=True) is None
+    confirmed = a_label(label_id="c", origin="pseudo", confirmed=True)
+    assert choose([confirmed], config, withheld=True) == (confirmed, "human")
