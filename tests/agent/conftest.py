@@ -1,5 +1,6 @@
 """A finished small round, made once for all tests that look at one."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from tests.agent.small import SETTINGS, make_workspace
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory) -> Path:
+def finished(tmp_path_factory) -> Iterator[Path]:
     """A workspace after one round on a small synthetic cohort; tests must not change it."""
     folder = tmp_path_factory.mktemp("finished")
     patch = pytest.MonkeyPatch()

@@ -26,10 +26,10 @@ FOLDERS = ("scans", "labels", "predictions", "attention", "models", "review")
 def snapshot(root: Path) -> dict[str, Any]:
     """Tables and file hashes of a workspace."""
     catalog = Catalog(Workspace(root).catalog_url)
-    tables: dict[str, list[dict[str, Any]]] = {
-        table.name: [_row(record) for record in catalog.rows(kind)]
-        for kind, table in TABLES.items()
-    }
+    tables: dict[str, list[dict[str, Any]]] = {}
+    for kind, table in TABLES.items():
+        records: list[Any] = catalog.rows(kind)
+        tables[table.name] = [_row(record) for record in records]
     catalog.close()
     tables["measure"] = [row for row in tables["measure"] if row["name"] != "wall_s"]
     return {**tables, "files": _files(root)}

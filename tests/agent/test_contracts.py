@@ -36,6 +36,17 @@ from voxcurate.nifti import read_nifti
 from voxcurate.predictions import open_prediction
 from voxcurate.workspace import Workspace
 
+STAGES = ("agent", "retrieval", "cleaning", "labeling", "training")
+BUNDLE = ("configs/metadata.json", "configs/inference.json", "models/model.pt", "classes.json")
+REGISTRIES = (
+    "REPORT_READERS",
+    "CHAT_ENGINES",
+    "PREDICTORS",
+    "LABEL_JUDGES",
+    "EMBEDDERS",
+    "EXECUTORS",
+)
+
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
@@ -201,15 +212,12 @@ def test_6_ids_are_keyed_and_the_map_is_private(finished, catalog):
 
 
 def test_7_no_identifier_is_readable_outside_the_private_map(finished, truth):
-    from agent.score.privacy import planted_identifiers
+    from agent.score.privacy import find_strings
 
-    planted = planted_identifiers(truth)
+    planted = [entry["text"] for entry in truth["phi"]]
     assert len(planted) > 20
-    for path in finished.rglob("*"):
-        if path.is_file() and "private" not in path.relative_to(finished).parts:
-            data = path.read_bytes()
-            found = [text for text in planted if text.encode() in data]
-            assert not found, path.relative_to(finished)
+    assert find_strings(finished.parent / "cohort" / "cohort", planted)
+    assert find_strings(finished, planted, skip=("private",)) == {}
 
 
 def test_7_reports_in_the_catalog_are_scrubbed_and_linked(catalog):

@@ -1,4 +1,4 @@
-"""``kill -9`` in the middle of a stage, then the same command: the result is an undisturbed run's."""
+"""``kill -9`` in the middle of a stage, then the same command: as if nothing had happened."""
 
 import os
 import shutil
@@ -30,7 +30,7 @@ def start(root: Path, *arguments: str) -> subprocess.Popen[str]:
 
 
 def begun(root: Path, stage: str) -> bool:
-    """Whether a stage has begun: its name is in the log, and time has passed for work to be under way."""
+    """Whether a stage has begun: its name is in the log."""
     log = root / "logs" / "voxcurate.jsonl"
     return log.exists() and f'"stage": "{stage}"' in log.read_text()
 
@@ -46,7 +46,7 @@ def done_items(root: Path) -> dict[str, str]:
 
 
 def run_until(root: Path, stage: str, delay_s: float) -> bool:
-    """Start the round, kill it with all its workers once a stage is under way; False if it ended before."""
+    """Start the round and kill it in the middle of a stage; False if it ended before."""
     (root / "logs" / "voxcurate.jsonl").unlink(missing_ok=True)
     process = start(root, "round", "--no-review", *SMALL)
     deadline = time.monotonic() + 240
