@@ -95,14 +95,18 @@ def load_vocabulary(*extra: Path) -> Vocabulary:
     """The shipped vocabulary plus the user's files; a later file replaces a class of the same id.
 
     Raises:
-        ConfigError: a file is wrong, or one name stands for two classes.
+        ConfigError: a file is wrong, one name stands for two classes, or a class names one that
+            is not there or lies inside itself.
     """
     if not extra:
         return _shipped()
     merged = {item.id: item for item in _shipped()}
     for path in extra:
         merged.update({item.id: item for item in _read(path)})
-    return Vocabulary(merged.values())
+    vocabulary = Vocabulary(merged.values())
+    for item in vocabulary:
+        _check(item, vocabulary)
+    return vocabulary
 
 
 @cache
@@ -117,6 +121,18 @@ def _read(path: Path) -> list[ClassInfo]:
             raise ConfigError(f"{path.name}: class {class_id}: want a mapping, found {fields!r}")
         found.append(build(ClassInfo, {"id": str(class_id)}, fields or {}))
     return found
+
+
+def _check(item: ClassInfo, vocabulary: Vocabulary) -> None:
+    for role, other in (
+        ("pair", item.pair),
+        ("inside", item.inside),
+        *(("overlaps", name) for name in item.overlaps),
+    ):
+        if other and other not in vocabulary:
+            raise ConfigError(f"class {item.id}: {role}: no class {other!r} in the vocabulary")
+    if item.id in vocabulary.containers(item.id):
+        raise ConfigError(f"class {item.id} lies inside itself")
 
 
 def _key(name: str) -> str:

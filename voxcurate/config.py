@@ -73,12 +73,14 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """A YAML file's mapping; an empty file is an empty mapping.
 
     Raises:
-        ConfigError: the file is missing, not YAML, or holds no mapping.
+        ConfigError: the file is missing, cannot be read, is not YAML, or holds no mapping.
     """
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigError(f"no such file: {path.name}") from None
+    except OSError as error:
+        raise ConfigError(f"{path.name} cannot be read: {error.strerror}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path.name} is not YAML: {str(error).splitlines()[0]}") from None
     if data is None:

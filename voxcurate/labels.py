@@ -2,6 +2,7 @@
 overwritten."""
 
 import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,11 +11,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from voxcurate.atomic import SUFFIX, adopt_file, make_folder, temporary_name
 from voxcurate.catalog import Label, Scan, Writer
 from voxcurate.errors import CatalogError, GeometryError
 from voxcurate.ids import content_id
 from voxcurate.volume import Volume
-from voxcurate.workspace import Workspace, adopt_file
+from voxcurate.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -77,9 +79,14 @@ def adopt_mask(
     transaction.
 
     The id comes from case, class, origin, parent, model, round and content, so that doing it again
-    after a
-    crash gives the same version.
+    after a crash gives the same version; a file that is there already is kept.
+
+    Raises:
+        CatalogError: `known` holds no voxel. Such a label says nothing, and no path would mean
+            that it speaks about all voxels.
     """
+    if known is not None and not known.voxels:
+        raise CatalogError("want a label that is known somewhere, found none", case_id=case_id)
     label_id = content_id(
         case_id,
         class_id,
@@ -93,11 +100,11 @@ def adopt_mask(
     path = known_path = ""
     if file.voxels:
         final = workspace.label_path(case_id, class_id, label_id)
-        adopt_file(Path(file.temporary), final)
+        _keep(Path(file.temporary), final)
         path = workspace.relative(final)
-    if known is not None and known.voxels:
+    if known is not None:
         final = workspace.label_path(case_id, class_id, f"{label_id}_known")
-        adopt_file(Path(known.temporary), final)
+        _keep(Path(known.temporary), final)
         known_path = workspace.relative(final)
     label = Label(
         label_id=label_id,
@@ -117,6 +124,14 @@ def adopt_mask(
     )
     writer.add(label)
     return label
+
+
+def _keep(temporary: Path, final: Path) -> None:
+    """Adopt a file under a name that tells its content: what is there stays as it is."""
+    if final.exists():
+        temporary.unlink()
+    else:
+        adopt_file(temporary, final)
 
 
 def read_mask(root: Path, path: str, shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
@@ -148,35 +163,45 @@ def read_mask(root: Path, path: str, shape: tuple[int, ...]) -> npt.NDArray[np.b
 def rebuild_view(workspace: Workspace, scan: Scan, labels: Mapping[str, Label]) -> None:
     """Make ``scans/<case>/segmentations/`` show exactly these label versions (class -> version).
 
-    Files are hard links to the immutable versions (copies where links are not possible); an empty
-    label is
-    written as an empty mask. A file that already shows its version is left alone.
+    Files are hard links to the immutable versions (copies where links are not possible); empty
+    labels are links to one empty mask per case. A file that already shows its version is left
+    alone.
     """
     folder = workspace.scan_path(scan.case_id).parent / "segmentations"
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     for class_id, label in labels.items():
-        _show(workspace, scan, folder / f"{class_id}.nii.gz", label)
-    for path in folder.glob("*.nii.gz"):
-        if path.name.removesuffix(".nii.gz") not in labels:
+        source = workspace.root / label.path if label.path else _empty_mask(workspace, scan)
+        _show(source, folder / f"{class_id}.nii.gz")
+    for path in folder.iterdir():
+        ours = path.name.endswith((".nii.gz", SUFFIX))  # the latter: left by a killed process
+        if ours and path.name.removesuffix(".nii.gz") not in labels:
             path.unlink()
 
 
-def _show(workspace: Workspace, scan: Scan, target: Path, label: Label) -> None:
-    if not label.path:
+def _empty_mask(workspace: Workspace, scan: Scan) -> Path:
+    path = workspace.root / "labels" / scan.case_id / "empty.nii.gz"
+    if not path.exists():
         from voxcurate.nifti import write_nifti
 
         affine = np.asarray(scan.affine, dtype=np.float64)
-        write_nifti(target, Volume(np.zeros(tuple(scan.shape), np.uint8), affine))
+        write_nifti(path, Volume(np.zeros(tuple(scan.shape), np.uint8), affine))
+    return path
+
+
+def _show(source: Path, target: Path) -> None:
+    if target.exists() and _same(source, target):
         return
-    source = workspace.root / label.path
-    if target.exists() and target.samefile(source):
-        return
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    temporary.unlink(missing_ok=True)
+    temporary = temporary_name(target)
     try:
         os.link(source, temporary)
     except OSError:
-        import shutil
-
-        shutil.copyfile(source, temporary)
+        shutil.copy2(source, temporary)  # with its time, by which `_same` knows it again
     temporary.replace(target)
+
+
+def _same(source: Path, target: Path) -> bool:
+    if target.samefile(source):
+        return True
+    one, other = source.stat(), target.stat()
+    linked = one.st_nlink > 1 and one.st_dev == other.st_dev  # links work here: want one
+    return not linked and (one.st_size, one.st_mtime_ns) == (other.st_size, other.st_mtime_ns)

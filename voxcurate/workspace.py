@@ -10,10 +10,14 @@ from pathlib import Path
 
 from pydantic import Field
 
+from voxcurate.atomic import adopt_file, sync_folder, write_text
 from voxcurate.config import Config, build, dump_yaml, read_yaml
 from voxcurate.errors import WorkspaceError
 
+__all__ = ["Workspace", "WorkspaceConfig", "adopt_file", "write_text"]  # the last two: of `atomic`
+
 CONFIG_NAME = "config.yaml"
+KEY_BYTES = 32
 ENVIRONMENT = "VOXCURATE_WORKSPACE"
 
 
@@ -52,7 +56,7 @@ class Workspace:
             WorkspaceError: `root` is a file, or a folder that holds something else.
         """
         if (root / CONFIG_NAME).is_file():
-            return cls(root)
+            return cls(root)._complete()
         if root.exists() and (not root.is_dir() or any(root.iterdir())):
             raise WorkspaceError(
                 "want a new or empty folder for a workspace, found other files in it"
@@ -61,11 +65,13 @@ class Workspace:
         config = WorkspaceConfig(id=secrets.token_hex(8), preset=preset, key_file=key_file)
         text = "# voxcurate workspace; `round:` takes settings laid over every round's preset\n"
         write_text(root / CONFIG_NAME, text + dump_yaml(config))
-        workspace = cls(root)
-        workspace.key()
-        private = workspace.private
-        private.mkdir(mode=0o700, exist_ok=True)
-        return workspace
+        return cls(root)._complete()
+
+    def _complete(self) -> "Workspace":
+        """Key and private folder, where an interrupted `create` left them out."""
+        self.key()
+        self.private.mkdir(mode=0o700, exist_ok=True)
+        return self
 
     @classmethod
     def find(cls, given: Path | None = None) -> "Workspace":
@@ -121,26 +127,38 @@ class Workspace:
         return self.root.joinpath("rounds", str(round_number), *parts)
 
     def relative(self, path: Path) -> str:
-        """A path as the catalog stores it: relative to the workspace, with forward slashes."""
-        return path.resolve().relative_to(self.root).as_posix()
+        """A path as the catalog stores it: relative to the workspace, with forward slashes.
+
+        A folder of the workspace may be a link to another disk; such links are not followed.
+        """
+        absolute = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow the links
+        if not absolute.is_relative_to(self.root):
+            absolute = absolute.resolve()
+        return absolute.relative_to(self.root).as_posix()
 
     def key(self) -> bytes:
         """The HMAC key; made on first use, outside the workspace, readable by its owner only.
 
         Raises:
-            WorkspaceError: others may read the key, or the workspace has cases but its key is gone.
+            WorkspaceError: others may read the key, it is damaged, or the workspace has cases but
+                its key is gone.
         """
         path = self._key_path()
         if not path.exists():
             if (self.root / "scans").is_dir():
                 raise WorkspaceError("the workspace's key is gone; restore it or set key_file")
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "w") as stream:
-                stream.write(secrets.token_hex(32))
+            _make_key(path)
         if stat.S_IMODE(path.stat().st_mode) & 0o077:
             raise WorkspaceError("the workspace's key can be read by others: want mode 600")
-        return bytes.fromhex(path.read_text().strip())
+        try:
+            key = bytes.fromhex(path.read_text(encoding="ascii").strip())
+        except ValueError:
+            key = b""
+        if len(key) != KEY_BYTES:  # an empty key would make ids that anybody can recompute
+            raise WorkspaceError(
+                f"the workspace's key is damaged: want {2 * KEY_BYTES} hexadecimal digits"
+            )
+        return key
 
     def _key_path(self) -> Path:
         if self.config.key_file:
@@ -162,30 +180,38 @@ class Workspace:
         """
         import fcntl
 
-        with (self.root / ".lock").open("w") as stream:
+        with (self.root / ".lock").open("a+") as stream:
             try:
                 fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
+                stream.seek(0)
+                holder = stream.read(20).strip()
+                who = f" (process {holder})" if holder else ""
                 raise WorkspaceError(
-                    "another voxcurate command is writing to this workspace"
+                    f"another voxcurate command{who} is writing to this workspace"
                 ) from None
+            stream.truncate(0)
+            stream.write(str(os.getpid()))
+            stream.flush()
             yield
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a small text file whole or not at all (temporary name, fsync, rename)."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with temporary.open("w", encoding="utf-8") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    temporary.replace(path)
-
-
-def adopt_file(temporary: Path, final: Path) -> None:
-    """Move a finished temporary file to its place (fsync, rename); an existing file is replaced."""
-    final.parent.mkdir(parents=True, exist_ok=True)
-    with temporary.open("rb") as stream:
-        os.fsync(stream.fileno())
-    temporary.replace(final)
+def _make_key(path: Path) -> None:
+    """Whole or not there: a key cut short by a crash would be another key."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w", encoding="ascii") as stream:
+            stream.write(secrets.token_hex(KEY_BYTES))
+            stream.flush()
+            os.fsync(stream.fileno())
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            pass  # another process was faster: its key counts
+        except OSError:  # no hard links here
+            temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    sync_folder(path.parent)

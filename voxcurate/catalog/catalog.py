@@ -1,31 +1,33 @@
 """Reading and writing the catalog. Reads go through `Catalog`, changes through a `Writer` (one
 transaction)."""
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
+from voxcurate.catalog.database import WRITES, open_database
 from voxcurate.catalog.records import Assembly, Decision, Label, Scan
 from voxcurate.catalog.schema import TABLES
+from voxcurate.catalog.statements import column_values, conditions, plain, select_rows, upsert
 from voxcurate.errors import CatalogError
 from voxcurate.ids import content_id
 
 R = TypeVar("R")
-CHUNK = 500  # values in one IN (...) clause; SQLite's oldest limit is 999
 
 
 class Catalog:
     """The catalog of a workspace.
 
+    Rows come in the same order from every database: sorted here, by the bytes of their keys, for a
+    server sorts by the rules of its language.
+
     Args:
         url: SQLAlchemy URL, SQLite or PostgreSQL. Migrations that are missing are applied on
-        opening.
+            opening, all of them or none.
 
     Raises:
         CatalogError: the database cannot be opened, or was written by a newer version.
@@ -33,13 +35,7 @@ class Catalog:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.engine = sa.create_engine(url, json_serializer=_json)
-        if self.engine.dialect.name == "sqlite":
-            sa.event.listen(self.engine, "connect", _tune_sqlite)
-        try:
-            _migrate(self.engine)
-        except sa.exc.SQLAlchemyError as error:
-            raise CatalogError(f"cannot open the catalog: {type(error).__name__}") from None
+        self.engine = open_database(url)
 
     def close(self) -> None:
         """Give the connections back."""
@@ -49,7 +45,7 @@ class Catalog:
         """Records of one table in primary-key order; a list, tuple or set as value means "one
         of"."""
         with self.engine.connect() as connection:
-            return _rows(connection, kind, where)
+            return select_rows(connection, kind, where)
 
     def one(self, kind: type[R], **where: Any) -> R | None:
         """The single record that fits, or None.
@@ -65,25 +61,63 @@ class Catalog:
     def count(self, kind: type[Any], **where: Any) -> int:
         """How many records fit."""
         table = TABLES[kind]
-        query = sa.select(sa.func.count()).select_from(table).where(*_conditions(table, where))
         with self.engine.connect() as connection:
-            return int(connection.execute(query).scalar_one())
+            return sum(
+                int(
+                    connection.execute(
+                        sa.select(sa.func.count()).select_from(table).where(*wanted)
+                    ).scalar_one()
+                )
+                for wanted in conditions(table, where)
+            )
+
+    def columns(self, kind: type[Any], *names: str, **where: Any) -> list[tuple[Any, ...]]:
+        """Some columns of the records that fit, in no order: for tables too large to read whole."""
+        table = TABLES[kind]
+        found: list[tuple[Any, ...]] = []
+        with self.engine.connect() as connection:
+            for wanted in conditions(table, where):
+                query = sa.select(*(table.c[name] for name in names)).where(*wanted)
+                found += [tuple(row) for row in connection.execute(query)]
+        return found
 
     def current(
         self, round_number: int | None = None, **where: Any
     ) -> dict[tuple[str, str], Assembly]:
         """The label pointers as of a round (default: now), by (case, class)."""
-        newest: dict[tuple[str, str], Assembly] = {}
-        for row in self.rows(Assembly, **where):
-            if round_number is None or row.round <= round_number:
-                newest[row.case_id, row.class_id] = row  # rows come ordered by round
-        return newest
+        table = TABLES[Assembly]
+        pair = (table.c.case_id, table.c.class_id)
+        upto = [] if round_number is None else [table.c.round <= round_number]
+        found: list[Assembly] = []
+        with self.engine.connect() as connection:
+            for wanted in conditions(table, where):
+                newest = (
+                    sa.select(*pair, sa.func.max(table.c.round).label("last"))
+                    .where(*wanted, *upto)
+                    .group_by(*pair)
+                    .subquery()
+                )
+                same = [table.c[name] == newest.c[name] for name in ("case_id", "class_id")]
+                query = sa.select(table).join(
+                    newest, sa.and_(*same, table.c.round == newest.c.last)
+                )
+                found += [Assembly(**row) for row in connection.execute(query).mappings()]
+        found.sort(key=lambda pointer: (pointer.case_id, pointer.class_id))
+        return {(pointer.case_id, pointer.class_id): pointer for pointer in found}
 
     @contextmanager
     def write(self) -> Iterator["Writer"]:
-        """One transaction: everything in it happens, or nothing."""
-        with self.engine.begin() as connection:
-            yield Writer(connection)
+        """One transaction: everything in it happens, or nothing.
+
+        Raises:
+            CatalogError: the database cannot take it (disk full, locked by another program).
+        """
+        try:
+            connection = self.engine.connect().execution_options(**{WRITES: True})
+            with connection, connection.begin():
+                yield Writer(connection)
+        except sa.exc.OperationalError as error:
+            raise CatalogError(f"the catalog cannot be written: {error.orig}") from None
 
 
 class Writer:
@@ -94,7 +128,7 @@ class Writer:
 
     def rows(self, kind: type[R], **where: Any) -> list[R]:
         """As `Catalog.rows`, inside the transaction."""
-        return _rows(self._connection, kind, where)
+        return select_rows(self._connection, kind, where)
 
     def add(self, record: Any) -> None:
         """Add a record; adding an equal one again does nothing.
@@ -104,9 +138,9 @@ class Writer:
         """
         table = TABLES[type(record)]
         key = {c.name: getattr(record, c.name) for c in table.primary_key}
-        old = _rows(self._connection, type(record), key)
+        old = select_rows(self._connection, type(record), key)
         if not old:
-            self._connection.execute(table.insert().values(**asdict(record)))
+            self._connection.execute(table.insert(), column_values(record))
         elif _comparable(old[0]) != _comparable(record):
             raise CatalogError(
                 f"{table.name} {'/'.join(map(str, key.values()))} exists and differs"
@@ -120,11 +154,29 @@ class Writer:
         """
         if isinstance(record, (Label, Decision)):
             raise CatalogError(f"a {type(record).__name__.lower()} is immutable")
-        table = TABLES[type(record)]
-        same = [c == getattr(record, c.name) for c in table.primary_key]
-        values = asdict(record)
-        if self._connection.execute(table.update().where(*same).values(**values)).rowcount == 0:
-            self._connection.execute(table.insert().values(**values))
+        self.put_all([record])
+
+    def put_all(self, records: Sequence[Any]) -> None:
+        """As `put`, for many records of one kind, in few statements.
+
+        Raises:
+            CatalogError: the records are of an immutable kind.
+        """
+        if not records:
+            return
+        kind = type(records[0])
+        if issubclass(kind, (Label, Decision)):
+            raise CatalogError(f"a {kind.__name__.lower()} is immutable")
+        dialect = self._connection.dialect.name
+        self._connection.execute(
+            upsert(TABLES[kind], dialect), [column_values(record) for record in records]
+        )
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """A part of the transaction that can fail alone: an error undoes its changes only."""
+        with self._connection.begin_nested():
+            yield
 
     def decide(self, decision: Decision) -> Decision:
         """Record a decision; its id comes from its content, so that saying it twice records it
@@ -183,7 +235,10 @@ class Writer:
         if kind.__name__ not in {"Measure", "FindingRow"}:
             raise CatalogError(f"a {kind.__name__.lower()} is never deleted")
         table = TABLES[kind]
-        return self._connection.execute(table.delete().where(*_conditions(table, where))).rowcount
+        return sum(
+            self._connection.execute(table.delete().where(*wanted)).rowcount
+            for wanted in conditions(table, where)
+        )
 
 
 def now() -> str:
@@ -191,78 +246,9 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _rows(connection: sa.Connection, kind: type[R], where: dict[str, Any]) -> list[R]:
-    table = TABLES[kind]
-    query = sa.select(table).where(*_conditions(table, where)).order_by(*table.primary_key)
-    names = [item.name for item in fields(kind)]  # type: ignore[arg-type]
-    return [kind(**{n: row[n] for n in names}) for row in connection.execute(query).mappings()]
-
-
-def _conditions(table: sa.Table, where: dict[str, Any]) -> list[sa.ColumnElement[bool]]:
-    conditions: list[sa.ColumnElement[bool]] = []
-    for name, value in where.items():
-        column = table.c[name]
-        if isinstance(value, (list, tuple, set, frozenset)):
-            values: Sequence[Any] = sorted(value)
-            parts = [column.in_(values[i : i + CHUNK]) for i in range(0, len(values), CHUNK)]
-            conditions.append(sa.or_(*parts) if parts else sa.false())
-        else:
-            conditions.append(column == value)
-    return conditions
-
-
 def _comparable(record: Any) -> dict[str, Any]:
     """What must agree when a record is added again: all but times, costs and flags raised since."""
     values = asdict(record)
     for volatile in ("created", "cost", "gold", "confirmed", "retired", "updated"):
         values.pop(volatile, None)
-    return {name: _plain(value) for name, value in values.items()}
-
-
-def _plain(value: Any) -> Any:
-    import json
-
-    return json.loads(_json(value))
-
-
-def _json(value: Any) -> str:
-    import json
-
-    return json.dumps(value, sort_keys=True, default=_scalar)
-
-
-def _scalar(value: Any) -> Any:
-    if hasattr(value, "item"):
-        return value.item()
-    raise TypeError(f"not plain data: {type(value).__name__}")
-
-
-def _tune_sqlite(connection: Any, _: Any) -> None:
-    cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000", "foreign_keys=ON"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
-def _migrate(engine: sa.Engine) -> None:
-    from alembic.migration import MigrationContext
-    from alembic.script import ScriptDirectory
-
-    scripts = ScriptDirectory(str(Path(__file__).parent))
-    head = scripts.get_current_head()
-    with engine.connect() as connection:
-        current = MigrationContext.configure(connection).get_current_revision()
-    if current == head:
-        return
-    if current is not None and current not in {s.revision for s in scripts.walk_revisions()}:
-        raise CatalogError(
-            f"the catalog is of version {current}; this voxcurate knows up to {head}"
-        )
-    from alembic import command
-    from alembic.config import Config
-
-    config = Config()
-    config.set_main_option("script_location", os.fspath(Path(__file__).parent))
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+    return {name: plain(value) for name, value in values.items()}
