@@ -65,13 +65,13 @@ class _Bar(Progress):
         from rich.progress import Progress as RichProgress
 
         self._rich = RichProgress(
-            TextColumn("  {task.description}"),
+            TextColumn("  {task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[note]}"),
+            TextColumn("{task.fields[note]}", markup=False),
             console=Console(stderr=True),
         )
         self._task = self._rich.add_task(title, total=total, note="")

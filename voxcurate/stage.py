@@ -6,8 +6,8 @@ from typing import Any
 
 from voxcurate.catalog import Catalog, Scan
 from voxcurate.classes import Vocabulary
-from voxcurate.executor import ExecutorConfig, LocalExecutor, SerialExecutor, cores
-from voxcurate.protocols import Executor
+from voxcurate.executor import ExecutorConfig, SerialExecutor, cores
+from voxcurate.protocols import EXECUTORS, Executor, load
 from voxcurate.workspace import Workspace
 
 IN_COHORT = ("ok", "suspect")
@@ -36,16 +36,22 @@ class StageContext:
     def executor(
         self, *, workers: int = 0, threads: int = 1, time_limit_s: float | None = None
     ) -> Executor:
-        """An executor as configured; `workers` 0 means as many as configured (or one per core)."""
+        """An executor as configured; `workers` 0 means as many as configured (or one per core).
+
+        Raises:
+            ConfigError: no executor of the configured kind.
+        """
         config = self.executor_config
-        if config.kind == "serial":
+        kind = load(EXECUTORS, config.kind)
+        if kind is SerialExecutor:
             return SerialExecutor()
-        return LocalExecutor(
+        made: Executor = kind(
             workers=workers or config.workers or cores(),
             threads=threads,
             time_limit_s=time_limit_s or config.time_limit_s,
             retries=config.retries,
         )
+        return made
 
     def scans(self, *splits: str) -> list[Scan]:
         """Scans of the cohort that cleaning left in, in case order, of the given splits (default:
