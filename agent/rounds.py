@@ -21,6 +21,7 @@ from voxcurate.stage import StageContext, StageResult
 from voxcurate.workspace import Workspace, write_text
 
 log = logging.getLogger(__name__)
+SHOWN = 20  # failures of a stage told at once; `voxcurate status` lists all
 PACKAGES = ("voxcurate", "torch", "monai", "SimpleITK", "numpy", "langgraph", "faiss-cpu", "numba")
 
 
@@ -52,6 +53,7 @@ def run_round(
     no_review: bool = False,
     quiet: bool = False,
     say: Callable[[str], None] = lambda _: None,
+    series: tuple[int, int] | None = None,
 ) -> RoundOutcome:
     """Go on with the round that is under way, or start the next one.
 
@@ -60,6 +62,7 @@ def run_round(
         overrides: settings on top of all layers.
         no_review: do not wait for people.
         say: told what happens, one line at a time.
+        series: which round of how many this is for the caller (`run_series`); kept with the round.
 
     Returns:
         How it ended. A round that waits for people goes on with the next call.
@@ -81,6 +84,8 @@ def run_round(
             raise ConfigError(
                 f"round {current.number} is under way with other settings; finish it first"
             )
+    begun = {"series": list(series), "told": False} if series else {}
+    _note(catalog, current.number, begun, status="running")
     config = build(RoundConfig, current.config)
     if no_review:
         config = config.model_copy(update={"wait_for_review": False})
@@ -90,6 +95,54 @@ def run_round(
         return make_context(workspace, catalog, config, row, quiet=quiet)
 
     return _drive(context, config, current, say)
+
+
+def run_series(
+    workspace: Workspace,
+    catalog: Catalog,
+    *,
+    rounds: int,
+    finished: Callable[[RoundOutcome], None] = lambda _: None,
+    **options: Any,
+) -> list[RoundOutcome]:
+    """Run up to `rounds` rounds, until one waits for people or the stop rule holds.
+
+    The same call after a crash, an error or a review goes on with the series where it was, and ends
+    with as many rounds as an undisturbed one; once a series is complete, it starts the next.
+
+    Args:
+        finished: called after each round (its report); called again if it was cut off.
+        options: of `run_round`.
+    """
+    outcomes = []
+    last = _last(catalog)
+    if last is not None and last.status == "done" and last.facts.get("told") is False:
+        outcomes.append(_outcome(last))
+        finished(outcomes[-1])
+        _note(catalog, last.number, {"told": True})
+        if last.facts.get("series") == [rounds, rounds] or outcomes[-1].stop:
+            return outcomes
+    for position in range(_position(last, rounds), rounds + 1):
+        outcome = run_round(workspace, catalog, series=(position, rounds), **options)
+        outcomes.append(outcome)
+        finished(outcome)
+        if outcome.status == "done":
+            _note(catalog, outcome.number, {"told": True})
+        if outcome.status == "waiting" or outcome.stop:
+            break
+    return outcomes
+
+
+def _position(last: Round | None, rounds: int) -> int:
+    """Which round of a series of so many comes next, given the last one in the catalog."""
+    if last is None:
+        return 1
+    position, of = last.facts.get("series", (1, 1))
+    if of != rounds:
+        return 1
+    if last.status != "done":
+        return int(position)
+    return 1 if position >= of or _outcome(last).stop else int(position) + 1
 
 
 def make_context(
@@ -130,9 +183,22 @@ def context_of(
     return make_context(workspace, catalog, config, row, quiet=quiet)
 
 
+def _last(catalog: Catalog) -> Round | None:
+    return next(reversed(catalog.rows(Round)), None)
+
+
 def _under_way(catalog: Catalog) -> Round | None:
-    rounds = catalog.rows(Round)
-    return rounds[-1] if rounds and rounds[-1].status in {"running", "waiting"} else None
+    last = _last(catalog)
+    return last if last is not None and last.status in {"running", "waiting"} else None
+
+
+def _note(catalog: Catalog, number: int, facts: dict[str, Any], **changes: Any) -> None:
+    """Change a round's row where it differs."""
+    with catalog.write() as writer:
+        row = writer.rows(Round, number=number)[0]
+        new = replace(row, facts={**row.facts, **facts}, **changes)
+        if new != row:
+            writer.put(new)
 
 
 def _start(workspace: Workspace, catalog: Catalog, config: RoundConfig) -> Round:
@@ -179,8 +245,6 @@ def _drive(
     current: Round,
     say: Callable[[str], None],
 ) -> RoundOutcome:
-    from langgraph.types import Command
-
     from agent.graph import build_graph, checkpoints
 
     stages = {
@@ -190,17 +254,13 @@ def _drive(
     with checkpoints(context().workspace.root / "rounds" / "checkpoints.sqlite") as saver:
         graph = build_graph(stages).compile(checkpointer=saver)
         thread: Any = {
-            "configurable": {"thread_id": f"round-{current.number}"},
+            "configurable": {"thread_id": f"round-{current.number} {current.started}"},
             "recursion_limit": 100,
         }
         before = graph.get_state(thread)
-        start: Any
+        start: Any = None  # go on: the node that was cut off, or that waits for people, runs again
         if not before.values and not before.next:
             start = {"round": current.number, "counts": {}, "failed": {}}
-        elif before.interrupts:
-            start = Command(resume="look again")
-        else:
-            start = None
         if before.next or not before.values:
             graph.invoke(start, thread, durability="sync")
         after = graph.get_state(thread)
@@ -211,26 +271,24 @@ def _finish(context: StageContext, current: Round, after: Any) -> RoundOutcome:
     counts = after.values.get("counts", {})
     failed = sum(after.values.get("failed", {}).values())
     waiting = bool(after.next)
-    stop = counts.get("stop", {})
     with context.catalog.write() as writer:
         row = writer.rows(Round, number=current.number)[0]
-        writer.put(
-            replace(
-                row,
-                status="waiting" if waiting else "done",
-                finished="" if waiting else (row.finished or now()),
-                stop_reason=str(stop.get("reason", "")),
-                facts={**row.facts, "counts": counts, "failed": failed},
-            )
+        row = replace(
+            row,
+            status="waiting" if waiting else "done",
+            finished="" if waiting else (row.finished or now()),
+            stop_reason=str(counts.get("stop", {}).get("reason", "")),
+            facts={**row.facts, "counts": counts, "failed": failed},
         )
-    return RoundOutcome(
-        current.number,
-        "waiting" if waiting else "done",
-        counts,
-        failed,
-        bool(stop.get("stop", False)),
-        str(stop.get("reason", "")),
-    )
+        writer.put(row)
+    return _outcome(row)
+
+
+def _outcome(row: Round) -> RoundOutcome:
+    counts = row.facts.get("counts", {})
+    stop = bool(counts.get("stop", {}).get("stop", False))
+    failed = row.facts.get("failed", 0)
+    return RoundOutcome(row.number, row.status, counts, failed, stop, row.stop_reason)
 
 
 def _timed(
@@ -251,8 +309,10 @@ def _timed(
             raise
         finally:
             _add_seconds(context, name, time.perf_counter() - start)
-        for key, why in sorted(result.failed.items()):
+        for key, why in sorted(result.failed.items())[:SHOWN]:
             say(f"  failed: {key}: {why}")
+        if len(result.failed) > SHOWN:
+            say(f"  ... and {len(result.failed) - SHOWN} more")
         return result
 
     return run
