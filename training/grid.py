@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage, sparse
 
-from voxcurate.volume import Affine, Box, Volume, orientation_of, spacing_of
+from voxcurate.volume import Affine, Box, orientation_of, spacing_of
 
 Floats = npt.NDArray[np.float32]
 MARGIN = 2  # voxels around the body
@@ -106,7 +106,8 @@ def from_grid(array: Floats, grid: Grid, box: Box) -> tuple[Box, Floats]:
         box: the part of the grid that matters; the rest counts as 0.
 
     Returns:
-        the box in the scan (empty: ``0:0``) and the values inside it.
+        the box in the scan (empty: ``0:0``) and the values inside it. At the grid's own ends the
+        last value goes on for a voxel, so that nothing fades at the edge of the scan.
     """
     nothing = (slice(0, 0),) * 3, np.zeros((0, 0, 0), np.float32)
     result: npt.NDArray[Any] = array[box]
@@ -122,14 +123,8 @@ def from_grid(array: Floats, grid: Grid, box: Box) -> tuple[Box, Floats]:
         if not inside.size:
             return nothing
         spans.append((int(inside[0]), int(inside[-1]) + 1))
-        at_start = box[axis].start == 0
-        at_end = box[axis].stop == grid.shape[axis]
-        low = 0.0 if at_start else -np.inf
-        high = result.shape[axis] - 1.0 if at_end else np.inf
-        near = position[inside]
-        near = np.where(near >= -0.5, np.maximum(near, low), near)
-        near = np.where(near <= result.shape[axis] - 0.5, np.minimum(near, high), near)
-        weights = _weights(result.shape[axis], near, 1 / ratio, normalised=False)
+        ends = box[axis].start == 0, box[axis].stop == grid.shape[axis]
+        weights = _weights(result.shape[axis], position[inside], 1 / ratio, ends)
         result = _apply(result, axis, weights)
     return _back(np.clip(result, 0.0, 1.0), grid, spans)
 
@@ -149,14 +144,6 @@ def body_box(image: Floats, threshold: float) -> Box:
             found = ndimage.find_objects(pieces)[int(sizes.argmax()) - 1]
             return _grown(found, image.shape)
     return _grown(tuple(slice(0, n) for n in image.shape), image.shape)
-
-
-def on_grid(volume: Volume, spacing: tuple[float, float, float], body_hu: float) -> Any:
-    """A scan's grid over its body and its values there (float32)."""
-    grid = full_grid(volume.shape, volume.affine, spacing)
-    image = to_grid(volume.array, grid)
-    box = body_box(image, body_hu)
-    return grid.cropped(box), np.ascontiguousarray(image[box])
 
 
 def _grown(box: Any, shape: tuple[int, ...]) -> Box:
@@ -185,24 +172,29 @@ def _back(result: Floats, grid: Grid, spans: list[tuple[int, int]]) -> tuple[Box
 
 
 def _weights(
-    n: int, position: npt.NDArray[np.float64], ratio: float, *, normalised: bool = True
+    n: int,
+    position: npt.NDArray[np.float64],
+    ratio: float,
+    goes_on: tuple[bool, bool] = (True, True),
 ) -> Any:
-    """Rows of a tent as wide as the coarser of the two grids, around each position."""
+    """Rows of a tent as wide as the coarser of the two grids, around each position.
+
+    Beyond an end of the `n` voxels the last value goes on, or else there is 0.
+    """
     half = max(1.0, ratio)
     first = np.floor(position - half).astype(int) + 1
     width = int(np.ceil(2 * half)) + 1
     columns = first[:, None] + np.arange(width)
     values = np.maximum(0.0, 1 - np.abs(columns - position[:, None]) / half)
-    if not normalised:  # what lies outside counts as 0
-        values = values / np.maximum(values.sum(axis=1, keepdims=True), 1e-9)
-    values[(columns < 0) | (columns >= n)] = 0.0
-    if normalised:
-        total = values.sum(axis=1, keepdims=True)
-        values = values / np.where(total > 0, total, 1.0)
+    values /= values.sum(axis=1, keepdims=True)
+    for is_outside, stays in zip((columns < 0, columns >= n), goes_on, strict=True):
+        if not stays:
+            values[is_outside] = 0.0
     rows = np.repeat(np.arange(len(position)), width)
     kept = values.ravel() > 0
+    columns = np.clip(columns, 0, n - 1).ravel()
     return sparse.csr_matrix(
-        (values.ravel()[kept].astype(np.float32), (rows[kept], columns.ravel()[kept])),
+        (values.ravel()[kept].astype(np.float32), (rows[kept], columns[kept])),
         shape=(len(position), n),
     )
 

@@ -12,6 +12,7 @@ from voxcurate.config import build
 from voxcurate.errors import TrainingError
 
 COORDINATES = 3  # channels that tell where a voxel lies in the body
+PLACE_WIDTH = 16
 
 
 class SegmentationNet(nn.Module):
@@ -27,6 +28,13 @@ class SegmentationNet(nn.Module):
     def __init__(self, config: NetworkConfig, in_channels: int, prior: Sequence[float]) -> None:
         super().__init__()
         self.backbone = BACKBONES[config.architecture](config, in_channels)
+        self.place = nn.Sequential(
+            nn.Conv3d(COORDINATES, PLACE_WIDTH, 1),
+            nn.SiLU(),
+            nn.Conv3d(PLACE_WIDTH, PLACE_WIDTH, 1),
+            nn.SiLU(),
+            nn.Conv3d(PLACE_WIDTH, config.features, 1),
+        )
         self.activation = nn.LeakyReLU(0.01)
         self.head = nn.Conv3d(config.features, len(prior), 1)
         self.rebuild = nn.Conv3d(config.features, 1, 1)
@@ -40,8 +48,13 @@ class SegmentationNet(nn.Module):
         return logits
 
     def features(self, image: torch.Tensor) -> torch.Tensor:
-        """What the heads see: ``(B, features, I, J, K)``."""
-        found: torch.Tensor = self.activation(self.backbone(image))
+        """What the heads see: ``(B, features, I, J, K)``.
+
+        Instance normalisation takes a patch's mean place out of the backbone; the voxel's place
+        therefore joins again below the heads.
+        """
+        place = self.place(image[:, -COORDINATES:])
+        found: torch.Tensor = self.activation(self.backbone(image) + place)
         return found
 
 

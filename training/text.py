@@ -34,8 +34,8 @@ class HashingEmbedder:
                 digest = hashlib.blake2b(token.encode(), digest_size=8).digest()
                 number = int.from_bytes(digest, "big")
                 row[(number >> 1) % self.dimensions] += 1.0 if number & 1 else -1.0
-        norms = np.linalg.norm(result, axis=1, keepdims=True).astype(np.float32)
-        unit: npt.NDArray[np.float32] = result / np.where(norms > 0, norms, np.float32(1))
+        norms = np.linalg.norm(result, axis=1, keepdims=True)
+        unit: npt.NDArray[np.float32] = (result / np.where(norms > 0, norms, 1.0)).astype("f4")
         return unit
 
 

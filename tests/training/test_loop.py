@@ -1,0 +1,129 @@
+"""The loop: rate, killed and resumed, losses that are no numbers."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tests.training.conftest import CLASSES, build, flagship_config, tiny
+from training import flagship
+from training.loop import Plan, Training, plan_of, rate
+from training.models import of_round
+from training.runs import Run, _item, case_specs, current_labels
+from training.trainer import train_model
+from voxcurate.errors import TrainingError
+
+
+def run_of(world, **changes):
+    labels = current_labels(world.ctx, 0)
+    cases = case_specs(world.ctx, world.ctx.scans("train"), labels, CLASSES)
+    training = tiny(**changes)
+    return Run("m", "flagship", "unet_small", CLASSES, training, training.steps, cases)
+
+
+def logged(item):
+    return [json.loads(line) for line in Path(item.payload["log"]).read_text().splitlines()]
+
+
+def test_rate_warms_up_and_ends_at_zero():
+    config = tiny(steps=100, warmup=0.1)
+    rates = [rate(step, Plan(100, 100), config) for step in range(100)]
+    assert rates[0] == pytest.approx(config.learning_rate / 10)
+    assert max(rates) == pytest.approx(config.learning_rate)
+    assert rates[-1] < 0.01 * config.learning_rate
+    assert np.argmax(rates) in (9, 10)
+
+
+def test_annealing_goes_on_where_the_mix_ends():
+    config = tiny(steps=100, warmup=0.1)
+    plan = Plan(100, 80, (4,))
+    rates = [rate(step, plan, config) for step in range(100)]
+    assert rates[79] == pytest.approx(rates[80], rel=0.02)
+    assert np.all(np.diff(rates[80:]) < 0)
+    assert rates[99] == pytest.approx(config.learning_rate / 3 / 20)
+
+
+def test_without_gold_there_is_one_phase():
+    assert plan_of(100, tiny(), []) == Plan(100, 100)
+    assert plan_of(100, tiny(), [3]) == Plan(100, 50, (3,))
+
+
+class _KilledError(BaseException):
+    """Stands for kill -9: nothing may catch it."""
+
+
+def test_killed_and_resumed_gives_the_same_weights(tmp_path, monkeypatch):
+    whole = build(tmp_path / "a")
+    item = _item(whole.ctx, run_of(whole, steps=7, checkpoint_every=3))
+    undisturbed = train_model(item.payload)
+    other = build(tmp_path / "b")
+    item = _item(other.ctx, run_of(other, steps=7, checkpoint_every=3))
+    real = Training._one_step
+
+    def dying(self):
+        if self.step == 5:
+            raise _KilledError
+        return real(self)
+
+    monkeypatch.setattr(Training, "_one_step", dying)
+    with pytest.raises(_KilledError):
+        train_model(item.payload)
+    monkeypatch.undo()
+    resumed = train_model(item.payload)
+    assert resumed["sha256"] == undisturbed["sha256"]
+    assert resumed["loss"] == undisturbed["loss"]
+    steps = [line["step"] for line in logged(item)]
+    assert steps == list(range(1, 8))
+    whole.ctx.catalog.close()
+    other.ctx.catalog.close()
+
+
+def test_broken_checkpoint_starts_anew(world, caplog):
+    item = _item(world.ctx, run_of(world))
+    folder = world.ctx.workspace.root / "cache" / "training" / "runs" / item.payload["run_id"]
+    folder.mkdir(parents=True)
+    (folder / "checkpoint.pt").write_bytes(b"torn")
+    assert train_model(item.payload)["steps"] == 4
+    assert "unreadable checkpoint" in caplog.text
+
+
+def test_loss_that_is_no_number_stops_with_a_reason(world, monkeypatch):
+    item = _item(world.ctx, run_of(world, steps=10, max_bad_steps=2))
+    monkeypatch.setattr(
+        Training, "_loss", lambda self, batch: (torch.tensor(float("nan"), requires_grad=True), {})
+    )
+    with pytest.raises(TrainingError, match="no number in 3 steps"):
+        train_model(item.payload)
+
+
+def test_one_bad_step_is_skipped(world, monkeypatch):
+    item = _item(world.ctx, run_of(world))
+    real = Training._loss
+
+    def sometimes(self, batch):
+        loss, details = real(self, batch)
+        return (loss * float("nan"), details) if self.step == 1 else (loss, details)
+
+    monkeypatch.setattr(Training, "_loss", sometimes)
+    assert train_model(item.payload)["bad_steps"] == 1
+
+
+@pytest.mark.slow
+def test_it_learns(tmp_path):
+    """Sixty steps on two phantoms: the loss falls clearly."""
+    world = build(tmp_path, ("train", "train", "test"))
+    item = _item(world.ctx, run_of(world, steps=60, learning_rate=5e-3))
+    train_model(item.payload)
+    losses = [line["loss"] for line in logged(item)]
+    assert np.mean(losses[-10:]) < 0.6 * np.mean(losses[:10])
+    world.ctx.catalog.close()
+
+
+def test_warm_start_moves_heads_with_their_class(world):
+    flagship.run(world.ctx, flagship_config())
+    fewer = world.of_round(2, classes=("mandible", "parotid_left"))
+    result = flagship.run(fewer, flagship_config())
+    assert not result.failed
+    assert of_round(fewer, "flagship")[0].classes == ["mandible", "parotid_left"]
