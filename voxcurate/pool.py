@@ -123,6 +123,10 @@ class Pool:
         """Give every free process a job; an outcome for each task that cannot even be sent."""
         while True:
             free = next((each for each in self._workers if each.job is None), None)
+            if free is not None and wait([free.death], 0):  # died at rest: no task's fault
+                self._workers.remove(free)
+                free.stop()
+                continue
             if free is None and len(self._workers) >= self.size:
                 return
             if self._again:

@@ -1,21 +1,29 @@
-"""The catalog: records, immutability, pointers, migrations."""
+"""The catalog, over SQLite and PostgreSQL: records, immutability, pointers, migrations, crashes."""
 
+import math
+import sqlite3
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
 import sqlalchemy as sa
+from alembic import op
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from tests.voxcurate.factories import a_decision, a_label, a_scan
-from voxcurate.catalog import Assembly, Catalog, Decision, Label, Measure, Scan
+from voxcurate.catalog import Assembly, Catalog, Decision, Label, Measure, Scan, statements
 from voxcurate.catalog.schema import metadata
 from voxcurate.errors import CatalogError
 
 
 @pytest.fixture
-def catalog(tmp_path):
-    made = Catalog(f"sqlite:///{tmp_path / 'catalog.sqlite'}")
+def catalog(database):
+    made = Catalog(database)
     yield made
     made.close()
 
@@ -133,3 +141,177 @@ def test_measures_take_none_and_are_replaced(catalog):
         writer.put(measure)
         writer.put(replace(measure, value=0.25, facts={"n": 3}))
     assert catalog.rows(Measure) == [replace(measure, value=0.25, facts={"n": 3})]
+
+
+def test_rows_are_ordered_by_bytes_whatever_the_database_thinks(catalog):
+    names = ["a_1", "A_2", "ä_3", "b_4", "B_5", "_6", "a-7"]
+    with catalog.write() as writer:
+        for name in names:
+            writer.add(a_scan(case_id=name))
+    assert [scan.case_id for scan in catalog.rows(Scan)] == sorted(names)
+
+
+def test_more_values_than_a_statement_may_have(catalog, monkeypatch):
+    monkeypatch.setattr(statements, "CHUNK", 2)
+    with catalog.write() as writer:
+        for n in range(7):
+            writer.add(a_scan(case_id=f"a_{n}", patient=f"p{n % 2}"))
+            writer.put(Measure(1, "detect", f"a_{n}", "", "", "attention", n))
+    wanted = [f"a_{n}" for n in (5, 3, 3, 1, 6)]
+    found = catalog.rows(Scan, case_id=wanted, patient={"p0", "p1", "p2"})
+    assert [scan.case_id for scan in found] == ["a_1", "a_3", "a_5", "a_6"]
+    assert catalog.count(Scan, case_id=wanted) == 4
+    assert sorted(catalog.columns(Scan, "case_id", case_id=wanted)) == [
+        ("a_1",),
+        ("a_3",),
+        ("a_5",),
+        ("a_6",),
+    ]
+    with catalog.write() as writer:
+        assert writer.forget(Measure, case_id=wanted) == 4
+    assert catalog.count(Measure) == 3
+
+
+def test_a_hundred_thousand_ids_can_be_asked_for(catalog):
+    with catalog.write() as writer:
+        writer.add(a_scan(case_id="a_77777"))
+    assert len(catalog.rows(Scan, case_id=[f"a_{n}" for n in range(100_000)])) == 1
+
+
+def test_numpy_numbers_come_back_as_numbers(catalog):
+    facts = {"n": np.int64(3), "v": np.arange(2), "bad": [math.nan, {"inf": math.inf}]}
+    measure = Measure(np.int64(1), "detect", "a", "", "", "x", np.float32(0.5), facts)  # type: ignore[arg-type]
+    with catalog.write() as writer:
+        writer.put(measure)
+        writer.put(Measure(2, "detect", "a", "", "", "x", math.nan))
+    one, two = catalog.rows(Measure, round=[np.int64(1), 2])
+    assert (type(one.round), one.value) == (int, 0.5)
+    assert one.facts == {"n": 3, "v": [0, 1], "bad": [None, {"inf": None}]}
+    assert two.value is None
+
+
+def test_many_records_are_put_at_once(catalog):
+    many = [Measure(1, "detect", f"a_{n}", "", "", "x", float(n)) for n in range(500)]
+    with catalog.write() as writer:
+        writer.put_all(many)
+        writer.put_all([replace(many[0], value=9.0)])
+        writer.put_all([])
+        with pytest.raises(CatalogError, match="immutable"):
+            writer.put_all([a_label()])
+    assert catalog.count(Measure) == 500
+    assert catalog.one(Measure, case_id="a_0").value == 9.0
+
+
+def test_a_part_of_a_transaction_can_fail_alone(catalog):
+    def part(writer, name, fails):
+        with writer.savepoint():
+            writer.add(a_scan(case_id=name))
+            if fails:
+                raise RuntimeError("no")
+
+    with catalog.write() as writer:
+        part(writer, "a_1", False)
+        with pytest.raises(RuntimeError):
+            part(writer, "a_2", True)
+        part(writer, "a_3", False)
+    assert [scan.case_id for scan in catalog.rows(Scan)] == ["a_1", "a_3"]
+
+
+def test_a_migration_that_fails_leaves_nothing_of_itself(database, monkeypatch):
+    create_index = op.create_index
+
+    def cut(name, *rest, **options):
+        if name == "ix_report_case_id":
+            raise KeyboardInterrupt
+        create_index(name, *rest, **options)
+
+    monkeypatch.setattr(op, "create_index", cut)
+    with pytest.raises(KeyboardInterrupt):
+        Catalog(database)
+    monkeypatch.undo()
+    catalog = Catalog(database)
+    assert catalog.count(Scan) == 0
+    catalog.close()
+
+
+def test_two_first_openings_at_once_make_one_schema(database):
+    with ThreadPoolExecutor(4) as threads:
+        for catalog in threads.map(Catalog, [database] * 4):
+            assert catalog.count(Scan) == 0
+            catalog.close()
+
+
+def test_a_reader_sees_the_last_commit_while_a_writer_works(catalog):
+    with catalog.write() as writer:
+        writer.add(a_scan(case_id="a_1"))
+    reader = Catalog(catalog.url)
+    with catalog.write() as writer:
+        writer.add(a_scan(case_id="a_2"))
+        assert [scan.case_id for scan in reader.rows(Scan)] == ["a_1"]
+    assert reader.count(Scan) == 2
+    reader.close()
+
+
+def test_writers_take_turns_and_lose_nothing(catalog):
+    if catalog.engine.dialect.name == "postgresql":
+        pytest.skip("there the workspace's lock alone keeps writers apart")
+
+    def add(_):
+        own = Catalog(catalog.url)
+        for _ in range(10):
+            with own.write() as writer:  # reads first and writes later
+                old = writer.rows(Measure, name="count")
+                before = (old[0].value or 0) if old else 0
+                writer.put(Measure(1, "t", "", "", "", "count", before + 1))
+        own.close()
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(add, range(4)))
+    assert catalog.one(Measure, name="count").value == 40
+
+
+KILLED = """
+import os, signal, sys
+from tests.voxcurate.factories import a_scan
+from voxcurate.catalog import Catalog
+catalog = Catalog(sys.argv[1])
+with catalog.write() as writer:
+    writer.add(a_scan(case_id="kept"))
+with catalog.write() as writer:
+    writer.add(a_scan(case_id="lost"))
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_killed_in_a_transaction_what_was_committed_is_there(database):
+    gone = subprocess.run([sys.executable, "-c", KILLED, database], cwd=Path(__file__).parents[2])
+    assert gone.returncode == -9
+    catalog = Catalog(database)
+    assert [scan.case_id for scan in catalog.rows(Scan)] == ["kept"]
+    catalog.close()
+
+
+def test_databases_that_cannot_be_opened_are_clear_errors(tmp_path):
+    for url, why in (
+        ("nonsense", "not one that SQLAlchemy knows"),
+        ("oracle+nonsense://secret:word@host/db", "not one that SQLAlchemy knows"),
+        (f"sqlite:///{tmp_path / 'no' / 'folder.sqlite'}", "cannot open the catalog"),
+        ("postgresql+pg8000://secret:word@127.0.0.1:1/db", "pip install pg8000|cannot open"),
+    ):
+        with pytest.raises(CatalogError, match=why) as caught:
+            Catalog(url)
+        assert "secret" not in str(caught.value)
+    damaged = tmp_path / "damaged.sqlite"
+    damaged.write_bytes(b"no database at all" * 100)
+    with pytest.raises(CatalogError, match="cannot open the catalog"):
+        Catalog(f"sqlite:///{damaged}")
+
+
+def test_a_database_that_takes_nothing_is_a_clear_error(tmp_path):
+    catalog = Catalog(f"sqlite:///{tmp_path / 'c.sqlite'}")
+    with sqlite3.connect(tmp_path / "c.sqlite") as other:
+        other.execute("DROP TABLE scan")
+    missing = pytest.raises(CatalogError, match="cannot be written: no such table")
+    with missing, catalog.write() as writer:
+        writer.add(a_scan())
+    catalog.close()

@@ -58,3 +58,20 @@ def test_a_name_for_two_classes_is_refused():
 def test_unknown_class_says_where_to_add_it():
     with pytest.raises(ConfigError, match=r"classes\.yaml"):
         load_vocabulary()["nonsense"]
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("scar: {inside: hart}", "scar: inside: no class 'hart'"),
+        ("scar: {overlaps: [liver, nothing]}", "scar: overlaps: no class 'nothing'"),
+        ("scar_left: {pair: scar_right}", "scar_left: pair: no class 'scar_right'"),
+        ("a: {inside: b}\nb: {inside: a}", "lies inside itself"),
+        ("liver: [1]", "want a mapping"),
+    ],
+)
+def test_a_class_that_names_what_is_not_there_is_refused(tmp_path, text, why):
+    own = tmp_path / "classes.yaml"
+    own.write_text(text)
+    with pytest.raises(ConfigError, match=why):
+        load_vocabulary(own)

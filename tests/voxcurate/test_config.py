@@ -65,6 +65,8 @@ def test_yaml_errors_are_clear(tmp_path):
         read_yaml(bad)
     with pytest.raises(ConfigError, match="no such file"):
         read_yaml(tmp_path / "none.yaml")
+    with pytest.raises(ConfigError, match="cannot be read: Is a directory"):
+        read_yaml(tmp_path)
 
 
 def test_shipped_files_are_found():

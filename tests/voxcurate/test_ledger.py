@@ -1,13 +1,18 @@
 """The ledger: done once, retried when failed, new when inputs change."""
 
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from voxcurate.catalog import Catalog, Measure, WorkItem
 from voxcurate.classes import load_vocabulary
+from voxcurate.errors import CatalogError
 from voxcurate.executor import ExecutorConfig
-from voxcurate.ledger import Item, run_items
+from voxcurate.ledger import CHEAP_S, WAIT_S, Item, run_items
+from voxcurate.protocols import Outcome
 from voxcurate.stage import StageContext
 from voxcurate.workspace import Workspace
 
@@ -15,10 +20,10 @@ WORKERS = "tests.voxcurate.workers"
 
 
 @pytest.fixture
-def context(tmp_path, monkeypatch):
+def context(tmp_path, monkeypatch, database):
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     workspace = Workspace.create(tmp_path / "w")
-    catalog = Catalog(workspace.catalog_url)
+    catalog = Catalog(database)
     yield StageContext(
         workspace,
         catalog,
@@ -99,7 +104,8 @@ def test_a_failed_item_is_recorded_and_tried_again(context):
     assert (line.status, line.attempts, line.error) == ("failed", 2, "want 3 axes, found 4")
     mended = go("now fine")
     assert (mended.computed, mended.reused, dict(mended.failed)) == (1, 1, {})
-    assert context.catalog.one(WorkItem, subject="x").status == "done"
+    line = context.catalog.one(WorkItem, subject="x")
+    assert (line.status, line.attempts) == ("done", 3)
 
 
 def test_results_and_ledger_line_come_together_or_not_at_all(context):
@@ -117,3 +123,185 @@ def test_results_and_ledger_line_come_together_or_not_at_all(context):
 def test_two_items_of_one_name_are_our_bug(context):
     with pytest.raises(ValueError, match="two items"):
         run_items(context, "t", [Item("a"), Item("a")], f"{WORKERS}:echo", record, version="1")
+
+
+class Scripted:
+    """Yields outcomes as told: cheap ones, then whatever the test does in between."""
+
+    def __init__(self, *, seconds=0.0, after=lambda key: None, order=1):
+        self.seconds, self.after, self.order = seconds, after, order
+
+    def run(self, worker, tasks):
+        for task in list(tasks)[:: self.order]:
+            self.after(task.key)
+            yield Outcome(task.key, {"v": task.payload}, seconds=self.seconds)
+
+
+def use(context, executor, record, names="abc"):
+    items = [Item(n, payload=n) for n in names]
+    return run_items(context, "t", items, "none", record, version="1", executor=executor)
+
+
+def done(context):
+    return [line.subject for line in context.catalog.rows(WorkItem, status="done")]
+
+
+def test_results_come_in_the_order_of_the_items(context):
+    result = use(context, Scripted(order=-1), lambda w, i, v: v)
+    assert list(result.results) == ["a", "b", "c"]
+    again = use(context, Scripted(), lambda w, i, v: v, "cadb")
+    assert list(again.results) == ["c", "a", "d", "b"]
+    assert (again.computed, again.reused) == (1, 3)
+
+
+def test_cheap_items_share_a_commit_and_costly_ones_do_not_wait(context):
+    seen = []
+    use(context, Scripted(after=lambda _: seen.append(len(done(context)))), lambda w, i, v: v)
+    assert seen == [0, 0, 0]
+    seen.clear()
+    costly = Scripted(seconds=CHEAP_S, after=lambda _: seen.append(len(done(context))))
+    use(context, costly, lambda w, i, v: v, "defg")
+    assert seen == [3, 4, 5, 6]
+
+
+def test_cheap_items_do_not_wait_long(context, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("voxcurate.ledger.time.monotonic", lambda: now[0])
+    seen = []
+
+    def after(_):
+        seen.append(len(done(context)))
+        now[0] += WAIT_S / 2
+
+    use(context, Scripted(after=after), lambda w, i, v: v, "abcdef")
+    assert seen == [0, 0, 0, 3, 3, 3]
+
+
+@pytest.mark.parametrize("problem", [KeyboardInterrupt, RuntimeError])
+def test_what_was_done_before_an_interruption_is_recorded(context, problem):
+    def after(key):
+        if key == "c":
+            raise problem
+
+    with pytest.raises(problem):
+        use(context, Scripted(after=after), record)
+    assert done(context) == ["a", "b"]
+    assert context.catalog.count(Measure) == 2
+
+
+def test_a_bug_in_record_undoes_its_own_item_only(context):
+    def fails(writer, item, value):
+        record(writer, item, value)
+        if item.subject == "c":
+            raise RuntimeError("bug")
+        return value
+
+    with pytest.raises(RuntimeError, match="bug"):
+        use(context, Scripted(), fails, "abcd")
+    assert done(context) == ["a", "b"]
+    assert [m.case_id for m in context.catalog.rows(Measure)] == ["a", "b"]
+
+
+def test_what_the_catalog_refuses_is_a_failed_item(context):
+    def refuses(writer, item, value):
+        record(writer, item, value)
+        if item.subject == "b":
+            raise CatalogError("a test scan's labels are never mended", case_id="b")
+        return value
+
+    result = use(context, Scripted(), refuses)
+    assert dict(result.failed) == {"b": "a test scan's labels are never mended"}
+    assert list(result.results) == ["a", "c"]
+    assert (result.computed, done(context)) == (2, ["a", "c"])
+    assert [m.case_id for m in context.catalog.rows(Measure)] == ["a", "c"]
+
+
+def test_an_executor_that_forgets_a_task_is_noticed(context):
+    class Forgetful:
+        def run(self, worker, tasks):
+            return iter([Outcome(next(iter(tasks)).key, {})])
+
+    with pytest.raises(RuntimeError, match="forgot 2 of 3"):
+        use(context, Forgetful(), lambda w, i, v: v)
+
+
+def test_failures_of_other_inputs_are_laid_aside(context):
+    def go(payload, inputs):
+        items = [Item("x", inputs=inputs, payload=payload)]
+        return run_items(context, "t", items, f"{WORKERS}:obey", lambda *_: {}, version="1")
+
+    go("bad input", 1)
+    go("bad input", 2)
+    assert [line.status for line in context.catalog.rows(WorkItem)].count("failed") == 1
+    go("fine", 3)
+    statuses = sorted(line.status for line in context.catalog.rows(WorkItem))
+    assert statuses == ["done", "quarantined", "quarantined"]
+
+
+def test_the_newest_result_of_earlier_rounds_is_carried_over(context):
+    for number in (1, 2):
+        count(context, ["a", "b"], round_number=number, inputs=number)
+    carried, calls = count(context, ["a", "b"], round_number=3, inputs=1, across_rounds=True)
+    assert (carried.computed, carried.reused, len(calls)) == (0, 2, 4)
+    again, _ = count(context, ["a", "b"], round_number=4, inputs=1, across_rounds=True)
+    assert again.reused == 2
+    lines = context.catalog.rows(WorkItem, subject="a", status="done")
+    assert [line.round for line in lines] == [1, 2, 3, 4]
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from voxcurate.catalog import Catalog
+from voxcurate.classes import load_vocabulary
+from voxcurate.executor import ExecutorConfig
+from voxcurate.ledger import Item, run_items
+from voxcurate.stage import StageContext
+from voxcurate.workspace import Workspace, adopt_file, write_text
+
+workspace = Workspace(Path(sys.argv[1]))
+catalog = Catalog(workspace.catalog_url)
+context = StageContext(workspace, catalog, load_vocabulary(), round=1, quiet=True,
+                       executor_config=ExecutorConfig(kind="serial"))
+kill_at = int(sys.argv[2])
+
+def record(writer, item, value):
+    temporary = workspace.scratch / item.subject
+    write_text(temporary, value)
+    adopt_file(temporary, workspace.root / "made" / item.subject)
+    if int(item.subject) == kill_at:
+        os.kill(os.getpid(), signal.SIGKILL)  # the file is in place, the row is not
+    return {"v": value}
+
+if __name__ == "__main__":
+    items = [Item(str(n), payload=str(n)) for n in range(6)]
+    run_items(context, "t", items, "tests.voxcurate.workers:echo", record, version="1")
+"""
+
+
+def test_killed_between_file_and_row_the_same_call_gives_the_same(context):
+    root = context.workspace.root
+    if context.catalog.engine.dialect.name != "sqlite":
+        pytest.skip("the driver opens the workspace's own catalog")
+
+    def drive(kill_at):
+        arguments = [sys.executable, "-c", KILLED, str(root), str(kill_at)]
+        return subprocess.run(arguments, cwd=Path(__file__).parents[2]).returncode
+
+    assert [drive(3), drive(5), drive(-1)] == [-9, -9, 0]
+    catalog = Catalog(context.workspace.catalog_url)
+    lines = catalog.rows(WorkItem)
+    assert [(line.subject, line.status, line.result) for line in lines] == [
+        (str(n), "done", {"v": str(n)}) for n in range(6)
+    ]
+    assert sorted(p.name for p in (root / "made").iterdir()) == [str(n) for n in range(6)]
+    catalog.close()
+
+
+def test_many_cheap_items_take_little_time(context):
+    start = time.perf_counter()
+    use(context, Scripted(), lambda w, i, v: v, [str(n) for n in range(2000)])
+    first = time.perf_counter() - start
+    again = use(context, Scripted(), lambda w, i, v: v, [str(n) for n in range(2000)])
+    assert again.reused == 2000
+    assert first < 10  # 1 s on a quiet machine; a commit each took five times as long
