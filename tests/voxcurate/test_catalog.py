@@ -180,7 +180,7 @@ def test_a_hundred_thousand_ids_can_be_asked_for(catalog):
 
 def test_numpy_numbers_come_back_as_numbers(catalog):
     facts = {"n": np.int64(3), "v": np.arange(2), "bad": [math.nan, {"inf": math.inf}]}
-    measure = Measure(np.int64(1), "detect", "a", "", "", "x", np.float32(0.5), facts)  # type: ignore[arg-type]
+    measure = Measure(np.int64(1), "detect", "a", "", "", "x", np.float32(0.5), facts)
     with catalog.write() as writer:
         writer.put(measure)
         writer.put(Measure(2, "detect", "a", "", "", "x", math.nan))
