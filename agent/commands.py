@@ -56,19 +56,29 @@ def ingest_folder(given: Path | None, path: Path, source: str = "") -> StageResu
 
 
 def make_plan(given: Path | None, need: str) -> tuple[str, list[str]]:
-    """A round's YAML for a clinical need, and the words that were not understood."""
+    """A round's YAML for a clinical need, and the words that were not understood.
+
+    The workspace's language model plans where one is configured (`retrieval.engine`), else the
+    vocabulary does.
+    """
+    from agent.config import resolve
     from agent.plan import plan_from_need, plan_yaml
     from agent.rounds import vocabulary_of
+    from voxcurate.chat import make_engine
     from voxcurate.classes import load_vocabulary
     from voxcurate.errors import WorkspaceError
 
+    engine = None
     try:
-        vocabulary = vocabulary_of(Workspace.find(given))
+        workspace = Workspace.find(given)
     except WorkspaceError:
         if given is not None:
             raise
         vocabulary = load_vocabulary()
-    plan = plan_from_need(need, vocabulary)
+    else:
+        vocabulary = vocabulary_of(workspace)
+        engine = make_engine(resolve(workspace).retrieval.engine, root=workspace.root)
+    plan = plan_from_need(need, vocabulary, engine)
     return plan_yaml(plan), list(plan.not_understood)
 
 
@@ -82,25 +92,24 @@ def run_rounds(
 ) -> "list[RoundOutcome]":
     """Run rounds until one waits for people, the stop rule holds, or `rounds` are done."""
     from agent.report import write_report
-    from agent.rounds import context_of, run_round
+    from agent.rounds import context_of, run_series
     from voxcurate.config import parse_overrides
 
-    outcomes = []
     with opened(given, write=True) as (workspace, catalog):
-        for _ in range(rounds):
-            outcome = run_round(
-                workspace,
-                catalog,
-                file=file,
-                overrides=parse_overrides(settings),
-                no_review=no_review,
-                say=say,
-            )
-            outcomes.append(outcome)
+
+        def report(outcome: "RoundOutcome") -> None:
             write_report(context_of(workspace, catalog, outcome.number), outcome.number)
-            if outcome.status == "waiting" or outcome.stop:
-                break
-    return outcomes
+
+        return run_series(
+            workspace,
+            catalog,
+            rounds=rounds,
+            finished=report,
+            file=file,
+            overrides=parse_overrides(settings),
+            no_review=no_review,
+            say=say,
+        )
 
 
 def status_of(given: Path | None, *, private: str = "") -> dict[str, Any]:

@@ -32,9 +32,8 @@ def run_demo(path: Path, *, patients: int, seed: int, say: Callable[[str], None]
     say("ingesting it ...")
     ingested = ingest_folder(workspace.root, cohort / "cohort")
     show_result("ingest", ingested, as_json=False)
-    done = _rounds_done(root)
-    if done < ROUNDS:
-        outcomes = run_rounds(root, rounds=ROUNDS - done, no_review=True)
+    if _rounds_done(root) < ROUNDS:
+        outcomes = run_rounds(root, rounds=ROUNDS, no_review=True)
         code = show_rounds(outcomes, as_json=False)
         if code == SOME_FAILED:
             say("some items failed: see above")
