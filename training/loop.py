@@ -153,7 +153,9 @@ class Training:
 
     def _loss(self, batch: Batch) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         image = batch.image.to(self.device, memory_format=torch.channels_last_3d)
-        features = self.network.features(image)
+        with torch.autocast("cuda", torch.bfloat16, enabled=self.device.type == "cuda"):
+            features = self.network.features(image)
+        features = features.float()
         weight = batch.weight.to(self.device)
         loss = features.new_zeros(())
         details: dict[str, torch.Tensor] = {}

@@ -1,7 +1,7 @@
 """From the catalog to a training run: cases with their labels, the grid, the ledger item."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,8 @@ import numpy as np
 
 from training.config import TrainingConfig, network_config
 from training.models import STAGES
-from voxcurate.catalog import Label, Model, Scan, Writer
+from voxcurate.catalog import Label, Model, Scan, WorkItem, Writer
+from voxcurate.catalog.catalog import now
 from voxcurate.errors import TrainingError
 from voxcurate.ids import content_id
 from voxcurate.ledger import Item, LedgerResult, run_items
@@ -44,15 +45,17 @@ class Run:
     warm: Model | None = None
 
 
-def current_labels(ctx: StageContext, round_number: int) -> dict[str, dict[str, Label]]:
-    """Case to class to the label version that counts as of a round."""
+def current_labels(
+    ctx: StageContext, round_number: int, *, with_retired: bool = False
+) -> dict[str, dict[str, Label]]:
+    """Case to class to the label version that counts as of a round; retired ones on request."""
     pointers = ctx.catalog.current(round_number)
     ids = [pointer.label_id for pointer in pointers.values()]
     by_id = {label.label_id: label for label in ctx.catalog.rows(Label, label_id=ids)}
     found: dict[str, dict[str, Label]] = {}
     for (case_id, class_id), pointer in pointers.items():
         label = by_id.get(pointer.label_id)
-        if label is not None and not label.retired:
+        if label is not None and (with_retired or not label.retired):
             found.setdefault(case_id, {})[class_id] = label
     return found
 
@@ -116,7 +119,7 @@ def train(ctx: StageContext, runs: Sequence[Run], *, threads: int, limit_s: floa
     def record(writer: Writer, item: Item, value: Any) -> Mapping[str, Any]:
         return _record(ctx, by_name[item.subject], payloads[item.subject], writer, value)
 
-    return run_items(
+    result = run_items(
         ctx,
         STAGES[role],
         items,
@@ -127,6 +130,8 @@ def train(ctx: StageContext, runs: Sequence[Run], *, threads: int, limit_s: floa
         across_rounds=role == "zoo",
         title=f"train {role}",
     )
+    _make_newest(ctx, role, result.results)
+    return result
 
 
 def grid_spacing(scans: Sequence[Scan], config: TrainingConfig) -> list[float]:
@@ -141,6 +146,17 @@ def grid_spacing(scans: Sequence[Scan], config: TrainingConfig) -> list[float]:
     ]
     median = np.median(np.asarray(own), axis=0)
     return [round(max(config.grid.floor_mm, float(value)), 3) for value in median]
+
+
+def _make_newest(ctx: StageContext, role: str, results: Mapping[str, Mapping[str, Any]]) -> None:
+    """A configuration that is taken up again counts, not one tried in between."""
+    lines = ctx.catalog.rows(WorkItem, round=ctx.round, stage=STAGES[role], status="done")
+    for name, result in results.items():
+        own = [line for line in lines if line.subject == name]
+        ours = [line for line in own if line.result.get("model_id") == result["model_id"]]
+        if len(own) > 1 and ours and ours[-1].updated < max(line.updated for line in own):
+            with ctx.catalog.write() as writer:
+                writer.put(replace(ours[-1], updated=now()))
 
 
 def _item(ctx: StageContext, run: Run) -> Item:
@@ -219,7 +235,8 @@ def _record(
     from training.bundle import adopt_bundle
     from training.trainer import forget_run
 
-    target = ctx.workspace.root / "models" / str(ctx.round) / run.name
+    folder = f"{run.name}_{value['model_id'][:8]}"  # another config of this round: another folder
+    target = ctx.workspace.root / "models" / str(ctx.round) / folder
     adopt_bundle(Path(value["bundle"]), target)
     kept = ("skipped_classes", "parameters", "steps", "annealed_on", "warm_started", "bad_steps")
     model = Model(

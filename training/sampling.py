@@ -58,9 +58,7 @@ class Sampler:
         self._mix = range(n_mix)
         self._config, self._seed = config, seed
         n_classes = len(cases[0].known)
-        self._members = [
-            [n for n, case in enumerate(cases) if len(case.centres[c])] for c in range(n_classes)
-        ]
+        self._members: dict[tuple[int, ...], list[list[int]]] = {}
         self.losses = np.full((n_mix, CELLS, CELLS, CELLS), np.nan, dtype=np.float32)
         self.dice = np.zeros(n_classes, dtype=np.float64)
         self.shares = self._usable(config)
@@ -118,11 +116,10 @@ class Sampler:
         return normalised
 
     def _labelled(self, generator: np.random.Generator, among: Sequence[int]) -> Draw:
-        allowed = set(among)
-        members = [[n for n in cases if n in allowed] for cases in self._members]
+        members = self._by_class(among)
         present = np.array([bool(cases) for cases in members])
         if generator.random() >= self._config.foreground or not present.any():
-            case = list(among)[int(generator.integers(len(among)))]
+            case = among[int(generator.integers(len(among)))]
             centre = generator.random(3) * (np.array(self._cases[case].image.shape) - 1)
             return Draw("labelled", case, _triple(centre), -1)
         need = (NEED_FLOOR + 1 - self.dice) * present
@@ -132,6 +129,16 @@ class Sampler:
         centre = voxels[int(generator.integers(len(voxels)))].astype(float)
         jitter = generator.uniform(-0.3, 0.3, 3) * self._config.patch
         return Draw("labelled", case, self._inside(case, centre + jitter), class_index)
+
+    def _by_class(self, among: Sequence[int]) -> list[list[int]]:
+        """The cases, of those given, that have foreground of each class."""
+        key = tuple(among)
+        if key not in self._members:
+            classes = range(len(self.dice))
+            self._members[key] = [
+                [n for n in among if len(self._cases[n].centres[c])] for c in classes
+            ]
+        return self._members[key]
 
     def _selective(self, generator: np.random.Generator) -> Draw:
         flat = np.nan_to_num(self.losses).ravel().astype(np.float64)

@@ -25,8 +25,10 @@ def run(ctx: StageContext, config: ZooConfig) -> StageResult:
     Raises:
         TrainingError: no scan of the train split has a label.
     """
-    before = ctx.round - 1 if config.retrain else NO_ROUND
-    labels = current_labels(ctx, before)
+    if config.retrain:
+        labels = current_labels(ctx, ctx.round - 1)
+    else:  # a label retired since would otherwise make another zoo
+        labels = current_labels(ctx, NO_ROUND, with_retired=True)
     wanted = target_classes(ctx, labels)
     scans = ctx.scans("train")
     cases = case_specs(ctx, scans, labels, wanted)

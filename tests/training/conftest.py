@@ -50,6 +50,20 @@ def phantom(seed):
     return Volume(np.rint(hu).astype(np.int16), AFFINE), masks
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _small_networks():
+    """Shipped networks keep their architecture, at a width that tests can afford."""
+    from training import runs
+    from training.config import network_config
+
+    def narrow(name):
+        return network_config(name).model_copy(update={"channels": (8, 8, 8), "features": 8})
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runs, "network_config", narrow)
+        yield
+
+
 @dataclass
 class World:
     """A workspace and its truth."""

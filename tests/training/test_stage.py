@@ -1,6 +1,7 @@
 """The stage from end to end: zoo, predictions, flagship, evaluation, on a small workspace."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from training import evaluate, flagship, predict, zoo
 from training.config import AnnealConfig, EvaluateConfig, MixConfig, PredictConfig
 from training.models import all_groups, is_out_of_fold, of_round
 from training.predictor import BundlePredictor
-from voxcurate.catalog import Measure
+from voxcurate.catalog import Decision, Label, Measure, Model, WorkItem
 from voxcurate.errors import TrainingError
 from voxcurate.nifti import read_nifti
 from voxcurate.predictions import open_prediction
@@ -236,3 +237,37 @@ def test_technical_settings_do_not_retrain_others_do(world):
     assert again.counts["trained"] == 0
     other = flagship.run(world.ctx, flagship_config(steps=6))
     assert other.counts["trained"] == 1
+
+
+def test_going_back_to_a_configuration_makes_its_model_count(world):
+    flagship.run(world.ctx, flagship_config())
+    (first,) = of_round(world.ctx, "flagship")
+    weights = (bundle_of(world.ctx, first) / "models" / "model.pt").read_bytes()
+    flagship.run(world.ctx, flagship_config(steps=5))
+    rewind(world)
+    assert of_round(world.ctx, "flagship")[0].model_id != first.model_id
+    flagship.run(world.ctx, flagship_config())
+    assert of_round(world.ctx, "flagship") == [first]
+    assert (bundle_of(world.ctx, first) / "models" / "model.pt").read_bytes() == weights
+
+
+def rewind(world):
+    """The ledger's times have seconds: let the first training lie in the past."""
+    lines = world.ctx.catalog.rows(WorkItem, stage="train_flagship")
+    with world.ctx.catalog.write() as writer:
+        for line in lines:
+            (model,) = world.ctx.catalog.rows(Model, model_id=line.result["model_id"])
+            minute = model.facts["steps"]
+            writer.put(replace(line, updated=f"2020-01-01T00:0{minute}:00+00:00"))
+
+
+def test_a_retired_label_does_not_make_another_zoo(world):
+    zoo.run(world.ctx, zoo_config())
+    (label,) = world.ctx.catalog.rows(Label, case_id="phantom_0", class_id="mandible")
+    decision = Decision("", 1, "judge", "phantom_0", "mandible", label.label_id, "replace", "", "t")
+    with world.ctx.catalog.write() as writer:
+        writer.flag(label.label_id, decision, retired=True)
+    assert zoo.run(world.of_round(2), zoo_config()).counts["trained"] == 0
+    assert zoo.run(world.of_round(2), zoo_config().model_copy(update={"retrain": True})).counts[
+        "trained"
+    ]
