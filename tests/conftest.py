@@ -6,8 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 
 from voxcurate.volume import Volume
+
+# shared machines are slow at times: a test never fails for that
+settings.register_profile("ours", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("ours")
 
 Triple = tuple[float, float, float]
 REPOSITORY = Path(__file__).resolve().parent.parent

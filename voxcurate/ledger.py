@@ -187,7 +187,7 @@ class _Books:
         else:
             self.failed[item.key] = outcome.error
             told = {"stage": self._stage, "item": item.key, "why": outcome.error}
-            log.warning("item failed", extra=told)
+            log.info("item failed", extra=told)
 
 
 def _run(executor: Executor, worker: str, tasks: list[Task]) -> Generator[Outcome, None, None]:

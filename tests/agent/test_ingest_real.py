@@ -1,7 +1,5 @@
 """Real public folders: shipped descriptions, DICOM, and segmentations in DICOM."""
 
-import time
-
 import pytest
 
 from agent.ingest.identities import Identities
@@ -20,9 +18,7 @@ def bench(tmp_path):
 
 @pytest.mark.slow
 def test_head_and_neck_cts_with_partial_labels(bench, real_data):
-    start = time.monotonic()
     result = bench.ingest(real_data / "openkbp_ct", source="openkbp")
-    assert time.monotonic() - start < 60  # measured: 8 s on one quiet core
     assert not result.failed
     n_cases = len(list((real_data / "openkbp_ct").glob("*/ct.nii.gz")))
     assert result.counts["scans"] == n_cases

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -298,10 +297,16 @@ def test_killed_between_file_and_row_the_same_call_gives_the_same(context):
     catalog.close()
 
 
-def test_many_cheap_items_take_little_time(context):
-    start = time.perf_counter()
+def test_many_cheap_items_share_commits(context, monkeypatch):
+    commits = []
+    write = Catalog.write
+
+    def counted(catalog):
+        commits.append(1)
+        return write(catalog)
+
+    monkeypatch.setattr(Catalog, "write", counted)
     use(context, Scripted(), lambda w, i, v: v, [str(n) for n in range(2000)])
-    first = time.perf_counter() - start
     again = use(context, Scripted(), lambda w, i, v: v, [str(n) for n in range(2000)])
     assert again.reused == 2000
-    assert first < 10  # 1 s on a quiet machine; a commit each took five times as long
+    assert len(commits) < 1000
