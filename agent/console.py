@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from agent.rounds import RoundOutcome
     from voxcurate.stage import StageResult
 
+WIDTH = 120  # tables are laid out for at least so many columns
 DONE, SOME_FAILED, COULD_NOT_RUN = 0, 1, 2
 
 
@@ -101,7 +102,7 @@ def show_status(status: Mapping[str, Any], *, as_json: bool) -> int:
     from rich.console import Console
     from rich.table import Table
 
-    console = Console()
+    console = Console(width=max(WIDTH, Console().width))
     if "origin" in status:
         console.print_json(data=status["origin"])
         return DONE
@@ -113,8 +114,9 @@ def show_status(status: Mapping[str, Any], *, as_json: bool) -> int:
         typer.echo(f"  {key[3:]:<8}" + ", ".join(f"{k} {v}" for k, v in scans[key].items()))
     for item in status["rounds"]:
         table = Table(title=f"round {item['number']}: {item['status']}", title_justify="left")
-        for column in ("stage", "done", "failed", "wall time", "peak memory", "result"):
-            table.add_column(column, justify="left" if column in {"stage", "result"} else "right")
+        for column in ("stage", "done", "failed", "wall time", "peak memory"):
+            table.add_column(column, no_wrap=True, justify="left" if column == "stage" else "right")
+        table.add_column("result")
         for row in item["stages"]:
             table.add_row(*(str(cell) for cell in row.values()))
         console.print(table)
@@ -149,10 +151,10 @@ def show_evaluation(table: Mapping[str, Any], *, as_json: bool) -> int:
 
     shown = Table(title=table["title"], title_justify="left")
     for index, column in enumerate(table["columns"]):
-        shown.add_column(column, justify="right" if index else "left")
+        shown.add_column(column, justify="right" if index else "left", overflow="fold")
     for row in table["rows"]:
         shown.add_row(*(f"{c:.3f}" if isinstance(c, float) else str(c) for c in row))
-    Console().print(shown)
+    Console(width=max(WIDTH, Console().width)).print(shown)
     return DONE
 
 
@@ -163,7 +165,7 @@ def show_scores(table: Any, *, as_json: bool) -> int:
     else:
         from rich.console import Console
 
-        Console(width=max(120, Console().width)).print(table.render())
+        Console(width=max(WIDTH, Console().width)).print(table.render())
     return DONE
 
 

@@ -24,15 +24,15 @@ def round_table(workspace: Workspace, number: int) -> dict[str, Any]:
     if not path.is_file():
         raise ConfigError(f"round {number} has no evaluation yet")
     found: dict[str, Any] = json.loads(path.read_text())
-    models = found["models"]
+    models = sorted(found["models"], key=lambda model: model["role"] != "flagship")
     columns = ["class", "n"]
     for model in models:
-        columns += [f"{model['name']} DSC", f"{model['name']} NSD"]
+        columns += [f"{name} {model['name']}" for name in _shown_names(model)]
     classes = dict.fromkeys(c for model in models for c in model["classes"])
     rows = [[class_id, *_cells(models, class_id)] for class_id in classes]
     mean: list[Any] = ["mean", ""]
     for model in models:
-        mean += [_shown(model["mean"]["dsc"]), _shown(model["mean"]["nsd"])]
+        mean += [_shown(model["mean"][name.lower()]) for name in _shown_names(model)]
     title = f"round {number}: test split, against original labels ({found['implementation']})"
     return {"title": title, "columns": columns, "rows": [*rows, mean], "evaluation": found}
 
@@ -82,13 +82,17 @@ def folder_table(predictions: Path, truth: Path, vocabulary: Vocabulary) -> dict
     return {"title": title, "columns": ["class", "n", "DSC", "NSD"], "rows": rows}
 
 
+def _shown_names(model: dict[str, Any]) -> tuple[str, ...]:
+    """The flagship's DSC and NSD; of the others the DSC (JSON has it all)."""
+    return ("DSC", "NSD") if model["role"] == "flagship" else ("DSC",)
+
+
 def _cells(models: list[dict[str, Any]], class_id: str) -> list[Any]:
     entries = [model["classes"].get(class_id) for model in models]
-    n = max((entry["dsc"]["n"] for entry in entries if entry), default=0)
-    cells: list[Any] = [n]
-    for entry in entries:
-        for name in ("dsc", "nsd"):
-            cells.append(_shown(entry[name]["mean"] if entry else None))
+    cells: list[Any] = [max((entry["dsc"]["n"] for entry in entries if entry), default=0)]
+    for model, entry in zip(models, entries, strict=True):
+        for name in _shown_names(model):
+            cells.append(_shown(entry[name.lower()]["mean"] if entry else None))
     return cells
 
 

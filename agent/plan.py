@@ -81,7 +81,7 @@ def plan_from_need(
 def plan_yaml(plan: RoundPlan) -> str:
     """The plan as a round's YAML, with comments for the person who edits it."""
     not_understood = ", ".join(plan.not_understood)
-    head = "# A round's plan. Look it over, change what is wrong, then: voxcurate run THIS_FILE\n"
+    head = "# A round's plan. Look it over, change what is wrong, then: voxcurate round THIS_FILE\n"
     if not_understood:
         head += f"# NOT UNDERSTOOD, and therefore not part of the plan: {not_understood}\n"
     if not plan.classes:

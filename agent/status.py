@@ -7,6 +7,26 @@ from voxcurate.catalog import Catalog, Measure, Report, Round, Scan, WorkItem
 from voxcurate.progress import duration
 from voxcurate.workspace import Workspace
 
+ORDER = (
+    "retrieve",
+    "clean",
+    "coldstart",
+    "predict",
+    "fuse",
+    "detect",
+    "judge",
+    "review",
+    "assemble",
+    "train",
+    "evaluate",
+    "stop",
+)
+LEDGER = {
+    "clean_pair": "clean",
+    "train_zoo": "coldstart",
+    "train_flagship": "train",
+}  # its stage -> the round's
+
 
 def status(workspace: Workspace, catalog: Catalog) -> dict[str, Any]:
     """The workspace at a glance, as plain data."""
@@ -33,8 +53,9 @@ def _round(catalog: Catalog, row: Round) -> dict[str, Any]:
     walls = catalog.rows(Measure, round=row.number, name="wall_s")
     counts = row.facts.get("counts", {})
     stages = []
-    for stage in dict.fromkeys([*counts, *(w.stage for w in walls), *(i.stage for i in items)]):
-        own = [item for item in items if item.stage == stage]
+    found = {*counts, *(w.stage for w in walls), *(_stage_of(item) for item in items)}
+    for stage in sorted(found, key=lambda name: (_place(name), name)):
+        own = [item for item in items if _stage_of(item) == stage]
         wall = sum(w.value or 0.0 for w in walls if w.stage == stage)
         stages.append(
             {
@@ -58,6 +79,14 @@ def _round(catalog: Catalog, row: Round) -> dict[str, Any]:
         "stop_reason": row.stop_reason,
         "stages": stages,
     }
+
+
+def _stage_of(item: WorkItem) -> str:
+    return LEDGER.get(item.stage, item.stage)
+
+
+def _place(stage: str) -> int:
+    return ORDER.index(stage) if stage in ORDER else len(ORDER)
 
 
 def _failures(catalog: Catalog) -> dict[str, str]:
