@@ -21,11 +21,8 @@ ORDER = (
     "evaluate",
     "stop",
 )
-LEDGER = {
-    "clean_pair": "clean",
-    "train_zoo": "coldstart",
-    "train_flagship": "train",
-}  # its stage -> the round's
+# stages of the ledger that belong to a stage of the round under another name
+LEDGER = {"clean_pair": "clean", "train_zoo": "coldstart", "train_flagship": "train"}
 
 
 def status(workspace: Workspace, catalog: Catalog) -> dict[str, Any]:

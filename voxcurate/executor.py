@@ -14,6 +14,8 @@ from voxcurate.worker import measured, resolve
 
 __all__ = ["ExecutorConfig", "LocalExecutor", "SerialExecutor", "cores", "resolve"]
 
+# waiting threads sleep: where others use the cores too, spinning ones slow every step several times
+WAITING = {"OMP_WAIT_POLICY": "PASSIVE"}
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
     "MKL_NUM_THREADS",
@@ -79,7 +81,7 @@ class LocalExecutor:
 
         pool = Pool(
             self.workers,
-            {name: str(self.threads) for name in THREAD_VARIABLES},
+            {**{name: str(self.threads) for name in THREAD_VARIABLES}, **WAITING},
             time_limit_s=self.time_limit_s,
             retries=self.retries,
         )
