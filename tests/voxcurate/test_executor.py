@@ -142,7 +142,7 @@ def test_tasks_are_taken_as_workers_become_free():
     outcomes = LocalExecutor(workers=2).run(f"{WORKERS}:echo", tasks())
     for seen in range(1, 51):
         next(outcomes)
-        assert len(taken) <= seen + 2
+        assert len(taken) <= seen + 4  # at most two run and two more are over
 
 
 def test_peak_memory_is_the_tasks_own():
@@ -178,7 +178,7 @@ def test_stopping_early_leaves_no_process(tmp_path):
     children = children_of(os.getpid())
     assert children
     outcomes.close()
-    assert not alive(children)
+    assert gone(children)
 
 
 def test_a_worker_killed_from_outside_is_replaced(tmp_path):
@@ -202,8 +202,10 @@ def test_a_worker_killed_in_the_middle_of_a_result_touches_nobody_else():
     for outcome in outcomes:
         if not found:
             time.sleep(1.0)  # the large result waits for its reader, half of it in the pipe
-            for child in children_of(os.getpid()):
+            children = children_of(os.getpid())
+            for child in children:
                 os.kill(child, signal.SIGKILL)
+            assert gone(children)
         found[outcome.key] = outcome
     assert [found[f"t{n}"].error_kind for n in range(4)] == ["", "WorkerCrashError", "", ""]
 
@@ -248,13 +250,10 @@ def test_workers_die_with_their_driver(tmp_path, how):
         os.killpg(driver.pid, how)  # Ctrl-C in a terminal reaches the workers too
     else:
         driver.send_signal(how)
-    _, errors = driver.communicate(timeout=20)
+    _, errors = driver.communicate(timeout=60)
     assert driver.returncode == -how
     assert errors.count("KeyboardInterrupt") == (how == signal.SIGINT), errors
-    deadline = time.monotonic() + 5
-    while alive(workers) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert not alive(workers)
+    assert gone(workers)
 
 
 def children_of(process):
@@ -276,3 +275,11 @@ def alive(processes):
             return False
 
     return [pid for pid in processes if runs(pid)]
+
+
+def gone(processes):
+    """Whether all of them end; a killed one takes its time on a busy machine."""
+    deadline = time.monotonic() + 30
+    while alive(processes) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return not alive(processes)
