@@ -237,11 +237,12 @@ def _place(
     root, empty = ctx.workspace.root, Path(value["empty"])
     link_or_copy(root / scan.path, target / "ct.nii.gz")
     for role in ("label", "candidate"):
-        link_or_copy(root / value[role] if value[role] else empty, target / f"{role}.nii.gz")
+        source = root / value[role] if value[role] else empty
+        link_or_copy(source, target / f"{role}.nii.gz", link=False)
     empty.unlink(missing_ok=True)
     attention = attention_path(ctx, scan.case_id)
     if attention.is_file():
-        link_or_copy(attention, target / "attention.nii.gz")
+        link_or_copy(attention, target / "attention.nii.gz", link=False)
     adopt_file(Path(value["overview"]), target / "overview.png")
     info = ctx.vocabulary[entry["class_id"]]
     told = {
@@ -274,6 +275,7 @@ def _import_one(
             "no such case among the round's train and validation cases", case_id=case_id
         )
     item = read_item(folder, row)
+    _check_labels(ctx, item)
     actor = f"human:{row.get('reviewer') or 'reviewer'}"
     made = _decision(ctx, item, verdict, row.get("comment", ""), actor)
     if verdict == "revised":
@@ -282,6 +284,7 @@ def _import_one(
     if verdict == "accept" and not item["candidate_id"]:
         raise ReviewError("verdict accept, but there is no candidate", case_id=case_id)
     with ctx.catalog.write() as writer:
+        _unsay(writer, item, made)
         if verdict == "confirm":
             writer.flag(item["label_id"], made, confirmed=True, retired=False)
         elif verdict == "retire":
@@ -319,7 +322,30 @@ def _adopt_revised(
                 parent=item["label_id"],
                 facts={"revision": len(old) + 1},
             )
-        writer.decide(replace(decision, other_label=label.label_id))
+        made = replace(decision, other_label=label.label_id)
+        _unsay(writer, item, made)
+        writer.decide(made)
+
+
+def _check_labels(ctx: StageContext, item: Mapping[str, Any]) -> None:
+    """An item may only speak of label versions of its own structure: people can edit the file."""
+    place = {"case_id": str(item["case_id"]), "class_id": str(item["class_id"])}
+    known = [label.label_id for label in ctx.catalog.rows(Label, **place)]
+    complete = {"rank", "error_probability"} <= set(item)
+    fits = item.get("label_id") in known and item.get("candidate_id") in ["", *known]
+    if not complete or not fits:
+        raise ReviewError(
+            "item.json names label versions that are not of this structure",
+            case_id=place["case_id"],
+        )
+
+
+def _unsay(writer: Writer, item: Mapping[str, Any], decision: Decision) -> None:
+    """Who answers an item anew no longer confirms what an earlier answer confirmed."""
+    said = {"confirm": item["label_id"], "accept": item["candidate_id"]}.get(decision.verdict, "")
+    if decision.verdict != "skip":
+        for label_id in sorted({item["label_id"], item["candidate_id"]} - {said, ""}):
+            writer.flag(label_id, decision, confirmed=False)
 
 
 def _decision(

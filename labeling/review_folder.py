@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -84,13 +85,19 @@ def overview(
     return stream.getvalue()
 
 
-def link_or_copy(source: Path, target: Path) -> None:
-    """A hard link, or a copy where links are not possible; an existing target is replaced."""
+def link_or_copy(source: Path, target: Path, *, link: bool = True) -> None:
+    """A hard link, or a copy where links are not possible; an existing target is replaced.
+
+    Without `link` always a copy: whoever saves over a linked mask would change the workspace's own.
+    """
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     temporary.unlink(missing_ok=True)
-    try:
-        os.link(source, temporary)
-    except OSError:
+    is_linked = False
+    if link:
+        with suppress(OSError):
+            os.link(source, temporary)
+            is_linked = True
+    if not is_linked:
         shutil.copyfile(source, temporary)
     temporary.replace(target)
 

@@ -1,6 +1,7 @@
 """The stages one after the other on a small workspace with planted errors."""
 
 import csv
+import json
 
 import numpy as np
 import pytest
@@ -197,6 +198,57 @@ def test_review_goes_out_and_comes_back(world_with_errors):
     assert world.label("src_case01", "kidney_left").confirmed
     assert world.label("src_case01", "kidney_right").origin in ("judged", "pseudo")
     assert world.label("src_case03", "spleen").origin == "original"
+
+
+def answer(folder, changes):
+    """Write verdicts into the queue."""
+    queue = list(csv.DictReader((folder / "queue.csv").open()))
+    for row in queue:
+        row["verdict"] = changes.get((row["case_id"], row["class_id"]), row["verdict"])
+    with (folder / "queue.csv").open("w", encoding="utf-8", newline="") as stream:
+        table = csv.DictWriter(stream, list(queue[0]))
+        table.writeheader()
+        table.writerows(queue)
+    return {(q["case_id"], q["class_id"]): folder / q["folder"] for q in queue}
+
+
+def test_a_changed_mind_counts(world_with_errors):
+    world, key = world_with_errors, ("src_case01", "kidney_left")
+    everything(world)
+    export_review(world.ctx, CONFIG)
+    folder = review_folder(world.ctx)
+    for verdict, origins in (("accept", ("judged", "pseudo")), ("confirm", ("original",))):
+        answer(folder, {key: verdict})
+        assert not import_review(world.ctx).failed
+        assemble.run(world.ctx, CONFIG)
+        assert world.label(*key).confirmed
+        assert world.label(*key).origin in origins
+
+
+def test_an_edited_item_cannot_touch_other_labels(world_with_errors):
+    world, key = world_with_errors, ("src_case01", "kidney_left")
+    everything(world)
+    export_review(world.ctx, CONFIG)
+    folder = review_folder(world.ctx)
+    path = answer(folder, {key: "retire"})[key] / "item.json"
+    test = next(x for x in rows(world, Label) if x.case_id == "src_case11")
+    told = json.loads(path.read_text())
+    path.write_text(json.dumps({**told, "label_id": test.label_id}))
+    assert list(import_review(world.ctx).failed) == ["/".join(key)]
+    path.write_text(json.dumps({k: v for k, v in told.items() if k != "candidate_id"}))
+    assert list(import_review(world.ctx).failed) == ["/".join(key)]
+    assert not any(x.retired for x in rows(world, Label))
+
+
+def test_saving_over_a_mask_in_the_review_folder_leaves_the_workspace_alone(world_with_errors):
+    world, key = world_with_errors, ("src_case01", "kidney_left")
+    everything(world)
+    export_review(world.ctx, CONFIG)
+    place = answer(review_folder(world.ctx), {})[key]
+    before = mask_of(world, world.label(*key))
+    for role in ("label", "candidate"):
+        (place / f"{role}.nii.gz").write_bytes(b"")
+    assert np.array_equal(mask_of(world, world.label(*key)), before)
 
 
 def test_classes_without_labels_get_pseudo_labels(tmp_path):
