@@ -214,7 +214,8 @@ def _labels(
     ids = {p.label_id for (case, c), p in pointers.items() if case in cases and c in classes}
     found: dict[str, dict[str, Label]] = {case: {} for case in cases}
     for label in ctx.catalog.rows(Label, label_id=ids):
-        found[label.case_id][label.class_id] = label
+        if not label.retired:  # wrong, and nothing better is there: unknown
+            found[label.case_id][label.class_id] = label
     return found
 
 

@@ -231,3 +231,13 @@ def test_known_regions_go_along(ctx, out):
     assert file_sha256(out / "known" / "liver.nii.gz") == file_sha256(
         ctx.workspace.root / label.path
     )
+
+
+def test_a_retired_label_is_not_released(ctx, out):
+    (case, class_id), pointer = next(iter(ctx.catalog.current().items()))
+    decision = Decision("", 1, "review", case, class_id, pointer.label_id, "retire", "", "human:a")
+    with ctx.catalog.write() as writer:
+        writer.flag(pointer.label_id, decision, retired=True)
+    assert not export(ctx, out).failed
+    assert not (out / case / "segmentations" / f"{class_id}.nii.gz").exists()
+    assert pointer.label_id not in {row["label_id"] for row in table(out / "labels.csv")}
