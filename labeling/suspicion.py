@@ -72,10 +72,7 @@ def weigh(
     Args:
         results: of the detect items, by case.
     """
-    comparisons: dict[str, list[Comparison]] = {}
-    for _, row in label_rows(results):
-        comparisons.setdefault(row["class_id"], []).append(Comparison(**row["comparison"]))
-    statistics = class_statistics(comparisons, config.detect)
+    statistics = class_statistics(telling_comparisons(results), config.detect)
     first: dict[tuple[str, str], dict[str, float]] = {}
     for case_id, rows in case_rows(results):
         witnesses = {
@@ -110,6 +107,24 @@ def weigh(
                 oddities = profile.oddities(np.array(row["features"])) if profile else {}
             suspicions.append(Suspicion(case_id, row, own, oddities))
     return suspicions, usual
+
+
+def telling_comparisons(
+    results: Mapping[str, Mapping[str, Any]],
+) -> dict[str, list[Comparison]]:
+    """Class to the comparisons of its trusted labels; of all where it has no trusted one.
+
+    From the second round on there are pseudo labels, made by the very models that they are compared
+    with: their agreement says nothing about the models, and beside it originals would look odd.
+    """
+    every: dict[str, list[tuple[bool, Comparison]]] = {}
+    for _, row in label_rows(results):
+        found = (_is_trusted(row), Comparison(**row["comparison"]))
+        every.setdefault(row["class_id"], []).append(found)
+    return {
+        class_id: [c for trusted, c in rows if trusted] or [c for _, c in rows]
+        for class_id, rows in every.items()
+    }
 
 
 def explained(
@@ -159,7 +174,7 @@ def learn_usual(
             if case_id in train
             and row["features"] is not None
             and (case_id, row["class_id"]) in clean
-            and (row["origin"] in TRUSTED or row["gold"] or row["confirmed"])
+            and _is_trusted(row)
         ]
         for row in trusted:
             vectors.setdefault(row["class_id"], []).append(np.array(row["features"]))
@@ -181,6 +196,10 @@ def case_rows(
     results: Mapping[str, Mapping[str, Any]],
 ) -> list[tuple[str, Sequence[Mapping[str, Any]]]]:
     return [(case_id, results[case_id]["rows"]) for case_id in sorted(results)]
+
+
+def _is_trusted(row: Mapping[str, Any]) -> bool:
+    return bool(row["origin"] in TRUSTED or row["gold"] or row["confirmed"])
 
 
 def centroids_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

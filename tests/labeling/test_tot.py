@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from labeling.config import DetectConfig
 from labeling.structures import Structure
+from labeling.suspicion import telling_comparisons
 from labeling.tot import (
     ClassStatistics,
     Comparison,
@@ -106,3 +107,15 @@ def test_surfaces_within_a_voxel_diagonal_agree():
     assert surface_agreement(a, b, 0.1) == pytest.approx(1.0)
     c = Structure.of("liver", np.roll(mask, 4, axis=0), AFFINE)
     assert surface_agreement(a, c, 0.1) < 0.9
+
+
+def test_machine_labels_do_not_tell_how_good_the_models_are():
+    def row(origin, dsc, class_id="liver", confirmed=False):
+        plain = comparison(dsc=dsc).plain()
+        flags = {"gold": False, "confirmed": confirmed}
+        return {"class_id": class_id, "origin": origin, "comparison": plain, **flags}
+
+    rows = [row("original", 0.7), row("pseudo", 0.99), row("judged", 0.98, confirmed=True)]
+    found = telling_comparisons({"a": {"rows": [*rows, row("pseudo", 0.9, "spleen")]}})
+    assert [c.dsc for c in found["liver"]] == [0.7, 0.98]
+    assert [c.dsc for c in found["spleen"]] == [0.9]
