@@ -57,6 +57,13 @@ def run(ctx: StageContext, config: LabelingConfig) -> StageResult:
             counts[trust] = counts.get(trust, 0) + 1
         if changes:
             shown = {c: label for c, (label, trust) in chosen.items() if trust != RETIRED}
+            shown |= {
+                label.class_id: label
+                for class_id, labels in versions.get(scan.case_id, {}).items()
+                if class_id not in chosen and (pointer := now.get((scan.case_id, class_id)))
+                for label in labels
+                if label.label_id == pointer.label_id and not label.retired
+            }  # withheld only now: the pointer of an earlier round stands
             rebuild_view(ctx.workspace, scan, shown)  # first: a killed run comes here again
             _point(ctx, scan, changes, before)
     if withheld:
@@ -83,8 +90,6 @@ def choose(
         given = any(x.origin in TRUSTED for x in allowed)
         stays = (*TRUSTED, "judged") if given else TRUSTED
         allowed = [x for x in allowed if x.origin in stays or x.confirmed]
-    if not allowed:
-        return None
     if not allowed:
         return None
 

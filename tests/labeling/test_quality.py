@@ -68,6 +68,21 @@ def test_withheld_pseudo_labels_get_no_pointer(ctx):
     assert counts["pseudo_labels_withheld"] == {"spleen": 0.2}
 
 
+def test_the_view_shows_what_pointers_say_though_withheld_later(ctx, monkeypatch):
+    shown = {}
+    monkeypatch.setattr(
+        "labeling.assemble.rebuild_view",
+        lambda _, scan, labels: shown.update({scan.case_id: set(labels)}),
+    )
+    with ctx.catalog.write() as writer:
+        old = a_label(label_id="old", case_id="a_3", class_id="spleen", origin="pseudo")
+        writer.add(old)
+        writer.point(Assembly(0, "a_3", "spleen", "old", "pseudo"))
+    run(ctx, LabelingConfig())
+    assert ctx.catalog.current()["a_3", "spleen"].label_id == "old"
+    assert shown["a_3"] == {"liver", "spleen", "aorta"}
+
+
 def test_what_mends_a_given_label_stays():
     config = AssembleConfig()
     retired = a_label(voxels=5, retired=True)
