@@ -1,5 +1,6 @@
 """Prediction with a trained bundle: sliding window over the body, back in the scan's geometry."""
 
+from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 
@@ -48,7 +49,7 @@ class BundlePredictor:
     def predict(self, volume: Volume) -> dict[str, Floats]:
         """Probability per class over the whole scan, float32 ``(I, J, K)``."""
         result = {}
-        for class_id, (box, values) in self._parts(volume).items():
+        for class_id, box, values in self._parts(volume):
             full = np.zeros(volume.shape, dtype=np.float32)
             full[box] = values
             result[class_id] = full
@@ -57,7 +58,7 @@ class BundlePredictor:
     def predict_boxes(self, volume: Volume) -> dict[str, ProbabilityBox]:
         """The same, quantised and cropped, one class at a time: needs no whole float volumes."""
         result = {}
-        for class_id, (box, values) in self._parts(volume).items():
+        for class_id, box, values in self._parts(volume):
             part = probability_box(values, floor=self.config.floor)
             i, j, k = (
                 slice(outer.start + inner.start, outer.start + inner.stop) if inner.stop else inner
@@ -66,7 +67,8 @@ class BundlePredictor:
             result[class_id] = ProbabilityBox((i, j, k), part.array)
         return result
 
-    def _parts(self, volume: Volume) -> dict[str, tuple[Box, Floats]]:
+    def _parts(self, volume: Volume) -> Iterator[tuple[str, Box, Floats]]:
+        """One class after the other: a faint one may fill the whole scan."""
         use_threads()
         settings = self.facts.training.grid
         grid, image = grid_image(volume, self.modality, self.facts.spacing, settings)
@@ -79,10 +81,9 @@ class BundlePredictor:
             overlap=self.config.overlap,
             device=self.device,
         )
-        return {
-            class_id: from_grid(probability[n], grid, _occupied(probability[n], self.config.floor))
-            for n, class_id in enumerate(self.classes)
-        }
+        for n, class_id in enumerate(self.classes):
+            found = _occupied(probability[n], self.config.floor)
+            yield class_id, *from_grid(probability[n], grid, found)
 
 
 @torch.no_grad()
