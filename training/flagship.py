@@ -46,7 +46,8 @@ def run(ctx: StageContext, config: FlagshipConfig) -> StageResult:
     if not anneal:
         log.warning("no annealing: %s", _why(training.anneal.on))
     before = last_of(ctx, "flagship") if config.warm_start else []
-    warm = before[0] if before else None
+    fitting = [model for model in before if model.facts.get("network") == config.network]
+    warm = fitting[0] if fitting else None  # another network starts anew, with all its steps
     one = Run(
         name=NAME,
         role="flagship",

@@ -270,12 +270,14 @@ def _mark(case: Mapping[str, Any]) -> list[Any]:
 
 
 def _label_spec(ctx: StageContext, label: Label) -> dict[str, Any]:
+    """Plain `LabelSpec`; what a person confirmed weighs as what a person drew."""
     root = ctx.workspace.root
+    is_human = (label.gold or label.confirmed) and label.origin != "original"
     return {
         "label_id": label.label_id,
         "path": str(root / label.path) if label.path else "",
         "known_path": str(root / label.known_path) if label.known_path else "",
-        "origin": label.origin,
+        "origin": "revised" if is_human else label.origin,
     }
 
 

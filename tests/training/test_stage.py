@@ -11,8 +11,10 @@ from training import evaluate, flagship, predict, zoo
 from training.config import AnnealConfig, EvaluateConfig, MixConfig, PredictConfig
 from training.models import all_groups, is_out_of_fold, of_round
 from training.predictor import BundlePredictor
+from training.runs import case_specs, current_labels
 from voxcurate.catalog import Decision, Label, Measure, Model, WorkItem
 from voxcurate.errors import TrainingError
+from voxcurate.ledger import LedgerResult
 from voxcurate.nifti import read_nifti
 from voxcurate.predictions import open_prediction
 from voxcurate.protocols import Predictor
@@ -271,3 +273,34 @@ def test_a_retired_label_does_not_make_another_zoo(world):
     assert zoo.run(world.of_round(2), zoo_config().model_copy(update={"retrain": True})).counts[
         "trained"
     ]
+
+
+def test_what_a_person_confirmed_weighs_as_what_a_person_drew(world):
+    mask = world.truth["phantom_2"]["mandible"]
+    label = world.add_label("phantom_2", "mandible", mask, origin="pseudo", number=1)
+
+    def origin():
+        specs = case_specs(
+            world.ctx, world.ctx.scans("train"), current_labels(world.ctx, 1), ["mandible"]
+        )
+        return {s["case_id"]: s["labels"]["mandible"]["origin"] for s in specs}["phantom_2"]
+
+    assert origin() == "pseudo"
+    said = Decision("", 1, "review", "phantom_2", "mandible", label.label_id, "accept", "", "human")
+    with world.ctx.catalog.write() as writer:
+        writer.flag(label.label_id, said, confirmed=True)
+    assert origin() == "revised"
+
+
+@pytest.mark.parametrize(("network", "steps"), [("unet_small", 2), ("dynunet_small", 4)])
+def test_another_network_does_not_start_warm(world, monkeypatch, network, steps):
+    before = Model("m", 1, "flagship", "unet", "", "", [], [], facts={"network": "unet_small"})
+    runs = []
+    monkeypatch.setattr(flagship, "last_of", lambda *_: [before])
+    monkeypatch.setattr(
+        flagship, "train", lambda _, given, **__: runs.extend(given) or LedgerResult(0, 0)
+    )
+    config = flagship_config().model_copy(update={"network": network, "warm_steps": 2})
+    counts = flagship.run(world.of_round(2), config).counts
+    assert runs[0].steps == steps
+    assert counts["warm_start"] == ("m" if network == "unet_small" else "")
