@@ -94,6 +94,7 @@ def cut(
         weight = weight * np.unpackbits(speaks, axis=0, count=n_classes)
     if pose.is_mirrored and swap is not None:
         target = target[swap]
+        target[swap < 0] = 0.0  # unknown: no organ to grow a tumour in either
         weight = weight[swap] * (swap >= 0)[:, None, None, None].astype(np.float32)
     return Patch(hu, positions(case.image.shape, case.spacing, pose, shape), target, weight)
 

@@ -77,7 +77,7 @@ class Sampler:
         if kind == "synthetic":
             case, class_index = self._tumours[int(generator.integers(len(self._tumours)))]
             return Draw("synthetic", case, (-1, -1, -1), class_index)
-        if kind == "selective" and not np.isnan(self.losses).all():
+        if kind == "selective" and np.nansum(self.losses) > 0:
             return self._selective(generator)
         return self._labelled(generator, self._mix)
 

@@ -80,6 +80,7 @@ def test_mirror_swaps_sides_and_coordinates():
     np.testing.assert_array_equal(patch.target[0], masks[1][::-1])
     np.testing.assert_array_equal(patch.target[1], masks[0][::-1])
     assert patch.weight[:, 0, 0, 0].tolist() == [0.5, 1.0, 0.0]
+    assert not patch.target[2].any()
     # what was on the left is shown, and told, to be on the right
     np.testing.assert_allclose(
         patch.position, cut(prepared, straight(middle), SHAPE).position, atol=1e-6

@@ -77,6 +77,12 @@ def test_loss_that_is_no_number_is_not_learnt():
     assert np.isnan(made.losses).all()
 
 
+def test_without_a_loss_there_is_nothing_to_select():
+    made = sampler(MixConfig(labelled=0, selective=1))
+    made.learn([made.draw(made.generator(0, 0))], [0.0])  # nothing was known in that patch
+    assert {draw.kind for draw in draws(made, 20)} == {"labelled"}
+
+
 def test_the_mix_gives_what_is_missing_to_labelled():
     mix = MixConfig(labelled=0.25, selective=0.25, unlabeled=0.25, synthetic=0.25)
     shares = dict(zip(KINDS, sampler(mix).shares, strict=True))
