@@ -99,7 +99,7 @@ class ShapeJudge:
             rivals = [n for n in range(1, len(marks)) if self._close(marks, n)]
             unlike = [n for n in rivals if not self._alike(candidates[0], candidates[n])]
             if unlike:
-                return Verdict(None, 0.5, "too close to tell", evidence)
+                return Verdict(None, 0.5, "the candidates are too close to tell apart", evidence)
             if rivals and len(rivals) == len(marks) - 1:
                 evidence["alike"] = True
                 return Verdict(None, 0.5, "the candidates are alike", evidence)
@@ -190,5 +190,5 @@ def _reason(mark: Mark, lead: float) -> str:
     if mark.oddity is None and mark.in_view is False:
         return "the class lies outside the scan"
     broken = f", breaks: {'; '.join(mark.violations)}" if mark.violations else ""
-    odd = "unknown" if mark.oddity is None else f"{mark.oddity:.2f}"
-    return f"better by {lead:.2f}; oddity {odd}{broken}"
+    odd = "no usual shape known" if mark.oddity is None else f"{mark.oddity:.1f} SD from the usual"
+    return f"leads the next candidate by {lead:.1f}; {odd}{broken}"
