@@ -248,7 +248,7 @@ def _against(
         differences = [float(np.mean(pairs[case])) for case in sorted(pairs)]
         found = _statistics(differences, config, _seed(ctx, "against", name))
         low, high = found["interval"]
-        is_clear = low is not None and (low > 0 or high < 0)
+        is_clear = len(pairs) > 2 and low is not None and (low > 0 or high < 0)
         result[name] = {**found, "is_significant": is_clear}
     return result
 
