@@ -1,7 +1,7 @@
 """The stages of a round, in order, each a thin call; here one stage's product is handed to the
 next."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from agent.config import RoundConfig
@@ -9,6 +9,28 @@ from voxcurate.catalog import Model, Round
 from voxcurate.stage import StageContext, StageResult
 
 Context = Callable[[], StageContext]
+STAGE_NAMES = (
+    "retrieve",
+    "clean",
+    "coldstart",
+    "predict",
+    "fuse",
+    "detect",
+    "judge",
+    "review",
+    "assemble",
+    "train",
+    "evaluate",
+    "stop",
+)
+# stages of the ledger that belong to a stage of the round under another name
+LEDGER_NAMES = {"clean_pair": "clean", "train_zoo": "coldstart", "train_flagship": "train"}
+
+
+def in_order(stages: Iterable[str]) -> list[str]:
+    """Stage names in the order of a round; others after them, by name."""
+    known = {name: place for place, name in enumerate(STAGE_NAMES)}
+    return sorted(stages, key=lambda name: (known.get(name, len(known)), name))
 
 
 def round_stages(context: Context, config: RoundConfig) -> dict[str, Callable[[], StageResult]]:

@@ -3,26 +3,10 @@
 from collections import Counter
 from typing import Any
 
+from agent.stages import LEDGER_NAMES, in_order
 from voxcurate.catalog import Catalog, Measure, Report, Round, Scan, WorkItem
 from voxcurate.progress import duration
 from voxcurate.workspace import Workspace
-
-ORDER = (
-    "retrieve",
-    "clean",
-    "coldstart",
-    "predict",
-    "fuse",
-    "detect",
-    "judge",
-    "review",
-    "assemble",
-    "train",
-    "evaluate",
-    "stop",
-)
-# stages of the ledger that belong to a stage of the round under another name
-LEDGER = {"clean_pair": "clean", "train_zoo": "coldstart", "train_flagship": "train"}
 
 
 def status(workspace: Workspace, catalog: Catalog) -> dict[str, Any]:
@@ -51,7 +35,7 @@ def _round(catalog: Catalog, row: Round) -> dict[str, Any]:
     counts = row.facts.get("counts", {})
     stages = []
     found = {*counts, *(w.stage for w in walls), *(_stage_of(item) for item in items)}
-    for stage in sorted(found, key=lambda name: (_place(name), name)):
+    for stage in in_order(found):
         own = [item for item in items if _stage_of(item) == stage]
         wall = sum(w.value or 0.0 for w in walls if w.stage == stage)
         stages.append(
@@ -79,11 +63,7 @@ def _round(catalog: Catalog, row: Round) -> dict[str, Any]:
 
 
 def _stage_of(item: WorkItem) -> str:
-    return LEDGER.get(item.stage, item.stage)
-
-
-def _place(stage: str) -> int:
-    return ORDER.index(stage) if stage in ORDER else len(ORDER)
+    return LEDGER_NAMES.get(item.stage, item.stage)
 
 
 def _failures(catalog: Catalog) -> dict[str, str]:

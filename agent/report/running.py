@@ -7,23 +7,10 @@ from agent.report import charts
 from agent.report.blocks import Block, Chart, Listing, Section, Table, Text
 from agent.report.pictures import Album
 from agent.report.view import RoundView
+from agent.stages import in_order
 from voxcurate.catalog import Label, WorkItem
 from voxcurate.progress import duration
 
-STAGES = (
-    "retrieve",
-    "clean",
-    "coldstart",
-    "predict",
-    "fuse",
-    "detect",
-    "judge",
-    "review",
-    "assemble",
-    "train",
-    "evaluate",
-    "stop",
-)
 MOST_FAILURES = 60
 MOST_ERROR = 240  # characters of one error
 
@@ -32,7 +19,7 @@ def times(view: RoundView) -> Section:
     """Wall time, work time, items and peak memory of each stage."""
     title = "Time and memory"
     wall = {m.stage: m.value or 0.0 for m in view.measures if m.name == "wall_s" and not m.case_id}
-    stages = _in_order({*view.by_stage, *wall})
+    stages = in_order({*view.by_stage, *wall})
     counts = view.round.facts.get("counts", {}) if view.round else {}
     if not stages:
         return Section("times", title, empty="The ledger holds no work of this round.")
@@ -56,11 +43,6 @@ def times(view: RoundView) -> Section:
     note = "Work time is summed over the workers. Peak memory: the largest of one worker process."
     table = Table(head, rows, "", frozenset(range(1, 6)), note)
     return Section("times", title, [Chart(picture, alt), table])
-
-
-def _in_order(stages: set[str]) -> list[str]:
-    """Stages as a round runs them; others after them."""
-    return sorted(stages, key=lambda s: (STAGES.index(s) if s in STAGES else len(STAGES), s))
 
 
 def _counts(counts: Any) -> str:

@@ -80,3 +80,11 @@ def test_a_round_without_scans_says_so(run):
     result = run("round", "-w", "w")
     assert result.exit_code == 2
     assert "voxcurate ingest" in result.output
+
+
+def test_stage_names_are_those_of_the_round():
+    from agent.config import RoundConfig
+    from agent.stages import STAGE_NAMES, in_order, round_stages
+
+    assert tuple(round_stages(lambda: None, RoundConfig())) == STAGE_NAMES
+    assert in_order({"train", "zebra", "clean", "apple"}) == ["clean", "train", "apple", "zebra"]
