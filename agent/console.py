@@ -22,14 +22,23 @@ def run_command(command: Callable[[], int]) -> None:
     """Run a command and leave with its exit status.
 
     A `CurationError` becomes ``error: ...`` on stderr and exit status 2. Ctrl-C leaves with 130;
-    what is done is
-    recorded, and the same command goes on from there.
+    what is done is recorded, and the same command goes on from there. Of a file that the system
+    refuses (no permission, disk full) only the reason and the place in our code are told: the path
+    may name a patient.
     """
     try:
         code = command()
     except CurationError as error:
         case = f"{error.case_id}: " if error.case_id else ""
         typer.echo(f"error: {case}{error}", err=True)
+        code = COULD_NOT_RUN
+    except BrokenPipeError:  # nobody reads our output any more
+        raise
+    except OSError as error:
+        from voxcurate.worker import describe
+
+        why = error.strerror or type(error).__name__
+        typer.echo(f"error: {why} ({describe(error)})", err=True)
         code = COULD_NOT_RUN
     except KeyboardInterrupt:
         typer.echo("interrupted; the same command goes on from here", err=True)

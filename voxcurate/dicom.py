@@ -213,8 +213,11 @@ def _header(path: Path) -> "Dataset | None":
     from pydicom import dcmread
     from pydicom.errors import InvalidDicomError
 
-    with path.open("rb") as file:
-        start = file.read(132)
+    try:
+        with path.open("rb") as file:
+            start = file.read(132)
+    except OSError:  # its text would name the path
+        return None
     is_part_10 = start[128:] == b"DICM"
     if not is_part_10 and start[:2] not in (b"\x08\x00", b"\x02\x00"):
         return None

@@ -64,13 +64,13 @@ def _file_cases(source: SourceConfig, root: Path, files: Sequence[str], key: byt
             fields=fields,
             files=(os.fspath(root / path),),
             modality=source.modality,
-            known=_told_by_name(source, fields),
+            known=told_by_name(source, fields),
         )
         for path, fields in found.items()
     ]
 
 
-def _told_by_name(source: SourceConfig, fields: Mapping[str, str]) -> Identifiers:
+def told_by_name(source: SourceConfig, fields: Mapping[str, str]) -> Identifiers:
     """A hospital's file names often hold a number or a name; public ones are no secret."""
     if source.ids == "public":
         return Identifiers()

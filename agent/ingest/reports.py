@@ -7,6 +7,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from agent.ingest.cases import told_by_name
 from agent.ingest.patients import patient_hash
 from agent.ingest.records import Case
 from agent.ingest.tables import Row, need_columns, read_table
@@ -80,9 +81,10 @@ def _file_reports(
             linked.add(path)
             report = _report(source, f"{path}:{case.case_id}", _text(root / path), key)
             yield _of_case(report, case, "file")
-    for path, _ in Pattern(part.path).select(files):
+    for path, fields in Pattern(part.path).select(files):
         if path not in linked:
-            yield _report(source, path, _text(root / path), key)
+            report = _report(source, path, _text(root / path), key)
+            yield replace(report, known=told_by_name(source, fields))
 
 
 def _table_reports(

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from voxcurate.errors import SourceError
 
 Row = Mapping[str, str]
 _MAX_FIELD = 10_000_000  # characters of one report
+_HEADING = re.compile(r"(?!(?:\D*\d){3})[^\W\d][^,;:^\n]{0,39}")  # no name with a comma, no number
 
 
 def read_table(path: Path, role: str) -> list[Row]:
@@ -39,14 +41,20 @@ def need_columns(rows: list[Row], columns: list[str], role: str) -> None:
     """Check that a table has its columns.
 
     Raises:
-        SourceError: one is missing; those that are there are listed.
+        SourceError: one is missing; those that are there are listed, unless the first line looks
+            like data, which may name a patient.
     """
     if rows:
         missing = [name for name in columns if name not in rows[0]]
         if missing:
-            raise SourceError(
-                f"the {role} table has no column {', '.join(map(repr, missing))}; "
+            is_head = all(_HEADING.fullmatch(name) for name in rows[0] if name)
+            there = (
                 f"there are: {', '.join(rows[0])}"
+                if is_head
+                else "its first line does not look like headings"
+            )
+            raise SourceError(
+                f"the {role} table has no column {', '.join(map(repr, missing))}; {there}"
             )
 
 

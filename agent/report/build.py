@@ -10,6 +10,7 @@ from agent.report.pictures import TROUBLE, Album
 from agent.report.summary import header, summary
 from agent.report.view import RoundView, load_view
 from voxcurate.stage import StageContext
+from voxcurate.worker import describe
 from voxcurate.workspace import write_text
 
 log = logging.getLogger(__name__)
@@ -75,6 +76,6 @@ def _safely(name: str, title: str, make: Callable[[], Section]) -> Section:
     try:
         return make()
     except TROUBLE as error:
-        log.exception("report section failed", extra={"section": name})
-        why = f"This section could not be made: {type(error).__name__}. The log has the details."
+        log.exception("report section failed", extra={"section": name, "why": describe(error)})
+        why = f"This section could not be made: {type(error).__name__}. The log says where."
         return Section(name, title, [Text(why, "warn")])

@@ -8,6 +8,7 @@ import typer
 from typer.testing import CliRunner
 
 from agent.cli import app
+from agent.console import run_command
 
 DOCS = Path(__file__).parents[2] / "docs" / "cli.md"
 WANTED = {
@@ -88,3 +89,15 @@ def test_stage_names_are_those_of_the_round():
 
     assert tuple(round_stages(lambda: None, RoundConfig())) == STAGE_NAMES
     assert in_order({"train", "zebra", "clean", "apple"}) == ["clean", "train", "apple", "zebra"]
+
+
+def test_a_file_that_the_system_refuses_is_told_without_its_path(capsys):
+    def command():
+        raise PermissionError(13, "Permission denied", "/archive/DOE_JANE/ct.dcm")
+
+    with pytest.raises(typer.Exit) as left:
+        run_command(command)
+    assert left.value.exit_code == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: Permission denied (unexpected PermissionError at test_cli.py:")
+    assert "DOE" not in said

@@ -134,6 +134,11 @@ def test_reports_alone_are_a_source(tmp_path):
     [
         ("a,b\n1,2\n", r"no column 'Text', 'Accession'.*there are: a, b"),
         (HEAD + '"never closed,1\n', "quote never closed"),
+        (
+            "Jane Doe,MRN481511,1 March 2020\nx,y,z\n",
+            "'Text', .*; its first line does not look like headings$",
+        ),
+        ('"Doe, Jane",a,b\n1,2,3\n', "; its first line does not look like headings$"),
     ],
 )
 def test_a_wrong_table_is_explained(pacs, tmp_path, table, message):
@@ -173,3 +178,13 @@ def test_words_of_sex_and_phase():
     assert phase("without contrast, portal") == "non_contrast"
     assert phase("late arterial") == ""
     assert from_row({"phase": "Plain", "sex": "", "age": ""}) == {"phase": "non_contrast"}
+
+
+def test_the_name_of_a_text_file_without_a_scan_is_gone_from_its_text(tmp_path):
+    root = describe(tmp_path / "r", "name: r\nreports: [{path: 'reports/{case}.txt'}]\n")
+    (root / "reports").mkdir()
+    (root / "reports" / "DOE_JANE_48151.txt").write_text("Doe Jane 48151: no cyst.")
+    bench = Bench(tmp_path / "b")
+    bench.ingest(root)
+    (report,) = bench.catalog.rows(Report)
+    assert report.text == "[ID]: no cyst."

@@ -88,6 +88,20 @@ def test_files_between_and_below_are_sorted_out(tmp_path):
     assert [s.modality for s in find_series(tmp_path, images_only=False)] == ["CT", "SR"]
 
 
+def test_a_file_that_cannot_be_opened_is_passed_over(tmp_path, monkeypatch):
+    folder = whole(tmp_path / "x")
+    refused = save(tmp_path / "x" / "DOE_JANE", instance(1, SeriesInstanceUID="9.9")) / "IM000"
+    real = Path.open
+
+    def opened(path, *args, **options):
+        if path == refused:
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path, *args, **options)
+
+    monkeypatch.setattr(Path, "open", opened)
+    assert [series.series_uid for series in find_series(folder)] == ["1.2.3.4"]
+
+
 def test_two_series_are_kept_apart(tmp_path):
     whole(tmp_path)
     other = [instance(n, SeriesInstanceUID="1.2.3.5", SOPInstanceUID=f"1.9.{n}") for n in range(3)]
