@@ -25,6 +25,7 @@ from voxcurate.catalog import Decision, Label, Measure, Scan, Writer
 from voxcurate.errors import CurationError, ReviewError
 from voxcurate.labels import adopt_mask, read_mask, write_mask
 from voxcurate.ledger import Item, run_items
+from voxcurate.scrub import Scrubber
 from voxcurate.stage import StageContext, StageResult
 from voxcurate.workspace import adopt_file
 
@@ -107,7 +108,7 @@ def import_review(ctx: StageContext, folder: Path | None = None) -> StageResult:
 
     ``revised.nii.gz`` becomes a revised Label version, ``confirm`` and ``retire`` flag the label,
     ``accept`` confirms the candidate, ``skip`` closes the item. Reading the same folder again
-    changes nothing.
+    changes nothing. Comments are scrubbed before they enter the catalog.
 
     Args:
         ctx: of the round that exported.
@@ -277,7 +278,8 @@ def _import_one(
     item = read_item(folder, row)
     _check_labels(ctx, item)
     actor = f"human:{row.get('reviewer') or 'reviewer'}"
-    made = _decision(ctx, item, verdict, row.get("comment", ""), actor)
+    comment = Scrubber().scrub(row.get("comment", "")).text  # free text: it may name the patient
+    made = _decision(ctx, item, verdict, comment, actor)
     if verdict == "revised":
         _adopt_revised(ctx, scans[case_id], item, revised, made)
         return verdict

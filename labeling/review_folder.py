@@ -42,8 +42,9 @@ For each structure do one of these:
   revised   you drew it anew                       save it as revised.nii.gz in its folder
   retire    the label is wrong, nothing better     write "retire"
   skip      leave it for another time              write "skip"
-in queue.csv (the reviewer and comment columns are free). A revised mask must have the geometry of
-ct.nii.gz: same shape, same affine, 0 outside and anything else inside.
+in queue.csv. The reviewer and comment columns are free; both go into every export, so write
+initials, not names. A revised mask must have the geometry of ct.nii.gz: same shape, same affine,
+0 outside and anything else inside.
 Then run: voxcurate review import
 """
 

@@ -180,6 +180,7 @@ def test_review_goes_out_and_comes_back(world_with_errors):
     items["src_case01", "kidney_left"]["verdict"] = "accept"
     items["src_case01", "kidney_right"]["verdict"] = "retire"
     items["src_case01", "kidney_right"]["reviewer"] = "ada"
+    items["src_case01", "kidney_right"]["comment"] = "as told by Dr. Quackenbush, MRN 481511"
     with (folder / "queue.csv").open("w", encoding="utf-8-sig", newline="") as stream:
         table = csv.DictWriter(stream, list(queue[0]), delimiter=";")
         table.writeheader()
@@ -190,8 +191,9 @@ def test_review_goes_out_and_comes_back(world_with_errors):
         assert list(done.failed) == ["src_case03/spleen"]
         assert "5.0 mm" in done.failed["src_case03/spleen"]
     assert len(world.ctx.catalog.rows(Label, origin="revised")) == 1
-    actors = {d.actor for d in world.ctx.catalog.rows(Decision, stage="review", verdict="retire")}
-    assert actors == {"human:ada"}
+    (retired,) = world.ctx.catalog.rows(Decision, stage="review", verdict="retire")
+    assert retired.actor == "human:ada"
+    assert retired.reason == "as told by Dr. [NAME], MRN [ID]"
     assemble.run(world.ctx, config)
     assert world.label(*key).origin == "revised"
     assert np.array_equal(mask_of(world, world.label(*key)), truth)
