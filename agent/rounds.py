@@ -245,13 +245,16 @@ def _drive(
     current: Round,
     say: Callable[[str], None],
 ) -> RoundOutcome:
+    from langsmith import tracing_context
+
     from agent.graph import build_graph, checkpoints
 
     stages = {
         name: _timed(context(), name, stage, say)
         for name, stage in round_stages(context, config).items()
     }
-    with checkpoints(context().workspace.root / "rounds" / "checkpoints.sqlite") as saver:
+    place = context().workspace.root / "rounds" / "checkpoints.sqlite"
+    with tracing_context(enabled=False), checkpoints(place) as saver:  # nothing leaves, ever
         graph = build_graph(stages).compile(checkpointer=saver)
         thread: Any = {
             "configurable": {"thread_id": f"round-{current.number} {current.started}"},

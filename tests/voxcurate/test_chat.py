@@ -257,3 +257,24 @@ def test_engine_that_cannot_be_made(fields, tmp_path):
 
 def test_no_engine_configured(tmp_path):
     assert make_engine(EngineConfig(), root=tmp_path) is None
+
+
+def test_prompts_are_not_traced_whatever_the_environment_says(server, monkeypatch):
+    from langsmith.utils import get_env_var, tracing_is_enabled
+
+    monkeypatch.setenv("LANGSMITH_TRACING", "true")
+    get_env_var.cache_clear()
+    found = []
+    engine = OpenAIEngine(config(server))
+
+    class Client:
+        def invoke(self, *_, **__):
+            found.append(tracing_is_enabled())
+            raise ValueError("enough seen")
+
+    monkeypatch.setattr(engine, "_client", Client())
+    assert tracing_is_enabled()
+    engine.chat([conversation("a"), conversation("b")], Measured)
+    monkeypatch.undo()
+    get_env_var.cache_clear()
+    assert found == [False, False]

@@ -28,7 +28,8 @@ class OpenAIEngine:
 
     Structured output is asked for (`structured`), and every reply is validated all the same.
     Transport errors and 5xx are retried with growing waits by the client; what remains is the
-    `error` of that one reply.
+    `error` of that one reply. LangSmith's tracing, which environment variables switch on, is off:
+    prompts go to `base_url` and nowhere else.
 
     Args:
         config: server, model and limits.
@@ -83,10 +84,12 @@ class OpenAIEngine:
     def _one(self, conversation: Sequence[Message], schema: type[BaseModel]) -> Reply:
         import httpx
         import openai
+        from langsmith import tracing_context
 
         start = time.perf_counter()
         try:
-            message = self._client.invoke(_messages(conversation), **self._format(schema))
+            with tracing_context(enabled=False):  # whatever the environment says: to no third party
+                message = self._client.invoke(_messages(conversation), **self._format(schema))
         except (openai.OpenAIError, httpx.HTTPError, *_BROKEN_BODY) as problem:
             why = _describe(problem)
             return Reply(
