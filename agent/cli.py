@@ -45,7 +45,10 @@ def init(
     path: Annotated[Path, typer.Argument(help="New or empty folder.")],
     preset: Annotated[str, typer.Option(help="Shipped round settings: cpu, gpu or demo.")] = "cpu",
     key_file: Annotated[
-        str, typer.Option(help="Where the ids' key lies; default: your configuration folder.")
+        str,
+        typer.Option(
+            help="File of the ids' key, from the workspace; default: your configuration folder."
+        ),
     ] = "",
 ) -> None:
     """Make a workspace.
@@ -77,7 +80,7 @@ def ingest(
 ) -> None:
     """Bring scans, labels and reports into the workspace: linked, scrubbed, standardised, split.
 
-    Example: voxcurate ingest /data/openkbp --source openkbp
+    Example: voxcurate ingest ../openkbp --source openkbp
     """
 
     def command() -> int:
