@@ -132,7 +132,9 @@ def probability_box(
 
 
 def write_prediction(path: Path, prediction: Prediction) -> None:
-    """Write a prediction so that it is whole or not there; same content, same bytes.
+    """Write a prediction so that it is whole or not there.
+
+    Same content, same file but for its packing: ISA-L has been seen to pack 20 bytes in two ways.
 
     Raises:
         GeometryError: a class's box and array do not fit each other or the shape.

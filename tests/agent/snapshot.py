@@ -1,5 +1,6 @@
 """What a workspace holds, without times and costs, so that two runs can be compared."""
 
+import gzip
 import hashlib
 from dataclasses import asdict
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 from voxcurate.catalog import Catalog
 from voxcurate.catalog.schema import TABLES
+from voxcurate.predictions import open_prediction
 from voxcurate.workspace import Workspace
 
 VOLATILE = {
@@ -47,11 +49,25 @@ def _plain(value: Any) -> Any:
 
 def _files(root: Path) -> dict[str, str]:
     return {
-        path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        path.relative_to(root).as_posix(): hashlib.sha256(_content(path)).hexdigest()
         for folder in FOLDERS
         for path in sorted((root / folder).rglob("*"))
         if path.is_file()
     }
+
+
+def _content(path: Path) -> bytes:
+    """What a file says: ISA-L may pack the same bytes in two ways."""
+    if path.suffix == ".gz":
+        return gzip.decompress(path.read_bytes())
+    if path.suffix != ".vxp":
+        return path.read_bytes()
+    found = open_prediction(path)
+    facts = (found.shape, found.affine.tolist(), found.model_id, found.model_sha256, found.fold)
+    parts = [repr((*facts, found.out_of_fold, dict(found.meta))).encode()]
+    for class_id, part in found.classes.items():
+        parts += [repr((class_id, part.box, part.array.shape)).encode(), part.array.tobytes()]
+    return b"".join(parts)
 
 
 def differences(a: dict[str, Any], b: dict[str, Any]) -> list[str]:
