@@ -5,8 +5,8 @@ from dataclasses import asdict
 from typing import Any
 
 from retrieval import stage
-from retrieval.ask import Asked, ask
 from retrieval.config import RetrievalConfig
+from retrieval.search.ask import Asked, ask
 from voxcurate.catalog import FindingRow, Report
 from voxcurate.stage import StageContext
 

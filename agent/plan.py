@@ -7,11 +7,11 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from retrieval.anatomy import organ_mentions
-from retrieval.ask import ask
-from retrieval.cohort import CohortQuery, Condition
-from retrieval.phrases import PhraseFinder, longest
 from retrieval.questions import Question, load_questions
+from retrieval.rules.anatomy import organ_mentions
+from retrieval.rules.phrases import PhraseFinder, longest
+from retrieval.search.ask import ask
+from retrieval.search.query import CohortQuery, Condition
 from voxcurate.classes import ClassInfo, Vocabulary
 from voxcurate.config import Config, dump_yaml
 from voxcurate.errors import ConfigError, ModelReplyError

@@ -21,9 +21,9 @@ from typing import Any
 
 import numpy as np
 
-from retrieval.phrases import PhraseFinder
 from retrieval.questions import Question, expand, load_questions
-from retrieval.reader import RuleReader
+from retrieval.rules.phrases import PhraseFinder
+from retrieval.rules.reader import RuleReader
 
 Answers = Mapping[str, Any]
 _SIZE_TOLERANCE_MM = 0.5

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from retrieval.cohort import CohortQuery
+from retrieval.search.query import CohortQuery
 from voxcurate.chat import EngineConfig
 from voxcurate.config import Config
 

@@ -11,24 +11,47 @@ from voxcurate.config import Config, build, read_yaml, shipped
 from voxcurate.errors import ConfigError
 
 
+class Sign(Config):
+    """An indirect sign: answers to other questions that together make this one uncertain.
+
+    A dilated pancreatic duct without a lesion that explains it, for example, makes a tumour
+    uncertain (ScaleMAI A.1).
+    """
+
+    yes: tuple[str, ...] = Field(min_length=1, description="questions that are all answered yes")
+    unless: tuple[str, ...] = Field((), description="none of these answered yes")
+
+
 class Question(Config):
-    """One question. See ``configs/questions/abdomen.yaml`` for what the fields do."""
+    """One question of a questionnaire; ``docs/questionnaires.md`` says how to write one.
+
+    Presence is answered yes, no or uncertain; size in mm; number in `unit`; choice by one of
+    `choices`; list by all of `choices` that the report affirms.
+    """
 
     id: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
-    text: str
-    kind: Literal["presence", "size", "choice"] = "presence"
+    text: str = Field(min_length=1, description="the question in plain words")
+    kind: Literal["presence", "size", "number", "choice", "list"] = "presence"
+    asked_when: tuple[str, ...] = Field(
+        (), description="broader questions: asked where one of them is answered yes or uncertain"
+    )
+    guidance: str = Field("", description="what counts, what does not, how it is phrased")
+    template: str = Field("", description="the answer in words; {value} stands for it")
     organ: str = ""
-    terms: tuple[str, ...] = ()
-    phrases: tuple[str, ...] = ()
-    excludes: tuple[str, ...] = ()
+    terms: tuple[str, ...] = Field((), description="words that count where they speak of `organ`")
+    phrases: tuple[str, ...] = Field((), description="words that count wherever they stand")
+    excludes: tuple[str, ...] = Field((), description="longer phrases that do not count")
     says_no: tuple[str, ...] = Field((), description="phrases that answer no")
+    suggests: tuple[str, ...] = Field((), description="phrases that make it uncertain, no more")
+    signs: tuple[Sign, ...] = Field((), description="other answers that make it uncertain")
     normal: bool = Field(False, description='"<organ> is normal" answers no')
     normal_size: bool = Field(False, description='"<organ> of normal size" or calibre answers no')
     accepts: tuple[Literal["historical", "hypothetical", "family"], ...] = ()
     surgery: bool = Field(False, description="an operation: read in history and comparison too")
     anywhere: bool = Field(False, description="read in every section")
     sections: tuple[str, ...] = Field((), description="only these sections; empty: by the defaults")
-    of: str = Field("", description="size: of what this presence question finds")
+    of: str = Field("", description="size, choice, list: of what this presence question finds")
+    unit: str = Field("", description="number: its unit as reports write it; empty: a count")
     classes: tuple[str, ...] = Field((), description="classes of the vocabulary it is about")
     choices: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     covers: dict[str, tuple[str, ...]] = Field(
@@ -37,22 +60,33 @@ class Question(Config):
 
     @model_validator(mode="after")
     def _answerable(self) -> "Question":
-        if self.kind == "choice" and not self.choices:
-            raise ValueError("a choice question wants `choices`")
+        if self.kind in ("choice", "list") and not self.choices:
+            raise ValueError(f"a {self.kind} question wants `choices`")
         if self.terms and not self.organ:
             raise ValueError(
                 "`terms` belong to an `organ`; use `phrases` for words that stand alone"
             )
-        if self.kind != "choice" and not (self.terms or self.phrases or self.of):
-            raise ValueError("want `terms`, `phrases` or `of`")
+        if self.kind not in ("choice", "list") and not (
+            self.terms or self.phrases or self.of or self.signs
+        ):
+            raise ValueError("want `terms`, `phrases`, `of` or `signs`")
         return self
+
+
+def read_questions(*paths: Path) -> tuple[Question, ...]:
+    """The questions of some files alone; a later file replaces a question of the same id.
+
+    Raises:
+        ConfigError: as `load_questions`.
+    """
+    return _checked({item.id: item for item in _read(paths)}.values())
 
 
 def load_questions(*extra: Path) -> tuple[Question, ...]:
     """The shipped questions and the user's; a later file replaces a question of the same id.
 
     Raises:
-        ConfigError: a file or question is wrong, or a size question names an unknown `of`.
+        ConfigError: a file or question is wrong, or names a question that is not there.
     """
     if not extra:
         return _shipped()
@@ -81,14 +115,50 @@ def _checked(questions: Iterable[Question]) -> tuple[Question, ...]:
     found = tuple(questions)
     ids = {item.id for item in found}
     for item in found:
-        if item.of and item.of not in ids:
-            raise ConfigError(f"question {item.id}: `of` names no question: {item.of!r}")
+        signs = [name for sign in item.signs for name in (*sign.yes, *sign.unless)]
+        for field, names in (
+            ("of", (item.of,) if item.of else ()),
+            ("asked_when", item.asked_when),
+            ("signs", signs),
+        ):
+            for name in names:
+                if name not in ids:
+                    raise ConfigError(f"question {item.id}: `{field}` names no question: {name!r}")
+    steps(found)
+    return found
+
+
+def steps(questions: Iterable[Question]) -> list[tuple[Question, ...]]:
+    """The questions by depth, the broadest first: what `asked_when` names lies in earlier steps.
+
+    A question on the same answer (`of`) counts as narrower too.
+
+    Raises:
+        ConfigError: questions ask for each other in a circle.
+    """
+    left = {item.id: item for item in questions}
+    found: list[tuple[Question, ...]] = []
+    while left:
+        ready = tuple(
+            item
+            for item in left.values()
+            if not any(name in left for name in (*item.asked_when, item.of) if name)
+        )
+        if not ready:
+            raise ConfigError(f"questions ask for each other in a circle: {', '.join(left)}")
+        found.append(ready)
+        left = {name: item for name, item in left.items() if item not in ready}
     return found
 
 
 def roles(question: Question) -> list[tuple[str, str]]:
-    """A question's words with what they are for: phrase, exclude, no, term; each word once."""
-    kinds = {"phrase": question.phrases, "exclude": question.excludes, "no": question.says_no}
+    """A question's words with what they are for: phrase, exclude, no, sign, term; each once."""
+    kinds = {
+        "sign": question.suggests,
+        "phrase": question.phrases,
+        "exclude": question.excludes,
+        "no": question.says_no,
+    }
     found = {word: role for role, words in kinds.items() for word in reversed(expand(words))}
     for word in expand(question.terms):
         found.setdefault(word, "term")

@@ -9,11 +9,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from retrieval.ask import ask
-from retrieval.cohort import CohortMatch, CohortQuery, select
 from retrieval.config import RetrievalConfig
 from retrieval.questions import Question, load_questions
-from retrieval.reader import RuleReader
+from retrieval.rules.reader import RuleReader
+from retrieval.search.ask import ask
+from retrieval.search.query import CohortMatch, CohortQuery, select
 from voxcurate.catalog import FindingRow, Report, Writer
 from voxcurate.chat import make_engine
 from voxcurate.errors import ConfigError, ModelReplyError, SourceError
@@ -141,7 +141,13 @@ def _store(
     for found in findings:
         kept = {k: v for k, v in found.items() if k != "span"}
         row = FindingRow(
-            report_id=report.report_id, case_id=report.case_id, reader=reader, round=number, **kept
+            report_id=report.report_id,
+            case_id=report.case_id,
+            reader=reader,
+            round=number,
+            start=found["span"][0],
+            stop=found["span"][1],
+            **kept,
         )
         writer.put(row)
 
@@ -194,7 +200,7 @@ class _ModelExecutor:
     questions: tuple[Question, ...]
 
     def __post_init__(self) -> None:
-        from retrieval.llm_reader import LLMReader
+        from retrieval.llm.reader import LLMReader
 
         engine = make_engine(self.config.engine, root=self.context.workspace.root)
         if engine is None:

@@ -19,8 +19,8 @@ from voxcurate.errors import ConfigError
 from voxcurate.volume import Volume
 
 REPORT_READERS = {
-    "rules": "retrieval.reader:RuleReader",
-    "llm": "retrieval.llm_reader:LLMReader",
+    "rules": "retrieval.rules.reader:RuleReader",
+    "llm": "retrieval.llm.reader:LLMReader",
 }
 CHAT_ENGINES = {
     "scripted": "voxcurate.chat.scripted:ScriptedEngine",
@@ -53,10 +53,17 @@ def load(registry: Mapping[str, str], name: str) -> Any:
 
 @dataclass(frozen=True)
 class Finding:
-    """What a report says on one question, with the sentence that says so."""
+    """What a report says on one question, with the sentence that says so.
+
+    `value` is ``yes``, ``no`` or ``uncertain``, or names the kind of answer: ``number`` (`number`
+    in `unit`; `numbers` has one per lesion, largest first), ``choice`` (`choice`) or ``list``
+    (`items`). `sentence` is ``report[span[0]:span[1]]``, white space aside; `mentions` are the
+    spans of further sentences that say it. `rule` names what decided. An answer whose proof does
+    not occur in the report is not `supported`.
+    """
 
     question: str
-    value: Literal["yes", "no", "uncertain", "number", "choice"]
+    value: Literal["yes", "no", "uncertain", "number", "choice", "list"]
     number: float | None = None
     unit: str = ""
     choice: str = ""
@@ -64,6 +71,13 @@ class Finding:
     section: str = ""
     span: tuple[int, int] = (0, 0)
     confidence: float = 1.0
+    rule: str = ""
+    side: Literal["", "left", "right", "both"] = ""
+    change: Literal["", "new", "larger", "smaller", "same"] = ""
+    items: tuple[str, ...] = ()
+    numbers: tuple[float, ...] = ()
+    mentions: tuple[tuple[int, int], ...] = ()
+    supported: bool = True
 
 
 @runtime_checkable

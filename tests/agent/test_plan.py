@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from agent.plan import plan_from_need, plan_yaml
-from retrieval.cohort import Condition
+from retrieval.search.query import Condition
 from voxcurate.chat.scripted import ScriptedEngine
 from voxcurate.classes import load_vocabulary
 from voxcurate.errors import ConfigError, ModelReplyError

@@ -7,7 +7,7 @@ import pytest
 
 from retrieval import stage
 from retrieval.config import RetrievalConfig
-from retrieval.llm_reader import LLMReader
+from retrieval.llm.reader import LLMReader
 from tests.voxcurate.factories import a_scan
 from voxcurate.catalog import Catalog, FindingRow, Report
 from voxcurate.chat.replay import RecordingEngine, Recordings

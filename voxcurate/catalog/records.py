@@ -55,7 +55,10 @@ class Report:
 
 @dataclass(frozen=True)
 class FindingRow:
-    """One answer read from a report, and the sentence that says so."""
+    """One answer read from a report (`voxcurate.protocols.Finding`), and the sentence that says so.
+
+    `start` and `stop` are the sentence's span in the report's text, `mentions` further spans.
+    """
 
     report_id: str
     question: str
@@ -69,6 +72,15 @@ class FindingRow:
     confidence: float
     reader: str
     round: int
+    start: int = 0
+    stop: int = 0
+    rule: str = ""
+    side: str = ""
+    change: str = ""
+    items: list[str] = field(default_factory=list)
+    numbers: list[float] = field(default_factory=list)
+    mentions: list[list[int]] = field(default_factory=list)
+    supported: bool = True
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,10 @@ TABLES: dict[type, sa.Table] = {
     records.Scan: _table("scan", records.Scan, ("case_id",), (("patient",), ("status",))),
     records.Report: _table("report", records.Report, ("report_id",), (("case_id",),)),
     records.FindingRow: _table(
-        "finding", records.FindingRow, ("report_id", "question"), (("case_id",),)
+        "finding",
+        records.FindingRow,
+        ("report_id", "question"),
+        (("case_id",), ("question", "value")),
     ),
     records.Label: _table(
         "label", records.Label, ("label_id",), (("case_id", "class_id"), ("round",))

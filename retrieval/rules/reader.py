@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 
-from retrieval.anatomy import OrganGroup, organ_groups, organs_of, topic_organs
-from retrieval.context import Context, context_of
-from retrieval.measure import Measurement, measurements
-from retrieval.phrases import Match, PhraseFinder, longest
 from retrieval.questions import Question, load_questions, roles, terms
-from retrieval.text import Sentence, sentences
+from retrieval.rules.anatomy import OrganGroup, organ_groups, organs_of, topic_organs
+from retrieval.rules.context import Context, context_of
+from retrieval.rules.measure import Measurement, measurements
+from retrieval.rules.phrases import Match, PhraseFinder, longest
+from retrieval.rules.text import Sentence, sentences
 from voxcurate.config import shipped
 from voxcurate.protocols import Finding
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.measure import measurements
+from retrieval.rules.measure import measurements
 
 
 @pytest.mark.parametrize(

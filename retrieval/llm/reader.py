@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from retrieval.questions import Question, load_questions
-from retrieval.text import sections
+from retrieval.rules.text import sections
 from voxcurate.errors import ModelReplyError
 from voxcurate.protocols import ChatEngine, Finding, Message
 
@@ -132,6 +132,6 @@ def _question_line(question: Question) -> str:
 
 @cache
 def _prompt() -> tuple[str, str]:
-    text = files("retrieval").joinpath("read_report.md").read_text(encoding="utf-8")
+    text = files("retrieval.llm").joinpath("read_report.md").read_text(encoding="utf-8")
     first, _, body = text.partition("\n")
     return first.removeprefix("version:").strip(), body

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.text import sections, sentences
+from retrieval.rules.text import sections, sentences
 
 REPORT = """EXAM: CT abdomen.
 HISTORY: 64 y/o man seen by Dr. Who.

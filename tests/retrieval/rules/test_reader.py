@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from retrieval.llm_reader import LLMReader
+from retrieval.llm.reader import LLMReader
 from retrieval.questions import Question, load_questions
-from retrieval.reader import RuleReader
+from retrieval.rules.reader import RuleReader
 from voxcurate.chat.scripted import ScriptedEngine
 from voxcurate.config import build
 from voxcurate.errors import ConfigError, ModelReplyError

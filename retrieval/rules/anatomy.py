@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass
 from functools import cache
 
-from retrieval.phrases import Match, PhraseFinder, longest
 from retrieval.questions import terms
+from retrieval.rules.phrases import Match, PhraseFinder, longest
 
 _JOINT = re.compile(
     r"[\s,/&]*(?:(?:and|or|the|both|right|left|bilateral|visuali[sz]ed|either|within|in|of|lobes?|nor)\b[\s,/&]*)*",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from retrieval.context import context_of
+from retrieval.rules.context import context_of
 
 FLAGS = ("negated", "uncertain", "likely", "historical", "family", "hypothetical", "unsaid")
 CASES = [

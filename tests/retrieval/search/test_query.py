@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.ask import ask, keyword_search
-from retrieval.cohort import CohortQuery, Condition, select
+from retrieval.search.ask import ask, keyword_search
+from retrieval.search.query import CohortQuery, Condition, select
 from voxcurate.config import build
 from voxcurate.errors import ConfigError
 

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from retrieval.anatomy import organ_groups, organs_of
-from retrieval.cohort import CohortQuery, Condition
-from retrieval.context import context_of
-from retrieval.measure import measurements
-from retrieval.phrases import Match, PhraseFinder, longest
 from retrieval.questions import Question, expand, load_questions, roles
+from retrieval.rules.anatomy import organ_groups, organs_of
+from retrieval.rules.context import context_of
+from retrieval.rules.measure import measurements
+from retrieval.rules.phrases import Match, PhraseFinder, longest
+from retrieval.search.query import CohortQuery, Condition
 from voxcurate.config import build, read_yaml, shipped
 
 _AGE = re.compile(

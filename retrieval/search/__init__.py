@@ -1,0 +1,1 @@
+"""Finding scans: the query, the index, and questions in plain language."""
