@@ -4,7 +4,7 @@ VENV   ?= .venv
 TORCH  ?= torch==2.13.0  # the CPU build; on a GPU machine give the build of your CUDA
 BIN     = $(VENV)/bin
 
-.PHONY: env demo test test-all lint clean
+.PHONY: env demo test test-all lint clean peers
 
 env: $(VENV)/.ready
 
@@ -31,3 +31,8 @@ lint: env
 
 clean:
 	rm -rf $(VENV) build demo *.egg-info
+
+# negspacy and medspaCy force old versions on everybody: an environment of their own
+peers:
+	test -x .venv-peers/bin/python || $(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install -q medspacy==1.3.1 negspacy==1.0.4

@@ -1,4 +1,4 @@
-"""DSC, NSD and HD95 side by side with their peers: ``python benchmarks/metrics.py``.
+"""DSC, NSD and HD95 side by side with their peers: ``python -m benchmarks.metrics``.
 
 Peers: google-deepmind/surface-distance, MONAI, SimpleITK, a numpy loop. Every value is compared
 first; then each way is timed and the best time of each is shown. Ratios count, absolute times do
@@ -17,8 +17,8 @@ import torch
 from monai.metrics import compute_surface_dice
 from rich.console import Console
 from rich.table import Table
-from timing import best_of
 
+from benchmarks.timing import best_of
 from voxcurate.metrics import dsc_per_label, hd95, nsd, score_labels
 
 SPACING = (0.8, 0.8, 1.5)

@@ -1,4 +1,4 @@
-"""Reading and writing NIfTI, side by side with nibabel: ``python benchmarks/volume_io.py``.
+"""Reading and writing NIfTI, side by side with nibabel: ``python -m benchmarks.volume_io``.
 
 First the results are compared, then each way is timed several times in turn and the best time of
 each is shown, so that a busy machine slows all of them alike. Ratios count, absolute times do not.
@@ -14,8 +14,8 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 from scipy.ndimage import gaussian_filter
-from timing import best_of
 
+from benchmarks.timing import best_of
 from voxcurate.nifti import read_nifti, read_slice, write_nifti
 from voxcurate.volume import Volume
 

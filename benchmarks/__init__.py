@@ -1,0 +1,1 @@
+"""Comparisons with peers, each a command: ``python -m benchmarks.NAME``."""
