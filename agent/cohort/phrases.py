@@ -72,6 +72,12 @@ PANCREAS_NORMAL = (
     " pancreatic_duct_dilated=no",
     "The pancreas is atrophic; there is no discrete mass. || pancreas_lesion=no",
     "No focal lesion in the liver, spleen or pancreas. || pancreas_lesion=no spleen_lesion=no",
+    "Normal pancreatic parenchyma with no space-occupying lesion. || pancreas_lesion=no",
+    "The pancreas shows homogeneous attenuation and no mass was observed. || pancreas_lesion=no",
+    "Pancreas unremarkable other than mild fatty lobulation. || pancreas_lesion=no",
+    "I see no mass in the pancreas, and the duct is of normal calibre. || pancreas_lesion=no pancreatic_duct_dilated=no",
+    "Head, body and tail of the pancreas are preserved, with no solid or cystic lesion. || pancreas_lesion=no pancreas_cyst=no",
+    "Pancreatic mass: none. || pancreas_lesion=no",
 )
 PANCREAS_UNCERTAIN = (
     "Equivocal {mm} mm hypodensity in the pancreatic {segment}, a small lesion cannot be excluded."
@@ -81,6 +87,9 @@ PANCREAS_UNCERTAIN = (
     "Possible lesion in the {segment} of the pancreas; MRI is suggested. || pancreas_lesion=uncertain",
     "Focal fullness of the pancreatic {segment}; an underlying mass is not excluded."
     " || pancreas_lesion=uncertain",
+    "A {mm} mm focus of reduced enhancement in the pancreatic {segment} is too small to characterise. || pancreas_lesion=uncertain",
+    "Subtle {mm} mm low attenuation area in the {segment} of the pancreas, which may represent volume averaging or a small lesion. || pancreas_lesion=uncertain",
+    "Indeterminate {mm} mm density in the pancreatic {segment}: lesion versus fatty cleft. || pancreas_lesion=uncertain",
 )
 PANCREAS_TUMOR = {
     "pdac": (
@@ -96,24 +105,35 @@ PANCREAS_TUMOR = {
         " abuts the superior mesenteric vein. || pancreas_lesion=yes pancreas_lesion_size={mm}",
         "Hypoenhancing pancreatic {segment} neoplasm, currently {size}, with abrupt duct cut-off."
         " || pancreas_lesion=yes pancreas_lesion_size={mm}",
+        "In the pancreatic {segment}, a mass of {size} with indistinct margins has appeared since the last study. || pancreas_lesion=yes pancreas_lesion_size={mm}",
+        "A hypodense lesion is observed in the pancreas {segment} section, its size being {size}. || pancreas_lesion=yes pancreas_lesion_size={mm}",
+        "Pancreatic {segment} carcinoma measuring {size}, no interval change in the adjacent fat planes. || pancreas_lesion=yes pancreas_lesion_size={mm}",
+        "The {segment} of the pancreas is expanded by a {size} solid tumor. || pancreas_lesion=yes pancreas_lesion_size={mm}",
     ),
     "pnet": (
         "Avidly enhancing {size} nodule in the pancreatic {segment}, compatible with neuroendocrine tumor."
         " || pancreas_lesion=yes pancreas_lesion_size={mm}",
         "Hypervascular mass in the {segment} of the pancreas measuring {size}."
         " || pancreas_lesion=yes pancreas_lesion_size={mm}",
+        "Brightly enhancing {size} lesion of the pancreatic {segment} in keeping with a neuroendocrine neoplasm. || pancreas_lesion=yes pancreas_lesion_size={mm}",
+        "Pancreatic {segment}: {size} hyperenhancing lesion, redemonstrated. || pancreas_lesion=yes pancreas_lesion_size={mm}",
     ),
     "cyst": (
         "{size} cystic lesion in the {segment} of the pancreas, without enhancing septa."
         " || pancreas_lesion=yes pancreas_lesion_size={mm} pancreas_cyst=yes",
         "There is a well-defined cyst in the pancreatic {segment} measuring {size}, likely IPMN."
         " || pancreas_lesion=yes pancreas_lesion_size={mm} pancreas_cyst=yes",
+        "No significant change in the {size} cyst of the pancreatic {segment}. || pancreas_lesion=yes pancreas_lesion_size={mm} pancreas_cyst=yes",
+        "Side-branch IPMN in the pancreatic {segment}, {size}, no mural nodule. || pancreas_lesion=yes pancreas_lesion_size={mm} pancreas_cyst=yes",
+        "Unilocular cystic lesion of {size} in the pancreatic {segment}; no solid component. || pancreas_lesion=yes pancreas_lesion_size={mm} pancreas_cyst=yes",
     ),
 }
 GROWN = (
     "Previously it measured {prior_mm} mm.",
     "This has increased from {prior_mm} mm on the prior study.",
     "(prior: {prior_mm} mm)",
+    "Formerly {prior_mm} mm.",
+    "It was {prior_mm} mm on the previous examination.",
 )
 DUCT_DILATED = (
     "The main pancreatic duct is dilated to {duct} mm upstream. || pancreatic_duct_dilated=yes",
@@ -133,26 +153,37 @@ LIVER_NORMAL = (
     "Smooth liver contour. No suspicious liver lesions. || liver_lesion=no",
     "Allowing for motion artefact, no hepatic mass is identified. || liver_lesion=no",
     "Liver: the focus described previously in segment VII is not reproduced; no lesion. || liver_lesion=no",
+    "Liver contours and parenchymal density are regular and no space-occupying lesion was detected. || liver_lesion=no",
+    "The liver, allowing for the phase, shows no mass or cyst. || liver_lesion=no liver_cyst=no",
+    "Homogeneous liver.",
+    "Hepatic parenchyma free of focal abnormality. || liver_lesion=no",
 )
 LIVER_CYST = (
     "{mm} mm simple cyst in segment {segment_number} of the liver. || liver_cyst=yes liver_lesion=yes",
     "The liver contains a simple hepatic cyst measuring {mm} mm. || liver_cyst=yes liver_lesion=yes",
     "Liver: a {mm} mm well-circumscribed fluid-density lesion, compatible with a cyst."
     " || liver_cyst=yes liver_lesion=yes",
+    "Unchanged {mm} mm hepatic cyst, segment {segment_number}. || liver_cyst=yes liver_lesion=yes",
+    "A cyst of {mm} mm is observed in liver segment {segment_number}. || liver_cyst=yes liver_lesion=yes",
 )
 LIVER_METASTASES = (
     "Multiple hypoattenuating hepatic lesions, the largest {mm} mm, consistent with metastases."
     " || liver_lesion=yes liver_metastasis=yes",
     "Scattered low-density liver metastases in both lobes. || liver_lesion=yes liver_metastasis=yes",
+    "Innumerable hepatic metastases, up to {mm} mm, not present before. || liver_lesion=yes liver_metastasis=yes",
+    "Known liver metastases have not changed; the largest measures {mm} mm. || liver_lesion=yes liver_metastasis=yes",
 )
 STEATOSIS = (
     "Diffuse hepatic steatosis. || steatosis=yes",
     "The liver is diffusely low in attenuation, in keeping with fatty infiltration. || steatosis=yes",
+    "Fatty liver. || steatosis=yes",
+    "Hepatic attenuation is lower than that of the spleen, compatible with steatosis. || steatosis=yes",
 )
 SPLEEN_NORMAL = (
     "Spleen: Normal in size.",
     "The spleen is unremarkable. || splenomegaly=no",
     "No splenomegaly. || splenomegaly=no",
+    "The spleen is not enlarged and contains no lesion. || splenomegaly=no spleen_lesion=no",
 )
 SPLEEN_ABSENT = (
     "Status post splenectomy. || splenectomy=yes",
@@ -162,12 +193,16 @@ KIDNEY_NORMAL = (
     "The kidneys enhance symmetrically. No hydronephrosis or stone. || hydronephrosis=no kidney_stone=no",
     "Kidneys: Unremarkable, no hydronephrosis. || hydronephrosis=no kidney_lesion=no",
     "Both kidneys are normal. || kidney_lesion=no",
+    "Neither kidney shows a mass, stone or hydronephrosis. || kidney_lesion=no kidney_stone=no hydronephrosis=no",
+    "No dilatation of the renal collecting systems. || hydronephrosis=no",
 )
 KIDNEY_CYST = (
     "Simple {side} renal cyst measuring {mm} mm. || kidney_cyst=yes kidney_lesion=yes",
     "{mm} mm exophytic cyst of the {side} kidney, Bosniak I. || kidney_cyst=yes kidney_lesion=yes",
     "There is a {mm} mm cyst in the {side} kidney. No hydronephrosis."
     " || kidney_cyst=yes kidney_lesion=yes hydronephrosis=no",
+    "Stable {side} kidney cyst of {mm} mm, no enhancement. || kidney_cyst=yes kidney_lesion=yes",
+    "In the {side} kidney a cortical cyst measuring {mm} mm is observed. || kidney_cyst=yes kidney_lesion=yes",
 )
 KIDNEY_ABSENT = (
     "Status post {side} nephrectomy. || nephrectomy=yes",
@@ -177,12 +212,15 @@ GALL_BLADDER_NORMAL = (
     "Gallbladder: No stones. || gallstones=no",
     "The gallbladder is unremarkable. || gallstones=no",
     "No cholelithiasis. No biliary dilatation. || gallstones=no bile_duct_dilated=no",
+    "The gallbladder is thin-walled and free of stones. || gallstones=no",
 )
 GALLSTONES = (
     "Cholelithiasis without wall thickening. || gallstones=yes",
     "Several dependent gallstones. No pericholecystic fluid. || gallstones=yes",
     "Calcified stones layer in the gallbladder. || gallstones=yes",
     "A 9 mm stone lies in the neck of the gallbladder, which is not distended. || gallstones=yes",
+    "Known gallstones, no change. || gallstones=yes",
+    "Multiple calculi are observed in the gallbladder. || gallstones=yes",
 )
 GALL_BLADDER_ABSENT = (
     "Status post cholecystectomy. || cholecystectomy=yes",
@@ -196,23 +234,30 @@ ASCITES = (
     "Moderate ascites is present. || ascites=yes",
     "Interval increase of ascites, now moderate. || ascites=yes",
     "Trace free fluid in the pelvis. || ascites=yes",
+    "Free fluid is observed in the abdomen. || ascites=yes",
+    "Ascites persists, no significant decrease. || ascites=yes",
 )
 NO_ASCITES = (
     "No ascites. || ascites=no",
     "No free fluid or free air. || ascites=no pneumoperitoneum=no",
     "There is no free intraperitoneal fluid. || ascites=no",
     "The ascites seen previously has resolved. || ascites=no",
+    "Ascites was not observed. || ascites=no",
+    "Abdomen without free fluid. || ascites=no",
 )
 NODES = (
     "No lymphadenopathy. || lymphadenopathy=no",
     "No pathologically enlarged lymph nodes. || lymphadenopathy=no",
     "A portacaval lymph node measures 9 mm in short axis, not enlarged by size criteria."
     " || lymphadenopathy=no",
+    "Lymph nodes of pathological size were not detected. || lymphadenopathy=no",
+    "No nodal enlargement by size criteria. || lymphadenopathy=no",
 )
 BOWEL = (
     "No bowel obstruction. || bowel_obstruction=no",
     "Bowel loops are of normal calibre.",
     "Sigmoid diverticulosis without diverticulitis. || diverticulitis=no",
+    "The bowel is not obstructed. || bowel_obstruction=no",
 )
 AORTA = ("Atherosclerotic calcification of the abdominal aorta.", "Calcified aortic plaque.")
 AORTA_NORMAL = (

@@ -6,6 +6,7 @@ from datetime import date
 import numpy as np
 
 from agent.cohort import phrases
+from agent.cohort.manners import manner
 from agent.cohort.person import Identity, Person
 
 Answers = dict[str, str | float]
@@ -79,13 +80,14 @@ def write_report(person: Person, visit: Visit, rng: np.random.Generator) -> Repo
     labels = _LABELS[int(rng.integers(len(_LABELS)))]
     findings = _findings(writer)
     body = "\n".join(findings) if rng.random() < 0.5 else " ".join(findings)
+    tell = manner(rng)
     parts = [
         _header(writer),
         f"{labels['indication']}: {_indication(writer)}",
         f"{labels['comparison']}: {_comparison(writer)}",
         f"{labels['technique']}: {_technique(writer)}",
-        f"{labels['findings']}:\n{body}",
-        f"{labels['impression']}:\n{_impression(writer)}",
+        f"{labels['findings']}:\n{tell(body, rng)}",
+        f"{labels['impression']}:\n{tell(_impression(writer), rng)}",
         _signature(writer),
     ]
     return Report("\n\n".join(parts) + "\n", writer.answers)
