@@ -11,7 +11,7 @@ from their content. ``kill -9`` at any point therefore leaves the item either do
 
 import logging
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -35,13 +35,16 @@ Record = Callable[[Writer, "Item", Any], Mapping[str, Any] | None]
 class Item:
     """A unit of work: `subject` a case, pair, report or shard; `variant` a class, model or empty.
 
-    `inputs` is hashed into the fingerprint; `payload` goes to the worker.
+    `inputs` is hashed into the fingerprint; `payload` goes to the worker: the plain data itself, or
+    a function that makes it when the executor takes the task, so that few payloads are in memory.
+    `again`: what it made is no longer there; it is done even if the ledger calls it done.
     """
 
     subject: str
     variant: str = ""
     inputs: Any = None
     payload: Any = None
+    again: bool = False
 
     @property
     def key(self) -> str:
@@ -92,18 +95,18 @@ def run_items(
     """
     done, todo = _sort(context, stage, items, version, config, across_rounds)
     by_key = {item.key: (item, mark) for item, mark in todo}
-    tasks = [Task(item.key, item.payload) for item, _ in todo]
+    tasks = (Task(item.key, _payload(item)) for item, _ in todo)
     books = _Books(context, stage, record)
     with (
-        progress(title or stage, len(tasks), quiet=context.quiet) as bar,
-        closing(_run(executor or context.executor(), worker, tasks)) as outcomes,
+        progress(title or stage, len(todo), quiet=context.quiet) as bar,
+        closing(_run(executor or context.executor(), worker, tasks, len(todo))) as outcomes,
         books,
     ):
         for outcome in outcomes:
             books.enter(*by_key.pop(outcome.key), outcome)
             bar.advance()
     if by_key:
-        raise RuntimeError(f"the executor forgot {len(by_key)} of {len(tasks)} tasks")
+        raise RuntimeError(f"the executor forgot {len(by_key)} of {len(todo)} tasks")
     known = {**done, **books.results}
     return LedgerResult(
         computed=len(books.results),
@@ -190,8 +193,14 @@ class _Books:
             log.info("item failed", extra=told)
 
 
-def _run(executor: Executor, worker: str, tasks: list[Task]) -> Generator[Outcome, None, None]:
-    if tasks:
+def _payload(item: Item) -> Any:
+    return item.payload() if callable(item.payload) else item.payload
+
+
+def _run(
+    executor: Executor, worker: str, tasks: Iterable[Task], n: int
+) -> Generator[Outcome, None, None]:
+    if n:
         yield from executor.run(worker, tasks)
 
 
@@ -221,7 +230,7 @@ def _sort(
     todo: list[tuple[Item, str]] = []
     for item in items:
         line = known.get((item.subject, item.variant, marks[item.key]))
-        if line is None:
+        if line is None or item.again:
             todo.append((item, marks[item.key]))
         else:
             done[item.key] = line.result

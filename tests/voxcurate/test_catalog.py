@@ -16,7 +16,16 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from tests.voxcurate.factories import a_decision, a_label, a_scan
-from voxcurate.catalog import Assembly, Catalog, Decision, Label, Measure, Scan, statements
+from voxcurate.catalog import (
+    Assembly,
+    Catalog,
+    Decision,
+    FindingRow,
+    Label,
+    Measure,
+    Scan,
+    statements,
+)
 from voxcurate.catalog.schema import metadata
 from voxcurate.errors import CatalogError
 
@@ -200,6 +209,49 @@ def test_many_records_are_put_at_once(catalog):
             writer.put_all([a_label()])
     assert catalog.count(Measure) == 500
     assert catalog.one(Measure, case_id="a_0").value == 9.0
+
+
+def test_rows_packed_by_a_worker_are_the_same_rows(catalog):
+    rows = [
+        FindingRow(
+            "r1", "cyst", "c", "number", np.float64(2.5), "mm", "", "ä 'q'", "", 0.9, "rules", 1,
+            4, 9, items=["a", "ü"], numbers=[2.5, 1.0], mentions=[[4, 9]], supported=False,
+        ),
+        FindingRow("r1", "mass", "", "no", None, "", "", "", "", 1.0, "rules", 1),
+    ]  # fmt: skip
+    with catalog.write() as writer:
+        writer.insert(FindingRow, [statements.packed(row) for row in rows])
+        writer.insert(FindingRow, [])
+        with pytest.raises(CatalogError, match="immutable"):
+            writer.insert(Label, [statements.packed(a_label())])
+    assert catalog.rows(FindingRow) == rows
+
+
+def test_a_stream_gives_every_row_once_and_writers_may_work_meanwhile(catalog):
+    many = [Measure(n % 2, "detect", f"a_{n:03}", "", "", "x", float(n)) for n in range(23)]
+    with catalog.write() as writer:
+        writer.put_all(many)
+    for batch in (1, 4, 23, 100):
+        pages = list(catalog.stream(Measure, "case_id", "value", batch=batch))
+        assert [len(page) for page in pages[:-1]] == [batch] * (len(pages) - 1)
+        found = [row for page in pages for row in page]
+        assert sorted(found) == [(m.case_id, m.value) for m in many]
+    odd = catalog.stream(Measure, "case_id", batch=3, round=1)
+    first = next(odd)
+    with catalog.write() as writer:
+        writer.forget(Measure, case_id=[name for (name,) in first])
+    rest = [row for page in odd for row in page]
+    assert sorted(first + rest) == [(m.case_id,) for m in many if m.round == 1]
+    assert not list(catalog.stream(Measure, "case_id", stage="nothing"))
+
+
+def test_a_stream_takes_lists_longer_than_a_statement_may_have(catalog, monkeypatch):
+    monkeypatch.setattr(statements, "CHUNK", 2)
+    with catalog.write() as writer:
+        writer.put_all([Measure(1, "detect", f"a_{n}", "", "", "x", n) for n in range(7)])
+    wanted = [f"a_{n}" for n in (5, 3, 3, 1, 6)]
+    pages = catalog.stream(Measure, "case_id", case_id=wanted, batch=2)
+    assert sorted(name for page in pages for (name,) in page) == ["a_1", "a_3", "a_5", "a_6"]
 
 
 def test_a_part_of_a_transaction_can_fail_alone(catalog):

@@ -310,3 +310,31 @@ def test_many_cheap_items_share_commits(context, monkeypatch):
     again = use(context, Scripted(), lambda w, i, v: v, [str(n) for n in range(2000)])
     assert again.reused == 2000
     assert len(commits) < 1000
+
+
+def test_payloads_are_made_when_they_are_taken(context):
+    log = context.workspace.root / "calls.txt"
+    made: list[str] = []
+
+    def payload(name):
+        made.append(name)
+        assert len(made) - 1 == len(log.read_text().split() if log.exists() else [])
+        return {"log": str(log), "name": name}
+
+    items = [Item(n, payload=lambda n=n: payload(n)) for n in "abc"]
+    run_items(context, "t", items, f"{WORKERS}:count_call", record, version="1")
+    assert made == ["a", "b", "c"]
+    run_items(context, "t", items, f"{WORKERS}:count_call", record, version="1")
+    assert made == ["a", "b", "c"], "a payload was made for an item that is done"
+
+
+def test_what_is_no_longer_there_is_done_again(context):
+    log = context.workspace.root / "calls.txt"
+    computed = []
+    for again in (False, False, True, False):
+        item = Item("a", payload={"log": str(log), "name": "a"}, again=again)
+        result = run_items(context, "t", [item], f"{WORKERS}:count_call", record, version="1")
+        computed.append(result.computed)
+    assert computed == [1, 0, 1, 0]
+    assert log.read_text().split() == ["a", "a"]
+    assert context.catalog.one(WorkItem, subject="a").status == "done"

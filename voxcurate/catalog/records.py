@@ -84,6 +84,25 @@ class FindingRow:
 
 
 @dataclass(frozen=True)
+class Reading:
+    """That a report was read, by which reader, and how that went; its answers are findings.
+
+    `content` is a hash of what was read. ``failed`` is tried again by the next run, ``unreadable``
+    (no words in it, say) only when the report or the reader has changed. `facts`: what else the
+    reader tells of it: costs, disagreements.
+    """
+
+    report_id: str
+    content: str
+    reader: str
+    status: Literal["read", "failed", "unreadable"]
+    round: int
+    n_findings: int = 0
+    error: str = ""
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Label:
     """An immutable label version of one class on one scan; an empty `path` is an empty mask.
 

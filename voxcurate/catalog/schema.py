@@ -55,6 +55,7 @@ TABLES: dict[type, sa.Table] = {
         ("report_id", "question"),
         (("case_id",), ("question", "value")),
     ),
+    records.Reading: _table("reading", records.Reading, ("report_id",), (("status",),)),
     records.Label: _table(
         "label", records.Label, ("label_id",), (("case_id", "class_id"), ("round",))
     ),

@@ -1,7 +1,7 @@
 """SQL that is the same for SQLite and PostgreSQL: conditions, row order, upserts, values."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from functools import cache
 from itertools import product
@@ -16,6 +16,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from voxcurate.catalog.schema import TABLES
 
 R = TypeVar("R")
+_NAMES = {kind: tuple(item.name for item in fields(kind)) for kind in TABLES}
 CHUNK = 10_000  # values in one statement; SQLite takes 32,766, PostgreSQL's protocol 65,535
 
 
@@ -55,10 +56,31 @@ def upsert(table: sa.Table, dialect: str) -> Any:
     return statement.on_conflict_do_update(index_elements=key, set_=rest)
 
 
+def insert(table: sa.Table, dialect: sa.Dialect) -> str:
+    """Insert rows of all columns in their order, as the database's driver takes it."""
+    quote = dialect.identifier_preparer.quote
+    names = ", ".join(quote(column.name) for column in table.c)
+    mark = "?" if dialect.paramstyle == "qmark" else "%s"
+    marks = ", ".join([mark] * len(table.c))
+    return f"INSERT INTO {quote(table.name)} ({names}) VALUES ({marks})"
+
+
+def packed(record: Any) -> tuple[Any, ...]:
+    """A record as the drivers take it: plain values in the order of the columns."""
+    values = column_values(record).values()
+    return tuple(to_json(v) if isinstance(v, (list, dict, tuple)) else v for v in values)
+
+
+def later(key: Sequence[sa.Column[Any]], values: Sequence[Any]) -> sa.ColumnElement[bool]:
+    """The condition that a row's key comes after these values."""
+    last = [sa.literal(v, c.type) for c, v in zip(key, values, strict=False)]
+    return sa.tuple_(*key) > sa.tuple_(*last) if len(key) > 1 else key[0] > last[0]
+
+
 def column_values(record: Any) -> dict[str, Any]:
     """A record's columns as the database takes them. SQLite would store a numpy integer as bytes,
     and not-a-number as NULL where PostgreSQL keeps it."""
-    values = {item.name: _scalar_or_same(getattr(record, item.name)) for item in fields(record)}
+    values = {name: _scalar_or_same(getattr(record, name)) for name in _NAMES[type(record)]}
     return {n: None if isinstance(v, float) and isnan(v) else v for n, v in values.items()}
 
 
@@ -74,7 +96,7 @@ def plain(value: Any) -> Any:
 def to_json(value: Any) -> str:
     """JSON that both databases take: numbers that are not finite become null."""
     try:
-        return json.dumps(value, sort_keys=True, default=_scalar, allow_nan=False)
+        return _ENCODER.encode(value)
     except ValueError:
         return json.dumps(_finite(json.loads(json.dumps(value, default=_scalar))), sort_keys=True)
 
@@ -95,3 +117,6 @@ def _scalar(value: Any) -> Any:
     if isinstance(value, Mapping):
         return dict(value)
     raise TypeError(f"not plain data: {type(value).__name__}")
+
+
+_ENCODER = json.JSONEncoder(sort_keys=True, default=_scalar, allow_nan=False)
