@@ -26,6 +26,8 @@ CHAT_ENGINES = {
     "scripted": "voxcurate.chat.scripted:ScriptedEngine",
     "replay": "voxcurate.chat.replay:ReplayEngine",
     "openai": "voxcurate.chat.openai:OpenAIEngine",
+    "vllm": "voxcurate.chat.vllm:VLLMEngine",
+    "transformers": "voxcurate.chat.transformers:TransformersEngine",
 }
 PREDICTORS = {
     "bundle": "training.predictor:BundlePredictor",

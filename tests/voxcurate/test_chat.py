@@ -265,7 +265,7 @@ def test_prompts_are_not_traced_whatever_the_environment_says(server, monkeypatc
     monkeypatch.setenv("LANGSMITH_TRACING", "true")
     get_env_var.cache_clear()
     found = []
-    engine = OpenAIEngine(config(server))
+    engine = OpenAIEngine(config(server, retries=0))
 
     class Client:
         def invoke(self, *_, **__):

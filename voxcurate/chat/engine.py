@@ -20,15 +20,30 @@ class EngineConfig(Config):
     """
 
     engine: str = Field("", description="name in voxcurate.protocols.CHAT_ENGINES; empty: none")
-    model: str = Field("", description="model name as the server knows it; replay: whose replies")
+    model: str = Field(
+        "", description="name as the server knows it; vllm, transformers: folder; replay: whose"
+    )
     base_url: str = Field("", description="OpenAI-compatible server, e.g. http://host:8000/v1")
     api_key_env: str = Field("VOXCURATE_API_KEY", description="environment variable with the key")
     temperature: float = Field(0.0, ge=0)
     max_tokens: int = Field(2048, ge=1)
     timeout_s: float = Field(120.0, gt=0, description="per request")
-    retries: int = Field(2, ge=0, description="further tries after a transport error or a 5xx")
+    retries: int = Field(3, ge=0, description="further tries after a transport error, 429 or 5xx")
+    wait_s: float = Field(0.5, ge=0, description="before the first further try; doubles each time")
+    longest_wait_s: float = Field(30.0, ge=0, description="bounds waits, Retry-After too")
+    give_up_after: int = Field(
+        8, ge=0, description="requests in a row without a reply; then none is sent; 0: never"
+    )
     concurrency: int = Field(4, ge=1, description="requests under way at once")
     structured: bool = Field(True, description="ask the server to hold to the schema")
+    template: dict[str, bool | str] = Field(
+        default_factory=dict,
+        description="arguments of the model's chat template, e.g. {enable_thinking: false}",
+    )
+    options: dict[str, bool | int | float | str] = Field(
+        default_factory=dict,
+        description="vllm: arguments of vllm.LLM; transformers: device, dtype, batch",
+    )
     recording: str = Field("", description="SQLite file of recorded replies")
     price_in: float = Field(0.0, ge=0, description="cost of a million prompt tokens")
     price_out: float = Field(0.0, ge=0, description="cost of a million reply tokens")
@@ -63,6 +78,11 @@ def make_engine(config: EngineConfig, *, root: Path) -> ChatEngine | None:
         raise ConfigError("engine scripted is for tests and cannot be configured")
     engine: ChatEngine = kind(config, log=CallLog(root / "chat.sqlite"))
     return RecordingEngine(engine, recordings, model=config.model) if recordings else engine
+
+
+def price(config: EngineConfig, tokens_in: int, tokens_out: int) -> float:
+    """What so many tokens cost, in the unit of the configured prices."""
+    return (tokens_in * config.price_in + tokens_out * config.price_out) / 1_000_000
 
 
 def request_hash(conversation: Sequence[Message], schema: type[BaseModel], model: str) -> str:

@@ -2,14 +2,18 @@
 
 import base64
 import os
+import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
-from voxcurate.chat.engine import EngineConfig
+from voxcurate.chat import retry
+from voxcurate.chat.engine import EngineConfig, price
 from voxcurate.chat.log import CallLog
 from voxcurate.chat.parsing import parse_reply
 from voxcurate.errors import ConfigError, ModelReplyError
@@ -18,7 +22,6 @@ from voxcurate.protocols import Message, Reply
 if TYPE_CHECKING:
     from langchain_core.messages import AIMessage
 
-_PER_TOKEN = 1e-6
 _BROKEN_BODY = (LookupError, ValueError, TypeError, AttributeError)
 """What the client lets through when a body is no JSON, or has no choices or no message."""
 
@@ -26,14 +29,20 @@ _BROKEN_BODY = (LookupError, ValueError, TypeError, AttributeError)
 class OpenAIEngine:
     """Chats with an OpenAI-compatible server.
 
-    Structured output is asked for (`structured`), and every reply is validated all the same.
-    Transport errors and 5xx are retried with growing waits by the client; what remains is the
-    `error` of that one reply. LangSmith's tracing, which environment variables switch on, is off:
-    prompts go to `base_url` and nowhere else.
+    Structured output is asked for (`structured`), and every reply is validated all the same; a
+    server that refuses the request for it is asked without, from then on. A request without a
+    reply (no connection, time out, 429, 5xx, a body that breaks off) is sent again, `retries`
+    times at most, with growing waits or as long as ``Retry-After`` says; what remains is the
+    `error` of that one reply. After `give_up_after` such requests in a row the server is given
+    up: all further replies of this engine are errors, at once. LangSmith's tracing, which
+    environment variables switch on, is off: prompts go to `base_url` and nowhere else.
 
     Args:
         config: server, model and limits.
         log: where every call is logged.
+
+    Attributes:
+        sent: requests sent so far, further tries among them.
 
     Raises:
         ConfigError: `base_url` or `model` is missing.
@@ -47,8 +56,14 @@ class OpenAIEngine:
         from langchain_openai import ChatOpenAI
         from pydantic import SecretStr
 
+        _failures()
         self._config = config
         self._log = log
+        self._structured = config.structured
+        self._backoff = retry.Backoff(config.wait_s, config.longest_wait_s)
+        self._breaker = retry.Breaker(config.give_up_after)
+        self._lock = threading.Lock()
+        self.sent = 0
         self._client = ChatOpenAI(
             model=config.model,
             base_url=config.base_url,
@@ -56,7 +71,7 @@ class OpenAIEngine:
             temperature=config.temperature,
             max_completion_tokens=config.max_tokens,
             timeout=config.timeout_s,
-            max_retries=config.retries,
+            max_retries=0,
             use_responses_api=False,
         )
 
@@ -71,42 +86,81 @@ class OpenAIEngine:
             return list(pool.map(lambda item: self._logged(item, schema), conversations))
 
     def _logged(self, conversation: Sequence[Message], schema: type[BaseModel]) -> Reply:
+        if self._breaker.is_open:
+            n = self._config.give_up_after
+            why = f"no reply from the server: not asked, for {n} requests in a row had none"
+            return Reply(None, "", self._config.model, error=why)
         reply = self._one(conversation, schema)
         if self._log is not None:
-            keep = {"temperature", "max_tokens", "base_url", "structured"}
-            cost = (
-                reply.tokens_in * self._config.price_in + reply.tokens_out * self._config.price_out
-            ) * _PER_TOKEN
+            keep = {"temperature", "max_tokens", "base_url", "structured", "template"}
             settings = self._config.model_dump(include=keep)
+            cost = price(self._config, reply.tokens_in, reply.tokens_out)
             self._log.write(self.name, conversation, schema, reply, settings=settings, cost=cost)
         return reply
 
     def _one(self, conversation: Sequence[Message], schema: type[BaseModel]) -> Reply:
-        import httpx
-        import openai
+        start = time.perf_counter()
+        messages, failures = _messages(conversation), 0
+        while True:
+            try:
+                found = self._ask(messages, schema)
+            except _failures() as problem:
+                failures += 1
+                if self._may_ask_again(problem, failures):
+                    self._backoff.wait(failures, _asked_for(problem))
+                    continue
+                if retry.is_of_the_server(_status(problem)):
+                    self._breaker.count(ok=False)
+                why, seconds = _describe(problem, failures), time.perf_counter() - start
+                return Reply(None, "", self._config.model, error=why, seconds=seconds)
+            self._breaker.count(ok=True)
+            return self._reply(found, schema, time.perf_counter() - start)
+
+    def _may_ask_again(self, problem: Exception, failures: int) -> bool:
+        is_left = failures <= self._config.retries and not self._breaker.is_open
+        return is_left and retry.is_passing(_status(problem))
+
+    def _ask(self, messages: list[dict[str, Any]], schema: type[BaseModel]) -> "AIMessage":
+        """One request; without ``response_format`` where the server refuses it, remembered."""
+        if not self._structured:
+            return self._invoke(messages, None)
+        try:
+            return self._invoke(messages, schema)
+        except _failures() as problem:
+            if not retry.may_refuse_format(_status(problem)):
+                raise
+            try:
+                found = self._invoke(messages, None)
+            except _failures():
+                raise problem from None  # it was not the format
+            self._structured = False
+            return found
+
+    def _invoke(
+        self, messages: list[dict[str, Any]], schema: type[BaseModel] | None
+    ) -> "AIMessage":
         from langsmith import tracing_context
 
-        start = time.perf_counter()
-        try:
-            with tracing_context(enabled=False):  # whatever the environment says: to no third party
-                message = self._client.invoke(_messages(conversation), **self._format(schema))
-        except (openai.OpenAIError, httpx.HTTPError, *_BROKEN_BODY) as problem:
-            why = _describe(problem)
-            return Reply(
-                None, "", self._config.model, error=why, seconds=time.perf_counter() - start
-            )
-        return self._reply(message, schema, time.perf_counter() - start)
-
-    def _format(self, schema: type[BaseModel]) -> dict[str, Any]:
-        if not self._config.structured:
-            return {}
-        wanted = {"name": schema.__name__, "schema": schema.model_json_schema(), "strict": False}
-        # in extra_body, or the client parses the reply itself and drops the text of one cut off
-        return {"extra_body": {"response_format": {"type": "json_schema", "json_schema": wanted}}}
+        body: dict[str, Any] = {}
+        if schema is not None:
+            wanted = {
+                "name": schema.__name__,
+                "schema": schema.model_json_schema(),
+                "strict": False,
+            }
+            body["response_format"] = {"type": "json_schema", "json_schema": wanted}
+        if self._config.template:
+            body["chat_template_kwargs"] = dict(self._config.template)
+        with self._lock:
+            self.sent += 1
+        with tracing_context(enabled=False):  # whatever the environment says: to no third party
+            # in extra_body, or the client parses the reply itself and drops the text of one cut off
+            more: dict[str, Any] = {"extra_body": body} if body else {}
+            return self._client.invoke(messages, **more)
 
     def _reply(self, message: "AIMessage", schema: type[BaseModel], seconds: float) -> Reply:
         usage = message.usage_metadata
-        raw = str(message.text)
+        raw = str(message.text) or str(message.additional_kwargs.get("refusal") or "")
         parsed, error = None, ""
         try:
             parsed = parse_reply(raw, schema)
@@ -123,6 +177,25 @@ class OpenAIEngine:
             tokens_out=usage["output_tokens"] if usage else 0,
             seconds=seconds,
         )
+
+
+@cache
+def _failures() -> tuple[type[Exception], ...]:
+    """What a request may raise. Called before the threads start: they would import half modules."""
+    import openai
+
+    clients = []
+    for name in ("httpx", "httpx2"):  # whichever the client is built on
+        try:
+            clients.append(import_module(name).HTTPError)
+        except ImportError:
+            continue
+    return (openai.OpenAIError, *clients, *_BROKEN_BODY)
+
+
+def _asked_for(problem: Exception) -> float | None:
+    response = getattr(problem, "response", None)
+    return retry.retry_after_s(response.headers) if response is not None else None
 
 
 def _messages(conversation: Sequence[Message]) -> list[dict[str, Any]]:
@@ -143,7 +216,14 @@ def _base64(data: bytes) -> str:
     return base64.b64encode(data).decode("ascii")
 
 
-def _describe(problem: Exception) -> str:
-    """What went wrong, without the server's own words (they may quote the prompt)."""
+def _status(problem: Exception) -> int | None:
     status = getattr(problem, "status_code", None)
-    return f"no reply from the server: {type(problem).__name__}" + (f" {status}" if status else "")
+    return status if isinstance(status, int) else None
+
+
+def _describe(problem: Exception, tries: int) -> str:
+    """What went wrong, without the server's own words (they may quote the prompt)."""
+    status = _status(problem)
+    times = f" ({tries} tries)" if tries > 1 else ""
+    code = f" {status}" if status else ""
+    return f"no reply from the server{times}: {type(problem).__name__}{code}"

@@ -27,7 +27,7 @@ def parse_reply(raw: str, schema: type[BaseModel]) -> BaseModel:
         ModelReplyError: it holds no JSON object, or one that does not fit; what is wrong is said
             without quoting the reply.
     """
-    objects = _objects(_THOUGHT.sub("", raw))
+    objects = _objects(_without_thoughts(raw))
     if not objects:
         raise ModelReplyError("want a JSON object, found none in the reply")
     problem: ValidationError | None = None
@@ -42,6 +42,12 @@ def parse_reply(raw: str, schema: type[BaseModel]) -> BaseModel:
         for e in problem.errors(include_input=False, include_url=False)[:_MOST_SHOWN]
     ]
     raise ModelReplyError(f"the reply does not fit {schema.__name__}: {'; '.join(wrong)}")
+
+
+def _without_thoughts(raw: str) -> str:
+    """Some chat templates open the thought themselves, and a reply cut off never closes it."""
+    text = _THOUGHT.sub("", raw).rpartition("</think>")[2]
+    return text.partition("<think>")[0]
 
 
 def _objects(text: str) -> list[Any]:

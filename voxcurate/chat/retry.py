@@ -1,0 +1,91 @@
+"""When to ask a server again, how long to wait before, and when to give it up."""
+
+import random
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+sleep: Callable[[float], None] = time.sleep  # tests put their own here
+_AGAIN = frozenset({408, 409, 425, 429})
+_ALL_ALIKE = frozenset({401, 402, 403, 404, 405, 407})
+_FORMAT_REFUSED = frozenset({400, 404, 415, 422, 501})
+
+
+def is_passing(status: int | None) -> bool:
+    """Whether a failure may pass: none was told (the connection broke), 408, 409, 425, 429, 5xx."""
+    return status is None or status in _AGAIN or (status >= 500 and status != 501)
+
+
+def is_of_the_server(status: int | None) -> bool:
+    """Whether the next request would fail too; a 400 or 413 is the fault of one prompt."""
+    return is_passing(status) or status in _ALL_ALIKE
+
+
+def may_refuse_format(status: int | None) -> bool:
+    """Whether this may be how a server says that it knows no ``response_format``."""
+    return status in _FORMAT_REFUSED
+
+
+@dataclass(frozen=True)
+class Backoff:
+    """Waits that double from `first_s` up to `longest_s`, each shortened by chance by up to half.
+
+    Chance keeps many clients of a server that came back from asking all at once; no answer hangs
+    on it.
+    """
+
+    first_s: float = 0.5
+    longest_s: float = 30.0
+
+    def wait(self, failures: int, asked_for: float | None = None) -> None:
+        """Wait after the n-th failure, or as long as the server asked for, within `longest_s`."""
+        if asked_for is not None:
+            sleep(min(max(asked_for, 0.0), self.longest_s))
+            return
+        whole = min(self.first_s * 2.0 ** (failures - 1), self.longest_s)
+        sleep(whole * random.uniform(0.5, 1.0))
+
+
+def retry_after_s(headers: Mapping[str, str]) -> float | None:
+    """Seconds that ``Retry-After`` asks for (a number or a date); None without a readable one."""
+    value = headers.get("retry-after", "")
+    try:
+        return max(float(value), 0.0)
+    except ValueError:
+        pass
+    try:
+        moment = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return max((moment - datetime.now(UTC)).total_seconds(), 0.0)
+
+
+class Breaker:
+    """Opens after so many requests in a row got no reply; a dead server then costs no more time.
+
+    It stays open: what was not asked is asked by the next run.
+
+    Args:
+        limit: requests without a reply; 0: never open.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._failures = 0
+        self._lock = threading.Lock()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the server is given up."""
+        return bool(self._limit) and self._failures >= self._limit
+
+    def count(self, *, ok: bool) -> None:
+        """Count one request; a reply sets the count back, unless the server is given up."""
+        with self._lock:
+            if not self.is_open:
+                self._failures = 0 if ok else self._failures + 1
