@@ -5,14 +5,12 @@ questions of the file may use; a question may begin as another (``like``).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from retrieval.schema import Question, Sign, render
+from retrieval.question_files import Fields, did_you_mean, read_files
+from retrieval.schema import WORD_FIELDS, Question, Sign, render
 from voxcurate.config import build, read_yaml, shipped
 from voxcurate.errors import ConfigError
 
@@ -30,10 +28,6 @@ __all__ = [
     "terms",
 ]
 
-Fields = dict[str, Any]
-_RESERVED = ("groups", "organs")
-_WORDS = ("terms", "phrases", "excludes", "says_no", "suggests")
-
 
 def read_questions(*paths: Path) -> tuple[Question, ...]:
     """The questions of some files alone; with ``like`` they may begin as shipped ones.
@@ -41,7 +35,7 @@ def read_questions(*paths: Path) -> tuple[Question, ...]:
     Raises:
         ConfigError: as `load_questions`.
     """
-    return _built(_read(paths), {})
+    return _built(read_files(paths), {})
 
 
 def load_questions(*extra: Path) -> tuple[Question, ...]:
@@ -53,7 +47,7 @@ def load_questions(*extra: Path) -> tuple[Question, ...]:
     """
     if not extra:
         return _shipped()
-    return _built(_read(extra), _shipped_fields())
+    return _built(read_files(extra), _shipped_fields())
 
 
 @cache
@@ -63,118 +57,9 @@ def _shipped() -> tuple[Question, ...]:
 
 @cache
 def _shipped_fields() -> dict[str, Fields]:
-    return _read(sorted(shipped("questions").glob("*.yaml")))
+    return read_files(sorted(shipped("questions").glob("*.yaml")))
 
 
-# --- files: what stands in them, groups and organs filled in ---
-def _read(paths: Iterable[Path]) -> dict[str, Fields]:
-    """Fields by id; each keeps its file's name under "file"."""
-    found: dict[str, Fields] = {}
-    for path in paths:
-        for name, fields in _read_file(path).items():
-            if name in found:
-                raise ConfigError(
-                    f"{path.name}: question {name}: {found[name]['file']} has one of this id too"
-                )
-            found[name] = {**fields, "file": path.name}
-    return found
-
-
-def _read_file(path: Path) -> dict[str, Fields]:
-    data = _read_unique(path)
-    groups, organs = (_named_words(path, key, data.pop(key, None)) for key in _RESERVED)
-    found = {}
-    for key, fields in data.items():
-        name = str(key)
-        if not isinstance(fields, dict):
-            raise ConfigError(
-                f"{path.name}: question {name}: want fields (text, phrases, ...), "
-                f"found {type(fields).__name__}"
-            )
-        strange = [key for key in fields if key not in _FIELDS]
-        if strange:
-            raise ConfigError(
-                f"{path.name}: question {name}: no field {strange[0]!r}"
-                f"{_meant(str(strange[0]), _FIELDS)}"
-            )
-        found[name] = _with_own_words(fields, groups, organs)
-    return found
-
-
-_FIELDS = ("like", *(name for name in Question.model_fields if name != "id"))
-
-
-def _read_unique(path: Path) -> dict[Any, Any]:
-    """The file's mapping. YAML keeps the last of two equal keys; here they are an error."""
-    try:
-        node = yaml.compose(path.read_text(encoding="utf-8"), Loader=_LOADER)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
-        node = None  # read_yaml says what is wrong
-    if not isinstance(node, yaml.MappingNode):
-        return read_yaml(path)
-    for mapping in (node, *(value for _, value in node.value)):
-        names = [key.value for key, _ in mapping.value] if mapping.id == "mapping" else []
-        twice = next((name for name in names if names.count(name) > 1), None)
-        if twice is not None:
-            raise ConfigError(f"{path.name}: {twice!r} stands twice")
-    try:
-        data: dict[Any, Any] = yaml.constructor.SafeConstructor().construct_document(node)
-    except yaml.YAMLError:
-        return read_yaml(path)
-    return data
-
-
-def _plain_words_loader() -> Any:
-    """A loader to which yes, no, on and off are words: a question may well look for them."""
-    fast: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    resolvers = {
-        first: [(tag, found) for tag, found in rules if first in "tTfF" or not tag.endswith("bool")]
-        for first, rules in fast.yaml_implicit_resolvers.items()
-    }
-    return type("WordsLoader", (fast,), {"yaml_implicit_resolvers": resolvers})
-
-
-_LOADER = _plain_words_loader()
-
-
-def _named_words(path: Path, key: str, data: object) -> dict[str, list[str]]:
-    if data is None:
-        return {}
-    if not isinstance(data, dict) or not all(
-        isinstance(words, list) and all(isinstance(word, str) for word in words)
-        for words in data.values()
-    ):
-        raise ConfigError(f"{path.name}: `{key}` wants names with lists of words")
-    return {str(name): words for name, words in data.items()}
-
-
-def _with_own_words(
-    fields: Fields, groups: Mapping[str, list[str]], organs: Mapping[str, list[str]]
-) -> Fields:
-    """The file's own groups in place of their names, and the words of its own organs."""
-    filled = dict(fields)
-    for key in _WORDS:
-        words = fields.get(key, ())
-        if isinstance(words, list):
-            filled[key] = _filled(words, groups, ())
-    if fields.get("organ") in organs:
-        filled["organ_words"] = [*organs[fields["organ"]], *fields.get("organ_words", ())]
-    return filled
-
-
-def _filled(
-    words: Iterable[Any], groups: Mapping[str, list[str]], above: Sequence[str]
-) -> list[Any]:
-    """Groups may hold groups; one that holds itself stands for the shipped group of its name."""
-    found: list[Any] = []
-    for word in words:
-        name = word[1:] if isinstance(word, str) and word.startswith("@") else ""
-        is_own = name in groups and name not in above
-        found.extend(_filled(groups[name], groups, (*above, name)) if is_own else [word])
-    return found
-
-
-# --- questions: `like` filled in, built, checked against each other ---
 def _built(own: Mapping[str, Fields], below: Mapping[str, Fields]) -> tuple[Question, ...]:
     """The questions of `below` with those of `own` in their place or after them."""
     merged = {**below, **own}
@@ -195,66 +80,64 @@ def _built(own: Mapping[str, Fields], below: Mapping[str, Fields]) -> tuple[Ques
 
 
 def _alike(name: str, known: Mapping[str, Fields], where: str, above: Sequence[str]) -> Fields:
-    """The fields of a question over those of the one it is `like`: lists go on, the rest replaces.
+    """The fields of a question over those of the one it is `like`: words are added to.
 
     A question of its own id is the shipped one. What the other question names of questions that
     are not asked here (`asked_when`, `signs`) is left out.
     """
-    fields = dict(known[name] if name not in above else _shipped_fields()[name])
+    fields = dict(known[name])
     base = fields.pop("like", None)
     if base is None:
         return fields
-    is_own = base != name and base in known
-    if base in above or not (is_own or base in _shipped_fields()):
-        wrong = "in a circle" if base in above else "no such question"
-        raise ConfigError(f"{where}: `like: {base}`: {wrong}{_meant(str(base), _shipped_fields())}")
-    start = (
-        _alike(base, known, where, (*above, name))
-        if is_own
-        else _alike(base, _shipped_fields(), where, (*above, name))
-    )
+    among = known if base != name and base in known else _shipped_fields()
+    if base not in among or base in above:
+        wrong = "no such question" if base not in among else "in a circle"
+        hint = did_you_mean(str(base), among)
+        raise ConfigError(f"{where}: `like: {base}`: {wrong}{hint}")
+    start = _alike(base, among, where, (*above, name) if among is known else ())
     return _joined(_without_strangers(start, known), fields)
 
 
 def _without_strangers(fields: Fields, known: Mapping[str, Fields]) -> Fields:
     kept = [name for name in _listed(fields.get("asked_when", ())) if name in known]
-    signs = [
-        sign
-        for sign in fields.get("signs", ())
-        if all(n in known for n in (*_listed(sign["yes"]), *_listed(sign.get("unless", ()))))
-    ]
+    signs = [sign for sign in fields.get("signs", ()) if _named_by(sign) <= known.keys()]
     return {**fields, "asked_when": kept, "signs": signs}
 
 
+def _named_by(sign: Any) -> set[str]:
+    if not isinstance(sign, dict):
+        return set()
+    return {name for key in ("yes", "unless") for name in _listed(sign.get(key, ()))}
+
+
 def _joined(below: Fields, above: Fields) -> Fields:
-    found = dict(below)
-    for key, value in above.items():
-        old = found.get(key)
-        if isinstance(old, dict) and isinstance(value, dict):
-            found[key] = _joined(old, value)
-        elif isinstance(old, list | tuple) and key not in ("classes", "sections", "accepts"):
-            found[key] = list(dict.fromkeys([*old, *_listed(value)])) if key != "signs" else value
-        else:
-            found[key] = value
+    found = {**below, **above}
+    for key in (*WORD_FIELDS, "organ_words"):
+        if key in below and key in above:
+            found[key] = list(dict.fromkeys([*_listed(below[key]), *_listed(above[key])]))
+    old, new = below.get("choices"), above.get("choices")
+    if isinstance(old, dict) and isinstance(new, dict):
+        words = {key: [*_listed(old.get(key, ())), *_listed(new[key])] for key in new}
+        found["choices"] = {**old, **words}
     return found
 
 
 def _listed(value: Any) -> Sequence[Any]:
-    return (value,) if isinstance(value, str) else value
+    return value if isinstance(value, list | tuple) else (value,)
 
 
 def _check_words(question: Question, where: str) -> None:
-    for key in _WORDS:
+    groups, organs = terms()["groups"], terms()["organs"]
+    for key in WORD_FIELDS:
         for word in getattr(question, key):
-            if word.startswith("@") and word[1:] not in terms()["groups"]:
-                raise ConfigError(
-                    f"{where}: `{key}`: no group {word!r}{_meant(word[1:], terms()['groups'])}"
-                )
-    organs = terms()["organs"]
+            if word.startswith("@") and word[1:] not in groups:
+                hint = did_you_mean(word[1:], groups)
+                raise ConfigError(f"{where}: `{key}`: no group {word!r}{hint}")
     if question.organ and question.organ not in organs and not question.organ_words:
+        hint = did_you_mean(question.organ, organs)
         raise ConfigError(
-            f"{where}: no organ {question.organ!r}{_meant(question.organ, organs)}; known are "
-            f"{', '.join(organs)}; or give its words in `organ_words`"
+            f"{where}: no organ {question.organ!r}{hint}; known are {', '.join(organs)}; "
+            "or give its words in `organ_words`"
         )
 
 
@@ -265,9 +148,9 @@ def _check_names(question: Question, made: Mapping[str, Question], where: str) -
         named += [("signs", name) for name in (*sign.yes, *sign.unless)]
     for field, name in named:
         if name not in made:
-            hint = _meant(name, made)
-            if not hint and name in _shipped_fields():
-                hint = f"; it is a shipped question, add `{name}: {{like: {name}}}`"
+            is_shipped = name in _shipped_fields()
+            add = f"; it is a shipped question, add `{name}: {{like: {name}}}`"
+            hint = add if is_shipped else did_you_mean(name, made)
             raise ConfigError(f"{where}: `{field}` names no question: {name!r}{hint}")
         if made[name].kind != "presence":
             raise ConfigError(
@@ -275,12 +158,6 @@ def _check_names(question: Question, made: Mapping[str, Question], where: str) -
             )
 
 
-def _meant(wrong: str, known: Iterable[str]) -> str:
-    near = get_close_matches(wrong, list(known), n=1, cutoff=0.7)
-    return f"; did you mean {near[0]!r}?" if near and near[0] != wrong else ""
-
-
-# --- what readers ask of questions ---
 def steps(questions: Iterable[Question]) -> list[tuple[Question, ...]]:
     """The questions by depth, the broadest first: what `asked_when` names lies in earlier steps.
 

@@ -9,18 +9,8 @@ from voxcurate.config import Config
 from voxcurate.protocols import Finding
 
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
-_WORD_LISTS = (
-    "terms",
-    "phrases",
-    "excludes",
-    "says_no",
-    "suggests",
-    "asked_when",
-    "classes",
-    "sections",
-    "organ_words",
-    "accepts",
-)
+WORD_FIELDS = ("terms", "phrases", "excludes", "says_no", "suggests")
+_LISTS = (*WORD_FIELDS, "asked_when", "classes", "sections", "organ_words", "accepts")
 
 
 class Sign(Config):
@@ -84,7 +74,7 @@ class Question(Config):
             raise ValueError("want small letters, digits and _, a letter first")
         return value
 
-    @field_validator(*_WORD_LISTS, mode="before")
+    @field_validator(*_LISTS, mode="before")
     @classmethod
     def _one_is_a_list(cls, value: object) -> object:
         return (value,) if isinstance(value, str) else value
@@ -96,7 +86,7 @@ class Question(Config):
             return value
         return {key: (v,) if isinstance(v, str) else v for key, v in value.items()}
 
-    @field_validator("terms", "phrases", "excludes", "says_no", "suggests", "organ_words")
+    @field_validator(*WORD_FIELDS, "organ_words")
     @classmethod
     def _has_words(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for word in value:
