@@ -8,6 +8,7 @@ In a DICOM source every series is a scan whose fields come from its header: ``{s
 ``{study_uid}``, ``{patient_id}``, ``{accession}`` and ``{folder}`` (the series' folder, relative).
 """
 
+import codecs
 import re
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
@@ -59,39 +60,76 @@ class MaskSource(Config):
         return (named,) if isinstance(named, str) else named
 
 
-class ReportSource(Config):
-    """Reports: one CSV/TSV/JSONL table, or one text file per scan when `path` has fields.
+ReportKey = Literal[
+    "report_id", "case", "series_uid", "study_uid", "accession", "patient_id", "date", "time"
+]
+LinkRule = Literal["series_uid", "accession", "study_uid", "case", "patient_date"]
+LINK_RULES: tuple[LinkRule, ...] = ("series_uid", "accession", "study_uid", "case", "patient_date")
+TABLES = (".csv", ".tsv", ".psv", ".jsonl", ".ndjson", ".json", ".parquet", ".pq")
 
-    `keys` maps what links a row to its scan to the table's column: any of ``case``, ``series_uid``,
-    ``study_uid``, ``accession``, ``patient_id``, ``date``. A row belongs to the scans that agree
-    with all of its keys. `known` names columns whose values must be gone from the text.
+
+class ReportSource(Config):
+    """Reports: tables (CSV, TSV, JSONL, JSON, Parquet), or files of text or DICOM SR.
+
+    A `path` with a table's suffix, or without fields and wildcards, is a table of many reports;
+    any other names files of one report each, whose fields (``{accession}/{date}.txt``) stand for
+    the columns. `keys` maps what identifies a row to the table's column. The first rule of `link`
+    that finds scans decides; see ``docs/data.md``. `known` names columns whose values must be gone
+    from the text.
     """
 
     path: str
-    text: str = "report"
-    keys: dict[str, str] = Field(default_factory=dict)
+    text: str | tuple[str, ...] = Field(
+        "report", description="column, or columns joined under their names as headings"
+    )
+    keys: dict[ReportKey, str] = Field(default_factory=dict)
+    facts: dict[Literal["age", "sex", "modality", "exam", "birth_date"], str] = Field(
+        default_factory=dict, description="what else the row tells -> column"
+    )
     known: dict[
         Literal["names", "physicians", "ids", "accessions", "dates", "institutions", "others"],
         str | tuple[str, ...],
     ] = Field(default_factory=dict, description="kind of identifier -> column or columns")
+    date_format: str | tuple[str, ...] = Field((), description="strptime forms; empty: common ones")
+    day_first: bool | None = Field(None, description="03/04/2020 is 3 April; None: not to be read")
+    link: tuple[LinkRule, ...] = Field(LINK_RULES, description="rules in order; empty: no linking")
+    window_days: int = Field(1, ge=0, description="patient_date: days between scan and report")
+    scans_of: tuple[str, ...] = Field(
+        (), description="sources whose scans may be meant; empty: its own, else every source's"
+    )
+    delimiter: str = Field("", max_length=1, description="of a CSV; empty: , ; tab or |")
+    encoding: str = Field("", description="empty: UTF-8 or, cell by cell, Windows-1252")
 
     @field_validator("path")
     @classmethod
     def _relative(cls, value: str) -> str:
         return check_relative(value)
 
-    @field_validator("keys")
+    @field_validator("encoding")
     @classmethod
-    def _keys(cls, value: dict[str, str]) -> dict[str, str]:
-        allowed = {"case", "series_uid", "study_uid", "accession", "patient_id", "date"}
-        if set(value) - allowed:
-            raise ValueError(f"want keys among {', '.join(sorted(allowed))}")
+    def _known_encoding(cls, value: str) -> str:
+        try:
+            codecs.lookup(value or "utf-8")
+        except LookupError:
+            raise ValueError("want an encoding that Python knows, as utf-8 or cp1252") from None
         return value
 
     @property
     def is_table(self) -> bool:
         """One file holds many reports."""
-        return not _FIELD.search(self.path)
+        if self.path.lower().endswith(TABLES):
+            return not _FIELD.search(self.path)
+        return not (_FIELD.search(self.path) or "*" in self.path)
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The columns of the text."""
+        return (self.text,) if isinstance(self.text, str) else self.text
+
+    @property
+    def date_formats(self) -> tuple[str, ...]:
+        """The forms of a date."""
+        return (self.date_format,) if isinstance(self.date_format, str) else self.date_format
 
 
 class SourceConfig(Config):

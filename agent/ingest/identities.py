@@ -4,7 +4,7 @@ original paths, UIDs or names."""
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -16,6 +16,7 @@ from voxcurate.identifiers import Identifiers
 from voxcurate.workspace import Workspace
 
 FILE_NAME = "identities.sqlite"
+_MANY = 10_000  # values in one statement
 _TABLES = """
 CREATE TABLE IF NOT EXISTS identity (
     case_id TEXT PRIMARY KEY, source TEXT NOT NULL, root TEXT NOT NULL, path TEXT NOT NULL,
@@ -155,13 +156,26 @@ class Identities:
         first: dict[str, date] = {}
         for patient, day in days:
             first[patient] = min(day, first.get(patient, day))
+        self.add_anchors((patient, day.isoformat()) for patient, day in sorted(first.items()))
+        return self.anchors_of(list(first))
+
+    def add_anchors(self, days: Iterable[tuple[str, str]]) -> None:
+        """Give each patient (once in `days`, ISO) a day 0, unless there is one."""
         with self._connection:
-            self._connection.executemany(
-                "INSERT OR IGNORE INTO anchor VALUES (?, ?)",
-                [(patient, day.isoformat()) for patient, day in sorted(first.items())],
+            self._connection.executemany("INSERT OR IGNORE INTO anchor VALUES (?, ?)", days)
+
+    def anchors_of(self, patients: Sequence[str]) -> dict[str, date]:
+        """Day 0 of each of these patients who has one."""
+        found: dict[str, date] = {}
+        for start in range(0, len(patients), _MANY):
+            part = patients[start : start + _MANY]
+            marks = ", ".join("?" * len(part))
+            rows = self._connection.execute(
+                f"SELECT patient, day FROM anchor WHERE patient IN ({marks})",
+                tuple(part),
             )
-        rows = self._connection.execute("SELECT patient, day FROM anchor")
-        return {patient: date.fromisoformat(day) for patient, day in rows}
+            found.update({patient: date.fromisoformat(day) for patient, day in rows})
+        return found
 
     def _select(self, where: str, values: tuple[str, ...]) -> Iterator[Identity]:
         names = ", ".join(_COLUMNS)

@@ -2,13 +2,12 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from agent.ingest.files import marks_of
 from agent.ingest.records import Case
-from agent.ingest.reports import RawReport
 from agent.ingest.worker import IngestedScan
 from voxcurate.catalog import Scan, WorkItem, Writer
 from voxcurate.catalog.catalog import now
@@ -18,7 +17,6 @@ from voxcurate.ledger import Item
 from voxcurate.workspace import Workspace, adopt_file
 
 STAGE = "ingest"
-REPORT_STAGE = "ingest_reports"
 CHANGED = (
     "differs from what was ingested under this id before (a changed file or setting); a scan is "
     "never replaced: give the new data another source name"
@@ -157,32 +155,3 @@ def _note_problems(writer: Writer, case_id: str, problems: Mapping[str, str]) ->
             writer.put(replace(line, status="quarantined"))
     for role, error in problems.items():
         writer.put(WorkItem(0, STAGE, case_id, role, mark, "failed", error=error, updated=now()))
-
-
-def report_items(
-    reports: Sequence[RawReport],
-    *,
-    scrub: Mapping[str, Any],
-    key: bytes,
-    per_item: int,
-) -> list[Item]:
-    """Reports in pieces of work of one source each; the fingerprint holds only keyed hashes."""
-    items = []
-    for source in sorted({report.source for report in reports}):
-        own = [report for report in reports if report.source == source]
-        for start in range(0, len(own), per_item):
-            part = own[start : start + per_item]
-            plain = [
-                {**asdict(r), "known": r.known.model_dump(mode="json"), "day": str(r.day or "")}
-                for r in part
-            ]
-            shift = key.hex() if scrub.get("shift_dates") else ""
-            items.append(
-                Item(
-                    source,
-                    f"reports {start // per_item + 1}",
-                    inputs=[keyed(content_id(plain, digits=64), key, 32), dict(scrub)],
-                    payload={"reports": plain, "config": dict(scrub), "key": shift},
-                )
-            )
-    return items

@@ -1,6 +1,7 @@
 """Who is whom: the patient of each scan, from the header, the patients table or the file's name."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -36,6 +37,7 @@ def link_patients(source: SourceConfig, root: Path, cases: list[Case], key: byte
             replace(
                 case,
                 patient=_patient(case, told, key),
+                is_patient_told=_is_told(case, told),
                 day=day,
                 facts=facts,
                 known=_with(case.known, told if source.ids == "hashed" else "", day),
@@ -51,7 +53,7 @@ def _patient_rows(source: SourceConfig, root: Path) -> dict[str, Row]:
         {k.lower(): v for k, v in row.items()}
         for row in read_table(root / source.patients, "patients")
     ]
-    need_columns(list(rows), ["case"], "patients")
+    need_columns(rows[0] if rows else (), ["case"], "patients")
     return {row["case"]: row for row in rows}
 
 
@@ -73,21 +75,48 @@ def _patient(case: Case, told: str, key: bytes) -> str:
                 f"the scans have: {', '.join(case.fields) or 'none'}"
             )
     value = storable(value).strip()
-    letters = re.sub(r"[^a-z0-9]", "", value.lower())
-    if letters in _NOBODY or not letters.strip("0x"):
+    if _is_nobody(value):
         return keyed(f"patient:{case.source.name}:case:{case.case_id}", key)
+    letters = re.sub(r"[^a-z0-9]", "", value.lower())
     is_global = bool(explicit) and case.source.ids == "hashed" and len(letters) >= GLOBAL_ID
     scope = "" if is_global else case.source.name
     return keyed(f"patient:{scope}:{value}", key)
 
 
-def patient_hash(source: SourceConfig, patient_id: str, key: bytes) -> str:
-    """The hash of a patient id that a report's row tells, as `find_cases` would make it."""
-    letters = re.sub(r"[^a-z0-9]", "", patient_id.lower())
-    if letters in _NOBODY:
-        return ""
+def _is_told(case: Case, told: str) -> bool:
+    value = told or case.fields.get("patient_id", "")
+    is_named = case.source.patient not in ("{case}", "{patient_id}")
+    return is_named or (bool(value) and not _is_nobody(value))
+
+
+def _is_nobody(value: str) -> bool:
+    letters = re.sub(r"[^a-z0-9]", "", value.lower())
+    return letters in _NOBODY or not letters.strip("0x")
+
+
+def patient_hashes(
+    source: SourceConfig, patient_id: str, scan_sources: Sequence[str], key: bytes
+) -> tuple[str, ...]:
+    """The hashes that the scans of a report's patient may have, as `find_cases` makes them.
+
+    Args:
+        source: of the report.
+        patient_id: as its row tells it.
+        scan_sources: sources whose scans may be meant: a short id means somebody else in each.
+        key: of the workspace.
+
+    Returns:
+        the hash of a patient without scans first; empty if the id means nobody.
+    """
+    value = storable(patient_id).strip()
+    if _is_nobody(value):
+        return ()
+    letters = re.sub(r"[^a-z0-9]", "", value.lower())
     is_global = source.ids == "hashed" and len(letters) >= GLOBAL_ID
-    return keyed(f"patient:{'' if is_global else source.name}:{patient_id.strip()}", key)
+    scopes = ["" if is_global else source.name, "", *scan_sources]
+    if len(letters) < GLOBAL_ID:
+        scopes.remove("")
+    return tuple(keyed(f"patient:{scope}:{value}", key) for scope in dict.fromkeys(scopes))
 
 
 def _with(known: Identifiers, patient: str, day: date | None) -> Identifiers:

@@ -50,6 +50,7 @@ class Case:
 
     Attributes:
         files: the scan's file, or the series' files in order; absolute.
+        is_patient_told: a header or table tells the patient; else the name stands for one.
         error: why it cannot be ingested, known before it was opened.
     """
 
@@ -62,6 +63,7 @@ class Case:
     modality: str
     masks: tuple[MaskInput, ...] = ()
     patient: str = ""
+    is_patient_told: bool = False
     day: date | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
     known: Identifiers = field(default_factory=Identifiers)

@@ -1,202 +1,285 @@
-"""Reports: read, linked to scans by their identifiers, scrubbed, and only then in the catalog."""
+"""Reports: linked to scans while who they are about is known, scrubbed, and only then catalogued.
 
-from collections import Counter, defaultdict
+The reports are gone through twice, so that no more than a batch is ever in memory. First their
+keys go to the private store, where all are linked; then their texts are scrubbed in pieces of work
+and enter the catalog, those only that are new or changed.
+"""
+
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from datetime import date
+from functools import lru_cache
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from agent.ingest.cases import told_by_name
-from agent.ingest.patients import patient_hash
+from agent.ingest.config import IngestConfig
+from agent.ingest.identities import Identities
+from agent.ingest.patients import patient_hashes
 from agent.ingest.records import Case
-from agent.ingest.tables import Row, need_columns, read_table
-from voxcurate.errors import SourceError
-from voxcurate.identifiers import Hit, Identifiers, find_known
-from voxcurate.ids import keyed
-from voxcurate.scrub import Scrubber, ScrubConfig, merge_hits, parse_date
-from voxcurate.sources import Pattern, ReportSource, SourceConfig
+from agent.ingest.report_facts import report_facts
+from agent.ingest.report_lists import Problems
+from agent.ingest.report_rows import BadRow, RawReport, merged, read_reports
+from agent.ingest.report_store import Outcome, PartRules, ReportKeys, ReportStore
+from agent.ingest.scan_keys import names_like, scope_of
+from voxcurate.catalog import Report, Writer
+from voxcurate.executor import SerialExecutor
+from voxcurate.identifiers import Identifiers, find_known
+from voxcurate.ids import content_id, keyed
+from voxcurate.ledger import Item, run_items
+from voxcurate.scrub import Scrubber, ScrubConfig, leak_scan, merge_hits
+from voxcurate.sources import SourceConfig
+from voxcurate.stage import StageContext
 
-_STRONG = ("series_uid", "study_uid", "accession", "case", "patient_id")
-# Columns that hold identifiers whatever else the description says, by their letters alone.
-_COLUMNS = {
-    "names": "patientname name lastname firstname surname givenname familyname",
-    "physicians": "physician referringphysician radiologist referrer dictatedby signedby author",
-    "ids": "mrn patientid patientmrn studyid medicalrecordnumber",
-    "accessions": "accession accessionnumber",
-    "dates": "dob birthdate dateofbirth patientbirthdate studydate examdate reportdate date",
-    "institutions": "institution hospital institutionname site",
-    "others": "address phone telephone email",
-}
+STAGE = "ingest_reports"
+VERSION = "2"
+BATCH = 10_000  # reports in memory at once
+FEW = 200  # reports not worth starting processes for
 
 
-@dataclass(frozen=True)
-class RawReport:
-    """A report before scrubbing: it never leaves the driver but to the worker that scrubs it.
+class Place(NamedTuple):
+    """A source with its folder, its files (relative, sorted), and its cases of this call."""
 
-    Attributes:
-        link: how it found its scan: ``file``, or the keys that agreed; empty if it found none.
+    config: SourceConfig
+    root: Path
+    files: Sequence[str]
+    cases: Sequence[Case]
+
+
+@dataclass
+class Imported:
+    """What became of the reports of this call."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    failed: dict[str, str] = field(default_factory=dict)
+
+
+class ReportImport:
+    """The import of one call's reports.
+
+    Args:
+        context: of ingest.
+        config: of ingest.
+        places: the sources.
+        store: the private store, which knows the scans already.
+        identities: the private map of scans.
+        key: of the workspace.
     """
 
-    report_id: str
-    source: str
-    text: str
-    known: Identifiers
-    case_id: str = ""
-    patient: str = ""
-    link: str = ""
-    day: date | None = None
+    def __init__(
+        self,
+        context: StageContext,
+        config: IngestConfig,
+        places: Sequence[Place],
+        store: ReportStore,
+        identities: Identities,
+        key: bytes,
+    ) -> None:
+        self._context, self._config, self._key = context, config, key
+        self._places = [place for place in places if place.config.reports]
+        self._store, self._identities = store, identities
+        self._sources = store.scan_sources()
+        self._known = lru_cache(maxsize=4096)(self._identifiers_of)
 
+    def survey(self) -> Problems:
+        """Put the keys of all reports into the store; what cannot be read is listed.
 
-def read_reports(
-    source: SourceConfig, root: Path, files: Sequence[str], cases: Sequence[Case], key: bytes
-) -> list[RawReport]:
-    """All reports of a source, linked to its cases, in the order of their ids.
+        Raises:
+            SourceError: a table cannot be read at all.
+        """
+        problems = Problems(self._context.workspace)
+        with self._store.transaction(), problems:
+            for place in self._places:
+                for number, part in enumerate(place.config.reports, start=1):
+                    scope = scope_of(place.config, part.scans_of, self._sources)
+                    self._store.set_rules(
+                        PartRules(
+                            place.config.name, number, part.link, part.window_days, tuple(scope)
+                        )
+                    )
+            self._store.add_reports(
+                self._keys(report_id, raw, place) for report_id, raw, place in self._read(problems)
+            )
+        return problems
 
-    A report that agrees with several scans (one study, three series) is there once for each.
+    def _read(self, problems: Problems | None = None) -> Iterator[tuple[str, RawReport, Place]]:
+        """Every report with its id, the same in every pass."""
+        self._store.start_numbering()
+        for place in self._places:
+            name = place.config.name
+            for raw in read_reports(place.config, place.root, place.files, place.cases):
+                if isinstance(raw, BadRow):
+                    if problems is not None:
+                        problems.add(name, raw)
+                    continue
+                if problems is not None:
+                    problems.note(name, raw)
+                base = keyed(f"report:{name}:{raw.part}:{raw.name}", self._key, 20)
+                version = self._store.number(base)
+                tail = keyed(f"{base}#{version}", self._key, 12)
+                yield f"{name}_r{tail}", raw, place
 
-    Raises:
-        SourceError: a table is missing or lacks a column.
-    """
-    found: list[RawReport] = []
-    for part in source.reports:
-        if part.is_table:
-            found += _table_reports(source, part, root, cases, key)
-        else:
-            found += _file_reports(source, part, root, files, cases, key)
-    return sorted((r for r in found if r.text.strip()), key=lambda r: r.report_id)
-
-
-def _file_reports(
-    source: SourceConfig,
-    part: ReportSource,
-    root: Path,
-    files: Sequence[str],
-    cases: Sequence[Case],
-    key: bytes,
-) -> Iterator[RawReport]:
-    linked: set[str] = set()
-    for case in cases:
-        for path, _ in Pattern(part.path).fill(case.fields).select(files):
-            linked.add(path)
-            report = _report(source, f"{path}:{case.case_id}", _text(root / path), key)
-            yield _of_case(report, case, "file")
-    for path, fields in Pattern(part.path).select(files):
-        if path not in linked:
-            report = _report(source, path, _text(root / path), key)
-            yield replace(report, known=told_by_name(source, fields))
-
-
-def _table_reports(
-    source: SourceConfig, part: ReportSource, root: Path, cases: Sequence[Case], key: bytes
-) -> Iterator[RawReport]:
-    rows = read_table(root / part.path, "reports")
-    if not set(part.keys) - {"date"}:
-        raise SourceError(
-            f"source {source.name}: the reports table needs `keys:` that link its rows to scans, "
-            f"one of: {', '.join(_STRONG)}"
+    def _keys(self, report_id: str, raw: RawReport, place: Place) -> ReportKeys:
+        part = place.config.reports[raw.part - 1]
+        scope = scope_of(place.config, part.scans_of, self._sources) or self._sources
+        patient = raw.keys.get("patient_id", "")
+        name = raw.keys.get("case", "")
+        day = raw.day.isoformat() if raw.day else ""
+        whose = [raw.keys.get(k, "") for k in ("patient_id", "accession", "study_uid", "case")]
+        series = raw.keys.get("series_uid", "")
+        content = content_id([raw.text, day, series, *whose], digits=64)
+        return ReportKeys(
+            report_id,
+            raw.source,
+            raw.part,
+            raw.row,
+            patients=patient_hashes(place.config, patient, scope, self._key),
+            day=day,
+            clock=raw.clock,
+            modality=str(raw.facts.get("modality", "")),
+            series_uid=series,
+            accession=raw.keys.get("accession", ""),
+            study_uid=raw.keys.get("study_uid", ""),
+            names=tuple(names_like(name)),
+            files=raw.files,
+            content=keyed(content, self._key, 24) if any(whose) else "",
         )
-    told = [c for v in part.known.values() for c in ([v] if isinstance(v, str) else v)]
-    need_columns(rows, [part.text, *part.keys.values(), *told], "reports")
-    index = _index(cases)
-    seen: Counter[str] = Counter()
-    for row in rows:
-        values = {k: row[column] for k, column in part.keys.items() if row[column]}
-        name = "|".join(f"{k}={values[k]}" for k in sorted(values))
-        seen[name] += 1
-        matches = _matching(values, index, cases)
-        known = _known(row, part)
-        for number, case in enumerate(matches or [None]):
-            report = _report(source, f"{name}#{seen[name]}#{number}", row[part.text], key)
-            report = replace(report, known=known, day=parse_date(values.get("date", "")))
-            if case is not None:
-                yield _of_case(report, case, "+".join(k for k in (*_STRONG, "date") if k in values))
-            else:
-                patient = patient_hash(source, values.get("patient_id", ""), key)
-                yield replace(report, patient=patient)
 
+    def write(self) -> Imported:
+        """Scrub what is new or changed, and put it into the catalog."""
+        done = Imported()
+        self._identities.add_anchors(self._store.first_days())
+        reports = self._read()
+        while batch := list(islice(reports, BATCH)):
+            self._write_batch(batch, done)
+        return done
 
-def _report(source: SourceConfig, name: str, text: str, key: bytes) -> RawReport:
-    report_id = f"{source.name}_r{keyed(f'report:{source.name}:{name}', key, 12)}"
-    return RawReport(report_id, source.name, text, Identifiers())
+    def _write_batch(self, batch: Sequence[tuple[str, RawReport, Place]], done: Imported) -> None:
+        ids = [report_id for report_id, _, _ in batch]
+        outcomes = self._store.outcomes(ids)
+        rows = self._context.catalog.columns(Report, "report_id", "facts", report_id=ids)
+        old = {report_id: facts for report_id, facts in rows}  # noqa: C416 - typed pairs
+        patients = sorted({outcome.patient for outcome in outcomes.values() if outcome.patient})
+        anchors = self._identities.anchors_of(patients)
+        todo: dict[str, list[dict[str, Any]]] = {}
+        kept: list[str] = []
+        for report_id, raw, _ in batch:
+            outcome = outcomes[report_id]
+            if outcome.same_as:
+                continue
+            plain = self._plain(report_id, raw, outcome, anchors.get(outcome.patient))
+            before = old.get(report_id)
+            if before is not None and before.get("mark") == plain["facts"]["mark"]:
+                done.counts["unchanged"] += 1
+                kept.append(report_id)
+                continue
+            plain["facts"]["version"] = 1 if before is None else before.get("version", 1) + 1
+            todo.setdefault(raw.source, []).append(plain)
+        written = self._scrub(todo, done)
+        changed = sum(report_id in old for report_id in written)
+        done.counts.update(new=len(written) - changed, changed=changed)
+        self._store.keep([*kept, *written])
 
-
-def _of_case(report: RawReport, case: Case, link: str) -> RawReport:
-    return replace(
-        report,
-        case_id=case.case_id,
-        patient=case.patient,
-        link=link,
-        known=joined(case.known, report.known),
-        day=report.day or case.day,
-    )
-
-
-def joined(one: Identifiers, other: Identifiers) -> Identifiers:
-    """What either knows."""
-    return Identifiers(
-        **{
-            name: tuple(dict.fromkeys((*getattr(one, name), *getattr(other, name))))
-            for name in Identifiers.model_fields
+    def _plain(
+        self, report_id: str, raw: RawReport, outcome: Outcome, anchor: date | None
+    ) -> dict[str, Any]:
+        """What the worker gets, with the mark that tells whether anything changed."""
+        known = raw.known
+        days = []
+        for case_id in outcome.cases:
+            identifiers, day = self._known(case_id)
+            known = merged(identifiers, known)
+            days.append(day)
+        day = raw.day or next((d for d in days if d), None)
+        plain: dict[str, Any] = {
+            "report_id": report_id,
+            "text": raw.text,
+            "exam": raw.exam,
+            "known": known.model_dump(mode="json", exclude_defaults=True),
+            "case_id": outcome.case_id,
+            "patient": outcome.patient,
+            "link": outcome.link,
+            "facts": report_facts(raw, outcome, day, anchor, self._key),
         }
+        settings = self._config.scrub.model_dump(mode="json")
+        mark = keyed(content_id(plain, settings, VERSION, digits=64), self._key, 16)
+        plain["facts"] = {**plain["facts"], "mark": mark}
+        return plain
+
+    def _identifiers_of(self, case_id: str) -> tuple[Identifiers, date | None]:
+        found = self._identities.lookup(case_id)
+        if found is None:
+            return Identifiers(), None
+        return found.identifiers, date.fromisoformat(found.day) if found.day else None
+
+    def _scrub(self, todo: Mapping[str, list[dict[str, Any]]], done: Imported) -> list[str]:
+        """Reports that were scrubbed and written, by id."""
+        items = [item for source, own in todo.items() for item in self._items(source, own)]
+        if not items:
+            return []
+        written: list[str] = []
+
+        def record(writer: Writer, item: Item, made: Any) -> Mapping[str, Any]:
+            rows = [
+                _row(item.subject, raw, scrubbed)
+                for raw, scrubbed in zip(item.payload["reports"], made, strict=True)
+            ]
+            writer.put_all(rows)
+            written.extend(row.report_id for row in rows)
+            return {"reports": len(rows)}
+
+        result = run_items(
+            self._context,
+            STAGE,
+            items,
+            "agent.ingest.reports:scrub_reports",
+            record,
+            version=VERSION,
+            title="reports",
+            executor=SerialExecutor() if sum(map(len, todo.values())) < FEW else None,
+        )
+        done.failed.update(result.failed)
+        return written
+
+    def _items(self, source: str, reports: Sequence[dict[str, Any]]) -> Iterator[Item]:
+        scrub = self._config.scrub.model_dump(mode="json")
+        per_item = self._config.reports_per_item
+        for start in range(0, len(reports), per_item):
+            part = reports[start : start + per_item]
+            marks = [(r["report_id"], r["facts"]["version"], r["facts"]["mark"]) for r in part]
+            yield Item(
+                source,
+                f"reports {start // per_item + 1}",
+                inputs=marks,
+                payload={
+                    "reports": part,
+                    "config": scrub,
+                    "key": self._key.hex() if scrub.get("shift_dates") else "",
+                },
+            )
+
+
+def _row(source: str, raw: Mapping[str, Any], done: Mapping[str, Any]) -> Report:
+    facts = {**raw["facts"], "replaced": done["replaced"]}
+    if done["exam"]:
+        facts["exam"] = done["exam"]
+    return Report(
+        report_id=raw["report_id"],
+        case_id=raw["case_id"],
+        patient=raw["patient"],
+        source=source,
+        text=done["text"],
+        link=raw["link"],
+        facts=facts,
     )
-
-
-Index = Mapping[str, Mapping[str, set[int]]]
-
-
-def _index(cases: Sequence[Case]) -> Index:
-    index: dict[str, dict[str, set[int]]] = defaultdict(lambda: defaultdict(set))
-    for number, case in enumerate(cases):
-        for name, value in case.fields.items():
-            if value:
-                index[name][value].add(number)
-        if case.day:
-            index["date"][case.day.isoformat()].add(number)
-    return index
-
-
-def _matching(values: Mapping[str, str], index: Index, cases: Sequence[Case]) -> list[Case]:
-    """Cases that agree with every key of a row; a date alone links nothing."""
-    if not set(values) - {"date"}:
-        return []
-    found: set[int] | None = None
-    for name, value in values.items():
-        day = parse_date(value) if name == "date" else None
-        own = index.get(name, {}).get(day.isoformat() if day else value, set())
-        found = set(own) if found is None else found & own
-    return [cases[number] for number in sorted(found or ())]
-
-
-def _known(row: Row, part: ReportSource) -> Identifiers:
-    found: dict[str, list[str]] = defaultdict(list)
-    for told_kind, columns in part.known.items():
-        found[told_kind] += [row[c] for c in ([columns] if isinstance(columns, str) else columns)]
-    for column, value in row.items():
-        letters = "".join(char for char in column.lower() if char.isalpha())
-        for kind, names in _COLUMNS.items():
-            if letters in names.split() and column != part.text:
-                found[kind].append(value)
-    dates = [parse_date(value) for value in found.pop("dates", []) if value]
-    told = {kind: tuple(dict.fromkeys(v for v in found[kind] if v)) for kind in found}
-    return Identifiers(**told, dates=tuple(dict.fromkeys(day for day in dates if day)))
-
-
-def _text(path: Path) -> str:
-    try:
-        raw = path.read_bytes()
-    except OSError:
-        raise SourceError("a report's file cannot be read") from None
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return raw.decode("latin-1")
 
 
 def scrub_reports(payload: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The worker: texts in, scrubbed texts with the number of replacements by kind out.
 
     What is known is looked for once more inside words (``DOE_CT1``), where prose would not have it.
+    A description of the exam is kept only if no identifier is in it.
 
     Args:
         payload: ``config`` (a `ScrubConfig`), ``key`` (hex; only to shift dates), ``reports``.
@@ -207,15 +290,20 @@ def scrub_reports(payload: Mapping[str, Any]) -> list[dict[str, Any]]:
     done = []
     for report in payload["reports"]:
         known = Identifiers.model_validate(report["known"])
-        first = scrubber.scrub(report["text"], known, patient=report["patient"])
-        text, again = _scrub_embedded(first.text, known)
-        kinds = Counter(hit.kind for hit in (*first.replacements, *again))
-        done.append({"text": text, "replaced": dict(sorted(kinds.items()))})
+        text, kinds = scrub_text(scrubber, report["text"], known, report["patient"])
+        exam = report.get("exam", "")
+        exam = "" if exam and leak_scan(exam, known) else exam[:80]
+        done.append({"text": text, "exam": exam, "replaced": dict(sorted(kinds.items()))})
     return done
 
 
-def _scrub_embedded(text: str, known: Identifiers) -> tuple[str, list[Hit]]:
-    hits = [hit for hit in merge_hits(find_known(text, known, embedded=True)) if hit.sure]
+def scrub_text(
+    scrubber: Scrubber, text: str, known: Identifiers, patient: str
+) -> tuple[str, Counter[str]]:
+    """A scrubbed text, and how often each kind of identifier was replaced."""
+    first = scrubber.scrub(text, known, patient=patient)
+    hits = [h for h in merge_hits(find_known(first.text, known, embedded=True)) if h.sure]
+    text = first.text
     for hit in reversed(hits):
         text = f"{text[: hit.start]}[{hit.kind}]{text[hit.end :]}"
-    return text, hits
+    return text, Counter(hit.kind for hit in (*first.replacements, *hits))

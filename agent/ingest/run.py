@@ -9,7 +9,6 @@ import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -17,21 +16,24 @@ from agent.ingest.cases import find_cases
 from agent.ingest.config import IngestConfig, config_of
 from agent.ingest.find import Found, find_sources
 from agent.ingest.identities import Identities
-from agent.ingest.items import REPORT_STAGE, STAGE, adopt, case_items, report_items
+from agent.ingest.items import STAGE, adopt, case_items
+from agent.ingest.linking import link_all
 from agent.ingest.records import Case
 from agent.ingest.register import register
-from agent.ingest.reports import RawReport, read_reports
-from voxcurate.catalog import Report, Scan, Writer
+from agent.ingest.relink import relink
+from agent.ingest.report_lists import report_counts, write_unlinked
+from agent.ingest.report_store import ReportStore
+from agent.ingest.reports import Place, ReportImport
+from agent.ingest.scan_keys import scan_keys, with_study
+from voxcurate.catalog import Scan, Writer
 from voxcurate.config import dump_yaml
 from voxcurate.errors import SourceError
-from voxcurate.executor import SerialExecutor
 from voxcurate.ledger import Item, LedgerResult, run_items
 from voxcurate.stage import StageContext, StageResult
 from voxcurate.workspace import write_text
 
 log = logging.getLogger(__name__)
 VERSION = "1"
-FEW_REPORTS = 200  # not worth starting processes for
 
 
 def ingest(
@@ -62,37 +64,50 @@ def ingest(
     context = replace(context, round=0, cohort=frozenset())
     config = config or config_of(context.workspace)
     key = context.workspace.key()
-    with Identities(context.workspace) as identities:
+    workspace = context.workspace
+    with Identities(workspace) as identities, ReportStore(workspace) as store:
         found = find_sources(context, path, source, identities, config)
-        cases, reports = _link(context, found, key)
+        places = _places(context, found, key)
+        cases = [case for place in places for case in place.cases]
         _check_ids(cases)
         identities.add(case.identity for case in cases)
         _keep_descriptions(context, found)
-        result = _ingest_cases(context, cases, reports, key)
+        store.add_scans(scan_keys(cases))
+        reports = ReportImport(context, config, places, store, identities, key)
+        problems = reports.survey()
+        link_all(store)
+        result = _ingest_cases(context, cases, store.linked_cases(), key)
         done = register(context, config, identities, key)
         _show_labels(context, done.new + done.updated)
-        scrubbed = _ingest_reports(context, config, reports, identities, key)
-    failed = {**result.failed, **_problems(result), **scrubbed.failed}
+        link_all(store, usable=(row[0] for row in context.catalog.columns(Scan, "case_id")))
+        imported = reports.write()
+        imported.counts["relinked"] = relink(context, config.scrub, store, identities, key)
+        n_unlinked = write_unlinked(workspace, store)
+        standing = store.counts()
+    failed = {**result.failed, **_problems(result), **problems.failed, **imported.failed}
     counts = _counts(context, found, cases, result)
     counts |= {"new_scans": len(done.new), "updated_scans": len(done.updated)}
     counts |= {"bridging_scans": done.bridges} if done.bridges else {}
-    counts |= _report_counts(reports)
+    counts |= report_counts(standing, imported.counts, problems.counts, n_unlinked)
+    if not (cases or counts.get("reports") or failed):
+        raise SourceError("nothing to ingest: no scan and no report was found")
     log.info("ingested", extra={"counts": counts, "failed": len(failed)})
     return StageResult(counts=counts, failed=failed)
 
 
-def _link(
-    context: StageContext, found: Sequence[Found], key: bytes
-) -> tuple[list[Case], list[RawReport]]:
-    cases: list[Case] = []
-    reports: list[RawReport] = []
-    for one in found:
-        own = find_cases(one.config, one.root, one.files, context.vocabulary, key)
-        cases += own
-        reports += read_reports(one.config, one.root, one.files, own, key)
-    if not cases and not reports:
-        raise SourceError("nothing to ingest: no scan and no report was found")
-    return cases, reports
+def _places(context: StageContext, found: Sequence[Found], key: bytes) -> list[Place]:
+    return [
+        Place(
+            one.config,
+            one.root,
+            one.files,
+            [
+                with_study(case, key)
+                for case in find_cases(one.config, one.root, one.files, context.vocabulary, key)
+            ],
+        )
+        for one in found
+    ]
 
 
 def _check_ids(cases: Sequence[Case]) -> None:
@@ -109,9 +124,8 @@ def _keep_descriptions(context: StageContext, found: Sequence[Found]) -> None:
 
 
 def _ingest_cases(
-    context: StageContext, cases: Sequence[Case], reports: Sequence[RawReport], key: bytes
+    context: StageContext, cases: Sequence[Case], with_report: frozenset[str], key: bytes
 ) -> LedgerResult:
-    with_report = frozenset(report.case_id for report in reports)
     workspace = context.workspace
 
     def record(writer: Writer, item: Item, made: Any) -> Mapping[str, Any]:
@@ -148,55 +162,6 @@ def _show_labels(context: StageContext, case_ids: Sequence[str]) -> None:
             rebuild_view(context.workspace, scan, by_case[scan.case_id])
 
 
-def _ingest_reports(
-    context: StageContext,
-    config: IngestConfig,
-    reports: Sequence[RawReport],
-    identities: Identities,
-    key: bytes,
-) -> LedgerResult:
-    here = {scan.case_id for scan in context.catalog.rows(Scan)}
-    linked = [r if r.case_id in here else replace(r, case_id="", link="") for r in reports]
-    anchors = identities.anchors((r.patient, r.day) for r in linked if r.patient and r.day)
-    items = report_items(
-        linked,
-        scrub=config.scrub.model_dump(mode="json"),
-        key=key,
-        per_item=config.reports_per_item,
-    )
-
-    def record(writer: Writer, item: Item, made: Any) -> Mapping[str, Any]:
-        for raw, done in zip(item.payload["reports"], made, strict=True):
-            writer.put(_row(raw, done, anchors))
-        return {"reports": len(made)}
-
-    return run_items(
-        context,
-        REPORT_STAGE,
-        items,
-        "agent.ingest.reports:scrub_reports",
-        record,
-        version=VERSION,
-        title="reports",
-        executor=SerialExecutor() if len(reports) < FEW_REPORTS else None,
-    )
-
-
-def _row(raw: Mapping[str, Any], done: Mapping[str, Any], anchors: Mapping[str, date]) -> Report:
-    facts: dict[str, Any] = {"replaced": done["replaced"]}
-    if raw["day"] and raw["patient"] in anchors:
-        facts["day"] = (date.fromisoformat(raw["day"]) - anchors[raw["patient"]]).days
-    return Report(
-        report_id=raw["report_id"],
-        case_id=raw["case_id"],
-        patient=raw["patient"],
-        source=raw["source"],
-        text=done["text"],
-        link=raw["link"],
-        facts=facts,
-    )
-
-
 def _problems(result: LedgerResult) -> dict[str, str]:
     """Masks that were left out, of all cases of this call, new or not."""
     return {
@@ -227,9 +192,3 @@ def _counts(
     }
     unused = sum(path not in used for path in volumes)
     return counts | ({"volumes_not_described": unused} if unused else {})
-
-
-def _report_counts(reports: Sequence[RawReport]) -> dict[str, int]:
-    if not reports:
-        return {}
-    return {"reports": len(reports), "reports_linked": sum(bool(r.case_id) for r in reports)}

@@ -1,87 +1,175 @@
-"""Tables beside the data: CSV, TSV or JSON lines, read as rows of text."""
+"""Tables beside the data, read as rows of text: CSV in any dialect, JSON lines, JSON, Parquet.
 
+Rows come one by one, so that a table may be larger than the memory. A row that cannot be read is
+handed on as a reason instead of a mapping; what follows it is read all the same. Numbers of rows
+are those that a person would look for: a CSV's headings are row 1, as a spreadsheet shows them.
+"""
+
+import codecs
 import csv
-import io
-import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import IO
 
+from agent.ingest.tables_cells import mended
+from agent.ingest.tables_json import json_lines, json_list
+from agent.ingest.tables_parquet import parquet_rows
 from voxcurate.errors import SourceError
 
 Row = Mapping[str, str]
-_MAX_FIELD = 10_000_000  # characters of one report
+Numbered = tuple[int, Row | str]  # a row, or why there is none
+DELIMITERS = ",;\t|"
+_LOOK = 1000  # rows whose keys are the columns of a JSON table
+_MAX_FIELD = 10_000_000  # characters of one cell
 _HEADING = re.compile(r"(?!(?:\D*\d){3})[^\W\d][^,;:^\n]{0,39}")  # no name with a comma, no number
 
 
 def read_table(path: Path, role: str) -> list[Row]:
-    """The rows of a table; missing cells are empty text.
-
-    CSV may be separated by comma, semicolon or tab; UTF-8 with or without mark, else Latin-1.
-
-    Args:
-        path: ``.csv``, ``.tsv``, ``.txt`` or ``.jsonl``.
-        role: what the table is, for errors: ``"patients"``, ``"reports"``.
+    """All rows of a small table; see `iter_table`.
 
     Raises:
-        SourceError: missing, unreadable, or a line is no JSON object.
+        SourceError: missing, unreadable, or one of its rows is.
     """
+    rows: list[Row] = []
+    for number, row in iter_table(path, role):
+        if isinstance(row, str):
+            raise SourceError(f"the {role} table, row {number}: {row}")
+        rows.append(row)
+    return rows
+
+
+def iter_table(
+    path: Path, role: str, *, delimiter: str = "", encoding: str = ""
+) -> Iterator[Numbered]:
+    """The rows of a table with their numbers; missing cells are empty text.
+
+    Args:
+        path: by its suffix JSON lines, a JSON list, Parquet; anything else is CSV.
+        role: what the table is, for errors: ``"patients"``, ``"reports"``.
+        delimiter: of a CSV; empty: the one of comma, semicolon, tab and bar that its headings have.
+        encoding: empty: UTF-8 (or UTF-16 by its mark); a cell that is no UTF-8 is Windows-1252.
+
+    Raises:
+        SourceError: the table is missing, or cannot be read at all.
+    """
+    suffix = path.suffix.lower()
     try:
-        raw = path.read_bytes()
+        if suffix in (".parquet", ".pq"):
+            yield from parquet_rows(path, role)
+            return
+        with _open(path, encoding, role) as stream:
+            if suffix in (".jsonl", ".ndjson"):
+                yield from json_lines(stream)
+            elif suffix == ".json":
+                yield from json_list(stream, role)
+            else:
+                yield from _delimited(stream, role, delimiter)
     except OSError as error:
         raise SourceError(f"the {role} table cannot be read: {error.strerror}") from None
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = raw.decode("latin-1")
-    return _json_lines(text, role) if path.suffix == ".jsonl" else _delimited(text, role)
+    except UnicodeError:
+        raise SourceError(
+            f"the {role} table is not in the encoding {encoding or 'of its mark'}; "
+            "say `encoding:` (utf-8, cp1252, utf-16 ...)"
+        ) from None
 
 
-def need_columns(rows: list[Row], columns: list[str], role: str) -> None:
+def columns_of(path: Path, role: str, *, delimiter: str = "", encoding: str = "") -> list[str]:
+    """Names of the columns: of a CSV its headings, else the keys of the first readable rows."""
+    names: dict[str, None] = {}
+    for _, row in _first(iter_table(path, role, delimiter=delimiter, encoding=encoding), _LOOK):
+        if not isinstance(row, str):
+            names.update(dict.fromkeys(row))
+    if names or path.suffix.lower() in (".jsonl", ".ndjson", ".json", ".parquet", ".pq"):
+        return list(names)
+    with _open(path, encoding, role) as stream:
+        return _headings(stream, delimiter)[0]
+
+
+def need_columns(there: Iterable[str], wanted: Sequence[str], role: str) -> None:
     """Check that a table has its columns.
 
     Raises:
         SourceError: one is missing; those that are there are listed, unless the first line looks
             like data, which may name a patient.
     """
-    if rows:
-        missing = [name for name in columns if name not in rows[0]]
-        if missing:
-            is_head = all(_HEADING.fullmatch(name) for name in rows[0] if name)
-            there = (
-                f"there are: {', '.join(rows[0])}"
-                if is_head
-                else "its first line does not look like headings"
-            )
-            raise SourceError(
-                f"the {role} table has no column {', '.join(map(repr, missing))}; {there}"
-            )
+    names = list(there)
+    missing = [name for name in wanted if name not in names]
+    if names and missing:
+        shown = (
+            f"there are: {', '.join(names)}"
+            if are_headings(names)
+            else "its first line does not look like headings"
+        )
+        raise SourceError(
+            f"the {role} table has no column {', '.join(map(repr, missing))}; {shown}"
+        )
 
 
-def _delimited(text: str, role: str) -> list[Row]:
+def are_headings(names: Iterable[str]) -> bool:
+    """Whether all of them look like names of columns, not like data."""
+    return all(_HEADING.fullmatch(name) for name in names if name)
+
+
+def _first(rows: Iterator[Numbered], count: int) -> Iterator[Numbered]:
+    for _, row in zip(range(count), rows, strict=False):
+        yield row
+
+
+def _open(path: Path, encoding: str, role: str) -> IO[str]:
+    if encoding:
+        return path.open(encoding=encoding, newline="")
+    with path.open("rb") as file:
+        start = file.read(4096)
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return path.open(encoding="utf-16", newline="")
+    if b"\0" in start:
+        raise SourceError(
+            f"the {role} table is neither UTF-8 nor Windows-1252 text; say `encoding:` (utf-16 ...)"
+        )
+    return path.open(encoding="utf-8-sig", errors="surrogateescape", newline="")
+
+
+def _headings(stream: IO[str], delimiter: str) -> tuple[list[str], str]:
+    start = stream.read(1 << 16)
+    stream.seek(0)
+    head = re.sub(r'"[^"]*"', "", start).split("\n", 1)[0]
+    used = delimiter or max(DELIMITERS, key=head.count)
+    row = next(csv.reader(stream, delimiter=used, strict=True), [])
+    return [mended(name).strip().lstrip("\ufeff") for name in row], used
+
+
+def _delimited(stream: IO[str], role: str, delimiter: str) -> Iterator[Numbered]:
     csv.field_size_limit(_MAX_FIELD)
-    head = text.split("\n", 1)[0]
-    delimiter = max(",;\t", key=head.count)
     try:
-        table = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-        return [
-            {str(k).strip(): str(v or "").strip() for k, v in row.items() if k is not None}
-            for row in table
-        ]
-    except csv.Error:
-        raise SourceError(f"the {role} table is no readable CSV (a quote never closed?)") from None
-
-
-def _json_lines(text: str, role: str) -> list[Row]:
-    rows: list[Row] = []
-    for number, line in enumerate(text.splitlines(), start=1):
-        if not line.strip():
-            continue
+        names, used = _headings(stream, delimiter)
+    except (csv.Error, ValueError):
+        raise SourceError(f"the {role} table's headings cannot be read") from None
+    stream.seek(0)
+    reader = csv.reader(stream, delimiter=used, strict=True)
+    next(reader, None)
+    number = 1
+    while True:
+        number += 1
+        first = reader.line_num + 1
         try:
-            data = json.loads(line)
-        except json.JSONDecodeError:
-            data = None
-        if not isinstance(data, dict):
-            raise SourceError(f"the {role} table, line {number}: want a JSON object")
-        rows.append({str(k): "" if v is None else str(v).strip() for k, v in data.items()})
-    return rows
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error:
+            lines = f"lines {first} to {reader.line_num}"
+            yield number, f"no readable CSV (a quote never closed?), {lines}"
+            continue
+        if cells:
+            yield number, _row(names, cells)
+
+
+def _row(names: Sequence[str], cells: Sequence[str]) -> Row | str:
+    extra = [cell for cell in cells[len(names) :] if cell.strip()]
+    if extra:
+        return f"{len(cells)} cells under {len(names)} headings (a delimiter without quotes?)"
+    padded = [*cells, *[""] * (len(names) - len(cells))]
+    try:
+        return {n: mended(c).strip() for n, c in zip(names, padded, strict=False) if n}
+    except ValueError as error:
+        return str(error)

@@ -201,7 +201,7 @@ def test_the_private_map_is_private(heap, tmp_path):
     bench.ingest(heap)
     assert stat.S_IMODE(bench.workspace.private.stat().st_mode) == 0o700
     files = list(bench.workspace.private.iterdir())
-    assert [path.name for path in files] == ["identities.sqlite"]
+    assert sorted(path.name for path in files) == ["identities.sqlite", "reports.sqlite"]
     assert stat.S_IMODE(files[0].stat().st_mode) == 0o600
 
 
