@@ -88,6 +88,8 @@ _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 
 def fold(text: str) -> str:
     """Lower case without accents, of exactly the same length, so that spans carry over."""
+    if text.isascii():
+        return text.lower()
     return "".join(_fold_char(char) for char in text)
 
 
@@ -131,6 +133,8 @@ def find_names(text: str, names: Iterable[str], *, embedded: bool = False) -> It
     if not parts:
         return
     folded = fold(text)
+    if not any(part in folded for part in parts):
+        return
     before, after = (r"(?<![^\W\d_])", r"(?![^\W\d_])") if embedded else (r"(?<!\w)", r"(?!\w)")
     known = "|".join(sorted(map(re.escape, parts), key=len, reverse=True))
     # "j. doe", "doe, j. a.", "doe^john": initials and separators between known parts
@@ -161,6 +165,9 @@ def find_names(text: str, names: Iterable[str], *, embedded: bool = False) -> It
                 yield Hit("NAME", start, end, sure=len(part) <= 2)
 
 
+_SEPARATORS = re.compile(r"[\s./_-]")  # that may stand within an id
+
+
 def find_ids(text: str, ids: Iterable[str], *, kind: str, embedded: bool = False) -> Iterator[Hit]:
     """Known numbers with any case and leading zeros; from seven digits on with any separators.
 
@@ -168,6 +175,7 @@ def find_ids(text: str, ids: Iterable[str], *, kind: str, embedded: bool = False
     after a word such as "MRN", "ID" or "No.".
     """
     edge = ("", "") if embedded else (r"(?<![A-Za-z0-9])", r"(?![A-Za-z0-9])")
+    squeezed = _SEPARATORS.sub("", fold(text)).replace("ı", "i")
     for one in ids:
         core = re.sub(r"[^A-Za-z0-9]", "", one)
         short = len(core.lstrip("0")) < 4
@@ -175,6 +183,8 @@ def find_ids(text: str, ids: Iterable[str], *, kind: str, embedded: bool = False
         if not core or not any(char.isalnum() for char in core):
             continue
         if core.isalpha() and core.lower() in ORDINARY_WORDS | _NO_ID:
+            continue
+        if fold(core) not in squeezed:
             continue
         # a short number with separators would be a size: "12.34 mm", "12-34"
         loose = "" if core.isdigit() and len(core) < 7 else r"[\s./_-]?"
@@ -212,20 +222,51 @@ def date_spellings(day: date) -> Iterator[str]:
     yield rf"{ordinal}[\s.-]*(?:of\s+)?{month}(?:[\s,-]*{y})?"
 
 
+_THREE_NUMBERS = re.compile(r"(?=(\d{1,2})\s*[-/.]\s*(\d{1,2})\s*[-/.]\s*['’]?(\d\d))")
+
+
 def find_dates(text: str, dates: Iterable[date]) -> Iterator[Hit]:
     """Known dates in their common spellings; whole numbers only."""
+    folded = ""
+    three: set[tuple[int, int]] = set()
     for day in dates:
-        pattern = "|".join(f"(?:{spelling})" for spelling in date_spellings(day))
+        if not folded:
+            folded = fold(text)
+            three = {(int(a), int(b)) for a, b, _ in _THREE_NUMBERS.findall(text)}
+        spellings = [s for s in date_spellings(day) if _may_spell(s, day, folded, three)]
+        if not spellings:
+            continue
+        pattern = "|".join(f"(?:{spelling})" for spelling in spellings)
         for match in re.finditer(
             rf"(?<![A-Za-z0-9])(?:{pattern})(?![A-Za-z0-9])", text, re.IGNORECASE
         ):
             yield Hit("DATE", *match.span())
 
 
+def _may_spell(spelling: str, day: date, folded: str, three: set[tuple[int, int]]) -> bool:
+    """Whether a text is worth searching for one spelling of a date; False only if it is not there.
+
+    Args:
+        spelling: one of `date_spellings`.
+        day: the date.
+        folded: the text.
+        three: the first two of every three numbers that stand like a date.
+    """
+    if spelling.isdigit():
+        return spelling in folded
+    if spelling.startswith(f"{day.year:04d}"):
+        return f"{day.year:04d}" in folded
+    month, _ = _MONTHS[day.month - 1]
+    if month in spelling:
+        return month in folded
+    return (day.day, day.month) in three or (day.month, day.day) in three
+
+
 def find_literals(text: str, phrases: Iterable[str], *, kind: str) -> Iterator[Hit]:
     """Known phrases in any case, accents and white space aside; from four letters on."""
-    folded = fold(text)
+    folded = ""
     for phrase in phrases:
+        folded = folded or fold(text)
         words = fold(phrase).split()
         if sum(map(len, words)) < 4 or (len(words) == 1 and words[0] in ORDINARY_WORDS):
             continue

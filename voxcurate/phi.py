@@ -52,21 +52,49 @@ _PLACE_WORD = rf"{_UP}(?:[\w'’&-]|\.(?=\s[A-Z][a-z]+['’]?s?\s))*"
 
 
 class Pattern(NamedTuple):
-    """A kind of identifier with its expression; `labelled` ones beat protected spans."""
+    """A kind of identifier with its expression; `labelled` ones beat protected spans.
+
+    A text without any of the `words` (folded), or without the `shape`, holds no match: that is
+    cheaper to see than the expression is to try.
+    """
 
     kind: str
     regex: re.Pattern[str]
     labelled: bool = False
+    words: tuple[str, ...] = ()
+    shape: re.Pattern[str] | None = None
+
+    def may_match(self, text: str, folded: str) -> bool:
+        """Whether a text is worth trying; False only where there is no match."""
+        if self.words and not any(word in folded for word in self.words):
+            return False
+        return self.shape is None or self.shape.search(text) is not None
 
 
-def _p(kind: str, expression: str, flags: int = _FLAGS, *, labelled: bool = False) -> Pattern:
-    return Pattern(kind, re.compile(expression, flags), labelled)
+def _p(
+    kind: str,
+    expression: str,
+    flags: int = _FLAGS,
+    *,
+    labelled: bool = False,
+    words: str = "",
+    shape: str = "",
+) -> Pattern:
+    found = re.compile(shape) if shape else None
+    return Pattern(
+        kind, re.compile(expression, flags), labelled, tuple(filter(None, words.split("|"))), found
+    )
+
+
+def _folded(text: str) -> str:
+    """Lower case as `re.IGNORECASE` sees it: the long s is an s, the dotless i an i."""
+    return text.lower() if text.isascii() else text.casefold().replace("ı", "i")
 
 
 PATTERNS: tuple[Pattern, ...] = (
-    _p("EMAIL", r"(?P<x>[\w.+-]+@[\w-]+(?:\.[\w-]+)+)"),
-    _p("URL", r"(?P<x>(?:https?://|www\.)[^\s<>\]]+)"),
-    _p("IP", r"(?<![\d.])(?P<x>(?:\d{1,3}\.){3}\d{1,3})(?![\d.]\d)"),
+    _p("EMAIL", r"(?P<x>[\w.+-]+@[\w-]+(?:\.[\w-]+)+)", words="@"),
+    _p("URL", r"(?P<x>(?:https?://|www\.)[^\s<>\]]+)", words="http|www."),
+    _p("IP", r"(?<![\d.])(?P<x>(?:\d{1,3}\.){3}\d{1,3})(?![\d.]\d)", shape=r"\d\.\d{1,3}\.\d"),
     _p("ID", r"(?<![\d.])(?P<x>[0-2](?:\.\d+){5,})"),  # DICOM UIDs
     _p("ID", r"(?<!\d)(?P<x>\d{3}-\d{2}-\d{4})(?!\d)"),  # social security numbers
     _p(
@@ -82,6 +110,7 @@ PATTERNS: tuple[Pattern, ...] = (
         r"\b(?:tel(?:ephone)?|phone|ph|fax|pager?|beeper|ext(?:ension)?|mobile|cell|contact|call(?:ed|\s+me)?|reach\w*|number|telefoon|t)\b"
         r"(?!\s*of\b)[^\d\n+(]{0,20}(?P<x>[+(]?\d(?:[\s().+/-]*\d){4,14}(?:\s?(?:x|ext\.?)\s?\d+)?)(?![\d.]*\s*(?:mm|cm|hu)\b)",
         labelled=True,
+        shape=r"\d(?:[\s().+/-]*\d){4}",
     ),
     _p(
         "PHONE",
@@ -93,50 +122,52 @@ PATTERNS: tuple[Pattern, ...] = (
     _p("DATE", rf"(?<![\d.])(?P<x>{_Y4}[-/._]{_M}[-/._]{_D}{_TIME})(?!\d)"),
     _p("DATE", rf"(?<![\w./-])(?P<x>(?:{_D}\s?[-/.]\s?{_M}|{_M}\s?[-/.]\s?{_D})\s?[-/.]\s?(?:{_Y4}|\d\d){_TIME})(?![\w/]|[.-]\d){_NOT_UNIT}"),
     _p("DATE", rf"(?<![\w./])(?P<x>{_M}/{_Y4})(?![\w/])"),
-    _p("DATE", rf"(?<!\w)(?P<x>(?:{_D}(?:st|nd|rd|th|\.)?[\s-]*(?:of\s+)?)?{_MONTH}\.?[\s,/-]*(?:{_D}(?:st|nd|rd|th)?[\s,-]+)?(?:of\s+)?(?:{_Y4}|['’]\d\d){_TIME})(?!\w)"),
-    _p("DATE", rf"(?<!\w)(?P<x>{_D}[-]{_MONTH}[-]\d\d)(?!\w)"),
+    _p("DATE", rf"(?<!\w)(?P<x>(?:{_D}(?:st|nd|rd|th|\.)?[\s-]*(?:of\s+)?)?{_MONTH}\.?[\s,/-]*(?:{_D}(?:st|nd|rd|th)?[\s,-]+)?(?:of\s+)?(?:{_Y4}|['’]\d\d){_TIME})(?!\w)", shape=r"(?:1[89]|20)\d\d|['’]\d\d"),
+    _p("DATE", rf"(?<!\w)(?P<x>{_D}[-]{_MONTH}[-]\d\d)(?!\w)", shape=r"\d-[^\W\d]"),
     _p("DATE", rf"(?<!\w)(?P<x>{_MONTH_TITLE}\.?\s{_D}(?:st|nd|rd|th)?)(?![\w/]|\.\d){_NOT_UNIT}", 0),
     _p("DATE", rf"(?<![\w.])(?P<x>{_D}(?:st|nd|rd|th)?\s(?:of\s)?{_MONTH_TITLE})(?!\w)", 0),
-    _p("DATE", rf"\b(?:dated|since|(?:ct|mri?|exam|study|scan|radiograph|x-?ray|ultrasound|performed|admitted|discharged)\s+(?:on|of|from|dated))\s+(?P<x>{_M}/{_D}|{_D}/{_M})(?![\w/.])"),
+    _p("DATE", rf"\b(?:dated|since|(?:ct|mri?|exam|study|scan|radiograph|x-?ray|ultrasound|performed|admitted|discharged)\s+(?:on|of|from|dated))\s+(?P<x>{_M}/{_D}|{_D}/{_M})(?![\w/.])", shape=r"\d/\d"),
     _p("DATE", rf"(?<!\d)(?P<x>{_Y4}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:\d{{6}})?)(?!\d)"),
     # long numbers and codes
     _p("ID", r"(?<![\w.,])(?P<x>\d{7,}|\d{4}(?:[ -]\d{4}){2,3})(?![\w]|\.\d)"),
-    _p("ID", r"(?<![\w-])(?P<x>[A-Z]{1,4}-?\d{6,}|[A-Z]{1,3}\d{2}-\d{4,})(?![\w])"),
+    _p("ID", r"(?<![\w-])(?P<x>[A-Z]{1,4}-?\d{6,}|[A-Z]{1,3}\d{2}-\d{4,})(?![\w])", shape=r"\d{6}|\d-\d{4}"),
     # ages over 89 (a HIPAA identifier)
     _p("AGE", r"(?<![\w.])(?P<x>(?:9\d|1[0-2]\d)(?=\s*[-–]?\s*(?:year|yr|y/?o\b|y\.o\.|y\s+(?:old|female|male)|jahre|[FM]\b)))"),
-    _p("AGE", r"\b(?:aged?|age\s+of)\s*[:=]?\s*(?P<x>(?:9\d|1[0-2]\d))(?![\d%]|\.\d|\s*(?:mm|cm|days?|weeks?|months?))"),
-    _p("AGE", r"\b(?P<x>(?:ninety(?:-\w+)?|one\s+hundred(?:\s+and\s+\w+)?))(?=[\s-]+years?[\s-]+old)"),
+    _p("AGE", r"\b(?:aged?|age\s+of)\s*[:=]?\s*(?P<x>(?:9\d|1[0-2]\d))(?![\d%]|\.\d|\s*(?:mm|cm|days?|weeks?|months?))", words="age"),
+    _p("AGE", r"\b(?P<x>(?:ninety(?:-\w+)?|one\s+hundred(?:\s+and\s+\w+)?))(?=[\s-]+years?[\s-]+old)", words="ninety|hundred"),
     # addresses
-    _p("ADDRESS", r"\b(?P<x>P\.?\s?O\.?\s+Box\s+\d+)"),
+    _p("ADDRESS", r"\b(?P<x>P\.?\s?O\.?\s+Box\s+\d+)", words="box"),
     _p("ADDRESS", rf"(?<![\w./-])(?P<x>\d{{1,6}}[A-Za-z]?\s+(?:[NSEW]\.?\s+)?(?:{_UP}[\w'’-]*\s+){{1,4}}{_STREET}\b\.?(?:,?\s+(?i:apt|suite|ste|unit|floor)\.?\s*#?\w+)?)", 0),
     _p("ADDRESS", r"\b(?P<x>(?:apt|suite|ste)\.?\s*#?\s?\d+\w?)\b"),
-    _p("ADDRESS", rf"\b(?P<x>(?:[A-Z][a-z]+(?:\s[A-Z][a-z]+)?,\s*)?(?:{_STATES}),?\s+\d{{5}}(?:-\d{{4}})?)(?!\w|\.\d)", 0),
-    _p("ADDRESS", r"\b(?:zip|postal|post)\s*(?:code)?\s*[:#]?\s*(?P<x>(?=\w*\d)[\w-]{4,8})", labelled=True),
+    _p("ADDRESS", rf"\b(?P<x>(?:[A-Z][a-z]+(?:\s[A-Z][a-z]+)?,\s*)?(?:{_STATES}),?\s+\d{{5}}(?:-\d{{4}})?)(?!\w|\.\d)", 0, shape=r"\d{5}"),
+    _p("ADDRESS", r"\b(?:zip|postal|post)\s*(?:code)?\s*[:#]?\s*(?P<x>(?=\w*\d)[\w-]{4,8})", labelled=True, words="zip|post"),
     _p("ADDRESS", r"(?<![\w-])(?P<x>[A-Z]{1,2}\d[A-Z\d]?\s\d(?!MM|CM|ML|CC|HU|MG|KG)[A-Z]{2})(?!\w)", 0),
-    _p("ADDRESS", r"\b(?:address|lives\s+at|resid\w+\s+at|home\s+is)\s*[:=]?\s*(?P<x>\d[^\n;.]{4,60})", labelled=True),
+    _p("ADDRESS", r"\b(?:address|lives\s+at|resid\w+\s+at|home\s+is)\s*[:=]?\s*(?P<x>\d[^\n;.]{4,60})", labelled=True, words="address|lives|resid|home"),
     # places of care
-    _p("INSTITUTION", rf"\b(?P<x>(?!{_NO_PLACE}\s){_PLACE_WORD}(?:\s(?:of|the|and|&|for|de|di)|\s(?!{_NO_LINK}\s){_PLACE_WORD}){{0,4}}\s{_HOSPITAL}(?:\s(?:of|at)\s{_UP}\w+(?:\s{_UP}\w+)?)?)\b(?!\s(?:Course|Stay|Day|Admission|Discharge))", 0),
-    _p("INSTITUTION", rf"\b(?P<x>University (?:Hospital |Medical Center )?(?:of|Hospital) {_UP}\w+(?:\s{_UP}\w+)?)", 0),
+    _p("INSTITUTION", rf"\b(?P<x>(?!{_NO_PLACE}\s){_PLACE_WORD}(?:\s(?:of|the|and|&|for|de|di)|\s(?!{_NO_LINK}\s){_PLACE_WORD}){{0,4}}\s{_HOSPITAL}(?:\s(?:of|at)\s{_UP}\w+(?:\s{_UP}\w+)?)?)\b(?!\s(?:Course|Stay|Day|Admission|Discharge))", 0, words="hospi|medical cent|clinic|klini|infirmary|health|imaging cent|cancer cent|krankenhaus|spital|universit|hôpital|hopital|ziekenhuis"),
+    _p("INSTITUTION", rf"\b(?P<x>University (?:Hospital |Medical Center )?(?:of|Hospital) {_UP}\w+(?:\s{_UP}\w+)?)", 0, words="university"),
     # names that something introduces
     _p("NAME", rf"(?<!\w)(?:Drs?\.?|DRS?\.|dr\.|Mr\.?|MR\.(?=\s{_UP}\w)|mr\.|Mrs\.?|MRS\.?|mrs\.|Ms\.?|ms\.|Miss|Prof\.?|Professor|Doctor|DOCTOR|Herr|Frau|Mme\.?)\s+(?P<x>{_NAME})", 0),
     _p("NAME", r"(?<!\w)(?:dr|mr|mrs|ms)\.\s(?P<x>[^\W\d_]{2,}(?:['’-][^\W\d_]+)?)", 0),
-    _p("NAME", rf"(?P<x>(?:{_SURNAME_FIRST}|{_NAME})),?\s+(?:M\.?D\.?|D\.O\.|Ph\.?D\.?|MBBS|FRCR|FRCPC|FACR|R\.?N\.?|N\.P\.|PA-C|CRNP|RT\(R\))(?![\w])", 0),
+    _p("NAME", rf"(?P<x>(?:{_SURNAME_FIRST}|{_NAME})),?\s+(?:M\.?D\.?|D\.O\.|Ph\.?D\.?|MBBS|FRCR|FRCPC|FACR|R\.?N\.?|N\.P\.|PA-C|CRNP|RT\(R\))(?![\w])", 0, shape=r"\s(?:M\.?D|D\.O\.|Ph\.?D|MBBS|FRC|FACR|R\.?N|N\.P\.|PA-C|CRNP|RT\(R\))"),
     _p("NAME", rf"(?<=,\s)(?:M\.?D\.?)\s+(?P<x>{_NAME})", 0),
     _p(
         "NAME",
         r"\b(?:(?:electronically|digitally)\s+(?:signed|verified|approved|authenticated)|signed\s+electronically|e-?signed)(?:\s+by)?\s*:?\s*"
         r"(?:(?:dr|prof)\.?\s+)?(?P<x>[^\W\d_][^\n\d;:()\[\]]*?)(?=\s*(?:,?\s+(?:on|at|M\.?D\b)|[\n;:()\d\[]|\.\s|\.?$))",
+        words="electronically|digitally|esigned|e-signed",
     ),
     _p(
         "NAME",
         rf"\b(?i:(?:dictated|transcribed|signed|read|interpreted|reviewed|approved|verified|reported|performed|attested|finali[sz]ed|requested|ordered|referred|authori[sz]ed|supervised)\s+by|"
         rf"(?:attending|resident|fellow|radiologist|technologist|sonographer|consultant|author|dictator|transcriptionist|(?:referring|ordering|requesting|attending|primary care)\s+(?:physician|provider|clinician|doctor|md))\s*:)\s*:?\s*"
         rf"(?:(?i:dr|prof)\.?\s+)?(?P<x>{_SURNAME_FIRST}|{_NAME})", 0,
+        words="dictated|transcribed|signed|read|interpreted|reviewed|approved|verified|reported|performed|attested|finalised|finalized|requested|ordered|referred|authorised|authorized|supervised|attending|resident|fellow|radiologist|technologist|sonographer|consultant|author|dictator|transcriptionist|physician|provider|clinician|doctor|md",
     ),
-    _p("NAME", rf"\b(?i:discussed|reviewed|communicated|relayed|conveyed|telephoned|called|reported|notified|paged)(?:\s\w+)?(?:\s(?:with|to|by))\s+(?:(?i:dr|nurse)\.?\s+)?(?P<x>{_UP}[a-zà-ÿ'’-]+(?:\s{_UP}[a-zà-ÿ'’-]+)?)(?!\w)", 0),
-    _p("NAME", rf"\b(?i:patient(?:['’]s)?\s+name|pt\.?\s+name|name\s+of\s+patient|(?:full|first|last|family|given)?\s*name|patient)\s*[:=]\s*(?P<x>{_SURNAME_FIRST}|{_NAME})", 0),
-    _p("NAME", rf"\b(?i:(?:my|maiden|last|first|full)\s+name\s+is|follow[\s-]?up\s+with|this\s+is|i\s+am|i['’]m|dear|sincerely,?|regards,?|named)\s+(?P<x>{_NAME})", 0),
-    _p("NAME", rf"\b(?i:wife|husband|daughter|mother|father|brother|sister|spouse|nurse|guardian)\s*,?\s(?P<x>(?!{_STOP}){_UP}[a-zà-ÿ'’-]+(?:\s{_UP}[a-zà-ÿ'’-]+)?)(?!\w)", 0),
+    _p("NAME", rf"\b(?i:discussed|reviewed|communicated|relayed|conveyed|telephoned|called|reported|notified|paged)(?:\s\w+)?(?:\s(?:with|to|by))\s+(?:(?i:dr|nurse)\.?\s+)?(?P<x>{_UP}[a-zà-ÿ'’-]+(?:\s{_UP}[a-zà-ÿ'’-]+)?)(?!\w)", 0, words="discussed|reviewed|communicated|relayed|conveyed|telephoned|called|reported|notified|paged"),
+    _p("NAME", rf"\b(?i:patient(?:['’]s)?\s+name|pt\.?\s+name|name\s+of\s+patient|(?:full|first|last|family|given)?\s*name|patient)\s*[:=]\s*(?P<x>{_SURNAME_FIRST}|{_NAME})", 0, words="name|patient"),
+    _p("NAME", rf"\b(?i:(?:my|maiden|last|first|full)\s+name\s+is|follow[\s-]?up\s+with|this\s+is|i\s+am|i['’]m|dear|sincerely,?|regards,?|named)\s+(?P<x>{_NAME})", 0, words="name|follow|this|am|'m|’m|dear|sincerely|regards"),
+    _p("NAME", rf"\b(?i:wife|husband|daughter|mother|father|brother|sister|spouse|nurse|guardian)\s*,?\s(?P<x>(?!{_STOP}){_UP}[a-zà-ÿ'’-]+(?:\s{_UP}[a-zà-ÿ'’-]+)?)(?!\w)", 0, words="wife|husband|daughter|mother|father|brother|sister|spouse|nurse|guardian"),
 )  # fmt: skip
 
 _N = r"\d+(?:[.,]\d+)?"
@@ -161,9 +192,13 @@ def protected_spans(text: str) -> list[tuple[int, int]]:
 
 def find_patterns(text: str) -> Iterator[Hit]:
     """Places that look like identifiers; hits may overlap."""
-    shield = protected_spans(text)
-    for kind, regex, labelled in PATTERNS:
-        for match in regex.finditer(text):
+    folded = _folded(text)
+    shield: list[tuple[int, int]] | None = None
+    for pattern in PATTERNS:
+        if not pattern.may_match(text, folded):
+            continue
+        kind = pattern.kind
+        for match in pattern.regex.finditer(text):
             start, end = match.span("x")
             end -= len(text[start:end]) - len(text[start:end].rstrip(" ,.\t\n"))
             found = text[start:end]
@@ -173,8 +208,10 @@ def find_patterns(text: str) -> Iterator[Hit]:
                 continue  # "signed by Dr. [NAME]": what is left of a name that is gone
             if kind == "NAME" and text[start:end].split()[0].lower().rstrip("'s’") in EPONYMS:
                 continue
-            if not labelled and any(start < b and a < end for a, b in shield):
-                continue
+            if not pattern.labelled:
+                shield = protected_spans(text) if shield is None else shield
+                if any(start < b and a < end for a, b in shield):
+                    continue
             yield Hit(kind, start, end)
 
 
