@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from agent.console import run_command
+from agent.reading_cli import read_reports
 from agent.review_cli import app as review_app
 
 app = typer.Typer(
@@ -20,6 +21,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(review_app, name="review")
+app.command(name="read-reports")(read_reports)
 
 WorkspaceOption = Annotated[
     Path | None,

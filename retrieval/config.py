@@ -19,5 +19,9 @@ class RetrievalConfig(Config):
     ask: str = Field(
         "", description="the cohort in plain words; what is not understood is an error"
     )
+    shard: int = Field(512, ge=1, description="rules: most reports that are recorded together")
+    batch: int = Field(32, ge=1, description="language model: reports read together")
     engine: EngineConfig = Field(default_factory=EngineConfig, description="for reader llm")
-    batch: int = Field(32, ge=1, description="reports per call of a language model")
+    cross_check: bool = Field(
+        False, description="reader llm: the rules read too, and disagreements are told"
+    )

@@ -1,29 +1,28 @@
 """The retrieval stage: reports are read into findings, and the round's cohort is chosen by them."""
 
 import json
-import time
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
-from functools import lru_cache
-from itertools import islice
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from retrieval import store
 from retrieval.config import RetrievalConfig
 from retrieval.questions import Question, load_questions
+from retrieval.reading import as_plain
 from retrieval.rules.reader import RuleReader
 from retrieval.search.ask import ask
 from retrieval.search.query import CohortMatch, CohortQuery, select
-from voxcurate.catalog import FindingRow, Report, Writer
-from voxcurate.chat import make_engine
-from voxcurate.errors import ConfigError, ModelReplyError, SourceError
-from voxcurate.ledger import Item, run_items
-from voxcurate.protocols import Finding, Outcome, Task
+from retrieval.store import STAGE, Shard
+from voxcurate.catalog import FindingRow, Writer
+from voxcurate.errors import ConfigError
+from voxcurate.ledger import Item, LedgerResult, run_items
+from voxcurate.protocols import Executor
 from voxcurate.stage import StageContext, StageResult
 from voxcurate.workspace import write_text
 
-STAGE = "retrieve"
-WORKER = "retrieval.stage:read_report"
+WORKER = "retrieval.reading:read_shard"
+SHARD_LIMIT_S = 300.0  # a shard takes a second or two: one that takes so long holds a bad report
+REPORT_LIMIT_S = 60.0
 
 
 def run(context: StageContext, config: RetrievalConfig) -> StageResult:
@@ -32,7 +31,7 @@ def run(context: StageContext, config: RetrievalConfig) -> StageResult:
     The cohort with its proofs is written to ``rounds/<n>/cohort.json``.
 
     Returns:
-        counts: ``reports``, ``read`` (this time), ``findings``, and ``cohort``, the case ids.
+        counts: those of `read_reports` and ``cohort``, the case ids; failures by report id.
 
     Raises:
         ConfigError: the reader or a question is wrong, `ask` holds words that are not understood,
@@ -40,7 +39,7 @@ def run(context: StageContext, config: RetrievalConfig) -> StageResult:
     """
     questions = _questions(context, config)
     query = _query(context, config, questions)
-    result = read_reports(context, config)
+    result = _read(context, config, questions)
     matches = cohort(context, query)
     if not matches:
         raise ConfigError("the cohort query fits no scan; loosen it, or ingest scans that do")
@@ -52,8 +51,15 @@ def run(context: StageContext, config: RetrievalConfig) -> StageResult:
 def read_reports(context: StageContext, config: RetrievalConfig) -> StageResult:
     """Read the reports that were not read yet; no cohort is chosen.
 
+    The reports are read in shards, each recorded with its ledger line in one transaction. What a
+    killed run has recorded is not read again; nor is a report whose text, scan and reader are those
+    of an earlier round. Findings of changed reports are replaced, those of reports that are gone
+    forgotten. The memory that this takes does not grow with the reports, but for their ids.
+
     Returns:
-        counts: ``reports``, ``read`` (this time) and ``findings``.
+        counts: ``reports``, ``read`` (this time), ``findings`` (in the catalog), of a language
+        model ``requests`` and its other costs, ``disagreements`` where rules check its answers;
+        failures by report id.
 
     Raises:
         ConfigError: the reader or a question is wrong.
@@ -65,91 +71,126 @@ def cohort(context: StageContext, query: CohortQuery) -> list[CohortMatch]:
     """The scans in the catalog that fit the query, those that cleaning took out left out."""
     scans = {scan.case_id: asdict(scan) for scan in context.scans()}
     answers = context.catalog.rows(FindingRow) if not query.is_empty else []
-    linked = (asdict(row) for row in answers if row.case_id in scans)
-    return select(query, scans.values(), linked)
+    return select(query, scans.values(), (asdict(row) for row in answers if row.case_id in scans))
 
 
-def read_report(payload: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The pure worker: report text and question files in, findings as plain data out.
+@dataclass(frozen=True)
+class _Job:
+    """One reading of the catalog: the reader's mark, and what goes to every worker."""
 
-    Raises:
-        SourceError: the report is empty.
-    """
-    if not str(payload["text"]).strip():
-        raise SourceError("the report is empty: want its text")
-    return _plain(_rules(tuple(payload["questions"]), payload["version"]).read(payload["text"]))
+    context: StageContext
+    common: Mapping[str, Any]
+    version: str
+    most: int
+    executor: Executor | None = None
+
+    @property
+    def mark(self) -> str:
+        return str(self.common["mark"])
+
+    def items(self, shards: Sequence[Shard]) -> list[Item]:
+        return [
+            Item(
+                shard.name,
+                inputs={"reports": shard.n_reports, "digest": f"{shard.digest:032x}"},
+                payload=lambda shard=shard: self.payload(shard.todo),
+                again=bool(shard.names),
+            )
+            for shard in shards
+        ]
+
+    def payload(self, names: Sequence[str]) -> dict[str, Any]:
+        return {**self.common, "reports": store.texts(self.context.catalog, names)}
+
+    def run(self, items: Sequence[Item], limit_s: float, title: str) -> LedgerResult:
+        number = self.context.round
+
+        def record(writer: Writer, item: Item, value: Mapping[str, Any]) -> Mapping[str, Any]:
+            return store.record(writer, item, value, number)
+
+        limit_s = min(limit_s, self.context.executor_config.time_limit_s)
+        executor = self.executor or self.context.executor(time_limit_s=limit_s)
+        return run_items(
+            self.context, STAGE, items, WORKER, record, version=self.version, config=self.mark,
+            executor=executor, across_rounds=True, title=title,
+        )  # fmt: skip
 
 
 def _read(
     context: StageContext, config: RetrievalConfig, questions: tuple[Question, ...]
 ) -> StageResult:
-    executor, name, version = None, "rules", RuleReader(questions).version
-    if config.reader == "llm":
-        executor = _ModelExecutor(context, config, questions)
-        name, version = "llm", executor.version
-    elif config.reader != "rules":
-        raise ConfigError(f"no reader {config.reader!r}: want rules or llm")
-    reports = context.catalog.rows(Report)
-    files = [str(context.workspace.root / path) for path in config.questions]
+    job = _job(context, config, questions)
+    store.forget_gone(context.catalog)
+    plan = store.plan(context.catalog, job.mark, job.most)
+    todo = {shard.name: shard for shard in plan.shards if shard.names}
+    done = job.run(job.items(plan.shards), SHARD_LIMIT_S, "read reports (shards)")
+    results = [result for name, result in done.results.items() if name in todo]
+    if done.failed:
+        results += _one_by_one(job, [todo[name] for name in done.failed])
+    counts = {
+        "reports": plan.n_reports,
+        "read": sum(result["read"] for result in results),
+        "findings": plan.n_findings + sum(result["findings"] for result in results),
+        **_costs(results),
+    }
+    if config.cross_check and config.reader == "llm":
+        counts["disagreements"] = _tell_disagreements(context)
+    return StageResult(counts, store.failures(context.catalog))
+
+
+def _one_by_one(job: _Job, shards: Sequence[Shard]) -> list[Mapping[str, Any]]:
+    """The reports of shards that took their workers down, or too long: the bad ones alone fail."""
+    names = [name for shard in shards for name in shard.todo]
     items = [
-        Item(
-            r.report_id,
-            "",
-            {"text": r.text},
-            {"text": r.text, "questions": files, "version": version},
-        )
-        for r in reports
+        Item(name, payload=lambda name=name: job.payload([name]), again=True) for name in names
     ]
-    by_id = {report.report_id: report for report in reports}
-    reader = f"{name} {version}"
-
-    def record(writer: Writer, item: Item, value: list[dict[str, Any]]) -> Mapping[str, Any]:
-        _store(writer, by_id[item.subject], value, reader, context.round)
-        return {"findings": value}
-
-    done = run_items(
-        context, STAGE, items, WORKER, record, version=version, executor=executor,
-        across_rounds=True, title="read reports",
-    )  # fmt: skip
-    _restore(context, by_id, done.results, reader)
-    n_findings = sum(len(result["findings"]) for result in done.results.values())
-    counts = {"reports": len(items), "read": done.computed, "findings": n_findings}
-    return StageResult(counts, done.failed)
+    done = job.run(items, REPORT_LIMIT_S, "read reports one by one")
+    if done.failed:
+        bad = store.texts(job.context.catalog, list(done.failed))
+        with job.context.catalog.write() as writer:
+            for report in bad:
+                store.give_up(writer, report, job.mark, done.failed[report[0]], job.context.round)
+    settled = [replace(item, payload={**job.common, "reports": []}) for item in job.items(shards)]
+    job.run(settled, SHARD_LIMIT_S, "")
+    return list(done.results.values())
 
 
-def _restore(
-    context: StageContext,
-    reports: Mapping[str, Report],
-    results: Mapping[str, Mapping[str, Any]],
-    reader: str,
-) -> None:
-    """Findings of reports that another reader has read since, brought back from the ledger."""
-    stored: dict[str, str] = {}
-    for row in context.catalog.rows(FindingRow):
-        stored[row.report_id] = row.reader
-    stale = [key for key, result in results.items() if stored.get(key, reader) != reader]
-    missing = [key for key, result in results.items() if result["findings"] and key not in stored]
-    for key in (*stale, *missing):
-        with context.catalog.write() as writer:
-            _store(writer, reports[key], results[key]["findings"], reader, context.round)
+def _job(context: StageContext, config: RetrievalConfig, questions: tuple[Question, ...]) -> _Job:
+    rules = RuleReader(questions).version
+    common = {"questions": as_plain(questions), "version": rules, "round": context.round}
+    if config.reader == "rules":
+        reader = f"rules {rules}"
+        return _Job(context, {**common, "reader": reader, "mark": reader}, rules, config.shard)
+    if config.reader != "llm":
+        raise ConfigError(f"no reader {config.reader!r}: want rules or llm")
+    from retrieval.llm_executor import ModelExecutor
+
+    executor = ModelExecutor.of(context.workspace.root, config, questions)
+    reader = f"llm {executor.version}"
+    mark = f"{reader} against rules {rules}" if config.cross_check else reader
+    told = {**common, "questions": [], "reader": reader, "mark": mark}
+    return _Job(context, told, executor.version, config.batch, executor)
 
 
-def _store(
-    writer: Writer, report: Report, findings: Iterable[Mapping[str, Any]], reader: str, number: int
-) -> None:
-    writer.forget(FindingRow, report_id=report.report_id)
-    for found in findings:
-        kept = {k: v for k, v in found.items() if k != "span"}
-        row = FindingRow(
-            report_id=report.report_id,
-            case_id=report.case_id,
-            reader=reader,
-            round=number,
-            start=found["span"][0],
-            stop=found["span"][1],
-            **kept,
-        )
-        writer.put(row)
+def _costs(results: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    total: dict[str, float] = {}
+    for result in results:
+        for name, value in result.get("cost", {}).items():
+            total[name] = total.get(name, 0) + value
+    return total
+
+
+def _tell_disagreements(context: StageContext) -> int:
+    """Write where rules and model disagree for people to look at; how many answers that are."""
+    from retrieval.llm.crosscheck import Disagreement, write_disagreements
+
+    found = [
+        Disagreement(**{**item, "report_id": report_id})
+        for report_id, items in store.facts_of(context.catalog, "disagreements")
+        for item in items
+    ]
+    write_disagreements(context.workspace.round_path(context.round), found)
+    return len(found)
 
 
 def _questions(context: StageContext, config: RetrievalConfig) -> tuple[Question, ...]:
@@ -179,44 +220,3 @@ def _query(
 def _as_json(query: CohortQuery, matches: list[CohortMatch]) -> str:
     data = {"query": query.model_dump(mode="json"), "cases": [asdict(match) for match in matches]}
     return json.dumps(data, indent=1, ensure_ascii=False) + "\n"
-
-
-def _plain(findings: Iterable[Finding]) -> list[dict[str, Any]]:
-    return [{**asdict(found), "span": list(found.span)} for found in findings]
-
-
-@lru_cache(maxsize=4)
-def _rules(paths: tuple[str, ...], version: str) -> RuleReader:
-    """Kept per version: a file of questions may change while this process lives."""
-    return RuleReader(load_questions(*map(Path, paths)))
-
-
-@dataclass
-class _ModelExecutor:
-    """Runs the model reader in the driver, in batches: the server does the work, not our cores."""
-
-    context: StageContext
-    config: RetrievalConfig
-    questions: tuple[Question, ...]
-
-    def __post_init__(self) -> None:
-        from retrieval.llm.reader import LLMReader
-
-        engine = make_engine(self.config.engine, root=self.context.workspace.root)
-        if engine is None:
-            raise ConfigError("reader llm wants retrieval.engine")
-        self._reader = LLMReader(engine, self.questions)
-        self.version = f"{self._reader.version}-{self.config.engine.model}"
-
-    def run(self, worker: str, tasks: Iterable[Task]) -> Iterator[Outcome]:
-        """Outcomes batch by batch; `worker` is the rule reader's and is not used."""
-        queue = iter(tasks)
-        while batch := list(islice(queue, self.config.batch)):
-            start = time.perf_counter()
-            results = self._reader.read_batch([task.payload["text"] for task in batch])
-            seconds = (time.perf_counter() - start) / len(batch)
-            for task, result in zip(batch, results, strict=True):
-                if isinstance(result, ModelReplyError):
-                    yield Outcome(task.key, None, str(result), "ModelReplyError", seconds)
-                else:
-                    yield Outcome(task.key, _plain(result), seconds=seconds)

@@ -1,0 +1,172 @@
+"""``voxcurate read-reports``: reports in, answers out, without a workspace."""
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from agent.console import DONE, SOME_FAILED, run_command
+from voxcurate.errors import ConfigError
+
+if TYPE_CHECKING:
+    from agent.reading_show import Format
+    from retrieval.alone import Alone
+
+FAILURES_SHOWN = 30
+
+
+@dataclass(frozen=True)
+class Output:
+    """How answers are shown."""
+
+    as_json: bool = False
+    as_csv: bool = False
+    all_questions: bool = False
+    with_text: bool = False
+    out: Path | None = None
+
+
+def read_reports(
+    file: Annotated[
+        str,
+        typer.Argument(
+            help="CSV, TSV, JSON, JSON lines or Parquet; a text file; a folder of text files; "
+            "- for one report on standard input."
+        ),
+    ],
+    questions: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A file of questions, or the name of a shipped one (abdomen, chest ...); may be "
+            "given again. Default: all shipped."
+        ),
+    ] = None,
+    text_column: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Column of a table with the report; given again, the columns are joined in that "
+            "order. Default: guessed (report, text, findings + impression ...)."
+        ),
+    ] = None,
+    id_column: Annotated[
+        str, typer.Option(help="Column with the report's id. Default: guessed, else row numbers.")
+    ] = "",
+    reader: Annotated[str, typer.Option(help="rules, or llm: a language model.")] = "rules",
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            help="For --reader llm, as key=value: engine.engine=openai engine.model=... "
+            "engine.base_url=...; may be given again.",
+        ),
+    ] = None,
+    workers: Annotated[
+        int, typer.Option(min=0, help="Processes that read by rules; 0: one per core.")
+    ] = 0,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON object per report and line.")
+    ] = False,
+    as_csv: Annotated[
+        bool, typer.Option("--csv", help="A CSV with one column per question.")
+    ] = False,
+    all_questions: Annotated[
+        bool,
+        typer.Option(
+            "--all", help='Show untouched questions too, as "not mentioned"; else they are absent.'
+        ),
+    ] = False,
+    with_text: Annotated[
+        bool, typer.Option("--with-text", help="JSON: add the text that start and end refer to.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="File to write, whole or not at all; default: stdout.")
+    ] = None,
+) -> None:
+    """Read radiology reports into answers, each with the sentence that proves it. No workspace.
+
+    Answers come in the order of the reports. A report or row that cannot be read has an "error" in
+    its place, and the exit status is 1. The text is NOT de-identified here, and nothing of it is
+    stored or logged: the answers quote it, handle them as you would the reports.
+
+    Example: voxcurate read-reports reports.csv --questions chest --json > answers.jsonl
+    """
+
+    def command() -> int:
+        if as_json and as_csv:
+            raise ConfigError("want --json or --csv, not both")
+        output = Output(as_json, as_csv, all_questions, with_text, out)
+        alone = _reader(questions or [], reader, settings or [], workers)
+        return _run(alone, file, text_column or [], id_column, output)
+
+    run_command(command)
+
+
+def _reader(
+    questions: Sequence[str], reader: str, settings: Sequence[str], workers: int
+) -> "Alone":
+    from retrieval.alone import Alone, questions_of
+    from retrieval.config import RetrievalConfig
+    from voxcurate.config import build, parse_overrides
+
+    config = build(RetrievalConfig, parse_overrides(settings), {"reader": reader})
+    return Alone(questions_of(questions), config, workers)
+
+
+def _run(
+    alone: "Alone", file: str, text_columns: Sequence[str], id_column: str, output: Output
+) -> int:
+    from agent.reading_files import open_source
+    from voxcurate.progress import progress
+
+    source = open_source(file, text_columns, id_column)
+    shown = _format(alone, output)
+    failed: list[str] = []
+    with _sink(output.out) as write, progress("read reports", source.total) as bar:
+        write(shown.begin())
+        for answered in alone.read(source.reports()):
+            if answered.error:
+                failed.append(f"{answered.key}: {answered.error}")
+            write(shown.show(answered))
+            bar.advance()
+    for line in failed[:FAILURES_SHOWN]:
+        typer.echo(f"failed: {line}", err=True)
+    if len(failed) > FAILURES_SHOWN:
+        typer.echo(f"... and {len(failed) - FAILURES_SHOWN} more", err=True)
+    return SOME_FAILED if failed else DONE
+
+
+def _format(alone: "Alone", output: Output) -> "Format":
+    from agent.reading_show import JsonLines, Spreadsheet, Tables
+
+    if output.as_json:
+        return JsonLines(
+            alone.questions,
+            alone.reader,
+            all_questions=output.all_questions,
+            with_text=output.with_text,
+        )
+    if output.as_csv:
+        return Spreadsheet(alone.questions, all_questions=output.all_questions)
+    return Tables(alone.questions)
+
+
+@contextmanager
+def _sink(out: Path | None) -> Iterator[Callable[[str], object]]:
+    """Where lines go: a file that appears when it is whole, or standard output."""
+    if out is None:
+        yield sys.stdout.write
+        return
+    from voxcurate.atomic import adopt_file, make_folder, temporary_name
+
+    make_folder(out.absolute().parent)
+    temporary = temporary_name(out)
+    try:
+        with temporary.open("w", encoding="utf-8", newline="") as stream:
+            yield stream.write
+        adopt_file(temporary, out.absolute())
+    finally:
+        temporary.unlink(missing_ok=True)
