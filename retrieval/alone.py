@@ -10,11 +10,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from retrieval.config import RetrievalConfig
 from retrieval.questions import Question, load_questions, read_questions
 from retrieval.reading import Read, as_plain, read_text, rule_reader
 from retrieval.rules.reader import RuleReader
-from voxcurate.config import read_yaml, shipped
+from voxcurate.config import shipped
 from voxcurate.errors import ConfigError
 from voxcurate.executor import LocalExecutor
 from voxcurate.protocols import Executor, Finding, Task
@@ -24,6 +26,7 @@ BATCH = 64  # reports of a task
 AHEAD = 32  # batches that may be done before one that is not: the memory's bound
 BATCH_LIMIT_S = 120.0
 REPORT_LIMIT_S = 60.0
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,8 @@ def questions_of(names: Sequence[str]) -> tuple[Question, ...]:
     known = load_questions(*own)
     if not names:
         return known
-    asked = {str(key) for path in (*own, *map(there.get, names)) if path for key in read_yaml(path)}
+    files = [*own, *(there[name] for name in names if name in there)]
+    asked = {name for path in files for name in _names_in(path)}
     by_id = {item.id: item for item in known}
     todo = [name for name in asked if name in by_id]
     while todo:
@@ -78,6 +82,12 @@ def questions_of(names: Sequence[str]) -> tuple[Question, ...]:
         asked |= needed
         todo += needed
     return tuple(item for item in known if item.id in asked)
+
+
+def _names_in(path: Path) -> set[str]:
+    """Keys of a file that `load_questions` has read without an error, by the same parser."""
+    node = yaml.compose(path.read_text(encoding="utf-8"), Loader=_LOADER)
+    return {key.value for key, _ in node.value} if isinstance(node, yaml.MappingNode) else set()
 
 
 def _needs(question: Question) -> Iterator[str]:
