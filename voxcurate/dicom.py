@@ -3,6 +3,7 @@
 Coordinates are LPS inside this module only; what leaves it is RAS+.
 """
 
+import struct
 import warnings
 from collections.abc import Iterator, Mapping, MutableSequence, Sequence
 from contextlib import contextmanager
@@ -77,7 +78,10 @@ _PLACE = [
     "SpacingBetweenSlices",
     "SliceThickness",
 ]
-_UNREADABLE = (OSError, EOFError, ValueError, KeyError, AttributeError, NotImplementedError)
+_UNREADABLE = (
+    *(OSError, EOFError, ValueError, KeyError, AttributeError, NotImplementedError),
+    struct.error,  # of a file cut short
+)
 _NO_IMAGES = ("SEG", "RTSTRUCT", "RTPLAN", "SR", "PR", "KO", "REG", "RWV", "DOC")
 
 

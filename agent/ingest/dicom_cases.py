@@ -1,6 +1,7 @@
 """The cases of a DICOM tree: a series is a scan; its segmentations are linked by the header."""
 
 import os
+import struct
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -124,7 +125,7 @@ def _header(path: Path) -> "Dataset":
 
     try:
         header = dcmread(path, stop_before_pixels=True)
-    except (InvalidDicomError, OSError, EOFError, KeyError, AttributeError):
+    except (InvalidDicomError, OSError, EOFError, KeyError, AttributeError, struct.error):
         raise ValueError("no readable DICOM") from None
     if "SOPClassUID" not in header and "MediaStorageSOPClassUID" not in header.file_meta:
         raise ValueError("no readable DICOM")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from agent.ingest.draft_reports import find_reports
 from agent.ingest.peek import Seen, looks_like_mask, modality_of, see_values
 from voxcurate.classes import Vocabulary
 from voxcurate.config import dump_yaml
@@ -21,18 +22,22 @@ HEAD = """\
 # 'background' (of no interest) or 'ignore' (unknown there). Classes that are always annotated,
 # so that a missing one means "not there", belong under `complete: [...]`.
 # The name shows in every case id: it must not be a patient's.
+# A table of reports: `text` is one column or several, `keys` identify, `facts` tell more; the
+# roles were seen in the columns' names.
 # modality: CT, MR, ...    licence: unknown    ids: hashed (or public)    gold: false
 """
 
 
 @dataclass
 class Draft:
-    """A description being drafted; `seen` holds the values per number of mask pattern."""
+    """A description being drafted; `seen` holds the values per number of mask pattern, `notes` what
+    a person should know to complete it."""
 
     kind: str
     data: dict[str, Any]
     name: str
     seen: dict[int, Seen] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
     def text(self, name: str) -> str:
         """The YAML, with the counts of each value beside it."""
@@ -45,7 +50,8 @@ class Draft:
             if value and seen:
                 line += "  # " + _note(seen, int(value.group(1)))
             lines.append(line)
-        return HEAD.format(todo=TODO) + "\n".join(lines) + "\n"
+        notes = "".join(f"# {note}\n" for note in self.notes)
+        return HEAD.format(todo=TODO) + notes + "\n".join(lines) + "\n"
 
 
 def draft(
@@ -73,12 +79,19 @@ def draft(
         masks=masks,
         has_dicom=has_dicom,
     )
-    if layout is None:
+    reports, notes = find_reports(root, files, peek=peek)
+    if layout is None and not reports:
         raise SourceError(
-            "nothing to ingest: want DICOM, NIfTI, NRRD or MetaImage scans, or a dataset.yaml "
-            "that describes the data"
+            "nothing to ingest: want DICOM, NIfTI, NRRD or MetaImage scans, a table of reports, or "
+            "a dataset.yaml that describes the data"
         )
-    return _look(layout, root, files, vocabulary, peek)
+    if layout is None:
+        return Draft("reports", {"reports": reports}, "", notes=notes)
+    made = _look(layout, root, files, vocabulary, peek)
+    if reports:
+        made.data["reports"] = reports
+        made.notes = notes
+    return made
 
 
 def _look(

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from voxcurate.dicom import Series, identifiers
@@ -72,6 +73,7 @@ def age(text: str) -> int | None:
     return _capped(float(found.group(1))) if found else None
 
 
+@lru_cache(maxsize=1024)
 def phase(text: str) -> str:
     """The contrast phase that a description names; empty if it names none, or several."""
     words = text.lower()

@@ -27,7 +27,11 @@ from voxcurate.stage import StageContext
 from voxcurate.workspace import write_text
 
 FOLDER = "sources"
-GENERIC = {"dicom": "dicom", "scans": "scans"}  # a folder of these may be called like a patient
+GENERIC = {
+    "dicom": "dicom",
+    "scans": "scans",
+    "reports": "reports",
+}  # a folder of these may be called like a patient
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,7 @@ class _Scan:
     modality: str
 
 
+@lru_cache(maxsize=1024)
 def modality(text: str) -> str:
     """``"CT"``, ``"MR"``, ``"XR"``... that words name; empty if none or several do (PET/CT: PT)."""
     found = [kind for kind, words in _MODALITIES.items() if re.search(words, text, re.IGNORECASE)]

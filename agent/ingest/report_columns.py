@@ -31,32 +31,14 @@ FACTS = {
     "exam": "exam examdescription studydescription examname procedure proceduredescription "
     "proceduretype examtype protocol bodypart",
 }
-TEXTS = frozenset(
-    ["report", "reporttext", "text", "radiologyreport", "fulltext", "body", "narrative", "note"]
+_TEXTS = "report reporttext text radiologyreport fulltext body narrative note"
+_SECTIONS = (
+    "indication clinicalindication clinicalinformation clinicalinformationen history "
+    "clinicalhistory technique techniqueen comparison findings findingsen impression "
+    "impressions impressionsen conclusion opinion summary addendum"
 )
-SECTIONS = tuple(  # joined in this order
-    word
-    for word in [
-        "indication",
-        "clinicalindication",
-        "clinicalinformation",
-        "clinicalinformationen",
-        "history",
-        "clinicalhistory",
-        "technique",
-        "techniqueen",
-        "comparison",
-        "findings",
-        "findingsen",
-        "impression",
-        "impressions",
-        "impressionsen",
-        "conclusion",
-        "opinion",
-        "summary",
-        "addendum",
-    ]
-)
+TEXTS = frozenset(_TEXTS.split())
+SECTIONS = tuple(_SECTIONS.split())  # joined in this order
 # Columns that hold identifiers whatever else the description says.
 IDENTIFYING = {
     "names": "patientname name lastname firstname surname givenname familyname",
@@ -86,6 +68,11 @@ class Guess:
 
     data: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+
+    @property
+    def has_text(self) -> bool:
+        """Whether a column of text was found: the table holds reports."""
+        return self.data.get("text") != TODO or any(n.startswith("text:") for n in self.notes)
 
 
 def guess_columns(path: str, names: Sequence[str]) -> Guess:

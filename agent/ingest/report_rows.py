@@ -23,6 +23,7 @@ from agent.ingest.tables import Row, columns_of, iter_table, need_columns
 from agent.ingest.tables_cells import mended
 from voxcurate.errors import SourceError
 from voxcurate.identifiers import Identifiers
+from voxcurate.layouts import is_volume
 from voxcurate.sources import TABLES, Pattern, ReportSource, SourceConfig
 
 _ARTEFACT = re.compile(r"(\d+)\.0")  # what a table of floats makes of a number
@@ -201,15 +202,22 @@ class _Part:
                 for path, _ in pattern.fill(case.fields).select(files):
                     linked.setdefault(path, []).append(case.case_id)
         for number, (path, fields) in enumerate(pattern.select(files), start=1):
-            if path.lower().endswith(TABLES) or PurePosixPath(path).suffix in (".yaml", ".gz"):
-                continue
             try:
+                if not self._is_meant(root, path):
+                    continue
                 report = self._file(number, root, path, fields, tuple(linked.get(path, ())))
             except SourceError as error:
                 yield BadRow(f"{self._role} file", number, str(error))
                 continue
             if report is not None:
                 yield report
+
+    def _is_meant(self, root: Path, path: str) -> bool:
+        """Whether a file that fits the pattern may be a report: of ``**`` only text and DICOM."""
+        if is_volume(path) or path.lower().endswith((*TABLES, ".yaml")):
+            return False
+        told = PurePosixPath(self._part.path).suffix
+        return bool(told) or path.lower().endswith(".txt") or is_dicom(root / path)
 
     def _file(
         self,

@@ -4,6 +4,7 @@ The tree of containers becomes headings, texts, codes and measurements their lin
 what, and references to images, stay out of the text; their names and UIDs go to the scrubber.
 """
 
+import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,16 @@ _EVIDENCE = (
 _SAID_ELSEWHERE = ("121049", "121046")  # language and country of the text
 _CONTEXT = ("HAS OBS CONTEXT", "HAS ACQ CONTEXT")
 _MAX_DEPTH = 30
-_BROKEN = (OSError, EOFError, ValueError, KeyError, AttributeError, NotImplementedError, TypeError)
+_BROKEN = (
+    OSError,
+    EOFError,
+    ValueError,
+    KeyError,
+    AttributeError,
+    NotImplementedError,
+    TypeError,
+    struct.error,
+)
 
 
 @dataclass(frozen=True)
@@ -52,16 +62,20 @@ def is_dicom(path: Path) -> bool:
 
 
 def is_structured(path: Path) -> bool:
-    """Whether a DICOM file is a structured report, by its header's class."""
+    """Whether a DICOM file is a structured report, by its header's class.
+
+    Raises:
+        SourceError: its header cannot be read.
+    """
     from pydicom import dcmread
     from pydicom.errors import InvalidDicomError
 
     try:
         with quiet_pydicom():
             header = dcmread(path, specific_tags=["SOPClassUID"], stop_before_pixels=True)
+            kind = str(header.get("SOPClassUID", ""))
     except (*_BROKEN, InvalidDicomError):
-        return False
-    kind = str(header.get("SOPClassUID", ""))
+        raise SourceError("a DICOM file cannot be read") from None
     return kind.startswith(_SR) and kind != _KEY_OBJECTS
 
 
@@ -78,8 +92,7 @@ def read_structured(path: Path) -> Structured | None:
         return None
     try:
         with quiet_pydicom():
-            header = dcmread(path)
-            return _report(header)
+            return _report(dcmread(path))
     except (*_BROKEN, InvalidDicomError):
         raise SourceError("a DICOM structured report cannot be read") from None
 

@@ -143,6 +143,8 @@ def _delimited(stream: IO[str], role: str, delimiter: str) -> Iterator[Numbered]
     csv.field_size_limit(_MAX_FIELD)
     try:
         names, used = _headings(stream, delimiter)
+    except UnicodeDecodeError:
+        raise
     except (csv.Error, ValueError):
         raise SourceError(f"the {role} table's headings cannot be read") from None
     stream.seek(0)
