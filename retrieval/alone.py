@@ -117,7 +117,7 @@ class Alone:
         if self.config.reader == "llm":
             from retrieval.llm_executor import ModelExecutor
 
-            self._model = ModelExecutor.of(Path.cwd(), self.config, self.questions)
+            self._model = ModelExecutor.of(self.config, self.questions, None)
             self.reader = f"llm {self._model.version}"
         elif self.config.reader == "rules":
             self._rules, self._plain = RuleReader(self.questions), as_plain(self.questions)

@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from retrieval.llm.config import LLMConfig
 from retrieval.search.query import CohortQuery
 from voxcurate.chat import EngineConfig
 from voxcurate.config import Config
@@ -22,6 +23,7 @@ class RetrievalConfig(Config):
     shard: int = Field(512, ge=1, description="rules: most reports that are recorded together")
     batch: int = Field(32, ge=1, description="language model: reports read together")
     engine: EngineConfig = Field(default_factory=EngineConfig, description="for reader llm")
+    llm: LLMConfig = Field(default_factory=LLMConfig, description="how reader llm asks")
     cross_check: bool = Field(
         False, description="reader llm: the rules read too, and disagreements are told"
     )

@@ -165,7 +165,7 @@ def _job(context: StageContext, config: RetrievalConfig, questions: tuple[Questi
         raise ConfigError(f"no reader {config.reader!r}: want rules or llm")
     from retrieval.llm_executor import ModelExecutor
 
-    executor = ModelExecutor.of(context.workspace.root, config, questions)
+    executor = ModelExecutor.of(config, questions, context.workspace.root)
     reader = f"llm {executor.version}"
     mark = f"{reader} against rules {rules}" if config.cross_check else reader
     told = {**common, "questions": [], "reader": reader, "mark": mark}

@@ -7,11 +7,8 @@ import pytest
 
 from retrieval import stage
 from retrieval.config import RetrievalConfig
-from retrieval.llm.reader import LLMReader
 from tests.voxcurate.factories import a_scan
 from voxcurate.catalog import Catalog, FindingRow, Report
-from voxcurate.chat.replay import RecordingEngine, Recordings
-from voxcurate.chat.scripted import ScriptedEngine
 from voxcurate.classes import load_vocabulary
 from voxcurate.config import build
 from voxcurate.errors import ConfigError
@@ -81,19 +78,6 @@ def test_findings_are_those_of_the_questions_that_were_asked_last(context):
     assert not context.catalog.rows(FindingRow, question="liver_cyst")
     assert stage.run(context, config()).counts["read"] == 2
     assert context.catalog.rows(FindingRow) == before
-
-
-def test_model_reads_in_batches_and_its_errors_are_items(context):
-    answer = {"question": "liver_cyst", "value": "yes", "sentence": "Hepatic cyst of 2 cm."}
-    engine = ScriptedEngine([json.dumps({"answers": [answer]}), "no JSON here", '{"answers": []}'])
-    recordings = Recordings(context.workspace.root / "r.sqlite")
-    reader = LLMReader(RecordingEngine(engine, recordings, model="m"))
-    reader.read_batch(list(TEXTS.values()))
-    replay = {"engine": "replay", "recording": "r.sqlite", "model": "m"}
-    result = stage.run(context, config(reader="llm", engine=replay, batch=2, ask="liver cysts"))
-    assert result.counts["cohort"] == ["a"]
-    assert list(result.failed) == ["rb", "rc"]
-    assert context.catalog.one(FindingRow, report_id="ra").reader.startswith("llm")
 
 
 @pytest.mark.parametrize(
