@@ -20,6 +20,7 @@ _REPORT = (
     "report_id, source, part, row, patients, day, clock, modality, series_uid, accession, "
     "study_uid, names, files, content"
 )
+_SHOWN = 20  # candidates named
 _MODALITIES = {
     "CT": r"\bCTA?\b|CAT scan|tomograph",
     "MR": r"\bMRI?\b|\bMRCP\b|\bMRA\b|magnetic",
@@ -117,11 +118,7 @@ class _Linker:
                     "INSERT INTO temp.pending VALUES (?, ?)", (patients[0], report.report_id)
                 )
                 return
-            is_known = self._tells(report, part)
-            outcome = self._unlinked(
-                report,
-                "ambiguous_scans" if len(patients) > 1 else "no_scan" if is_known else "no_key",
-            )
+            outcome = self._unlinked(report, self._why_none(report, part, patients))
         self._put(outcome)
         for case_id in outcome.cases:
             self._db.execute("INSERT OR IGNORE INTO temp.taken VALUES (?)", (case_id,))
@@ -132,7 +129,7 @@ class _Linker:
             return None
         here = [scan for c in report.files if (scan := self._scan(c)) and self._is_usable(scan)]
         if here:
-            return self._linked(report, "file", here)
+            return self._linked_if_one(report, "file", here)
         for rule in part.rules:
             found = self._find(rule, report, part)
             if not found:
@@ -140,11 +137,14 @@ class _Linker:
             agreeing = [scan for scan in found if not self._contradicts(report, scan)]
             if not agreeing:
                 return self._unlinked(report, "contradiction", found)
-            same = len({(s.patient, s.source if rule == "case" else "") for s in agreeing}) == 1
-            if not same:
-                return self._unlinked(report, "ambiguous_scans", agreeing)
-            return self._linked(report, rule, agreeing)
+            return self._linked_if_one(report, rule, agreeing)
         return None
+
+    def _linked_if_one(self, report: ReportKeys, rule: str, scans: Sequence[_Scan]) -> Outcome:
+        """Linked to scans of one patient; a name means something in its own source only."""
+        if len({(s.patient, s.source if rule == "case" else "") for s in scans}) > 1:
+            return self._unlinked(report, "ambiguous_scans", scans)
+        return self._linked(report, rule, scans)
 
     def _find(self, rule: str, report: ReportKeys, part: PartRules) -> list[_Scan]:
         if rule == "case":
@@ -254,12 +254,15 @@ class _Linker:
             patient=next(known, next(iter(report.patients), "")),
             study=report.study_uid or report.accession,
             reason=reason,
-            candidates=tuple(scan.case_id for scan in scans),
+            candidates=tuple(scan.case_id for scan in scans[:_SHOWN]),
         )
 
-    def _tells(self, report: ReportKeys, part: PartRules) -> bool:
+    def _why_none(self, report: ReportKeys, part: PartRules, patients: Sequence[str]) -> str:
+        """Why no rule found a scan."""
+        if patients and "patient_date" in part.rules:
+            return "ambiguous_scans" if len(patients) > 1 else "no_date"
         values = {**vars(report), "case": report.names, "patient_date": report.patients}
-        return any(values[rule] for rule in part.rules)
+        return "no_scan" if any(values[rule] for rule in part.rules) else "no_key"
 
     def _read_scan(self, case_id: str) -> _Scan | None:
         row = self._db.execute("SELECT * FROM scan WHERE case_id = ?", (case_id,)).fetchone()

@@ -103,7 +103,8 @@ class Outcome:
         case_id: the first of `cases`, which all show the exam that the report is about.
         patient: the pseudonym that it has in the catalog.
         study: study UID or accession number of the exam.
-        reason: of an unlinked one: ``no_key``, ``no_scan``, ``no_scan_near``, ``contradiction``,
+        reason: of an unlinked one: ``no_key``, ``no_scan``, ``no_date``, ``no_scan_near``,
+            ``contradiction``,
             ``ambiguous_scans``, ``ambiguous_reports``, ``nearer_report``, ``scan_has_report``.
         candidates: the cases it might belong to.
         gap: days to the nearest scan of the patient, where dates decided.

@@ -115,7 +115,7 @@ class ReportImport:
                     continue
                 if problems is not None:
                     problems.note(name, raw)
-                base = keyed(f"report:{name}:{raw.part}:{raw.name}", self._key, 20)
+                base = keyed(f"report:{name}:{raw.name}", self._key, 20)
                 version = self._store.number(base)
                 tail = keyed(f"{base}#{version}", self._key, 12)
                 yield f"{name}_r{tail}", raw, place

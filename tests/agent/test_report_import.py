@@ -100,6 +100,7 @@ def test_scans_that_come_later_are_found_by_earlier_reports(bench, tmp_path):
         (["ACC77131,MRN999999,2020-03-01,Another patient's."], ["contradiction"]),
         (["ACC00000,MRN999999,2020-03-01,Nobody."], ["no_scan"]),
         ([",,2020-03-01,Only a date."], ["no_key"]),
+        ([",MRN481511,,No date."], ["no_date"]),
         (["ACC77131,MRN481511,,Right.", "ACC77131,MRN481512,,Wrong."], ["contradiction"]),
     ],
 )
@@ -335,3 +336,125 @@ def test_a_wrong_column_is_answered_with_what_the_names_suggest(bench, tmp_path)
         SourceError, match=r"by their names: .*'text': \['Findings', 'Impression'\]"
     ):
         bench.ingest(root)
+
+
+def test_a_name_that_several_scans_share_is_ambiguous(bench, tmp_path):
+    scans = describe(tmp_path / "s", "name: s\nscans: '{part}/{case}.nii.gz'\n")
+    for number in range(2):
+        write(scans / "one" / f"p{number}.nii.gz", scan_array(number))
+    text = (scans / "dataset.yaml").read_text() + "reports: [{path: '{part}/note.txt'}]\n"
+    describe(scans, text)
+    (scans / "one" / "note.txt").write_text("Of both, of neither?")
+    bench.ingest(scans)
+    (row,) = unlinked(bench).values()
+    assert row["reason"] == "ambiguous_scans"
+    assert len(row["candidates"].split()) == 2
+
+
+def test_an_x_ray_of_the_same_day_is_no_rival(bench, tmp_path):
+    bench.ingest(clinic(tmp_path / "clinic", 1))
+    rows = ["MRN481511,2020-03-01,CT,Of the CT.", "MRN481511,2020-03-01,CR,Of the chest film."]
+    root = describe(
+        tmp_path / "w",
+        "name: w\nreports: [{path: r.csv, text: T, keys: {patient_id: P, date: D},"
+        " facts: {modality: M}}]\n",
+    )
+    (root / "r.csv").write_text("\n".join(["P,D,M,T", *rows]))
+    bench.ingest(root)
+    found = by_text(bench)
+    assert found["Of the CT."].link == "patient_date"
+    assert found["Of the chest film."].case_id == ""
+    assert found["Of the chest film."].patient == found["Of the CT."].patient
+
+
+def test_short_patient_ids_are_people_of_their_own_source(bench, tmp_path):
+    for name in ("east", "west"):
+        root = describe(
+            tmp_path / name, f"name: {name}\nscans: '{{case}}.nii.gz'\npatients: p.csv\n"
+        )
+        write(root / "a.nii.gz", scan_array(len(name) + ord(name[0])))
+        (root / "p.csv").write_text("case,patient,date\na,P7,2020-03-01\n")
+        bench.ingest(root)
+    rows = [",P7,2020-03-01,East or west?"]
+    assert bench.ingest(ward(tmp_path / "w", rows)).counts["unlinked"] == {"ambiguous_scans": 1}
+    told = ward(tmp_path / "w", rows, more="scans_of: [west]")
+    assert bench.ingest(told).counts["links"] == {"patient_date": 1}
+    (report,) = bench.catalog.rows(Report)
+    assert report.case_id.startswith("west_")
+
+
+SECRET = {
+    "MRN": "MRN4815162", "AccessionNumber": "ACC2342108", "StudyInstanceUID": "1.2.840.99.4815.16",
+    "PatientName": "Quillfeather, Zebedee", "DOB": "1948-11-05", "StudyDate": "2021-06-17",
+    "Radiologist": "Dr. Ophelia Thistlewood", "Phone": "555-0147-233", "Site": "Saint Elsewhere",
+    "Address": "14 Winding Lane",
+}  # fmt: skip
+LEAKS = ("4815162", "2342108", "99.4815", "quillfeather", "zebedee", "1948", "2021-06-17",
+         "thistlewood", "ophelia", "0147", "elsewhere", "winding", "june 17", "17/06")  # fmt: skip
+
+
+def test_planted_identifiers_stay_in_the_private_folder(bench, tmp_path, caplog):
+    text = (
+        "Zebedee QUILLFEATHER (MRN 4815162, acc. ACC2342108) of 14 Winding Lane, born 5 Nov 1948,"
+        " seen June 17, 2021 and 17/06/2021 at Saint Elsewhere; call 555-0147-233."
+        " Study 1.2.840.99.4815.16. Signed Ophelia Thistlewood. Cyst of 2.1 cm."
+    )
+    root = tmp_path / "any"
+    root.mkdir()
+    with (root / "reports.csv").open("w", newline="") as stream:
+        table = csv.writer(stream)
+        table.writerow([*SECRET, "Report"])
+        table.writerow([*SECRET.values(), text])
+        table.writerow([*SECRET.values(), "broken", "Zebedee Quillfeather"])
+    with caplog.at_level("DEBUG"):
+        result = bench.ingest(root)
+    assert result.counts["reports"] == 1
+    assert len(result.failed) == 1
+    (report,) = bench.catalog.rows(Report)
+    assert "Cyst of 2.1 cm." in report.text
+    bench.catalog.close()
+    shown = [caplog.text, str(result), str(report)]
+    for path in bench.workspace.root.rglob("*"):
+        if path.is_file() and bench.workspace.private not in path.parents:
+            shown.append(path.read_bytes().decode("latin-1"))
+    lists = [bench.workspace.private / UNLINKED, bench.workspace.private / UNREADABLE]
+    shown += [path.read_text() for path in lists]
+    for leak in LEAKS:
+        assert not any(leak in part.lower() for part in shown), leak
+
+
+def test_a_batch_is_all_that_is_in_memory(bench, tmp_path, monkeypatch):
+    from agent.ingest import relink, reports
+
+    seen = []
+    write_batch = reports.ReportImport._write_batch
+    monkeypatch.setattr(reports, "BATCH", 7)
+    monkeypatch.setattr(relink, "BATCH", 7)
+    monkeypatch.setattr(
+        reports.ReportImport,
+        "_write_batch",
+        lambda self, batch, done: (seen.append(len(batch)), write_batch(self, batch, done)),
+    )
+    rows = [f"A{n:05d},MRN{n:06d},2020-03-01,Text {n}." for n in range(30)]
+    result = bench.ingest(ward(tmp_path / "ward", rows))
+    assert seen == [7, 7, 7, 7, 2]
+    assert result.counts["reports_new"] == len(bench.catalog.rows(Report)) == 30
+    bench.ingest(clinic(tmp_path / "clinic", 1))  # goes through the others in batches, too
+    assert result.counts["reports_new"] == len(bench.catalog.rows(Report)) == 30
+
+
+def test_the_examples_of_the_docs_are_descriptions():
+    import re
+    from pathlib import Path
+
+    import yaml
+
+    from voxcurate.config import build
+    from voxcurate.sources import SourceConfig
+
+    docs = (Path(__file__).parents[2] / "docs" / "data.md").read_text(encoding="utf-8")
+    blocks = [yaml.safe_load(text) for text in re.findall(r"```yaml\n(.*?)```", docs, re.DOTALL)]
+    told = [block for block in blocks if isinstance(block, dict) and "reports" in block]
+    assert len(told) >= 3
+    for block in told:
+        build(SourceConfig, {"name": "docs", **block})
