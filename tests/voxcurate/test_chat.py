@@ -106,6 +106,7 @@ def test_engine_conforms(name, tmp_path, server):
         'Here {it} is: {"length": 3, "word": "a"} - bye',
         '<think>{"length": 9, "word": "z"}</think>{"length": 3, "word": "a"}',
         'First {"length": "x"}, or rather {"length": 3, "word": "a"}',
+        'Hm {"length": 9, "word": "z"}</think>{"length": 3, "word": "a"}',
     ],
 )
 def test_reply_is_found(raw):
@@ -113,7 +114,16 @@ def test_reply_is_found(raw):
 
 
 @pytest.mark.parametrize(
-    "raw", ["", "no", "[1]", '{"length": 1', '{"length": "long", "word": "SECRET"}', "{" * 3000]
+    "raw",
+    [
+        "",
+        "no",
+        '<think>{"length": 3, "word": "a"}',
+        "[1]",
+        '{"length": 1',
+        '{"length": "long", "word": "SECRET"}',
+        "{" * 3000,
+    ],
 )
 def test_reply_that_does_not_fit_is_an_error_without_its_words(raw):
     with pytest.raises(ModelReplyError) as caught:

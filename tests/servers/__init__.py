@@ -1,0 +1,1 @@
+"""Real servers for tests: one with a tiny random model, and one that misbehaves."""
