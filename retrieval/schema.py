@@ -89,9 +89,12 @@ class Question(Config):
     @field_validator(*WORD_FIELDS, "organ_words")
     @classmethod
     def _has_words(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for word in value:
-            if not re.match(r"@?\w", word):
-                raise ValueError(f"{word!r} does not begin with a letter or digit")
+        for phrase in value:
+            words = phrase.split()
+            if not re.match(r"@?\w", phrase):
+                raise ValueError(f"{phrase!r} does not begin with a letter or digit")
+            if words[-1] == "~" or any("*" in word[:-1] or word == "*" for word in words):
+                raise ValueError(f"{phrase!r}: * ends a word, and ~ stands between two")
         return value
 
     @model_validator(mode="after")

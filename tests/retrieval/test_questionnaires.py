@@ -71,6 +71,32 @@ def test_narrower_yes_is_never_a_broader_no(reader, question):
     assert {n for n in ancestors(QUESTIONS)[question.id] if said.get(n) == "no"} == set()
 
 
+def test_ids_that_others_rely_on_are_there():
+    """Labelled sets, cohorts and queries name these; an id is never renamed."""
+    wanted = """
+    liver_lesion liver_tumour liver_cyst liver_metastasis liver_hemangioma steatosis cirrhosis
+    portal_vein_thrombosis pancreas_lesion pancreas_tumour pancreas_malignancy pancreas_pdac
+    pancreas_pnet pancreas_cyst pancreatic_duct_dilated pancreatic_atrophy pancreatitis
+    kidney_lesion kidney_tumour kidney_cyst kidney_stone hydronephrosis spleen_lesion splenomegaly
+    gallstones cholecystitis gall_bladder_lesion bile_duct_dilated bladder_lesion adrenal_lesion
+    colon_tumour stomach_tumour ascites lymphadenopathy peritoneal_carcinomatosis diverticulosis
+    diverticulitis appendicitis bowel_obstruction bowel_wall_thickening pneumoperitoneum
+    aortic_aneurysm hernia hiatal_hernia uterine_fibroid ovarian_lesion prostate_enlarged
+    bone_metastasis fracture cholecystectomy splenectomy nephrectomy whipple hepatectomy
+    appendectomy hysterectomy transplant lung_nodule lung_mass ground_glass lung_opacity
+    consolidation atelectasis emphysema pulmonary_fibrosis bronchiectasis peribronchial_thickening
+    mosaic_attenuation septal_thickening pneumonia pulmonary_edema pulmonary_embolism
+    pleural_effusion pleural_thickening pneumothorax cardiomegaly pericardial_effusion
+    coronary_calcification arterial_calcification thoracic_lymphadenopathy thoracic_aneurysm
+    thyroid_nodule rib_fracture vertebral_fracture medical_device liver_lesion_size
+    pancreas_lesion_size pancreatic_duct_size kidney_lesion_size lung_nodule_size
+    adrenal_lesion_size pancreas_lesion_location lung_nodule_lobe contrast_phase region
+    image_quality pharynx_tumour larynx_tumour parotid_lesion cervical_adenopathy laryngectomy
+    neck_dissection
+    """
+    assert set(wanted.split()) <= BY_ID.keys()
+
+
 def test_no_word_stands_in_two_roles():
     twice = [
         (question.id, word)

@@ -36,6 +36,24 @@ def test_the_worked_example_reads_as_told(read, report, answers):
     assert said == dict(answer.split() for answer in answers.split(", "))
 
 
+THYROID = next(block for block in BLOCKS if block.startswith("thyroid_nodule:"))
+
+
+@pytest.mark.parametrize(
+    ("report", "value"),
+    [
+        ("Thyroid nodule.", "yes"),
+        ("There is a nodule in the left lobe of the thyroid.", "yes"),
+        ("Thyroid: 8 mm nodule.", "yes"),
+        ("The thyroid is heterogeneous. There is an 8 mm nodule.", "yes"),
+        ("Pulmonary nodules. The thyroid is normal.", None),
+    ],
+)
+def test_terms_count_where_they_speak_of_the_organ(read, report, value):
+    said = {f.question: f.value for f in RuleReader(read(THYROID)).read(report)}
+    assert said.get("thyroid_nodule") == value
+
+
 SIMPLE = re.findall(r"^\| (.+?) \| (yes|no|uncertain|none) \|$", GUIDE, re.M)
 
 
