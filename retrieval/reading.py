@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 from retrieval.questions import Question
 from retrieval.rules.reader import RuleReader
-from voxcurate.catalog import FindingRow, Reading
-from voxcurate.catalog.statements import packed
+from voxcurate.catalog import Reading
+from voxcurate.catalog.statements import packed, to_json
 from voxcurate.errors import CurationError
 from voxcurate.protocols import Finding, ReportReader
 from voxcurate.worker import describe
@@ -79,23 +79,27 @@ def rows_of(payload: Mapping[str, Any], reads: Sequence[Read]) -> dict[str, Any]
     readings: list[tuple[Any, ...]] = []
     reader, number = payload["reader"], payload["round"]
     for (report_id, case_id, text), read in zip(payload["reports"], reads, strict=True):
-        rows = [packed(_row(report_id, case_id, found, reader, number)) for found in read.findings]
+        findings += [_row(report_id, case_id, found, reader, number) for found in read.findings]
         reading = Reading(
-            report_id, content_of(case_id, text), payload["mark"], read.status, number, len(rows),
-            read.error, dict(read.facts),
+            report_id, content_of(case_id, text), payload["mark"], read.status, number,
+            len(read.findings), read.error, dict(read.facts),
         )  # fmt: skip
         readings.append(packed(reading))
-        findings += rows
     return {"findings": findings, "readings": readings}
 
 
-def _row(report_id: str, case_id: str, found: Finding, reader: str, number: int) -> FindingRow:
-    return FindingRow(
+def _row(report_id: str, case_id: str, found: Finding, reader: str, number: int) -> tuple[Any, ...]:
+    """`packed` of the finding's row, in a tenth of the time."""
+    return (
         report_id, found.question, case_id, found.value, found.number, found.unit, found.choice,
         found.sentence, found.section, found.confidence, reader, number, found.span[0],
-        found.span[1], found.rule, found.side, found.change, list(found.items),
-        list(found.numbers), [list(span) for span in found.mentions], found.supported,
+        found.span[1], found.rule, found.side, found.change, _json(found.items),
+        _json(found.numbers), _json(found.mentions), found.supported,
     )  # fmt: skip
+
+
+def _json(values: Sequence[Any]) -> str:
+    return to_json(list(values)) if values else "[]"
 
 
 def content_of(case_id: str, text: str) -> str:

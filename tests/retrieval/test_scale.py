@@ -13,10 +13,13 @@ import pytest
 
 from retrieval import stage, store
 from retrieval.config import RetrievalConfig
+from retrieval.reading import Read, rows_of
 from retrieval.rules.reader import RuleReader
 from tests.retrieval.reading_fixture import context_of, make_reports, put, shards_done, state
 from tests.voxcurate.conftest import database, postgres  # noqa: F401 - fixtures
 from voxcurate.catalog import Catalog, FindingRow, Measure, Reading, Report, WorkItem
+from voxcurate.catalog.statements import packed
+from voxcurate.protocols import Finding
 
 SMALL = RetrievalConfig(shard=8)
 PROGRAM = """
@@ -101,6 +104,21 @@ def test_findings_and_ledger_hold_on_every_database(tmp_path, database):  # noqa
     assert list(first.failed) == ["e"]
     assert read(context).counts == {**first.counts, "read": 0}
     context.catalog.close()
+
+
+def test_rows_are_those_that_the_catalog_would_pack():
+    found = Finding(
+        "q", "number", 2.5, "mm", "", "A cyst.", "findings", (3, 10), 0.9, "phrase", "left", "new",
+        ("a", "b"), (2.5, 1.0), ((3, 10), (20, 30)), False,
+    )  # fmt: skip
+    row = FindingRow(
+        "r", "q", "c", "number", 2.5, "mm", "", "A cyst.", "findings", 0.9, "rules 1", 4, 3, 10,
+        "phrase", "left", "new", ["a", "b"], [2.5, 1.0], [[3, 10], [20, 30]], False,
+    )  # fmt: skip
+    payload = {"reader": "rules 1", "mark": "m", "round": 4, "reports": [("r", "c", "A cyst.")]}
+    rows = rows_of(payload, [Read([found, Finding("p", "no")])])
+    assert rows["findings"][0] == packed(row)
+    assert len(rows["findings"][1]) == len(packed(row))
 
 
 def test_the_ledger_keeps_counts_not_findings(context):
