@@ -76,6 +76,7 @@ class EvidenceCheck:
         self._organs = organ_words(questions)
         self._broader = ancestors(questions)
         self._finders: dict[tuple[str, bool], PhraseFinder[None]] = {}
+        self._judged = ("", False)  # the last report, and whether it is suspicious
 
     def why_not(
         self,
@@ -98,7 +99,9 @@ class EvidenceCheck:
 
     def is_suspicious(self, report: ReportText) -> bool:
         """Whether anything in the report is addressed to the reader."""
-        return addresses_reader(report.text, self._questions)
+        if self._judged[0] != report.text:
+            self._judged = (report.text, addresses_reader(report.text, self._questions))
+        return self._judged[1]
 
     def _finder(self, question: Question, *, strict: bool) -> PhraseFinder[None]:
         key = (question.id, strict)

@@ -177,6 +177,32 @@ def test_log_keeps_every_call_and_survives_reopening(tmp_path):
     assert len(image) == 64
 
 
+def test_log_keeps_what_prompts_share_once(tmp_path):
+    log = CallLog(tmp_path / "chat.sqlite")
+    texts = [f"{'Rules. ' * 500}\n\nReport {n}\n\n\n\nend\n" for n in range(50)]
+    engine = ScriptedEngine(["no"] * 50, log=log)
+    engine.chat([conversation(text) for text in texts], Measured)
+    log.close()
+    calls = CallLog(tmp_path / "chat.sqlite").calls()
+    assert [json.loads(call["messages"])[1]["text"] for call in calls] == texts
+    assert (tmp_path / "chat.sqlite").stat().st_size < sum(map(len, texts)) / 2
+
+
+def test_log_written_before_reads_on(tmp_path):
+    from voxcurate.chat.log import MIGRATIONS, open_database
+
+    old = open_database(tmp_path / "chat.sqlite", MIGRATIONS[:2])
+    message = [{"role": "user", "text": "old", "images": []}]
+    row = ("t", "e", "m", "r", "{}", "S", json.dumps(message), "a", "", 1, 1, 0.1, 0.0)
+    old.execute(f"INSERT INTO call VALUES (1, {', '.join('?' * len(row))})", row)
+    old.close()
+    log = CallLog(tmp_path / "chat.sqlite")
+    ScriptedEngine(["no"], log=log).chat([conversation("new")], Measured)
+    first, second = log.calls()
+    assert json.loads(first["messages"]) == message
+    assert json.loads(second["messages"])[1]["text"] == "new"
+
+
 def test_openai_survives_what_servers_do(server):
     texts = [
         "ignore me",

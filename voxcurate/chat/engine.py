@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -85,9 +86,15 @@ def price(config: EngineConfig, tokens_in: int, tokens_out: int) -> float:
     return (tokens_in * config.price_in + tokens_out * config.price_out) / 1_000_000
 
 
+@lru_cache(maxsize=64)
+def json_schema(schema: type[BaseModel]) -> dict[str, Any]:
+    """The JSON schema of a model, made once; not to be changed."""
+    return schema.model_json_schema()
+
+
 def request_hash(conversation: Sequence[Message], schema: type[BaseModel], model: str) -> str:
     """SHA-256 of what decides a reply: the messages (images by content), the schema, the model."""
-    state = {"messages": plain(conversation), "schema": schema.model_json_schema(), "model": model}
+    state = {"messages": plain(conversation), "schema": json_schema(schema), "model": model}
     return hashlib.sha256(json.dumps(state, sort_keys=True).encode()).hexdigest()
 
 

@@ -1,9 +1,11 @@
 """The log of model calls: prompt, reply, model, settings and cost, in ``chat.sqlite``."""
 
+import hashlib
 import json
 import sqlite3
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,7 +24,10 @@ MIGRATIONS = (
         NULL,
         seconds REAL NOT NULL, cost REAL NOT NULL)""",
     "CREATE INDEX ix_call_request ON call (request)",
+    "CREATE TABLE part (id INTEGER PRIMARY KEY, digest TEXT NOT NULL UNIQUE, text TEXT NOT NULL)",
 )
+_BREAK = "\n\n"
+_REMEMBERED = 4096  # parts whose ids are at hand
 
 
 def open_database(path: Path, migrations: Sequence[str]) -> sqlite3.Connection:
@@ -42,12 +47,14 @@ def open_database(path: Path, migrations: Sequence[str]) -> sqlite3.Connection:
 class CallLog:
     """Every call to a model, failed ones too. Images are logged by their SHA-256.
 
-    Prompts hold de-identified text only: nothing else is in the catalog (contract 7).
+    Prompts hold de-identified text only: nothing else is in the catalog (contract 7). Their
+    paragraphs are kept once each, so that what thousands of prompts share takes no room.
     """
 
     def __init__(self, path: Path) -> None:
         self._connection = open_database(path, MIGRATIONS)
         self._lock = threading.Lock()
+        self._parts: dict[str, int] = {}
 
     def write(
         self,
@@ -60,36 +67,72 @@ class CallLog:
         cost: float = 0.0,
     ) -> None:
         """Add one call."""
-        row = (
-            datetime.now(UTC).isoformat(timespec="seconds"),
-            engine,
-            reply.model,
-            request_hash(conversation, schema, reply.model),
-            json.dumps(dict(settings or {}), sort_keys=True),
-            schema.__name__,
-            json.dumps(plain(conversation)),
-            reply.raw,
-            reply.error,
-            reply.tokens_in,
-            reply.tokens_out,
-            round(reply.seconds, 4),
-            cost,
-        )
-        marks = ", ".join("?" * len(row))
-        with self._lock:
-            self._connection.execute(
-                "INSERT INTO call (at, engine, model, request, settings, schema_name, messages,"
-                f" reply, error, tokens_in, tokens_out, seconds, cost) VALUES ({marks})",
-                row,
-            )
+        row = {
+            "at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "engine": engine,
+            "model": reply.model,
+            "request": request_hash(conversation, schema, reply.model),
+            "settings": json.dumps(dict(settings or {}), sort_keys=True),
+            "schema_name": schema.__name__,
+            "reply": reply.raw,
+            "error": reply.error,
+            "tokens_in": reply.tokens_in,
+            "tokens_out": reply.tokens_out,
+            "seconds": round(reply.seconds, 4),
+            "cost": cost,
+        }
+        with self._lock, self._transaction():
+            messages = [self._stored(message) for message in plain(conversation)]
+            row["messages"] = json.dumps(messages)
+            marks = ", ".join(f":{name}" for name in row)
+            self._connection.execute(f"INSERT INTO call ({', '.join(row)}) VALUES ({marks})", row)
 
     def calls(self) -> list[dict[str, Any]]:
         """All calls in order, as plain data."""
         with self._lock:
             cursor = self._connection.execute("SELECT * FROM call ORDER BY id")
             names = [column[0] for column in cursor.description]
-            return [dict(zip(names, row, strict=True)) for row in cursor]
+            found = [dict(zip(names, row, strict=True)) for row in cursor]
+            texts = dict(self._connection.execute("SELECT id, text FROM part"))
+        for call in found:
+            messages = [_with_text(item, texts) for item in json.loads(call["messages"])]
+            call["messages"] = json.dumps(messages)
+        return found
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._connection.execute("ROLLBACK")
+            self._parts.clear()
+            raise
+        self._connection.execute("COMMIT")
+
+    def _stored(self, message: Mapping[str, Any]) -> dict[str, Any]:
+        parts = [self._part(text) for text in message["text"].split(_BREAK)]
+        return {"role": message["role"], "parts": parts, "images": message["images"]}
+
+    def _part(self, text: str) -> int:
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        if digest not in self._parts:
+            if len(self._parts) >= _REMEMBERED:
+                self._parts.clear()
+            self._connection.execute(
+                "INSERT OR IGNORE INTO part (digest, text) VALUES (?, ?)", (digest, text)
+            )
+            row = self._connection.execute("SELECT id FROM part WHERE digest = ?", (digest,))
+            self._parts[digest] = int(row.fetchone()[0])
+        return self._parts[digest]
 
     def close(self) -> None:
         """Close the file."""
         self._connection.close()
+
+
+def _with_text(message: Mapping[str, Any], texts: Mapping[int, str]) -> dict[str, Any]:
+    if "parts" not in message:  # written before parts were kept
+        return dict(message)
+    text = _BREAK.join(texts[number] for number in message["parts"])
+    return {"role": message["role"], "text": text, "images": message["images"]}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 
 from voxcurate.chat import retry
-from voxcurate.chat.engine import EngineConfig, price
+from voxcurate.chat.engine import EngineConfig, json_schema, price
 from voxcurate.chat.log import CallLog
 from voxcurate.chat.parsing import parse_reply
 from voxcurate.errors import ConfigError, ModelReplyError
@@ -145,7 +145,7 @@ class OpenAIEngine:
         if schema is not None:
             wanted = {
                 "name": schema.__name__,
-                "schema": schema.model_json_schema(),
+                "schema": json_schema(schema),
                 "strict": False,
             }
             body["response_format"] = {"type": "json_schema", "json_schema": wanted}

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from voxcurate.chat.engine import json_schema
 from voxcurate.chat.local import Generated, LocalEngine
 from voxcurate.errors import ConfigError
 
@@ -46,7 +47,7 @@ class VLLMEngine(LocalEngine):
         parameters = self._library("vllm.sampling_params")
         held: dict[str, Any] = {}
         if self._config.structured:
-            params = parameters.StructuredOutputsParams(json=schema.model_json_schema())
+            params = parameters.StructuredOutputsParams(json=json_schema(schema))
             held["structured_outputs"] = params
         return parameters.SamplingParams(
             temperature=self._config.temperature, max_tokens=self._config.max_tokens, seed=0, **held
