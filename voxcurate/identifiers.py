@@ -9,6 +9,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from datetime import date
+from functools import lru_cache
 from typing import NamedTuple
 
 from pydantic import Field
@@ -236,11 +237,14 @@ def find_dates(text: str, dates: Iterable[date]) -> Iterator[Hit]:
         spellings = [s for s in date_spellings(day) if _may_spell(s, day, folded, three)]
         if not spellings:
             continue
-        pattern = "|".join(f"(?:{spelling})" for spelling in spellings)
-        for match in re.finditer(
-            rf"(?<![A-Za-z0-9])(?:{pattern})(?![A-Za-z0-9])", text, re.IGNORECASE
-        ):
+        for match in _any_of(*spellings).finditer(text):
             yield Hit("DATE", *match.span())
+
+
+@lru_cache(maxsize=512)
+def _any_of(*spellings: str) -> re.Pattern[str]:
+    pattern = "|".join(f"(?:{spelling})" for spelling in spellings)
+    return re.compile(rf"(?<![A-Za-z0-9])(?:{pattern})(?![A-Za-z0-9])", re.IGNORECASE)
 
 
 def _may_spell(spelling: str, day: date, folded: str, three: set[tuple[int, int]]) -> bool:

@@ -145,7 +145,9 @@ class SourceConfig(Config):
         description="what makes two scans one patient, from the fields; DICOM: {patient_id}",
     )
     patients: str = Field(
-        "", description="CSV with columns case, patient, and optionally sex, age, phase, date"
+        "",
+        description="CSV with columns case, patient, and optionally sex, age, phase, date, "
+        "accession, study_uid, series_uid",
     )
     modality: str = "CT"
     complete: tuple[str, ...] = Field((), description="classes whose absence means: not there")

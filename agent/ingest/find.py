@@ -36,11 +36,16 @@ GENERIC = {
 
 @dataclass(frozen=True)
 class Found:
-    """A source: its description, its folder, and the files in it (relative, sorted)."""
+    """A source: its description, its folder, and the files in it (relative, sorted).
+
+    Attributes:
+        drafted: the file, in the workspace, of a description that was drafted just now.
+    """
 
     config: SourceConfig
     root: Path
     files: Sequence[str]
+    drafted: str = ""
 
 
 def find_sources(
@@ -142,7 +147,8 @@ def _drafted(
     open_lines = unfinished(made.data)
     if open_lines:
         raise SourceError(_ask(file.relative_to(context.workspace.root), name, open_lines, files))
-    return Found(build(SourceConfig, {"name": name, **made.data}), root, files)
+    drafted = file.relative_to(context.workspace.root).as_posix()
+    return Found(build(SourceConfig, {"name": name, **made.data}), root, files, drafted)
 
 
 def _ask(file: Path, name: str, open_lines: Sequence[str], files: Sequence[str]) -> str:

@@ -31,16 +31,18 @@ def link_patients(source: SourceConfig, root: Path, cases: list[Case], key: byte
     for case in cases:
         row = next((rows[v] for v in case.fields.values() if v in rows), {})
         told = row.get("patient", "")
-        day = case.day or (parse_date(row["date"]) if row.get("date") else None)
+        date_told = row.get("date") or case.fields.get("date", "")
+        day = case.day or (parse_date(date_told) if date_told else None)
         facts = {**case.facts, **from_row(row)}
         linked.append(
             replace(
                 case,
+                fields={**_exam(row), **case.fields},
                 patient=_patient(case, told, key),
                 is_patient_told=_is_told(case, told),
                 day=day,
                 facts=facts,
-                known=_with(case.known, told if source.ids == "hashed" else "", day),
+                known=_with(case.known, [told, *_exam(row).values()], day, source),
             )
         )
     return linked
@@ -119,7 +121,16 @@ def patient_hashes(
     return tuple(keyed(f"patient:{scope}:{value}", key) for scope in dict.fromkeys(scopes))
 
 
-def _with(known: Identifiers, patient: str, day: date | None) -> Identifiers:
-    ids = (*known.ids, patient) if patient and patient not in known.ids else known.ids
+def _exam(row: Row) -> dict[str, str]:
+    """What else of the table reports may find the scan by."""
+    names = ("accession", "study_uid", "series_uid")
+    return {name: row[name] for name in names if row.get(name)}
+
+
+def _with(
+    known: Identifiers, told: Sequence[str], day: date | None, source: SourceConfig
+) -> Identifiers:
+    more = told if source.ids == "hashed" else ()
+    ids = tuple(dict.fromkeys((*known.ids, *(value for value in more if value))))
     dates = (*known.dates, day) if day and day not in known.dates else known.dates
     return known.model_copy(update={"ids": ids, "dates": dates})

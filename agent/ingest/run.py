@@ -190,5 +190,8 @@ def _counts(
         "unchanged": result.reused,
         "splits": {name: splits[name] for name in ("train", "validation", "test")},
     }
+    drafted = [one.drafted for one in found if one.drafted]
+    if drafted:
+        counts["drafted"] = drafted
     unused = sum(path not in used for path in volumes)
     return counts | ({"volumes_not_described": unused} if unused else {})

@@ -174,7 +174,9 @@ def test_a_table_that_nobody_described_is_drafted_and_read(bench, tmp_path):
     (root / "all_reports.csv").write_text(
         "accession_number,findings,impression\nACC77131,No cyst.,Normal.\n"
     )
-    assert bench.ingest(root).counts["links"] == {"accession": 1}
+    counts = bench.ingest(root).counts
+    assert (counts["links"], counts["drafted"]) == ({"accession": 1}, ["sources/dicom.yaml"])
+    assert "drafted" not in bench.ingest(root).counts
     text = (bench.workspace.root / "sources" / "dicom.yaml").read_text()
     assert "accession: accession_number" in text
 

@@ -338,6 +338,19 @@ def test_a_wrong_column_is_answered_with_what_the_names_suggest(bench, tmp_path)
         bench.ingest(root)
 
 
+def test_a_table_of_patients_may_tell_the_accession_numbers_of_plain_files(bench, tmp_path):
+    root = describe(tmp_path / "s", "name: s\nscans: '{case}.nii.gz'\npatients: p.csv\n")
+    for number in range(2):
+        write(root / f"p{number}.nii.gz", scan_array(number))
+    (root / "p.csv").write_text("case,patient,Accession\np0,,A1000\np1,,A1001\n")
+    bench.ingest(root)
+    result = bench.ingest(ward(tmp_path / "w", ["A1001,,2020-03-01,Cyst in A1001."]))
+    assert result.counts["links"] == {"accession": 1}
+    (report,) = bench.catalog.rows(Report)
+    with Identities(bench.workspace) as identities:
+        assert identities.lookup(report.case_id).path == "p1.nii.gz"
+
+
 def test_a_name_that_several_scans_share_is_ambiguous(bench, tmp_path):
     scans = describe(tmp_path / "s", "name: s\nscans: '{part}/{case}.nii.gz'\n")
     for number in range(2):
