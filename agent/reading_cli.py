@@ -125,7 +125,11 @@ def _run(
     source = open_source(file, text_columns, id_column)
     shown = _format(alone, output)
     failed: list[str] = []
-    with _sink(output.out) as write, progress("read reports", source.total) as bar:
+    on_screen = output.out is None and sys.stdout.isatty()  # a bar would run through the answers
+    with (
+        _sink(output.out) as write,
+        progress("read reports", source.total, quiet=on_screen) as bar,
+    ):
         write(shown.begin())
         for answered in alone.read(source.reports()):
             if answered.error:

@@ -6,7 +6,7 @@ de-identified here.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -133,11 +133,14 @@ class Alone:
         """
         if self._model is not None:
             yield from self._by_model(given)
-        elif self.workers == 1:
-            for one in given:
+            return
+        queue = iter(given)
+        first = list(islice(queue, BATCH))
+        if self.workers == 1 or len(first) < BATCH:  # not worth a process
+            for one in chain(first, queue):
                 yield _answered(one, read_text(self._rules, one.text))
         else:
-            yield from self._by_processes(given)
+            yield from self._by_processes(chain(first, queue))
 
     def _by_model(self, given: Iterable[Given]) -> Iterator[Answered]:
         for batch in _batches(given, self.config.batch):

@@ -120,13 +120,13 @@ def _read(
     context: StageContext, config: RetrievalConfig, questions: tuple[Question, ...]
 ) -> StageResult:
     job = _job(context, config, questions)
-    store.forget_gone(context.catalog)
     plan = store.plan(context.catalog, job.mark, job.most)
     todo = {shard.name: shard for shard in plan.shards if shard.names}
     done = job.run(job.items(plan.shards), SHARD_LIMIT_S, "read reports (shards)")
     results = [result for name, result in done.results.items() if name in todo]
     if done.failed:
         results += _one_by_one(job, [todo[name] for name in done.failed])
+    store.forget_gone(context.catalog)
     counts = {
         "reports": plan.n_reports,
         "read": sum(result["read"] for result in results),

@@ -88,7 +88,11 @@ def plan(catalog: Catalog, mark: str, most: int) -> Plan:
 
 
 def forget_gone(catalog: Catalog) -> int:
-    """Drop readings and findings of reports that are no longer in the catalog; how many reports."""
+    """Drop readings and findings of reports that are no longer in the catalog; how many reports.
+
+    For after a reading, when every report has its reading: more of these than of those are seen at
+    no cost.
+    """
     gone: list[str] = []
     if catalog.count(Reading) > catalog.count(Report):
         for page in catalog.stream(Reading, "report_id", batch=_PAGE):

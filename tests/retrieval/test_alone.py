@@ -224,6 +224,7 @@ def test_processes_keep_the_order_and_the_answers():
 def test_a_report_that_kills_its_process_fails_alone(monkeypatch):
     monkeypatch.setattr(alone, "WORKER", "tests.retrieval.bad_worker:read_texts")
     reports = given(BATCH + 5)
+    assert len(reports) > BATCH, "fewer are read in this process"
     reports[3] = Given("3", "DEADLY")
     found = list(reader(2).read(reports))
     assert [a.key for a in found if a.error] == ["3"]

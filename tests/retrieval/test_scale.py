@@ -163,8 +163,9 @@ def test_a_report_that_is_gone_is_forgotten(context):
     read(context)
     with context.catalog.engine.begin() as connection:
         connection.exec_driver_sql("DELETE FROM report WHERE report_id = 'r00003'")
+    put(context.catalog, make_reports(1, first=20))
     result = read(context)
-    assert (result.counts["reports"], result.counts["read"]) == (19, 0)
+    assert (result.counts["reports"], result.counts["read"]) == (20, 1)
     assert result.counts["findings"] == context.catalog.count(FindingRow)
     assert not context.catalog.rows(FindingRow, report_id="r00003")
     assert not context.catalog.rows(Reading, report_id="r00003")
