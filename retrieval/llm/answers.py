@@ -119,14 +119,25 @@ def reply_form(questions: Sequence[Question]) -> type[BaseModel]:
         return {name: _full(data[name]) if name in data else _MISSING for name in names}
 
     fields: dict[str, Any] = {
-        item.id: (Annotated[_kind(item), WrapValidator(_or_wrong)], ...) for item in questions
+        item.id: (
+            Annotated[_kind(item), WrapValidator(_or_wrong)],
+            Field(json_schema_extra=_or_not_mentioned),
+        )
+        for item in questions
     }
     check: Any = model_validator(mode="before")(present)
     return create_model("Answers", __validators__={"present": check}, **fields)
 
 
+def _or_not_mentioned(schema: dict[str, Any]) -> None:
+    """Most questions are not mentioned in a report: one word for that spares most of the tokens."""
+    whole = dict(schema)
+    schema.clear()
+    schema["anyOf"] = [whole, {"type": "string", "const": NOT_MENTIONED}]
+
+
 def _full(answer: Any) -> Any:
-    """A bare value stands for an answer without proof."""
+    """A bare value, ``not_mentioned`` above all, stands for an answer without proof."""
     return answer if isinstance(answer, Mapping) else {"value": answer}
 
 

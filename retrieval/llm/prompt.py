@@ -23,12 +23,12 @@ _SAFE = {"<": "‹", "＜": "‹", "[": "⟦"}
 _LONGEST_RAW = 4000  # characters of a reply that is shown again
 _MOST_WORDS = 12
 _EXAMPLE = {
-    "presence": {
+    "<question>": {
         "justification": "a mass is described in the organ",
         "evidence": "There is a 2.1 cm hypodense mass in the <organ>",
         "value": "yes",
     },
-    "silent": {"justification": "", "evidence": "", "value": NOT_MENTIONED},
+    "<question that the report does not speak of>": NOT_MENTIONED,
 }
 
 
@@ -103,15 +103,11 @@ class Request:
     @cached_property
     def prefix(self) -> str:
         """All of the prompt before the report: the same bytes for every report."""
-        example = {
-            "<question>": _EXAMPLE["presence"],
-            "<question the report does not speak of>": _EXAMPLE["silent"],
-        }
         return (
             prompt_text()
             .replace("{questions}", "\n".join(map(describe, self.questions)))
             .replace("{template}", _template(self.questions))
-            .replace("{example}", json.dumps(example))
+            .replace("{example}", json.dumps(_EXAMPLE))
         )
 
     def messages(self, report: str) -> list[Message]:
@@ -146,25 +142,28 @@ def question_version(question: Question) -> str:
 
 def _form(question: Question) -> str:
     if question.kind == "presence":
-        return f"yes, no, uncertain or {NOT_MENTIONED}"
+        return "yes, no or uncertain"
     if question.kind in ("size", "number"):
         unit = "mm" if question.kind == "size" else question.unit
-        return f"a number{' in ' + unit if unit else ''}, or null; all of them in numbers"
+        return f"a number{' in ' + unit if unit else ''}, with several all of them in numbers"
     names = ", ".join(question.choices)
     if question.kind == "choice":
-        return f"one of {names}, or {NOT_MENTIONED}"
-    return f"a list of those of {names} that the report affirms, else []"
+        return f"one of {names}"
+    return f"a list of those of {names} that the report affirms"
 
 
 def _template(questions: Sequence[Question]) -> str:
-    lines = []
-    for item in questions:
-        value = {"presence": f"yes|no|uncertain|{NOT_MENTIONED}", "list": "[...]"}.get(item.kind)
-        value = value or ("<number|null>" if item.kind in ("size", "number") else "<choice>")
-        shown = value if value.startswith("[") else f'"{value}"'
-        if value.startswith("<number"):
-            shown = f'{value}, "numbers": [...]'
-        lines.append(f' "{item.id}": {{"justification": "", "evidence": "", "value": {shown}}}')
+    values = {
+        "presence": '"yes|no|uncertain"',
+        "size": '<number>, "numbers": [...]',
+        "number": '<number>, "numbers": [...]',
+        "choice": '"<choice>"',
+        "list": '["<choice>", ...]',
+    }
+    lines = [
+        f' "{item.id}": {{"justification": "", "evidence": "", "value": {values[item.kind]}}}'
+        for item in questions
+    ]
     return "{\n" + ",\n".join(lines) + "\n}"
 
 

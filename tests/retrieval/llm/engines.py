@@ -45,7 +45,7 @@ def yes(quote, value="yes", **more):
     return {"justification": "so it says", "evidence": quote, "value": value, **more}
 
 
-SILENT = {"value": "not_mentioned"}
+SILENT = "not_mentioned"
 
 
 class FunctionEngine:
