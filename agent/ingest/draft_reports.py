@@ -1,17 +1,19 @@
 """Reports in a folder that nobody described: tables by their columns, DICOM structured reports."""
 
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from agent.ingest.report_columns import guess_columns
+from agent.ingest.report_dates import order_of
 from agent.ingest.structured import is_dicom, is_structured
-from agent.ingest.tables import are_headings, columns_of
+from agent.ingest.tables import are_headings, columns_of, iter_table
 from voxcurate.errors import SourceError
 from voxcurate.layouts import is_volume
-from voxcurate.sources import TABLES
+from voxcurate.sources import TABLES, TODO
 
-_DICOM_SUFFIXES = (".dcm", ".ima", ".sr")
+_ROWS = 2000  # of a table, to see how its dates are written
 
 
 def find_reports(
@@ -33,13 +35,33 @@ def find_reports(
             continue
         guess = guess_columns(path, columns)
         if columns and are_headings(columns) and guess.has_text:
-            found.append(guess.data)
+            date_column = guess.data.get("keys", {}).get("date", TODO)
+            order = _day_first(root / path, date_column) if date_column != TODO else None
+            found.append(guess.data | ({} if order is None else {"day_first": order}))
             notes += [f"reports {len(found)}, {note}" for note in guess.notes]
     structured = _structured(root, files)
     if structured:
         pattern = "**/*.dcm" if structured.lower().endswith(".dcm") else "**"
         found.append({"path": pattern})
     return found, notes
+
+
+def _day_first(path: Path, column: str) -> bool | str | None:
+    """How the dates of a column are written, as far as its first rows tell.
+
+    Returns:
+        whether the day stands before the month; `TODO` if they do not tell or tell both; None if
+        no date may be read in two ways.
+    """
+    orders = {
+        order
+        for _, row in islice(iter_table(path, "reports"), _ROWS)
+        if not isinstance(row, str) and (order := order_of(row.get(column, "")))
+    }
+    if not orders:
+        return None
+    told = orders - {"unclear"}
+    return told == {"day"} if len(told) == 1 else TODO
 
 
 def _structured(root: Path, files: Sequence[str]) -> str:

@@ -20,6 +20,15 @@ _PHASES = (
     ("portal_venous", r"portal|portoven|venous|\bven\b|\bpv\b|\b70\s*s\b"),
     ("delayed", r"delay|\bdel\b|\blate\b|excret|nephro"),
 )
+_MODALITIES = {
+    "CT": r"\bCTA?\b|CAT scan|tomograph",
+    "MR": r"\bMRI?\b|\bMRCP\b|\bMRA\b|magnetic",
+    "PT": r"\bPET\b|\bPT\b",
+    "XR": r"\bXR\b|\bCR\b|\bDX\b|\bDR\b|x-?ray|radiograph",
+    "US": r"\bUS\b|ultraso|sonogra",
+    "MG": r"\bMG\b|mammo",
+    "NM": r"\bNM\b|scintigra",
+}
 _HEADER = {
     "manufacturer": "Manufacturer",
     "model": "ManufacturerModelName",
@@ -80,6 +89,15 @@ def phase(text: str) -> str:
     found = [name for name, pattern in _PHASES if re.search(pattern, words)]
     if found[:1] == ["non_contrast"]:
         return found[0]
+    return found[0] if len(found) == 1 else ""
+
+
+@lru_cache(maxsize=1024)
+def modality(text: str) -> str:
+    """``"CT"``, ``"MR"``, ``"XR"``... that words name; empty if none or several do (PET/CT: PT)."""
+    found = [kind for kind, words in _MODALITIES.items() if re.search(words, text, re.IGNORECASE)]
+    if found == ["CT", "PT"]:
+        return "PT"
     return found[0] if len(found) == 1 else ""
 
 

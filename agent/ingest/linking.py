@@ -5,7 +5,6 @@ on the order in which scans and reports came. What is not certain is an outcome 
 """
 
 import json
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -14,22 +13,15 @@ from functools import lru_cache
 from itertools import groupby
 from typing import Any
 
-from agent.ingest.report_store import Outcome, PartRules, ReportKeys, ReportStore, outcome_row
+from agent.ingest.facts import modality
+from agent.ingest.report_keys import Outcome, PartRules, ReportKeys
+from agent.ingest.report_store import ReportStore, outcome_row
 
 _REPORT = (
     "report_id, source, part, row, patients, day, clock, modality, series_uid, accession, "
     "study_uid, names, files, content"
 )
 _SHOWN = 20  # candidates named
-_MODALITIES = {
-    "CT": r"\bCTA?\b|CAT scan|tomograph",
-    "MR": r"\bMRI?\b|\bMRCP\b|\bMRA\b|magnetic",
-    "PT": r"\bPET\b|\bPT\b",
-    "XR": r"\bXR\b|\bCR\b|\bDX\b|\bDR\b|x-?ray|radiograph",
-    "US": r"\bUS\b|ultraso|sonogra",
-    "MG": r"\bMG\b|mammo",
-    "NM": r"\bNM\b|scintigra",
-}
 
 
 @dataclass(frozen=True)
@@ -41,15 +33,6 @@ class _Scan:
     study: str
     day: str
     modality: str
-
-
-@lru_cache(maxsize=1024)
-def modality(text: str) -> str:
-    """``"CT"``, ``"MR"``, ``"XR"``... that words name; empty if none or several do (PET/CT: PT)."""
-    found = [kind for kind, words in _MODALITIES.items() if re.search(words, text, re.IGNORECASE)]
-    if found == ["CT", "PT"]:
-        return "PT"
-    return found[0] if len(found) == 1 else ""
 
 
 def link_all(store: ReportStore, usable: Iterable[str] | None = None) -> None:

@@ -7,8 +7,9 @@ from itertools import islice
 
 from agent.ingest.identities import Identities
 from agent.ingest.report_facts import relinked_facts
-from agent.ingest.report_store import Outcome, ReportStore
-from agent.ingest.reports import scrub_text
+from agent.ingest.report_keys import Outcome
+from agent.ingest.report_scrub import scrub_text
+from agent.ingest.report_store import ReportStore
 from voxcurate.catalog import Report
 from voxcurate.scrub import Scrubber, ScrubConfig
 from voxcurate.stage import StageContext

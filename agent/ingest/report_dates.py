@@ -66,6 +66,18 @@ def _by_formats(text: str, formats: tuple[str, ...]) -> Day:
     return Day(problem="unreadable")
 
 
+def order_of(text: str) -> str:
+    """Which number of ``3/25/2020`` is the day: ``"day"`` (the first), ``"month"``, ``"unclear"``,
+    or empty where nothing depends on it."""
+    found = _NUMBERS.match(text)
+    if not found or found.group(2) == "." or found.group(1) == found.group(3):
+        return ""
+    first, second = int(found.group(1)), int(found.group(3))
+    if first > 12 or second > 12:
+        return "day" if first > 12 else "month"
+    return "unclear"
+
+
 def read_clock(text: str) -> str:
     """``HH:MM:SS`` of a time, or of the time that follows a date; empty if there is none."""
     found = _CLOCK.search(text)

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
+from agent.ingest.report_keys import Outcome
 from agent.ingest.report_rows import RawReport
-from agent.ingest.report_store import Outcome
 from voxcurate.ids import keyed
 from voxcurate.scrub import NOTHING_KNOWN
 

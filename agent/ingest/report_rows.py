@@ -12,22 +12,20 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
 from agent.ingest.cases import told_by_name
-from agent.ingest.facts import age, phase, sex
+from agent.ingest.facts import age, modality, phase, sex
 from agent.ingest.identities import storable
-from agent.ingest.linking import modality
 from agent.ingest.records import Case
 from agent.ingest.report_columns import Told, guess_columns
 from agent.ingest.report_dates import Day, read_clock, read_day
+from agent.ingest.report_text import is_no_value, joined_text, read_text
 from agent.ingest.structured import is_dicom, read_structured
 from agent.ingest.tables import Row, columns_of, iter_table, need_columns
-from agent.ingest.tables_cells import mended
 from voxcurate.errors import SourceError
 from voxcurate.identifiers import Identifiers
 from voxcurate.layouts import is_volume
 from voxcurate.sources import TABLES, Pattern, ReportSource, SourceConfig
 
 _ARTEFACT = re.compile(r"(\d+)\.0")  # what a table of floats makes of a number
-_NO_VALUE = frozenset({"nan", "none", "null", "n/a", "na", "<na>"})
 _DAYS_A_YEAR = 365.25
 
 
@@ -144,6 +142,7 @@ class _Part:
         }
         day = days.get(part.keys.get("date", ""), Day())
         known = told(row, [one for d in days.values() for one in d.readings])
+        known = merged(known, _known_keys(keys, day))
         born = days.get(part.facts.get("birth_date", ""), Day()).day
         facts: dict[str, str] = {name: row.get(column, "") for name, column in part.facts.items()}
         return self._report(number, text, keys, known, day, facts, born)
@@ -236,11 +235,11 @@ class _Part:
             keys = {**found.keys, **_own_keys(fields)}
             text, known, facts = found.text, merged(told, found.known), found.facts
         else:
-            keys, text, known, facts = _own_keys(fields), _text(root / path), told, {}
+            keys, text, known, facts = _own_keys(fields), read_text(root / path), told, {}
         if not text.strip():
             return BadRow(f"{self._role} file", number, EMPTY)
         day = self._day(keys.get("date", ""))
-        known = merged(known, Identifiers(dates=day.readings))
+        known = merged(known, _known_keys(keys, day) if self._source.ids == "hashed" else known)
         name = storable(path)
         return self._report(number, text, keys, known, day, facts, None, cases, name)
 
@@ -255,41 +254,27 @@ def merged(one: Identifiers, other: Identifiers) -> Identifiers:
     )
 
 
-def joined_text(row: Row, columns: Sequence[str]) -> str:
-    """A report's text: one column as it is, several under their names as headings."""
-    if len(columns) == 1:
-        return clean_text(row.get(columns[0], ""))
-    pieces = []
-    for column in columns:
-        text = clean_text(row.get(column, ""))
-        heading = re.sub(r"[\s_]+", " ", re.sub(r"_EN$", "", column)).strip().upper()
-        if text and re.match(rf"{re.escape(heading)}\s*:", text, re.IGNORECASE):
-            pieces.append(text)
-        elif text:
-            pieces.append(f"{heading}:\n{text}")
-    return "\n\n".join(pieces)
-
-
-def clean_text(text: str) -> str:
-    """The text with plain line ends; those that an export wrote as ``\\n`` or HL7's ``\\.br\\``."""
-    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("_x000D_", "")
-    text = text.replace("\\.br\\", "\n").replace("\x0b", "\n").replace("\x0c", "\n")
-    if "\n" not in text and "\\n" in text:
-        text = text.replace("\\r\\n", "\n").replace("\\n", "\n")
-    text = text.strip()
-    return "" if text.lower() in _NO_VALUE else text
-
-
 def _cell(cell: str, *, is_id: bool) -> str:
     value = cell.strip()
     number = _ARTEFACT.fullmatch(value) if is_id else None
     value = number.group(1) if number else value
-    return "" if value.lower() in _NO_VALUE else value
+    return "" if is_no_value(value) else value
 
 
 def _own_keys(fields: Mapping[str, str]) -> dict[str, str]:
     wanted = {"report_id", "case", "series_uid", "study_uid", "accession", "patient_id", "date"}
     return {name: storable(value) for name, value in fields.items() if name in wanted}
+
+
+def _known_keys(keys: Mapping[str, str], day: Day) -> Identifiers:
+    """The identifiers among the keys, as they link: ``12345`` where the table has ``12345.0``."""
+    ids = [keys.get(name, "") for name in ("report_id", "patient_id", "study_uid")]
+    ids += keys.get("series_uid", "").split("\\")
+    return Identifiers(
+        ids=tuple(dict.fromkeys(value for value in ids if value)),
+        accessions=tuple(filter(None, [keys.get("accession", "")])),
+        dates=day.readings,
+    )
 
 
 def _name(keys: Mapping[str, str], text: str) -> str:
@@ -304,23 +289,3 @@ def _age(told: str, born: date | None, day: date | None) -> int | None:
     if years is None and born and day and born <= day:
         return age(str(int((day - born).days / _DAYS_A_YEAR)))
     return years
-
-
-def _text(path: Path) -> str:
-    try:
-        raw = path.read_bytes()
-    except OSError:
-        raise SourceError("a report's file cannot be read") from None
-    if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        encoding, errors = "utf-16", "strict"
-    else:
-        encoding, errors = "utf-8-sig", "surrogateescape"
-    try:
-        text = raw.decode(encoding, errors)
-        if "\0" in text:
-            raise ValueError("a report's file is no text")
-        return clean_text(mended(text))
-    except ValueError as error:
-        raise SourceError(
-            str(error) if "file" in str(error) else f"a report's file: {error}"
-        ) from None

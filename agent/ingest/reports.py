@@ -19,16 +19,16 @@ from agent.ingest.identities import Identities
 from agent.ingest.patients import patient_hashes
 from agent.ingest.records import Case
 from agent.ingest.report_facts import report_facts
+from agent.ingest.report_keys import Outcome, PartRules, ReportKeys
 from agent.ingest.report_lists import Problems
 from agent.ingest.report_rows import BadRow, RawReport, merged, read_reports
-from agent.ingest.report_store import Outcome, PartRules, ReportKeys, ReportStore
+from agent.ingest.report_store import ReportStore
 from agent.ingest.scan_keys import names_like, scope_of
 from voxcurate.catalog import Report, Writer
 from voxcurate.executor import SerialExecutor
-from voxcurate.identifiers import Identifiers, find_known
+from voxcurate.identifiers import Identifiers
 from voxcurate.ids import content_id, keyed
 from voxcurate.ledger import Item, run_items
-from voxcurate.scrub import Scrubber, ScrubConfig, leak_scan, merge_hits
 from voxcurate.sources import SourceConfig
 from voxcurate.stage import StageContext
 
@@ -233,7 +233,7 @@ class ReportImport:
             self._context,
             STAGE,
             items,
-            "agent.ingest.reports:scrub_reports",
+            "agent.ingest.report_scrub:scrub_reports",
             record,
             version=VERSION,
             title="reports",
@@ -273,37 +273,3 @@ def _row(source: str, raw: Mapping[str, Any], done: Mapping[str, Any]) -> Report
         link=raw["link"],
         facts=facts,
     )
-
-
-def scrub_reports(payload: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The worker: texts in, scrubbed texts with the number of replacements by kind out.
-
-    What is known is looked for once more inside words (``DOE_CT1``), where prose would not have it.
-    A description of the exam is kept only if no identifier is in it.
-
-    Args:
-        payload: ``config`` (a `ScrubConfig`), ``key`` (hex; only to shift dates), ``reports``.
-    """
-    scrubber = Scrubber(
-        ScrubConfig.model_validate(payload["config"]), key=bytes.fromhex(payload["key"])
-    )
-    done = []
-    for report in payload["reports"]:
-        known = Identifiers.model_validate(report["known"])
-        text, kinds = scrub_text(scrubber, report["text"], known, report["patient"])
-        exam = report.get("exam", "")
-        exam = "" if exam and leak_scan(exam, known) else exam[:80]
-        done.append({"text": text, "exam": exam, "replaced": dict(sorted(kinds.items()))})
-    return done
-
-
-def scrub_text(
-    scrubber: Scrubber, text: str, known: Identifiers, patient: str
-) -> tuple[str, Counter[str]]:
-    """A scrubbed text, and how often each kind of identifier was replaced."""
-    first = scrubber.scrub(text, known, patient=patient)
-    hits = [h for h in merge_hits(find_known(first.text, known, embedded=True)) if h.sure]
-    text = first.text
-    for hit in reversed(hits):
-        text = f"{text[: hit.start]}[{hit.kind}]{text[hit.end :]}"
-    return text, Counter(hit.kind for hit in (*first.replacements, *hits))

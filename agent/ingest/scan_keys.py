@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from agent.ingest.identities import storable
 from agent.ingest.records import Case
 from agent.ingest.report_facts import study_pseudonym
-from agent.ingest.report_store import ScanKeys
+from agent.ingest.report_keys import ScanKeys
 from voxcurate.layouts import SUFFIXES
 from voxcurate.sources import SourceConfig
 

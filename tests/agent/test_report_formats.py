@@ -181,6 +181,37 @@ def test_a_table_that_nobody_described_is_drafted_and_read(bench, tmp_path):
     assert "accession: accession_number" in text
 
 
+@pytest.mark.parametrize(
+    ("days", "told"),
+    [(["3/25/2020", "3/4/2020"], "day_first: false"), (["25/3/2020"], "day_first: true"),
+     (["3/4/2020"], "day_first: TODO"), (["25/3/2020", "3/25/2020"], "day_first: TODO"),
+     (["2020-03-04", "4.3.2020", "3/3/2020", ""], None)],
+)  # fmt: skip
+def test_the_order_of_day_and_month_is_drafted_where_the_dates_prove_it(
+    bench, tmp_path, days, told
+):
+    (tmp_path / "r").mkdir()
+    rows = [f"A{n},{day},Text {n}." for n, day in enumerate(days)]
+    (tmp_path / "r" / "r.csv").write_text("\n".join(["Accession,StudyDate,Report", *rows]))
+    try:
+        assert not bench.ingest(tmp_path / "r").failed
+    except SourceError:
+        assert told is not None
+        assert told.endswith("TODO")
+    text = (bench.workspace.root / "sources" / "reports.yaml").read_text()
+    assert "day_first" not in text if told is None else told in text
+
+
+def test_ids_that_a_table_of_floats_spoilt_link_and_are_scrubbed(bench, tmp_path):
+    root = describe(
+        tmp_path / "r", "name: r\nreports: [{path: r.csv, text: T, keys: {patient_id: P}}]\n"
+    )
+    (root / "r.csv").write_text("P,T\n48151623.0,Patient 48151623 has a cyst.\n")
+    bench.ingest(root)
+    (report,) = bench.catalog.rows(Report)
+    assert "48151623" not in report.text
+
+
 @pytest.mark.parametrize("name", ["labels.csv", "headless.csv"])
 def test_tables_that_are_no_reports_are_passed_over(bench, tmp_path, name):
     dicom_series(tmp_path / "d" / "s1", 1)
