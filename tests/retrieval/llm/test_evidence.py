@@ -2,7 +2,8 @@
 
 import pytest
 
-from retrieval.llm.evidence import ADDRESSED, BESIDE, EvidenceCheck, addresses_reader
+from retrieval.llm.evidence import ADDRESSED, BESIDE, EvidenceCheck
+from retrieval.llm.injection import addresses_reader
 from retrieval.llm.quotes import ReportText
 from retrieval.llm.reader import LLMReader
 from retrieval.questions import load_questions
