@@ -8,7 +8,8 @@ from retrieval.questions import terms
 from retrieval.rules.phrases import Match, PhraseFinder, longest
 
 _JOINT = re.compile(
-    r"[\s,/&]*(?:(?:and|or|the|both|right|left|bilateral|visuali[sz]ed|either|within|in|of|lobes?|nor)\b[\s,/&]*)*",
+    r"[\s,/&-]*(?:(?:and|or|the|both|right|left|bilateral|visuali[sz]ed|either|within|in|of|"
+    r"lobes?|nor|as well as|also|upper|lower)\b[\s,/&-]*)*",
     re.I,
 )
 _CLAUSE = re.compile(r";|\b(?:but|however|while|whereas|although)\b", re.I)
@@ -44,13 +45,19 @@ def _finder() -> PhraseFinder[str]:
 
 def organ_groups(sentence: str) -> list[OrganGroup]:
     """Organs in a sentence; those joined by commas, "and", "or" are one group."""
+    matches = organ_mentions(sentence)
+    return grouped(sentence, [Match(m.start, m.end, frozenset({m.payload})) for m in matches])
+
+
+def grouped(sentence: str, mentions: list[Match[frozenset[str]]]) -> list[OrganGroup]:
+    """Mentions of organs, left to right, with those that are named together in one group."""
     groups: list[OrganGroup] = []
-    for match in organ_mentions(sentence):
+    for match in mentions:
         last = groups[-1] if groups else None
         if last and _JOINT.fullmatch(sentence, last.end, match.start):
-            groups[-1] = OrganGroup(last.start, match.end, last.organs | {match.payload})
+            groups[-1] = OrganGroup(last.start, match.end, last.organs | match.payload)
         else:
-            groups.append(OrganGroup(match.start, match.end, frozenset({match.payload})))
+            groups.append(OrganGroup(match.start, match.end, match.payload))
     return groups
 
 

@@ -2,148 +2,412 @@
 
 After ConText (Harkema et al. 2009): cues with a direction act up to the next terminator.
 Departures: neutral phrases ("no change in") are cues like any other and win by length over the "no"
-they contain; parentheses close a scope; a comma ends the backward reach of a cue unless what lies
-between reads like a list. Cues are data: ``configs/reading/cues.yaml``.
+they contain; a scope ends at a bracket, at a new clause, and where a comma or "and" begins a
+statement of its own; a cue behind a phrase reaches back over a list, not over another statement.
+All cues of a sentence are found in one scan, their reaches are worked out once, and every phrase
+asks which of them cover it. Cues are data: ``configs/reading/cues.yaml``.
 """
 
-import re
-from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cache, lru_cache
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
 
+from retrieval.rules.lexicon import Lexicon, Tokens, lower
+from retrieval.rules.phrases import Automaton
 from voxcurate.config import read_yaml, shipped
 
-_TOKEN = re.compile(r"[a-z0-9][a-z0-9/'-]*|[,;:.]")
-_WIDEST_GAP_WORDS = 3
+ROLES = (
+    "negated",
+    "unsaid",
+    "uncertain",
+    "nature",
+    "likely",
+    "historical",
+    "family",
+    "hypothetical",
+)
+CHANGES = ("new", "larger", "smaller", "same")
+CueRoles = frozenset[tuple[str, str]]  # role and direction
+_CLAUSE_LOOKAHEAD = 6
+_LONGEST_LIST_ITEM = 3  # words
+_NEW_REACH = 4  # words: "new" speaks of the next few
+_NEUTRAL = ("neutral", *CHANGES)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Context:
-    """What the words around a phrase do to it; all false means that it is plainly affirmed."""
+    """What the words around a phrase do to it; all false means that it is plainly affirmed.
+
+    `nature`: it is there, only what it is stays open. `restricted`: only some kind of it is denied
+    ("no obstructing stone"). `change` against an earlier study. `cues`: the words that act, by
+    role.
+    """
 
     negated: bool = False
     uncertain: bool = False
+    nature: bool = False
     likely: bool = False
     historical: bool = False
     family: bool = False
     hypothetical: bool = False
     unsaid: bool = False
     unchanged: bool = False
-    cues: tuple[str, ...] = ()
+    restricted: bool = False
+    change: str = ""
+    cues: dict[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class _Phrase:
-    pattern: re.Pattern[str]
-    roles: frozenset[tuple[str, str]]
+PLAIN = Context()
 
 
-@dataclass(frozen=True)
-class _Cue:
+@dataclass(frozen=True, slots=True)
+class Cue:
+    """A cue on the words ``start:end`` of a sentence."""
+
     start: int
     end: int
-    text: str
-    roles: frozenset[tuple[str, str]]
+    roles: CueRoles
 
 
-def context_of(sentence: str, start: int, end: int) -> Context:
-    """Context of ``sentence[start:end]``. Words inside the phrase itself are never its cues."""
-    text = sentence.lower()
-    cues = _scan(text)
-    if any(cue.start < end and start < cue.end for cue in cues):
-        text = text[:start] + "\0" * (end - start) + text[end:]
-        cues = _scan(text)
-    acting: dict[str, list[str]] = {}
-    for cue in cues:
-        for role, direction in cue.roles:
-            if role not in ("both", "forward") and _reaches(text, cue, direction, cues, start, end):
-                acting.setdefault(role, []).append(cue.text)
-    flags = {name: name in acting for name in _ROLES}
-    names = tuple(text for role in acting for text in acting[role])
-    return Context(**flags, unchanged="neutral" in acting, cues=names)
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """A cue and the words ``low:high`` it acts on in one role."""
+
+    role: str
+    low: int
+    high: int
+    cue: Cue
 
 
-_ROLES = ("negated", "uncertain", "likely", "historical", "family", "hypothetical", "unsaid")
+class Scopes:
+    """The cues of a sentence and how far each of them reaches.
+
+    Args:
+        tokens: of the sentence.
+        cues: all that were found, overlapping ones too.
+        text: the sentence, for the names of cues.
+    """
+
+    __slots__ = ("_boundaries", "_cues", "_raw", "_reaches", "_stops", "_text", "_tokens")
+
+    def __init__(self, tokens: Tokens, cues: list[Cue], text: str) -> None:
+        self._tokens, self._raw, self._text = tokens, cues, text
+        self._cues = _longest(cues)
+        self._boundaries: tuple[list[int], list[int]] = [], []
+        self._stops: list[int] = []
+        self._reaches: tuple[Reach, ...] | None = None
+
+    def of(self, start: int, end: int) -> Context:
+        """Context of the words ``start:end``; words inside the phrase are never its cues."""
+        if not self._cues:
+            return PLAIN
+        reaches = self.reaches()
+        if any(r.cue.start < end and start < r.cue.end for r in reaches):
+            others = [c for c in self._raw if c.end <= start or end <= c.start]
+            if len(others) < len(self._raw):
+                reaches = Scopes(self._tokens, others, self._text).reaches()
+        acting = [r for r in reaches if r.low <= start and end <= r.high]
+        return self._context(acting, start) if acting else PLAIN
+
+    def _context(self, acting: list[Reach], start: int) -> Context:
+        roles: dict[str, Reach] = {}
+        change = ""
+        for reach in acting:
+            if reach.role in CHANGES:
+                change = change or reach.role
+            else:
+                roles.setdefault(reach.role, reach)
+        negation = roles.get("negated")
+        if negation and _is_lifted(roles, start):
+            del roles["negated"]
+            negation = None
+        return Context(
+            **{role: role in roles for role in ROLES},
+            unchanged="neutral" in roles or change == "same",
+            restricted=negation is not None and self._is_restricted(negation, start),
+            change="" if negation else change,
+            cues={role: self._words(reach.cue) for role, reach in roles.items()},
+        )
+
+    def _words(self, cue: Cue) -> str:
+        tokens = self._tokens
+        return " ".join(self._text[tokens.starts[cue.start] : tokens.ends[cue.end - 1]].split())
+
+    def _is_restricted(self, reach: Reach, start: int) -> bool:
+        between = self._tokens.words[reach.cue.end : start]
+        return bool(_lists()["restricting"] & set(between)) and reach.cue.end <= start
+
+    def reaches(self) -> tuple[Reach, ...]:
+        """Every cue's reach, in the order of the sentence."""
+        if self._reaches is None:
+            self._reaches = tuple(self._all_reaches())
+        return self._reaches
+
+    def _all_reaches(self) -> Iterator[Reach]:
+        words = self._tokens.words
+        if any(role not in ("both", "forward") for cue in self._cues for role, _ in cue.roles):
+            self._boundaries = _boundaries(words)
+            self._stops = _forward_stops(
+                words, self._cues, sorted([*self._boundaries[0], *self._boundaries[1]])
+            )
+        for cue in self._cues:
+            for role, direction in cue.roles:
+                if direction == "stop":
+                    continue
+                if direction == "after":
+                    yield Reach(role, self._low(cue), cue.start, cue)
+                else:
+                    yield Reach(role, cue.end, self._high(cue, role, direction), cue)
+
+    def _high(self, cue: Cue, role: str, direction: str) -> int:
+        words, n = self._tokens.words, len(self._tokens.words)
+        at = bisect_left(self._stops, cue.end)
+        high = self._stops[at] if at < len(self._stops) else n
+        if direction == "near":
+            limit = min(high, cue.end + _NEW_REACH + 2) if role in CHANGES else high
+            for p in range(cue.end, limit):
+                if words[p] in _NEAR_STOPS:
+                    return p
+            return limit
+        depth = 0
+        for p in range(cue.end, high):
+            if words[p] == "(":
+                depth += 1
+            elif words[p] == ")":
+                if not depth:
+                    return p
+                depth -= 1
+        return high
+
+    def _low(self, cue: Cue) -> int:
+        """The first word that a cue behind its phrase speaks of."""
+        words, lists = self._tokens.words, _lists()
+        low = max(
+            (c.end for c in self._cues if ("both", "stop") in c.roles and c.end <= cue.start),
+            default=0,
+        )
+        low = max([low, *(b + 1 for b in self._boundaries[0] if b < cue.start)])
+        end = cue.start
+        while end > low and (words[end - 1] in lists["verbs"] or words[end - 1] in ("been", "be")):
+            end -= 1
+        low = _after_verb(words, low, end)
+        return _over_list(words, low, end, lists)
 
 
-def _reaches(
-    text: str, cue: _Cue, direction: str, cues: tuple[_Cue, ...], start: int, end: int
-) -> bool:
-    if direction == "before":
-        if cue.end > start:
-            return False
-        between = text[cue.end : start]
-        closes_bracket = between.count(")") > between.count("(")
-        is_new_clause = any(cue.end <= m.start() < start for m in _clause().finditer(text))
-        return not closes_bracket and not is_new_clause and not _stopped(cues, cue.end, start, True)
-    if cue.start < end:
-        return False
-    _, comma, tail = text[end : cue.start].rpartition(",")
-    is_list = bool(re.search(r"\b(?:or|nor|and)\b", tail)) or not tail.strip()
-    return (not comma or is_list) and not _stopped(cues, end, cue.start, False)
+_NEAR_STOPS = frozenset({",", "with", "and", ".", ":"})
 
 
-def _stopped(cues: tuple[_Cue, ...], low: int, high: int, forward: bool) -> bool:
-    kinds = {("both", "stop"), ("forward", "stop")} if forward else {("both", "stop")}
-    return any(low <= cue.start and cue.end <= high and cue.roles & kinds for cue in cues)
+def _is_lifted(roles: dict[str, Reach], start: int) -> bool:
+    """Doubt said of a denial ("not excluded" is a cue of its own) or more words than its "no"."""
+    doubt = roles.get("uncertain")
+    denial = roles["negated"].cue
+    return bool(doubt and doubt.cue.start <= denial.start and denial.end <= doubt.cue.end)
 
 
-@lru_cache(maxsize=4096)
-def _scan(text: str) -> tuple[_Cue, ...]:
-    """Cues of a lower-case sentence; the longer hides the shorter, stops stand beside."""
-    matches = sorted(_matches(text), key=lambda cue: (cue.start - cue.end, cue.start))
-    kept: list[_Cue] = []
-    for cue in matches:
-        is_stop = all(direction == "stop" for _, direction in cue.roles)
-        if is_stop or not any(
-            cue.start < other.end
-            and other.start < cue.end
-            and any(direction != "stop" for _, direction in other.roles)
-            for other in kept
+def _longest(cues: list[Cue]) -> list[Cue]:
+    """The longer hides the shorter; stops stand beside."""
+    if len(cues) < 2:
+        return cues
+    kept: list[Cue] = []
+    taken: list[Cue] = []
+    for cue in sorted(cues, key=lambda c: (c.start - c.end, c.start, not _is_neutral(c))):
+        if all(direction == "stop" for _, direction in cue.roles):
+            kept.append(cue)
+        elif not any(cue.start < other.end and other.start < cue.end for other in taken):
+            kept.append(cue)
+            taken.append(cue)
+        elif any(
+            cue.start == o.start and cue.end == o.end and not _denies_denial(o, cue) for o in taken
         ):
             kept.append(cue)
-    return tuple(sorted(kept, key=lambda cue: (cue.start, cue.end)))
+    kept.sort(key=lambda c: (c.start, c.end))
+    return kept
 
 
-def _matches(text: str) -> Iterator[_Cue]:
-    phrases = _phrases()
-    for token in _TOKEN.finditer(text):
-        for phrase in phrases.get(token.group(), ()):
-            match = phrase.pattern.match(text, token.start())
-            if match:
-                yield _Cue(match.start(), match.end(), match.group(), phrase.roles)
+def _is_neutral(cue: Cue) -> bool:
+    return any(role == "neutral" for role, _ in cue.roles)
+
+
+def _denies_denial(taken: Cue, cue: Cue) -> bool:
+    return _is_neutral(taken) and any(role == "negated" for role, _ in cue.roles)
+
+
+def _boundaries(words: list[str]) -> tuple[list[int], list[int]]:
+    """Where a clause of its own begins: the places of its comma, semicolon or "and".
+
+    The second list has the commas before which no verb stands: "No mass, the kidneys are normal"
+    is two clauses, "effusion, pneumothorax was not seen" one.
+    """
+    verbs, relative = _lists()["verbs"], _lists()["relative"]
+    hard: list[int] = []
+    soft: list[int] = []
+    has_verb = False
+    for p, word in enumerate(words):
+        if word in verbs and not (p and words[p - 1] in relative):
+            has_verb = True
+        elif word == ";" or (
+            (word == "," or (word == "and" and has_verb)) and _is_clause(words, p + 1, word, verbs)
+        ):
+            (hard if has_verb or word == ";" else soft).append(p)
+            has_verb = False
+    return hard, soft
+
+
+def _is_clause(words: list[str], at: int, joint: str, verbs: frozenset[str]) -> bool:
+    """A few words that do not go on with a list, then a verb."""
+    if at < len(words) and words[at] in ("or", "and", "nor", "which", "that", *verbs):
+        return joint == "," and at < len(words) and words[at] == "and" and _has_own(words, at + 1)
+    for p in range(at, min(len(words), at + _CLAUSE_LOOKAHEAD)):
+        if words[p] in verbs:
+            return p > at
+        if words[p] in (",", ";", "or", "nor", ":", "(", "which", "that"):
+            return False
+    return False
+
+
+def _has_own(words: list[str], at: int) -> bool:
+    return at < len(words) and words[at] in _lists()["starters"] and words[at] != "it"
+
+
+def _forward_stops(words: list[str], cues: list[Cue], boundaries: list[int]) -> list[int]:
+    starters = _lists()["starters"]
+    found = list(boundaries)
+    found += [c.start for c in cues if any(direction == "stop" for _, direction in c.roles)]
+    for p in range(len(words) - 1):
+        if words[p] in (",", "and") and (words[p + 1] in starters or words[p + 1][:1].isdigit()):
+            rest = words[p + 1 : next((b for b in boundaries if b > p), len(words))]
+            if "or" not in rest and "nor" not in rest:
+                found.append(p)
+    return sorted(found)
+
+
+def _after_verb(words: list[str], low: int, end: int) -> int:
+    """Behind the clause of an earlier verb, where "and" or a comma follows that verb."""
+    lists = _lists()
+    for v in range(end - 1, low - 1, -1):
+        if words[v] in lists["verbs"] and not (v and words[v - 1] in lists["relative"]):
+            for p in range(v + 1, end):
+                if words[p] in (",", "and", "with", "which"):
+                    return p + 1
+            return low
+    return low
+
+
+def _over_list(words: list[str], low: int, end: int, lists: dict[str, frozenset[str]]) -> int:
+    """From the last comma on; further back where a list reads on, or where nothing is between."""
+    commas = [p for p in range(low, end) if words[p] == ","]
+    if not commas:
+        return low
+    begin = commas.pop() + 1
+    segment = words[begin:end]
+    if segment and not {"or", "and", "nor"} & set(segment):
+        if "" not in segment and len(segment) == 0:
+            return begin
+        edge = begin
+        while commas or low < edge - 1:
+            start = commas.pop() + 1 if commas else low
+            item = words[start : edge - 1]
+            if not _is_list_item(item, lists):
+                return edge
+            edge = start
+            if edge == low:
+                break
+        return edge
+    return low
+
+
+def _is_list_item(item: list[str], lists: dict[str, frozenset[str]]) -> bool:
+    return (
+        0 < len(item) <= _LONGEST_LIST_ITEM
+        and not any(w[:1].isdigit() or w in _PREPOSITIONS or w in lists["verbs"] for w in item)
+        and item[0] not in lists["starters"]
+    )
+
+
+_PREPOSITIONS = frozenset({"in", "of", "at", "on", "with", "within", "to", "from", "for", "(", ")"})
+
+
+# --- the cues themselves ---
+@cache
+def _data() -> dict[str, Any]:
+    return read_yaml(shipped("reading", "cues.yaml"))
 
 
 @cache
-def _phrases() -> dict[str, tuple[_Phrase, ...]]:
-    data = read_yaml(shipped("reading", "cues.yaml"))
+def _lists() -> dict[str, frozenset[str]]:
+    lexicon = Lexicon(())
+    return {
+        name: frozenset(word for item in _data()[name] for word in lexicon.phrase(item))
+        for name in ("restricting", "starters", "verbs", "relative")
+    }
+
+
+def cue_words() -> Iterator[str]:
+    """Words that the reaches depend on, for the vocabulary."""
+    for name in ("restricting", "starters", "verbs", "relative"):
+        yield from _data()[name]
+    yield from (
+        "and",
+        "or",
+        "nor",
+        "with",
+        "which",
+        "been",
+        "be",
+        *sorted(_PREPOSITIONS - {"(", ")"}),
+    )
+
+
+@cache
+def cue_phrases() -> tuple[tuple[str, CueRoles], ...]:
+    """Every cue with its roles; what ends in "$" only counts at the end of a sentence."""
     roles: dict[str, set[tuple[str, str]]] = {}
-    for role in ("neutral", *_ROLES):
+    data = _data()
+    for role in ("neutral", *ROLES, *CHANGES):
         for direction, cues in data[role].items():
-            for cue in cues:
+            for cue in _spelled_out(cues):
                 roles.setdefault(cue, set()).add((role, direction))
     for reach, cues in data["stop"].items():
         for cue in cues:
             roles.setdefault(cue, set()).add((reach, "stop"))
-    by_token: dict[str, list[_Phrase]] = {}
-    for cue, found in roles.items():
-        first = _TOKEN.match(cue.lower())
-        assert first is not None, cue
-        by_token.setdefault(first.group(), []).append(_Phrase(_pattern(cue), frozenset(found)))
-    return {token: tuple(items) for token, items in by_token.items()}
+    return tuple((cue, frozenset(found)) for cue, found in roles.items())
 
 
-def _pattern(cue: str) -> re.Pattern[str]:
-    gap = rf"(?:\s+[\w-]+){{0,{_WIDEST_GAP_WORDS}}}?"
-    cue, is_last = cue.removesuffix("$"), cue.endswith("$")
-    words = [gap if word == "~" else re.escape(word) for word in cue.lower().split()]
-    joined = words[0]
-    for word in words[1:]:
-        joined += word if word == gap else rf"\s+{word}"
-    ending = r"(?=[\s.]*$)" if is_last else r"(?!\w)" if cue[-1].isalnum() else ""
-    return re.compile(joined + ending)
+def _spelled_out(cues: Iterable[str]) -> Iterator[str]:
+    for cue in cues:
+        if "<seen>" in cue:
+            yield from (cue.replace("<seen>", seen) for seen in _data()["seen"])
+        else:
+            yield cue
+
+
+def cues_in(tokens: Tokens, found: Iterable[tuple[int, int, CueRoles, bool]]) -> list[Cue]:
+    """Cues from places, roles, and whether they want to end the sentence."""
+    words = tokens.words
+    last = len(words)
+    while last and words[last - 1] in (".", "!", "?"):
+        last -= 1
+    return [Cue(i, j, roles) for i, j, roles, ends in found if not ends or j == last]
 
 
 @cache
-def _clause() -> re.Pattern[str]:
-    return re.compile(read_yaml(shipped("reading", "cues.yaml"))["clause"])
+def _automaton() -> tuple[Lexicon, Automaton[tuple[CueRoles, bool]]]:
+    phrases = [(cue.removesuffix("$"), (roles, cue.endswith("$"))) for cue, roles in cue_phrases()]
+    lexicon = Lexicon([*(phrase for phrase, _ in phrases), *cue_words()])
+    return lexicon, Automaton(lexicon, phrases)
+
+
+def context_of(sentence: str, start: int, end: int) -> Context:
+    """Context of ``sentence[start:end]``. Words inside the phrase itself are never its cues."""
+    lexicon, automaton = _automaton()
+    tokens = lexicon.tokens(lower(sentence))
+    found = [
+        (i, j, roles, ends)
+        for i, j, payloads in automaton.find(tokens.words)
+        for roles, ends in payloads
+    ]
+    first = bisect_left(tokens.ends, start + 1)
+    last = bisect_left(tokens.starts, end)
+    return Scopes(tokens, cues_in(tokens, found), sentence).of(first, max(first + 1, last))

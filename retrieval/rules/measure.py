@@ -63,6 +63,7 @@ class Measurement:
     is_range: bool = False
     is_prior: bool = False
     is_distance: bool = False
+    rule: str = ""
 
     @property
     def largest_mm(self) -> float:

@@ -1,17 +1,19 @@
-"""Finding many phrases in a text at once, by their first word."""
+"""Finding many phrases in a text at once, in one walk over its words."""
 
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from itertools import product
+from typing import Any, Generic, TypeVar
+
+from retrieval.rules.lexicon import Lexicon, lower
 
 P = TypeVar("P")
-_WORD = re.compile(r"[a-z0-9]+|[^\sa-z0-9]")
-_LAST_FORMS = "(?:'?s|es)?"
-_PREFIX = 4  # letters of a word ending in "*" that lead to it
+GAP = "~"  # in a phrase: up to so many words of any kind
+_WIDEST_GAP_WORDS = 3
+_END = 0  # key of a node that holds what ends there; words are strings
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Match(Generic[P]):
     """A phrase found at ``text[start:end]``, and what it was registered for."""
 
@@ -20,36 +22,104 @@ class Match(Generic[P]):
     payload: P
 
 
-class PhraseFinder(Generic[P]):
-    """Phrases with what they stand for.
+class Automaton(Generic[P]):
+    """Phrases as a tree of words. Payloads of equal phrases stand together in a list."""
 
-    Case does not count, a space stands for spaces or a hyphen, "*" ends a word of any ending, and
-    the last word may be a plural. All phrases that fit are found; overlaps are the caller's choice
-    (see `longest`).
+    def __init__(self, lexicon: Lexicon, phrases: Iterable[tuple[str, P]]) -> None:
+        self._root: dict[Any, Any] = {}
+        for phrase, payload in phrases:
+            parts = [
+                (GAP,) if part == GAP else lexicon.alternatives(word)
+                for part in phrase.split(" ")
+                for word in (lexicon.phrase(part) if part != GAP else (GAP,))
+            ]
+            if GAP not in phrase:  # words joined across spaces ("gall bladder")
+                parts = [lexicon.alternatives(word) for word in lexicon.phrase(phrase)]
+            if not parts:
+                raise ValueError(f"no word in phrase {phrase!r}")
+            for words in product(*parts):
+                self._add(words, payload)
+
+    def _add(self, words: Iterable[str], payload: P) -> None:
+        node = self._root
+        for word in words:
+            node = node.setdefault(word, {})
+        node.setdefault(_END, []).append(payload)
+
+    def finish(self, ending: Callable[[list[P]], Any]) -> None:
+        """Put ``ending(payloads)`` in the place of every phrase's list of payloads, once."""
+        nodes = [self._root]
+        while nodes:
+            node = nodes.pop()
+            nodes.extend(child for key, child in node.items() if key != _END)
+            if _END in node:
+                node[_END] = ending(node[_END])
+
+    def find(self, words: list[str]) -> list[tuple[int, int, Any]]:
+        """Every phrase in `words`, as first word, word after the last, and payloads."""
+        found: list[tuple[int, int, Any]] = []
+        root, n = self._root, len(words)
+        for i in range(n):
+            node = root.get(words[i])
+            if node is None:
+                continue
+            j = i + 1
+            while True:
+                here = node.get(_END)
+                if here is not None:
+                    found.append((i, j, here))
+                if GAP in node:
+                    self._beyond(words, i, j, node[GAP], found)
+                if j >= n:
+                    break
+                node = node.get(words[j])
+                if node is None:
+                    break
+                j += 1
+        return found
+
+    def _beyond(
+        self,
+        words: list[str],
+        i: int,
+        j: int,
+        node: dict[Any, Any],
+        found: list[tuple[int, int, Any]],
+    ) -> None:
+        """Phrases that go on behind a gap: the first way on of each length."""
+        for k in range(j, min(len(words), j + _WIDEST_GAP_WORDS + 1)):
+            at, inner = k, node
+            while at < len(words) and words[at] in inner:
+                inner = inner[words[at]]
+                at += 1
+                if _END in inner:
+                    found.append((i, at, inner[_END]))
+            if k < len(words) and words[k] and not words[k][0].isalnum():
+                return  # a gap holds words, no commas
+
+
+class PhraseFinder(Generic[P]):
+    """Phrases with what they stand for, found in any text.
+
+    Case and spelling (see `lexicon`) do not count, a space stands for spaces or a hyphen, "*" ends
+    a word of any ending. All phrases that fit are found; overlaps are the caller's choice (see
+    `longest`).
     """
 
     def __init__(self, phrases: Iterable[tuple[str, P]]) -> None:
-        self._by_word: dict[str, list[tuple[re.Pattern[str], P]]] = {}
-        for phrase, payload in phrases:
-            first = _WORD.match(phrase.lower())
-            if first is None:
+        items = list(phrases)
+        for phrase, _ in items:
+            if not any(c.isalnum() for c in phrase):
                 raise ValueError(f"no word in phrase {phrase!r}")
-            key = first.group()
-            is_only_part = first.end() == len(phrase) or phrase[first.end()] == "*"
-            key = key[:_PREFIX] if is_only_part else key
-            self._by_word.setdefault(key, []).append((_pattern(phrase), payload))
+        self._lexicon = Lexicon(phrase for phrase, _ in items)
+        self._automaton = Automaton(self._lexicon, items)
 
     def find(self, text: str) -> Iterator[Match[P]]:
         """Matches from left to right, overlapping ones too."""
-        lower = text.lower()
-        for word in _WORD.finditer(lower):
-            if word.start() and lower[word.start() - 1].isalnum():
-                continue
-            for key in {word.group(), word.group()[:_PREFIX]}:
-                for pattern, payload in self._by_word.get(key, ()):
-                    match = pattern.match(lower, word.start())
-                    if match:
-                        yield Match(match.start(), match.end(), payload)
+        tokens = self._lexicon.tokens(lower(text))
+        for i, j, payloads in self._automaton.find(tokens.words):
+            for payload in payloads:
+                yield Match(tokens.starts[i], tokens.ends[j - 1], payload)
 
 
 def longest(matches: Iterable[Match[P]]) -> list[Match[P]]:
@@ -59,9 +129,3 @@ def longest(matches: Iterable[Match[P]]) -> list[Match[P]]:
         if not any(item.start < other.end and other.start < item.end for other in kept):
             kept.append(item)
     return sorted(kept, key=lambda m: m.start)
-
-
-def _pattern(phrase: str) -> re.Pattern[str]:
-    words = [re.escape(word).replace(r"\*", r"\w*") for word in phrase.lower().split()]
-    joined = r"[\s-]+".join(words)
-    return re.compile(joined + ("" if phrase.endswith("*") else _LAST_FORMS) + r"(?!\w)")

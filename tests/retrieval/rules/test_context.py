@@ -4,7 +4,16 @@ import pytest
 
 from retrieval.rules.context import context_of
 
-FLAGS = ("negated", "uncertain", "likely", "historical", "family", "hypothetical", "unsaid")
+FLAGS = (
+    "negated",
+    "uncertain",
+    "nature",
+    "likely",
+    "historical",
+    "family",
+    "hypothetical",
+    "unsaid",
+)
 CASES = [
     ("No evidence of liver lesion or ascites.", "ascites", {"negated"}),
     ("A liver lesion is not identified.", "lesion", {"negated"}),
@@ -21,7 +30,7 @@ CASES = [
     ("Metastasis cannot be excluded.", "metastasis", {"uncertain"}),
     ("We cannot exclude metastasis.", "metastasis", {"uncertain"}),
     ("A lesion suspicious for malignancy.", "malignancy", {"uncertain"}),
-    ("A 5 mm lesion, too small to characterise.", "lesion", {"uncertain"}),
+    ("A 5 mm lesion, too small to characterise.", "lesion", {"nature"}),
     ("Cyst versus haemangioma.", "cyst", {"uncertain"}),
     ("Likely a cyst.", "cyst", {"likely"}),
     ("History of pancreatic cancer.", "cancer", {"historical"}),

@@ -1,0 +1,148 @@
+"""What one sentence says on each question."""
+
+from collections.abc import Iterator
+from functools import cache
+
+from retrieval.questions import Question, terms
+from retrieval.rules.context import Context
+from retrieval.rules.evidence import (
+    IN_TOPIC,
+    INHERITED,
+    NORMAL,
+    OTHERWISE,
+    SURE,
+    Evidence,
+    confidence,
+)
+from retrieval.rules.places import side_of_hit, side_words
+from retrieval.rules.scan import Hit, Scan, how_normal
+from retrieval.rules.tables import Tables
+
+QUIET = frozenset({"indication", "history", "comparison", "technique", "exam"})
+_EXCEPTIONS = frozenset({"otherwise", "except", "apart", "aside", "remaining", "remainder"})
+
+
+def may_read(question: Question, section: str) -> bool:
+    """Whether sentences of a section count for a question."""
+    if question.sections:
+        return section in question.sections
+    if question.anywhere:
+        return section != "comparison"
+    if question.surgery:
+        return section != "technique"
+    return section not in QUIET
+
+
+def evidence_of(
+    scan: Scan, number: int, tables: Tables
+) -> Iterator[tuple[int, Evidence, Hit | None]]:
+    """Each presence question's evidence in a sentence, with the hit that gave it."""
+    section = scan.sentence.section
+    sides = side_words(scan) if scan.hits else []
+    made: list[tuple[int, Evidence, Hit]] = []
+    for hit in scan.hits:
+        question = tables.questions[hit.question]
+        if question.kind != "presence" or not may_read(question, section):
+            continue
+        found = _judge(question, hit, scan, number)
+        if found is None:
+            continue
+        if sides and found.value != "no" and question.organ not in _unpaired():
+            side = side_of_hit(hit, sides, scan.tokens.words)
+            found = _at_side(found, side) if side else found
+        made.append((hit.question, found, hit))
+    doubted = {q for q, e, _ in made if e.value == "uncertain" and e.kind == "said"}
+    for q, found, hit in made:
+        if q in doubted and found.value == "yes" and found.words in _vague():
+            found = Evidence(
+                "uncertain", found.kind, "uncertain: a vague word beside a doubt", found.confidence,
+                number, section, found.words, found.side, found.change,
+            )  # fmt: skip
+        yield q, found, hit
+
+
+def _judge(question: Question, hit: Hit, scan: Scan, number: int) -> Evidence | None:
+    context = scan.context(hit)
+    if context.unsaid or _is_set_aside(question, context):
+        return None
+    value, rule = _value(question, hit, context)
+    if not value:
+        return None
+    base = SURE if hit.is_own else IN_TOPIC if scan.is_topic else INHERITED
+    return Evidence(
+        value,
+        "sign" if hit.role == "sign" else "said",
+        rule,
+        confidence(base, is_likely=context.likely, is_restricted=context.restricted),
+        number,
+        scan.sentence.section,
+        " ".join(scan.tokens.words[hit.first : hit.last]),
+        change=context.change,
+        is_restricted=context.restricted,
+    )
+
+
+def _value(question: Question, hit: Hit, context: Context) -> tuple[str, str]:
+    if hit.role == "sign":
+        return ("", "") if context.negated else ("uncertain", "sign: what suggests it")
+    if hit.role == "no":
+        return ("", "") if context.negated or context.uncertain else ("no", "denied by its words")
+    if context.negated:
+        return "no", f"negated: {context.cues['negated'].lower()}"
+    if context.uncertain:
+        return "uncertain", f"uncertain: {context.cues['uncertain'].lower()}"
+    if context.nature and question.asked_when:
+        return "uncertain", f"uncertain: {context.cues['nature'].lower()}"
+    if context.likely:
+        return "yes", f"likely: {context.cues['likely'].lower()}"
+    return "yes", "affirmed"
+
+
+def _is_set_aside(question: Question, context: Context) -> bool:
+    return (
+        (context.historical and "historical" not in question.accepts)
+        or (context.hypothetical and "hypothetical" not in question.accepts)
+        or (context.family and "family" not in question.accepts)
+    )
+
+
+def _at_side(found: Evidence, side: str) -> Evidence:
+    return Evidence(
+        found.value, found.kind, found.rule, found.confidence, found.order, found.section,
+        found.words, side, found.change, found.is_restricted,
+    )  # fmt: skip
+
+
+@cache
+def _unpaired() -> frozenset[str]:
+    return frozenset(terms()["unpaired"])
+
+
+@cache
+def _vague() -> frozenset[str]:
+    return frozenset(terms()["vague"])
+
+
+def normal_evidence(scan: Scan, number: int, tables: Tables) -> Iterator[tuple[int, Evidence]]:
+    """What "the liver is unremarkable" denies: of the organs it names, or that the line is on.
+
+    "Normal except for a cyst" and "otherwise normal" deny too, with the least confidence: what is
+    named besides is found by its own words and beats them.
+    """
+    if not scan.normals or scan.sentence.section in QUIET:
+        return
+    words = scan.tokens.words
+    is_exception = bool(_EXCEPTIONS.intersection(words))
+    for first, last in scan.normals:
+        context = scan.scopes.of(first, last)
+        if context.negated or context.hypothetical or context.historical or context.uncertain:
+            continue
+        extent = how_normal(scan, first, last, tables)
+        said = " ".join(words[first:last])
+        rule = f"normal: {said}" if extent == "wholly" else f"normal in part: {said}"
+        for organ in scan.organs(first, last) or scan.subject:
+            for q in tables.normal_of.get(organ, ()):
+                question = tables.questions[q]
+                if question.normal_size or (question.normal and extent == "wholly"):
+                    sure = OTHERWISE if is_exception else NORMAL
+                    yield q, Evidence("no", "normal", rule, sure, number, scan.sentence.section)

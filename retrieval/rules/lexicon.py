@@ -1,0 +1,207 @@
+"""Words of reports in one spelling, so that a phrase is found however it was written.
+
+British and American spelling, plurals, hyphens and, in long words, one wrong letter make no
+difference. Every word a phrase may hold is known beforehand (the vocabulary); all other words are
+"" to whoever looks for phrases.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+
+from voxcurate.config import read_yaml, shipped
+
+_TOKEN = re.compile(r"\d+(?:[.,]\d+)+|[^\W_]+|[^\w\s]|_")
+_POSSESSIVE = re.compile(r"(?<=\w)['’]s\b")
+_SHORTEST_MISSPELT = 7  # letters: shorter words have too many neighbours
+_MOST_WORDS = 100_000  # known spellings kept at once; bounds the memory
+_RE_ENDINGS = ("centre", "fibre", "calibre", "metre", "litre")
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """Words and signs of a text: `words` as the vocabulary spells them, "" for any other word.
+
+    ``text[starts[i]:ends[i]]`` is the i-th. Signs (commas, brackets) stand for themselves.
+    """
+
+    words: list[str]
+    starts: list[int]
+    ends: list[int]
+
+
+def lower(text: str) -> str:
+    """In small letters, character by character, so that places stay where they are."""
+    found = text.lower()
+    if len(found) == len(text):
+        return found
+    return "".join(c.lower() if len(c.lower()) == 1 else c for c in text)
+
+
+@cache
+def _words(kind: str) -> dict[str, str]:
+    found: dict[str, str] = read_yaml(shipped("reading", "text.yaml"))[kind]
+    return found
+
+
+def american(word: str) -> str:
+    """The American spelling: oedema, haemangioma, tumour, calibre, characterised, dilatation.
+
+    It is applied to phrases and text alike; what it does to other words ("aerated") does no harm.
+    """
+    if len(word) < 5:
+        return word
+    word = word.replace("oe", "e").replace("ae", "e")
+    if len(word) >= 6:
+        word = word.replace("our", "or").replace("dilatat", "dilat").replace("artef", "artif")
+        word = word.replace("isation", "ization").replace("ise", "ize").replace("ising", "izing")
+    for ending in _RE_ENDINGS:
+        if word.startswith(ending):
+            word = ending[:-2] + "er" + word[len(ending) :]
+    return word
+
+
+def singular(word: str) -> str:
+    """Without the ending of the plural, Latin and Greek ones by a list."""
+    if len(word) <= 3 or word[-1] not in "sai":
+        return _words("plurals").get(word, word)
+    known = _words("plurals").get(word)
+    if known is not None:
+        return known
+    if not word.endswith("s") or word.endswith(("ss", "us", "is")):
+        return word
+    if word.endswith("ies") and len(word) > 4:
+        return word[:-3] + "y"
+    return word[:-2] if word.endswith(("sses", "xes", "ches", "shes")) else word[:-1]
+
+
+class Lexicon:
+    """The vocabulary of some phrases, and texts in its spelling.
+
+    "metastas*" in a phrase stands for every word with that beginning.
+    """
+
+    def __init__(self, phrases: Iterable[str]) -> None:
+        self._joints = frozenset(_words("joints"))
+        self.vocabulary: set[str] = set()
+        self.prefixes: tuple[str, ...] = ()
+        prefixes = set()
+        for phrase in phrases:
+            words = [word for word, _, _ in _split(phrase.replace("*", "☆"))]
+            for i, word in enumerate(words):
+                if i + 1 < len(words) and words[i + 1] == "☆":
+                    prefixes.add(american(word))
+                elif word != "☆":
+                    self.vocabulary.add(singular(american(word)))
+                    if i and words[i - 1] in self._joints:
+                        self.vocabulary.add(singular(american(words[i - 1] + word)))
+        self.prefixes = tuple(sorted(prefixes, key=len, reverse=True))
+        self._known: dict[str, str] = {}
+        self._by_start: dict[str, tuple[str, ...]] = {}
+        for prefix in self.prefixes:
+            self._by_start[prefix[:3]] = (*self._by_start.get(prefix[:3], ()), prefix)
+        self._neighbours: dict[str, str] | None = None
+        self._plain = frozenset(_words("plain"))
+
+    def spell(self, word: str) -> str:
+        """One lower-case word in the vocabulary's spelling; "" if it is not in it."""
+        found = self._known.get(word)
+        if found is None:
+            if len(self._known) > _MOST_WORDS:
+                self._known.clear()
+            found = self._known[word] = self._learn(word)
+        return found
+
+    def _learn(self, word: str) -> str:
+        plain = american(word)
+        one = singular(plain)
+        if one in self.vocabulary:
+            return one
+        for prefix in self._by_start.get(plain[:3], ()):
+            if plain.startswith(prefix):
+                return prefix + "*"
+        if not word.isalnum():
+            return word
+        if len(one) < _SHORTEST_MISSPELT or word in self._plain or not word.isalpha():
+            return ""
+        return self._misspelt(one)
+
+    def _misspelt(self, word: str) -> str:
+        """The one long word of the vocabulary that differs in one letter, not the first or last."""
+        if self._neighbours is None:
+            self._neighbours = _deletions(self.vocabulary)
+        for variant in (word, *_without_one(word)):
+            found = self._neighbours.get(variant)
+            if found and abs(len(found) - len(word)) <= 1 and found[-2:] == word[-2:]:
+                return found
+        return ""
+
+    def tokens(self, text: str) -> Tokens:
+        """Words and signs of a lower-case text; hyphens go, "gall bladder" is one word."""
+        words: list[str] = []
+        starts: list[int] = []
+        ends: list[int] = []
+        known, spell, joints = self._known, self.spell, self._joints
+        raw = ""
+        for match in _TOKEN.finditer(text):
+            word = match.group()
+            if word in "-'’‐‑":
+                continue
+            if raw in joints and word[0].isalpha():
+                joined = known.get(raw + word)
+                joined = spell(raw + word) if joined is None else joined
+                if joined and (joined in self.vocabulary or joined[-1] == "*"):
+                    words[-1] = joined
+                    ends[-1] = match.end()
+                    raw = ""
+                    continue
+            if word == "s" and match.start() and text[match.start() - 1] in "'’":
+                continue
+            found = known.get(word)
+            words.append(spell(word) if found is None else found)
+            starts.append(match.start())
+            ends.append(match.end())
+            raw = word
+        return Tokens(words, starts, ends)
+
+    def phrase(self, phrase: str) -> tuple[str, ...]:
+        """A phrase's words as `tokens` gives them; "metastas*" ends in "*"."""
+        found: list[str] = []
+        marked = self.tokens(lower(phrase).replace("*", ""))
+        stars = [bool(re.match(r"\w*\*", phrase[start:])) for start in marked.starts]
+        for i, (word, star) in enumerate(zip(marked.words, stars, strict=True)):
+            raw = lower(phrase)[marked.starts[i] : marked.ends[i]]
+            found.append(american(raw) + "*" if star else word or singular(american(raw)))
+        return tuple(found)
+
+    def alternatives(self, word: str) -> tuple[str, ...]:
+        """What a phrase's word may be in `tokens`: of "metastas*" every word that begins so."""
+        if not word.endswith("*"):
+            return (word,)
+        start = word[:-1]
+        known = sorted(item for item in self.vocabulary if item.startswith(start))
+        longer = (item + "*" for item in self.prefixes if item.startswith(start))
+        return (*known, *longer)
+
+
+def _split(phrase: str) -> list[tuple[str, int, int]]:
+    return [
+        (m.group(), m.start(), m.end())
+        for m in _TOKEN.finditer(lower(phrase))
+        if m.group() not in "-'’"
+    ]
+
+
+def _without_one(word: str) -> list[str]:
+    return [word[:i] + word[i + 1 :] for i in range(1, len(word) - 1)]
+
+
+def _deletions(vocabulary: Iterable[str]) -> dict[str, str]:
+    """Long words by themselves without one inner letter; what two words share stands for none."""
+    found: dict[str, str] = {}
+    for word in sorted(vocabulary):
+        if len(word) >= _SHORTEST_MISSPELT and word.isalpha():
+            for variant in {word, *_without_one(word)}:
+                found[variant] = "" if found.get(variant, word) != word else word
+    return found

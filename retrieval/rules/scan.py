@@ -1,0 +1,231 @@
+"""A sentence scanned once: its words, cues, organs, and where the questions' words stand."""
+
+from dataclasses import dataclass, field
+
+from retrieval.rules.anatomy import OrganGroup, grouped, organs_of
+from retrieval.rules.context import Context, Cue, Scopes, cues_in
+from retrieval.rules.lexicon import Tokens, lower
+from retrieval.rules.phrases import Match, longest
+from retrieval.rules.tables import Ending, Tables, Use
+from retrieval.rules.text import Sentence
+
+_DUCT = frozenset({"duct"})
+Span = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A question's words in a sentence.
+
+    `first` and `last` bound its words (of a phrase in parts: its head); `parts` are the places that
+    context is asked for; `start` and `end` are characters of the sentence.
+    """
+
+    question: int
+    role: str
+    first: int
+    last: int
+    parts: tuple[Span, ...]
+    start: int
+    end: int
+    is_own: bool = True  # its organ is named in the sentence, or it needs none
+
+
+@dataclass(slots=True)
+class Scan:
+    """What stands in a sentence. `subject` are the organs that it speaks of unnamed."""
+
+    sentence: Sentence
+    tokens: Tokens
+    scopes: Scopes
+    groups: list[OrganGroup]
+    subject: frozenset[str]
+    is_topic: bool
+    normals: list[Span]
+    found: list[tuple[int, int, Ending]]
+    hits: list[Hit] = field(default_factory=list)
+    _organs: dict[Span, frozenset[str]] = field(default_factory=dict)
+
+    def chars(self, first: int, last: int) -> Span:
+        """Characters of the words ``first:last``."""
+        return self.tokens.starts[first], self.tokens.ends[last - 1]
+
+    def organs(self, first: int, last: int) -> frozenset[str]:
+        """The organs that some words speak of; empty where the sentence names none for them."""
+        key = (first, last)
+        found = self._organs.get(key)
+        if found is None:
+            start, end = self.chars(first, last)
+            found = organs_of(self.sentence.text, start, end, self.groups)
+            self._organs[key] = found
+        return found
+
+    def context(self, hit: Hit) -> Context:
+        """Context of a hit; of a phrase in parts what acts on any part."""
+        if len(hit.parts) == 1:
+            return self.scopes.of(*hit.parts[0])
+        first, *others = (self.scopes.of(*part) for part in hit.parts)
+        return next((c for c in others if c.negated), first) if not first.negated else first
+
+
+class Scanner:
+    """Scans the sentences of a report in order, so that each knows what went before."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+        self._topics: dict[str, frozenset[str]] = {}
+
+    def scan(self, sentence: Sentence, before: Scan | None, is_apart: bool) -> Scan:
+        """One sentence after another; `is_apart`: a paragraph or list item of its own."""
+        tables = self._tables
+        tokens = tables.lexicon.tokens(lower(sentence.text))
+        found: list[tuple[int, int, Ending]] = tables.automaton.find(tokens.words)
+        raw: list[tuple[int, int, frozenset[tuple[str, str]], bool]] = []
+        organs: list[Match[frozenset[str]]] = []
+        normals: list[Match[None]] = []
+        for i, j, ending in found:
+            if ending.cues:
+                raw.extend((i, j, roles, ends) for roles, ends in ending.cues)
+            if ending.organs:
+                organs.append(Match(tokens.starts[i], tokens.ends[j - 1], ending.organs))
+            if ending.is_normal:
+                normals.append(Match(i, j, None))
+        cues: list[Cue] = cues_in(tokens, raw) if raw else []
+        groups = _groups(sentence.text, organs) if organs else []
+        topic = self._topic(sentence.topic) if sentence.topic else frozenset[str]()
+        subject = groups[0].organs if groups else frozenset()
+        if not groups and before is not None and not is_apart:
+            subject = before.subject if not before.is_topic else frozenset()
+        scan = Scan(
+            sentence,
+            tokens,
+            Scopes(tokens, cues, sentence.text),
+            groups,
+            topic or subject,
+            bool(topic),
+            [(m.start, m.end) for m in longest(normals)] if normals else [],
+            found,
+        )
+        scan.hits = self._hits(scan)
+        return scan
+
+    def _topic(self, topic: str) -> frozenset[str]:
+        if len(self._topics) > _MOST_TOPICS:
+            self._topics.clear()
+        found = self._topics.get(topic)
+        if found is None:
+            tokens = self._tables.lexicon.tokens(lower(topic))
+            organs = [
+                Match(tokens.starts[i], tokens.ends[j - 1], ending.organs)
+                for i, j, ending in self._tables.automaton.find(tokens.words)
+                if ending.organs
+            ]
+            found = frozenset(o for group in _groups(topic, organs) for o in group.organs)
+            self._topics[topic] = found
+        return found
+
+    def _hits(self, scan: Scan) -> list[Hit]:
+        by_question: dict[int, list[Hit]] = {}
+        for i, j, ending in scan.found:
+            for use in ending.uses:
+                _put(by_question, scan, use, i, j)
+            if ending.terms:
+                named = scan.organs(i, j)
+                organs = named or scan.subject
+                for organ, uses in ending.terms:
+                    if organ in organs:
+                        for use in uses:
+                            _put(by_question, scan, use, i, j, is_own=bool(named))
+        words = scan.tokens.words
+        for parts in self._tables.loose.find(words):
+            head = parts.places[0]
+            spans = tuple((p, p + 1) for p in parts.places)
+            for use in parts.payloads:
+                _put(by_question, scan, use, head, head + 1, spans)
+        return [
+            hit
+            for hits in by_question.values()
+            for hit in (hits if len(hits) == 1 else _longest(hits))
+            if hit.role != "exclude"
+        ]
+
+
+_MOST_TOPICS = 5000
+
+
+def _put(
+    by_question: dict[int, list[Hit]],
+    scan: Scan,
+    use: Use,
+    i: int,
+    j: int,
+    parts: tuple[Span, ...] = (),
+    *,
+    is_own: bool = True,
+) -> None:
+    start, end = scan.chars(i, j)
+    hit = Hit(use.question, use.role, i, j, parts or ((i, j),), start, end, is_own)
+    by_question.setdefault(use.question, []).append(hit)
+
+
+def _longest(hits: list[Hit]) -> list[Hit]:
+    """Per question the phrase with the most words; what does not count hides what it holds.
+
+    Of "pericardial or pleural effusion" both are found: a phrase of its own word before the same
+    head is not hidden by the other.
+    """
+    kept: list[Hit] = []
+    order = sorted(hits, key=lambda h: (-_width(h), len(h.parts) > 1, h.role != "exclude", h.first))
+    for hit in order:
+        if not any(hit.first < o.last and o.first < hit.last and _hides(o, hit) for o in kept):
+            kept.append(hit)
+    kept.sort(key=lambda h: h.first)
+    return kept
+
+
+def _hides(other: Hit, hit: Hit) -> bool:
+    if other.role != "exclude" or _width(hit) == 1:
+        return True
+    if len(hit.parts) > 1:  # has words outside of the other
+        low = min(part[0] for part in other.parts)
+        high = max(part[1] for part in other.parts)
+        return all(low <= a and b <= high for a, b in hit.parts)
+    is_list = len(other.parts) > 1 and other.parts[1] < other.parts[0]
+    return not is_list
+
+
+def _width(hit: Hit) -> int:
+    return max(len(hit.parts), hit.last - hit.first)
+
+
+def _groups(text: str, organs: list[Match[frozenset[str]]]) -> list[OrganGroup]:
+    merged: dict[Span, frozenset[str]] = {}
+    for match in organs:
+        key = (match.start, match.end)
+        merged[key] = merged.get(key, frozenset()) | match.payload
+    kept = longest(Match(start, end, names) for (start, end), names in merged.items())
+    is_pancreas = any("pancreas" in m.payload for m in kept)
+    duct = frozenset({"pancreatic_duct" if is_pancreas else "bile_duct"})
+    return grouped(text, [Match(m.start, m.end, duct) if m.payload == _DUCT else m for m in kept])
+
+
+# --- what is called normal ---
+def how_normal(scan: Scan, first: int, last: int, tables: Tables) -> str:
+    """Whether "normal" is meant ``wholly`` or only of a ``part`` (size, calibre, course).
+
+    Size together with contour or shape is whole ("normal in size and contour"), as radiologists
+    then speak of the organ; size alone is not.
+    """
+    words = scan.tokens.words
+    low, high = first, last
+    while low and words[low - 1] not in (";", ".", "(", ")", "but", "with"):
+        low -= 1
+    while high < len(words) and words[high] not in (";", ".", "(", ")", "but", "without", "with"):
+        high += 1
+    near = set(words[low:first]) | set(words[last:high])
+    spelled = tables.attributes
+    if near & spelled["full"]:
+        return "wholly"
+    if near & spelled["partial"]:
+        return "wholly" if near & spelled["joining"] and "size" in near else "part"
+    return "part" if near & spelled["joining"] else "wholly"

@@ -1,0 +1,46 @@
+"""Which finding of a sentence a size belongs to."""
+
+import re
+from collections.abc import Sequence
+
+from retrieval.rules.measure import Measurement
+from retrieval.rules.scan import Hit, Scan
+
+_BEFORE_PENALTY = 8  # characters: "2 cm cyst" beats "mass, 2 cm cyst"
+_OWN_SIZE = re.compile(
+    r"\s*,?\s*(?:is|are|measures?|measuring|measured|spans?|at|of)?\s*"
+    r"(?:up to|about|approximately|roughly|ca\.?)?\s*",
+    re.I,
+)
+_LARGEST = re.compile(r"\b(?:largest|larger|biggest|greatest|dominant)\b", re.I)
+
+
+def owner(size: Measurement, things: Sequence[Hit], scan: Scan) -> tuple[int, int] | None:
+    """The characters of the phrase a size belongs to; None where the sentence names nothing.
+
+    The nearest phrase, what follows first ("2 cm cyst"). A size right behind an organ is the
+    organ's own ("the liver measures 18 cm"), unless a finding was named before it ("mass in the
+    liver measuring 2 cm").
+    """
+    text = scan.sentence.text
+    for group in scan.groups:
+        is_thing = any(t.start < group.end and group.start < t.end for t in things)
+        is_first = not any(thing.end <= group.start for thing in things)
+        gap = text[group.end : size.start]
+        if group.end <= size.start and is_first and not is_thing and _OWN_SIZE.fullmatch(gap):
+            return group.start, group.end
+    if not things:
+        return None
+
+    def distance(thing: Hit) -> int:
+        if thing.start >= size.end:
+            between = text[size.end : thing.start]
+            return thing.start - size.end + (40 if ";" in between or "," in between else 0)
+        if thing.end > size.start:
+            return 0
+        if _OWN_SIZE.fullmatch(text[thing.end : size.start]):
+            return -1
+        return size.start - thing.end + _BEFORE_PENALTY
+
+    best = min(things, key=distance)
+    return best.start, best.end
