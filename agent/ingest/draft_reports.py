@@ -1,8 +1,9 @@
 """Reports in a folder that nobody described: tables by their columns, DICOM structured reports."""
 
+import re
 from collections.abc import Sequence
 from itertools import islice
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from agent.ingest.report_columns import guess_columns
@@ -13,6 +14,12 @@ from voxcurate.errors import SourceError
 from voxcurate.layouts import is_volume
 from voxcurate.sources import TABLES, TODO
 
+_WORDS = (
+    "all and chest csv ct data dataset english export exports findings index info json jsonl list "
+    "metadata mr ndjson notes parquet pq psv radiology report reports scans studies study table "
+    "tables test text texts train tsv val valid validation"
+)
+_PLAIN_WORDS = frozenset(_WORDS.split())  # of a file's name that names nobody
 _ROWS = 2000  # of a table, to see how its dates are written
 
 
@@ -33,7 +40,7 @@ def find_reports(
             columns = columns_of(root / path, "reports")
         except SourceError:
             continue
-        guess = guess_columns(path, columns)
+        guess = guess_columns(_pattern_of(path, files), columns)
         if columns and are_headings(columns) and guess.has_text:
             date_column = guess.data.get("keys", {}).get("date", TODO)
             order = _day_first(root / path, date_column) if date_column != TODO else None
@@ -44,6 +51,18 @@ def find_reports(
         pattern = "**/*.dcm" if structured.lower().endswith(".dcm") else "**"
         found.append({"path": pattern})
     return found, notes
+
+
+def _pattern_of(path: str, files: Sequence[str]) -> str:
+    """A table's path as a description may show it: a name that may be a patient's is a wildcard.
+
+    Where other tables would fit the wildcard too, the path stays as it is.
+    """
+    if set(re.findall(r"[a-z]+", path.lower())) <= _PLAIN_WORDS:
+        return path
+    suffix = PurePosixPath(path).suffix
+    alike = [file for file in files if file.endswith(suffix)]
+    return path if len(alike) > 1 else f"*{suffix}"
 
 
 def _day_first(path: Path, column: str) -> bool | str | None:

@@ -17,6 +17,7 @@ from voxcurate.errors import SourceError
 from voxcurate.layouts import is_volume
 from voxcurate.sources import (
     FILE_NAME,
+    TABLES,
     Pattern,
     SourceConfig,
     load_source,
@@ -56,11 +57,13 @@ def find_sources(
     config: IngestConfig,
 ) -> list[Found]:
     """The sources below a folder: as `source` says, else by ``dataset.yaml``, else as it was
-    described before, else as it is recognised.
+    described before, else as it is recognised. A table of reports may stand for its folder.
 
     Raises:
         SourceError: there is nothing, or a description waits for a person (the message says where).
     """
+    if path.is_file() and path.suffix.lower() in TABLES:
+        return [_table(context, path.resolve(), source, identities, config)]
     root = path.resolve()
     files = list_files(root, leave_out=[context.workspace.root])
     if source is not None:
@@ -74,6 +77,20 @@ def find_sources(
         return [Found(load_source(_path(context, name)), root, files)]
     parts = _split(root, files, "dataset.json", config.max_depth) or [(root, files)]
     return _distinct([_drafted(context, r, own, identities, config) for r, own in parts])
+
+
+def _table(
+    context: StageContext,
+    path: Path,
+    source: Path | str | None,
+    identities: Identities,
+    config: IngestConfig,
+) -> Found:
+    """A single table of reports, whatever else lies beside it."""
+    files = [path.name]
+    if source is not None:
+        return Found(_named(context, source), path.parent, files)
+    return _drafted(context, path.parent, files, identities, config, at=path)
 
 
 def _named(context: StageContext, source: Path | str) -> SourceConfig:
@@ -128,13 +145,14 @@ def _drafted(
     files: Sequence[str],
     identities: Identities,
     config: IngestConfig,
+    at: Path | None = None,
 ) -> Found:
-    """Recognise a folder and keep its description in the workspace.
+    """Recognise a folder (known by the path `at`) and keep its description in the workspace.
 
     Raises:
         SourceError: a person must complete it.
     """
-    known = identities.source_at(root)
+    known = identities.source_at(at or root)
     if known is not None and _path(context, known).is_file():
         return Found(load_source(_path(context, known)), root, files)
     made = draft(
@@ -143,7 +161,7 @@ def _drafted(
     name = _free_name(context, made, root, files)
     file = _path(context, name)
     write_text(file, made.text(name))
-    identities.name_source(root, name)
+    identities.name_source(at or root, name)
     open_lines = unfinished(made.data)
     if open_lines:
         raise SourceError(_ask(file.relative_to(context.workspace.root), name, open_lines, files))

@@ -165,8 +165,8 @@ class ReportImport:
         todo: dict[str, list[dict[str, Any]]] = {}
         kept: list[str] = []
         for report_id, raw, _ in batch:
-            outcome = outcomes[report_id]
-            if outcome.same_as:
+            outcome = outcomes.get(report_id)
+            if outcome is None or outcome.same_as:  # None: the file changed under our eyes
                 continue
             plain = self._plain(report_id, raw, outcome, anchors.get(outcome.patient))
             before = old.get(report_id)

@@ -181,6 +181,19 @@ def test_a_table_that_nobody_described_is_drafted_and_read(bench, tmp_path):
     assert "accession: accession_number" in text
 
 
+def test_a_table_alone_may_be_named_without_showing_its_name(bench, tmp_path):
+    (tmp_path / "in").mkdir()
+    table = tmp_path / "in" / "doe_jane.csv"
+    table.write_text("AccessionNumber,Report\nA1,No cyst.\n")
+    (tmp_path / "in" / "other.csv").write_text("a,b\n1,2\n")
+    assert bench.ingest(table).counts["reports_new"] == 1
+    assert bench.ingest(table).counts["reports_unchanged"] == 1
+    for path in (bench.workspace.root / "sources").rglob("*.yaml"):
+        assert "doe" not in path.read_text().lower() + path.name
+    told = bench.workspace.root / "sources" / "reports.yaml"
+    assert bench.ingest(table, source=told).counts["reports_unchanged"] == 1
+
+
 @pytest.mark.parametrize(
     ("days", "told"),
     [(["3/25/2020", "3/4/2020"], "day_first: false"), (["25/3/2020"], "day_first: true"),
