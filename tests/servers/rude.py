@@ -16,7 +16,7 @@ class RudeServer:
     Acts: ``fine``; a status ("500", "429:7" with Retry-After); ``drop`` (closes without a word);
     ``midway`` (a chunked body that breaks off); ``short`` (fewer bytes than Content-Length says);
     ``half`` (well-formed HTTP, truncated JSON); ``html``; ``hang`` (no answer until the end);
-    ``no_format`` (400 when the request has response_format, else fine); ``refusal``; ``long``
+    ``no_NAME`` (400 when the request has a field of that name, else fine); ``refusal``; ``long``
     (finish_reason length).
 
     Attributes:
@@ -67,8 +67,8 @@ class RudeServer:
         with self._lock:
             self.requests.append(body)
             act = self.acts.popleft() if len(self.acts) > 1 else self.acts[0]
-        if act == "no_format":
-            act = "400" if "response_format" in body else FINE
+        if act.startswith("no_"):
+            act = "400" if act.removeprefix("no_") in body else FINE
         name, _, more = act.partition(":")
         if name.isdigit():
             headers = {"Retry-After": more} if more else {}

@@ -64,9 +64,9 @@ def test_retries_are_bounded(rude, waits, act):
     assert len(rude.requests) == 3
 
 
-@pytest.mark.parametrize(("status", "n"), [("401", 1), ("403", 1), ("413", 1), ("400", 2)])
+@pytest.mark.parametrize(("status", "n"), [("401", 1), ("403", 1), ("413", 1), ("400", 4)])
 def test_what_will_not_pass_is_not_retried(rude, waits, status, n):
-    rude.will(status)  # 400 might be the response_format: asked once without
+    rude.will(status)  # 400 might be how the request was put: asked in the other ways
     (reply,) = ask(engine(rude.url, retries=5))
     assert reply.error.endswith(f" {status}")
     assert (len(rude.requests), waits) == (n, [])
@@ -145,19 +145,32 @@ def test_giving_up_can_be_turned_off(rude, waits):
     assert len(rude.requests) == 20
 
 
+def ways(rude):
+    names = ("response_format", "max_tokens", "max_completion_tokens")
+    return [tuple(name for name in names if name in body) for body in rude.requests]
+
+
 def test_server_that_knows_no_response_format_is_asked_without_from_then_on(rude, waits):
-    rude.will("no_format")
+    rude.will("no_response_format")
     made = engine(rude.url)
     assert [r.parsed for r in ask(made, 3)] == [GOOD] * 3
-    assert ["response_format" in body for body in rude.requests] == [True, False, False, False]
+    assert ways(rude) == [("response_format", "max_tokens"), *[("max_tokens",)] * 3]
 
 
-def test_another_bad_request_does_not_turn_the_format_off(rude, waits):
-    rude.will("400", "400", "fine")
-    made = engine(rude.url)
-    first, second = ask(made, 2)
-    assert (first.parsed, second.parsed) == (None, GOOD)
-    assert "response_format" in rude.requests[-1]
+def test_server_that_wants_the_bound_under_its_newer_name_gets_it(rude, waits):
+    rude.will("no_max_tokens")
+    made = engine(rude.url, max_tokens=77)
+    assert [r.parsed for r in ask(made, 2)] == [GOOD] * 2
+    assert ways(rude)[2:] == [("response_format", "max_completion_tokens")] * 2
+    assert rude.requests[-1]["max_completion_tokens"] == 77
+
+
+def test_a_bad_prompt_changes_nothing_for_the_others(rude, waits):
+    rude.will("fine", "400", "400", "fine")
+    first, bad, third = ask(engine(rude.url), 3)
+    assert (first.parsed, bad.parsed, third.parsed) == (GOOD, None, GOOD)
+    assert ways(rude)[0] == ways(rude)[-1] == ("response_format", "max_tokens")
+    assert len(rude.requests) == 4  # a way that has worked is not doubted but for the schema
 
 
 def test_refused_and_cut_off_replies_keep_what_was_said(rude, waits):

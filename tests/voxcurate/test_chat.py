@@ -241,7 +241,7 @@ def test_openai_sends_images_schema_key_and_settings(server, monkeypatch):
     body = next(b for b in reversed(seen(server)["seen"]) if "look" in str(b["messages"]))
     assert body["authorization"] == "Bearer s3cret"
     assert body["temperature"] == 0
-    assert 99 in (body.get("max_tokens"), body.get("max_completion_tokens"))
+    assert body["max_tokens"] == 99
     assert body["response_format"]["json_schema"]["name"] == "Measured"
     url = body["messages"][1]["content"][1]["image_url"]["url"]
     assert url.startswith("data:image/png;base64,")

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import BaseModel
 
@@ -26,11 +26,31 @@ _BROKEN_BODY = (LookupError, ValueError, TypeError, AttributeError)
 """What the client lets through when a body is no JSON, or has no choices or no message."""
 
 
+class _Way(NamedTuple):
+    """How a request is put: with a schema or not, and what the bound on the reply is called.
+
+    Servers of one's own know ``max_tokens``, some of them that name only and no bound at all under
+    the other; newer models of OpenAI refuse it.
+    """
+
+    structured: bool
+    limit: str
+
+
+_WAYS = (
+    _Way(True, "max_tokens"),
+    _Way(False, "max_tokens"),
+    _Way(True, "max_completion_tokens"),
+    _Way(False, "max_completion_tokens"),
+)
+
+
 class OpenAIEngine:
     """Chats with an OpenAI-compatible server.
 
     Structured output is asked for (`structured`), and every reply is validated all the same; a
-    server that refuses the request for it is asked without, from then on. A request without a
+    server that refuses the request for it is asked without, from then on. So is one that wants
+    the bound of a reply under its newer name. A request without a
     reply (no connection, time out, 429, 5xx, a body that breaks off) is sent again, `retries`
     times at most, with growing waits or as long as ``Retry-After`` says; what remains is the
     `error` of that one reply. After `give_up_after` such requests in a row the server is given
@@ -59,7 +79,7 @@ class OpenAIEngine:
         _failures()
         self._config = config
         self._log = log
-        self._structured = config.structured
+        self._ways = [way for way in _WAYS if config.structured or not way.structured]
         self._backoff = retry.Backoff(config.wait_s, config.longest_wait_s)
         self._breaker = retry.Breaker(config.give_up_after)
         self._lock = threading.Lock()
@@ -69,7 +89,6 @@ class OpenAIEngine:
             base_url=config.base_url,
             api_key=SecretStr(os.environ.get(config.api_key_env) or "none"),
             temperature=config.temperature,
-            max_completion_tokens=config.max_tokens,
             timeout=config.timeout_s,
             max_retries=0,
             use_responses_api=False,
@@ -121,42 +140,40 @@ class OpenAIEngine:
         return is_left and retry.is_passing(_status(problem))
 
     def _ask(self, messages: list[dict[str, Any]], schema: type[BaseModel]) -> "AIMessage":
-        """One request; without ``response_format`` where the server refuses it, remembered."""
-        if not self._structured:
-            return self._invoke(messages, None)
-        try:
-            return self._invoke(messages, schema)
-        except _failures() as problem:
-            if not retry.may_refuse_format(_status(problem)):
-                raise
+        """One request; put another way where the server refuses this one, the way remembered."""
+        ways = tuple(self._ways)
+        refusal: Exception | None = None
+        for way in ways:
             try:
-                found = self._invoke(messages, None)
-            except _failures():
-                raise problem from None  # it was not the format
-            self._structured = False
+                found = self._invoke(messages, self._body(way, schema))
+            except _failures() as problem:
+                if refusal is None and not retry.may_refuse_format(_status(problem)):
+                    raise
+                refusal = refusal or problem
+                continue
+            plainer = _Way(False, way.limit)
+            self._ways = [way, plainer] if way.structured else [way]
             return found
+        assert refusal is not None
+        raise refusal  # no way helps: the fault is the prompt's
 
-    def _invoke(
-        self, messages: list[dict[str, Any]], schema: type[BaseModel] | None
-    ) -> "AIMessage":
-        from langsmith import tracing_context
-
-        body: dict[str, Any] = {}
-        if schema is not None:
-            wanted = {
-                "name": schema.__name__,
-                "schema": json_schema(schema),
-                "strict": False,
-            }
+    def _body(self, way: "_Way", schema: type[BaseModel]) -> dict[str, Any]:
+        body: dict[str, Any] = {way.limit: self._config.max_tokens}
+        if way.structured:
+            wanted = {"name": schema.__name__, "schema": json_schema(schema), "strict": False}
             body["response_format"] = {"type": "json_schema", "json_schema": wanted}
         if self._config.template:
             body["chat_template_kwargs"] = dict(self._config.template)
+        return body
+
+    def _invoke(self, messages: list[dict[str, Any]], body: dict[str, Any]) -> "AIMessage":
+        from langsmith import tracing_context
+
         with self._lock:
             self.sent += 1
         with tracing_context(enabled=False):  # whatever the environment says: to no third party
             # in extra_body, or the client parses the reply itself and drops the text of one cut off
-            more: dict[str, Any] = {"extra_body": body} if body else {}
-            return self._client.invoke(messages, **more)
+            return self._client.invoke(messages, extra_body=body)
 
     def _reply(self, message: "AIMessage", schema: type[BaseModel], seconds: float) -> Reply:
         usage = message.usage_metadata
