@@ -72,10 +72,15 @@ def synthetic(patients: int, seed: int) -> list[Labelled]:
     return found
 
 
-def blind(name: str) -> list[Labelled]:
-    """A set of ``benchmarks/blind``; every presence question of its README was labelled."""
+def blind(name: str, half: str = "") -> list[Labelled]:
+    """A set of ``benchmarks/blind``; every presence question of its README was labelled.
+
+    Args:
+        half: ``first`` or ``second``: every other report, from the first or the second on, so that
+            what one half taught can be measured on the other; empty: all.
+    """
     with (BLIND / f"{name}.jsonl").open(encoding="utf-8") as stream:
-        rows = [json.loads(line) for line in stream]
+        rows = [json.loads(line) for line in stream][half == "second" :: 2 if half else 1]
     asked = frozenset(json.loads((BLIND / "questions.json").read_text(encoding="utf-8")))
     return [
         Labelled(

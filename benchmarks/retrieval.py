@@ -1,7 +1,7 @@
 """How well and how fast reports are read: the rules beside keyword search, negspacy and medspaCy.
 
 Run: ``python -m benchmarks.retrieval --set synthetic`` (the synthetic cohort's reports),
-``--set abdomen`` and ``--set chest`` (``benchmarks/blind``) or ``--set chexpert --data
+``--set abdomen``, ``--set chest`` or ``--set both`` (``benchmarks/blind``, ``--half``) or ``--set chexpert --data
 ../shared/data``. ``--engine FILE.yaml`` adds a language model (settings of a chat engine). Negspacy
 and medspaCy want ``make peers`` first and are skipped with a reason where they are absent.
 
@@ -170,14 +170,16 @@ def main() -> int:
     parser.add_argument("--patients", type=int, default=300, help="of the synthetic set")
     parser.add_argument("--seed", type=int, default=0, help="of the synthetic set")
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--half", choices=["", "first", "second"], default="", help="of blind sets")
     parser.add_argument("--engine", type=Path, help="YAML with a chat engine's settings")
     parser.add_argument("--each", action="store_true", help="a row for every question")
     parser.add_argument("--mistakes", action="store_true", help="only for sets no longer blind")
     options = parser.parse_args()
     sets = {
         "synthetic": lambda: synthetic(options.patients, options.seed),
-        "abdomen": lambda: blind("abdomen"),
-        "chest": lambda: blind("chest"),
+        "abdomen": lambda: blind("abdomen", options.half),
+        "chest": lambda: blind("chest", options.half),
+        "both": lambda: blind("abdomen", options.half) + blind("chest", options.half),
         "chexpert": lambda: chexpert(options.data / "text" / "chexpert_labeler_samples"),
     }
     if options.name not in sets:
