@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.ingest.report_columns import guess_columns, letters
-from agent.ingest.report_rows import clean_text, joined_text
+from agent.ingest.report_text import clean_text, joined_text
 from agent.ingest.tables import columns_of, iter_table, need_columns
 from agent.ingest.tables_cells import mended
 from retrieval.alone import Given
