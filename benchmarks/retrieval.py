@@ -1,9 +1,9 @@
 """How well and how fast reports are read: the rules beside keyword search, negspacy and medspaCy.
 
-Run: ``python -m benchmarks.retrieval --set synthetic`` (the synthetic cohort's reports),
-``--set abdomen``, ``--set chest`` or ``--set both`` (``benchmarks/blind``, ``--half``) or ``--set chexpert --data
-../shared/data``. ``--engine FILE.yaml`` adds a language model (settings of a chat engine). Negspacy
-and medspaCy want ``make peers`` first and are skipped with a reason where they are absent.
+Run: ``python -m benchmarks.retrieval --set synthetic`` (the synthetic cohort's reports), ``--set
+abdomen``, ``chest`` or ``both`` (``benchmarks/blind``; ``--half`` of them) or ``--set chexpert
+--data ../shared/data``. ``--engine FILE.yaml`` adds a language model (settings of a chat engine).
+negspacy and medspaCy want ``make peers`` first and are skipped with a reason where they are absent.
 
 Precision and recall are those of "yes" among the presence questions that were labelled; what is
 truly uncertain is left out of them and shown as its own row. All readers read the same reports one
