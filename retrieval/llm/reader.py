@@ -21,6 +21,7 @@ from voxcurate.chat.engine import request_hash
 from voxcurate.errors import ConfigError, ModelReplyError
 from voxcurate.protocols import ChatEngine, Finding, Message, Reply
 
+NOT_ASKED = "not asked, for a broader question has no answer"
 EMPTY = "the report is empty: want its text"
 _MOST_REQUESTS = 1000  # prompts and schemas kept; more only where caches are full of holes
 _OPENS = ("yes", "uncertain")
@@ -64,10 +65,17 @@ class _State:
     cached: Mapping[str, Said] = field(default_factory=dict)
     usage: Usage = field(default_factory=Usage)
 
-    def passes(self, gate: frozenset[str]) -> bool:
-        """Whether a broader question is answered yes or uncertain; no gate: always."""
-        answers = (self.found.get(name) for name in gate)
-        return not gate or any(f is not None and f.value in _OPENS for f in answers)
+    def passes(self, group: Group) -> bool:
+        """Whether a broader question is answered yes or uncertain; no gate: always.
+
+        Where that cannot be told, since a broader question has no answer, these have none either.
+        """
+        answers = (self.found.get(name) for name in group.gate)
+        if not group.gate or any(f is not None and f.value in _OPENS for f in answers):
+            return True
+        if group.gate & self.failed.keys():
+            self.failed.update(dict.fromkeys((item.id for item in group.questions), NOT_ASKED))
+        return False
 
 
 class LLMReader:
@@ -153,7 +161,7 @@ class LLMReader:
         asked = [state for state in states.values() if not state.failed]
         self._recall(asked)
         for group in self._groups:
-            self._ask_group(group, [state for state in asked if state.passes(group.gate)])
+            self._ask_group(group, [state for state in asked if state.passes(group)])
         readings = {text: self._reading(state) for text, state in states.items()}
         self.usage = sum((item.usage for item in readings.values()), self.usage)
         return [readings[text] for text in texts]

@@ -25,7 +25,7 @@ def test_nonsense_is_failed_and_recorded_and_nothing_crashes(tiny_server, tmp_pa
         build(EngineConfig, config), QUESTIONS, root=tmp_path, config=LLMConfig(retries=1)
     )
     found = reader.read_all(REPORTS)
-    assert all(set(r.failed) == {"pancreas_lesion", "kidney_cyst"} for r in found)
+    assert all(set(r.failed) == {q.id for q in QUESTIONS} for r in found)
     assert all(not r.findings for r in found)
     calls = CallLog(tmp_path / "chat.sqlite").calls()
     assert len(calls) == 2 * len(REPORTS) == reader.usage.requests

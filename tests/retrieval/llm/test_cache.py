@@ -69,7 +69,7 @@ def test_failed_question_is_asked_by_the_next_run_alone(tmp_path):
         return {name: "perhaps" if name == "kidney_cyst" else SILENT for name in names}
 
     (reading,) = reader(FunctionEngine(half), tmp_path).read_all([PLAIN])
-    assert list(reading.failed) == ["kidney_cyst"]
+    assert list(reading.failed) == ["kidney_cyst", "cyst_kind"]
     engine = by_report(TABLE)
     (reading,) = reader(engine, tmp_path).read_all([PLAIN])
     assert not reading.failed

@@ -5,7 +5,7 @@ import pickle
 import pytest
 
 from retrieval.llm.config import LLMConfig
-from retrieval.llm.reader import EMPTY, LLMReader
+from retrieval.llm.reader import EMPTY, NOT_ASKED, LLMReader
 from retrieval.llm.results import IncompleteReadingError
 from retrieval.questions import load_questions
 from tests.retrieval.llm.engines import (
@@ -190,7 +190,7 @@ def test_one_bad_answer_spoils_no_other():
         return {**TABLE[report], "kidney_cyst": {"value": "perhaps"}}
 
     (reading,) = LLMReader(FunctionEngine(answer), QUESTIONS).read_all([MASS])
-    assert list(reading.failed) == ["kidney_cyst"]
+    assert list(reading.failed) == ["kidney_cyst", "cyst_kind"]
     assert answers(reading.findings)["pancreas_lesion_size"].number == 21
     assert "kidney_cyst: " in reading.error
 
@@ -201,7 +201,8 @@ def test_no_reply_is_not_asked_for_again():
     found = reader.read_all([MASS, CLEAR])
     assert engine.batches == [2]
     assert all("APIConnectionError" in reading.error for reading in found)
-    assert set(found[0].failed) == {"pancreas_lesion", "kidney_cyst"}
+    assert set(found[0].failed) == {q.id for q in QUESTIONS}
+    assert found[0].failed["cyst_kind"] == NOT_ASKED
 
 
 def test_empty_report_is_never_asked():
