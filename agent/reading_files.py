@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.ingest.report_columns import guess_columns, letters
-from agent.ingest.report_text import clean_text, joined_text
+from agent.ingest.report_text import clean_text, joined_text, read_text
 from agent.ingest.tables import columns_of, iter_table, need_columns
 from agent.ingest.tables_cells import mended
 from retrieval.alone import Given
@@ -98,21 +98,14 @@ def _folder(path: Path) -> Source:
 
 def _text_file(path: Path, key: str) -> Given:
     try:
-        return _decoded(path.read_bytes(), key)
-    except OSError as error:
-        return Given(key, error=f"the file cannot be read: {error.strerror}")
+        return Given(key, read_text(path))
+    except SourceError as error:
+        return Given(key, error=str(error))
 
 
 def _stdin() -> Iterator[Given]:
-    yield _decoded(sys.stdin.buffer.read(), "stdin")
-
-
-def _decoded(raw: bytes, key: str) -> Given:
-    is_utf16 = raw[:2] in (b"\xff\xfe", b"\xfe\xff")
+    raw = sys.stdin.buffer.read()
     try:
-        text = raw.decode("utf-16") if is_utf16 else raw.decode("utf-8-sig", "surrogateescape")
-        if "\0" in text:
-            return Given(key, error="no text: it holds zero bytes")
-        return Given(key, clean_text(mended(text)))
+        yield Given("stdin", clean_text(mended(raw.decode("utf-8-sig", "surrogateescape"))))
     except ValueError as error:
-        return Given(key, error=f"no readable text: {error}")
+        yield Given("stdin", error=f"no readable text: {error}")

@@ -109,7 +109,7 @@ def test_text_file_folder_and_standard_input(run, tmp_path):
     assert texts_of(one) == {"b": "Zyste ä. A cyst."}
     many = run("reports", *ONLY, "--json")
     assert [item["id"] for item in lines(many)] == ["a", "more/b", "z"]
-    assert (many.exit_code, "zero bytes" in lines(many)[2]["error"]) == (1, True)
+    assert (many.exit_code, "no text" in lines(many)[2]["error"]) == (1, True)
     piped = run("-", *ONLY, "--json", input="A cyst of 3 mm.")
     assert lines(piped)[0]["answers"]["cyst_size"]["number"] == 3.0
     assert lines(piped)[0]["id"] == "stdin"
