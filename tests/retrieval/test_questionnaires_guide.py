@@ -54,6 +54,32 @@ def test_terms_count_where_they_speak_of_the_organ(read, report, value):
     assert said.get("thyroid_nodule") == value
 
 
+@pytest.mark.parametrize(
+    ("phrase", "report"),
+    [
+        ("ground glass", "Ground-glass change."),
+        ("ground glass", "Areas of ground\nglass."),
+        ("tumour", "Tumors are seen."),
+        ("oedema", "There is edema."),
+        ("haemangioma", "Two hemangiomas."),
+        ("dilatation", "Mild dilation."),
+        ("metastas*", "Metastases. "),
+        ("consolidation", "Consoldation on the left."),
+        ("pleural effusion", "Effusion in the left pleural space."),
+        ("pleural effusion", "Pleural thickening or effusion."),
+        ("pulmonary nodule", "Nodules in both lower lobes."),
+        ("thrombus ~ portal vein", "Thrombus within the main portal vein."),
+    ],
+)
+def test_variants_are_matched(read, phrase, report):
+    reader = RuleReader(read(f"q: {{text: x, phrases: [{phrase}]}}"))
+    assert [f.value for f in reader.read(report)] == ["yes"]
+
+
+def test_words_match_whole(read):
+    assert RuleReader(read("q: {text: x, phrases: rib}")).read("A ribbon.") == []
+
+
 SIMPLE = re.findall(r"^\| (.+?) \| (yes|no|uncertain|none) \|$", GUIDE, re.M)
 
 
