@@ -118,6 +118,20 @@ def _split_hyphen(word: str) -> list[str]:
     return [word, *pieces] if len(pieces) > 1 else [word]
 
 
+@lru_cache(maxsize=512)
+def _chain(parts: frozenset[str], embedded: bool) -> re.Pattern[str]:
+    """Known parts of names in a row, with initials and what may stand between."""
+    before, after = (r"(?<![^\W\d_])", r"(?![^\W\d_])") if embedded else (r"(?<!\w)", r"(?!\w)")
+    known = "|".join(sorted(map(re.escape, parts), key=len, reverse=True))
+    # "j. doe", "doe, j. a.", "doe^john": initials and separators between known parts
+    gap = r"(?:\s*,\s*|[\s._^]+|-)"
+    return re.compile(
+        rf"{before}(?:(?<![\w'’])[a-z]\.?\s+){{0,2}}(?:{known})"
+        rf"(?:{gap}(?:[a-z]\.?{gap})?(?:{known})(?!\w))*"
+        rf"(?:,?\s+[a-z]\.(?=\W|$))?(?:['’]s)?{after}"
+    )
+
+
 def find_names(text: str, names: Iterable[str], *, embedded: bool = False) -> Iterator[Hit]:
     """Parts of the names as whole words; neighbouring initials and known parts join into one hit.
 
@@ -136,15 +150,7 @@ def find_names(text: str, names: Iterable[str], *, embedded: bool = False) -> It
     folded = fold(text)
     if not any(part in folded for part in parts):
         return
-    before, after = (r"(?<![^\W\d_])", r"(?![^\W\d_])") if embedded else (r"(?<!\w)", r"(?!\w)")
-    known = "|".join(sorted(map(re.escape, parts), key=len, reverse=True))
-    # "j. doe", "doe, j. a.", "doe^john": initials and separators between known parts
-    gap = r"(?:\s*,\s*|[\s._^]+|-)"
-    chain = re.compile(
-        rf"{before}(?:(?<![\w'’])[a-z]\.?\s+){{0,2}}(?:{known})"
-        rf"(?:{gap}(?:[a-z]\.?{gap})?(?:{known})(?!\w))*"
-        rf"(?:,?\s+[a-z]\.(?=\W|$))?(?:['’]s)?{after}"
-    )
+    chain = _chain(frozenset(parts), embedded)
     for match in chain.finditer(folded):
         start, end = match.span()
         words = _WORD.findall(match.group().removesuffix("'s").removesuffix("’s"))

@@ -81,3 +81,29 @@ def test_known_ids_are_found_across_separators_zeros_and_case():
     for text in ("id mrn-481-511", "000MRN481511", "mrn 481511.", "MRN.481/511"):
         assert list(find_ids(text, ["MRN481511"], kind="ID")), text
     assert not list(find_ids("MRN481512", ["MRN481511"], kind="ID"))
+
+
+def slow_ids(text, one, embedded):
+    """The id as one expression, as its rule is worded."""
+    core = re.sub(r"[^A-Za-z0-9]", "", one).lstrip("0")
+    loose = "" if core.isdigit() and len(core) < 7 else r"[\s./_-]?"
+    edge = ("", "") if embedded else (r"(?<![A-Za-z0-9])", r"(?![A-Za-z0-9])")
+    body = loose.join(map(re.escape, core))
+    return [m.span() for m in re.finditer(f"{edge[0]}0*{body}{edge[1]}", text, re.IGNORECASE)]
+
+
+@settings(max_examples=500, deadline=None)
+@given(
+    st.sampled_from(["A1B2", "12345", "1234567", "1212121", "ZZ00ZZ", "9.8-7/6 5 4 3"]),
+    st.lists(
+        st.sampled_from(
+            [*"A1B2z09", "12", "1234567", "A1B2", "a-1.b 2", "00", " ", "-", ". ", "é"]
+        ),
+        max_size=9,
+    ),
+    st.booleans(),
+)
+def test_ids_are_found_as_by_one_expression_for_each(one, pieces, embedded):
+    text = "".join([*pieces, one, *pieces])
+    found = [(h.start, h.end) for h in find_ids(text, [one], kind="ID", embedded=embedded)]
+    assert found == slow_ids(text, one, embedded)
