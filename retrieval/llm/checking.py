@@ -1,7 +1,7 @@
 """A model's answer made into a finding, supported or not by the quote that came with it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
 
@@ -46,12 +46,23 @@ class Said:
             return cls(value, items=tuple(answer.value), justification=words, **more)
         return cls(answer.value, justification=words, **more)
 
+    def plain(self) -> dict[str, Any]:
+        """Plain data, without what is as by default; for `from_plain`, through JSON too."""
+        if not self.is_mentioned:
+            return {"value": self.value}
+        return {
+            item.name: getattr(self, item.name)
+            for item in fields(self)
+            if getattr(self, item.name) != item.default
+        }
+
     @classmethod
     def from_plain(cls, data: Mapping[str, Any]) -> "Said":
-        """From what `dataclasses.asdict` and JSON made of it."""
-        lists = {name: tuple(data[name]) for name in ("numbers", "items")}
-        span = tuple(data["span"]) if data["span"] is not None else None
-        return cls(**{**data, **lists, "span": span})
+        """From what `plain` gave."""
+        values: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in data.items()
+        }
+        return cls(**values)
 
     @property
     def is_mentioned(self) -> bool:
@@ -91,16 +102,16 @@ class Checker:
         if not said.is_mentioned:
             return None
         why = self._why_not(question, said, report)
-        fields = _answer_fields(question, said)
+        values = _answer_fields(question, said)
         if why or said.span is None:
             rule = f"llm, unsupported: {why}; {said.justification}".removesuffix("; ")
             return Finding(
-                question.id, **fields, confidence=UNSUPPORTED, supported=False, rule=rule
+                question.id, **values, confidence=UNSUPPORTED, supported=False, rule=rule
             )
         start, stop = said.span
         return Finding(
             question.id,
-            **fields,
+            **values,
             sentence=" ".join(report.text[start:stop].split()),
             section=report.section(said.span),
             span=said.span,

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -261,7 +261,7 @@ class LLMReader:
         for name in fresh:
             state.failed.pop(name, None)
         if self._cache is not None and fresh:
-            answers = {name: asdict(said) for name, said in fresh.items()}
+            answers = {name: said.plain() for name, said in fresh.items()}
             self._cache.put(
                 state.report.text, self._versions, self._engine.name, self._model, answers
             )

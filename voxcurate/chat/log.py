@@ -44,6 +44,18 @@ def open_database(path: Path, migrations: Sequence[str]) -> sqlite3.Connection:
     return connection
 
 
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """All that is written inside, or nothing."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
 class CallLog:
     """Every call to a model, failed ones too. Images are logged by their SHA-256.
 
@@ -81,11 +93,18 @@ class CallLog:
             "seconds": round(reply.seconds, 4),
             "cost": cost,
         }
-        with self._lock, self._transaction():
-            messages = [self._stored(message) for message in plain(conversation)]
-            row["messages"] = json.dumps(messages)
-            marks = ", ".join(f":{name}" for name in row)
-            self._connection.execute(f"INSERT INTO call ({', '.join(row)}) VALUES ({marks})", row)
+        with self._lock:
+            try:
+                with transaction(self._connection):
+                    self._insert(row, conversation)
+            except sqlite3.Error:
+                self._parts.clear()  # some were of rows that are not there
+                raise
+
+    def _insert(self, row: dict[str, Any], conversation: Sequence[Message]) -> None:
+        row["messages"] = json.dumps([self._stored(message) for message in plain(conversation)])
+        marks = ", ".join(f":{name}" for name in row)
+        self._connection.execute(f"INSERT INTO call ({', '.join(row)}) VALUES ({marks})", row)
 
     def calls(self) -> list[dict[str, Any]]:
         """All calls in order, as plain data."""
@@ -98,17 +117,6 @@ class CallLog:
             messages = [_with_text(item, texts) for item in json.loads(call["messages"])]
             call["messages"] = json.dumps(messages)
         return found
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self._connection.execute("ROLLBACK")
-            self._parts.clear()
-            raise
-        self._connection.execute("COMMIT")
 
     def _stored(self, message: Mapping[str, Any]) -> dict[str, Any]:
         parts = [self._part(text) for text in message["text"].split(_BREAK)]

@@ -1,10 +1,14 @@
 """Answers already given: only what is new is asked, and no report text is kept."""
 
+import json
 import sqlite3
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from retrieval.llm.cache import AnswerCache
+from retrieval.llm.checking import Said
 from retrieval.llm.reader import LLMReader, make_reader
 from tests.retrieval.llm.engines import (
     DOWN,
@@ -87,12 +91,39 @@ def test_run_with_the_server_down_resumes(tmp_path):
 
 def test_report_text_and_quotes_are_not_kept(warm):
     path, _ = warm
-    stored = "\n".join(
-        str(row) for row in sqlite3.connect(path / "answers.sqlite").execute("SELECT * FROM answer")
-    )
+    found = sqlite3.connect(path / "answers.sqlite")
+    tables = ("report", "asked", "answer")
+    rows = [row for table in tables for row in found.execute(f"SELECT * FROM {table}")]
+    stored = "\n".join(map(str, rows))
     assert "pancreas_lesion" in stored
+    assert "so it says" in stored
     for words in ("hypodense", "unremarkable", "Simple cyst"):
         assert words not in stored
+
+
+def test_silence_takes_little_room(tmp_path):
+    texts = [f"FINDINGS: {n}." for n in range(300)]
+    reader(by_report({text: {} for text in texts}), tmp_path).read_all(texts)
+    cache = AnswerCache(tmp_path / "answers.sqlite")
+    cache.close()
+    assert (tmp_path / "answers.sqlite").stat().st_size / (2 * len(texts)) < 150
+
+
+@given(
+    st.builds(
+        Said,
+        value=st.sampled_from(["yes", "no", "number", "list"]),
+        number=st.none() | st.floats(0, 100),
+        numbers=st.tuples(st.floats(0, 9), st.floats(0, 9)) | st.just(()),
+        items=st.just(()) | st.just(("head", "tail")),
+        side=st.sampled_from(["", "left"]),
+        span=st.none() | st.tuples(st.integers(0, 9), st.integers(9, 99)),
+        has_quote=st.booleans(),
+        justification=st.text(max_size=9),
+    )
+)
+def test_answer_survives_being_kept(said):
+    assert Said.from_plain(json.loads(json.dumps(said.plain()))) == said
 
 
 def test_unsupported_answer_stays_unsupported_from_the_cache(tmp_path):
