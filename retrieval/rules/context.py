@@ -193,7 +193,7 @@ class Scopes:
         while end > low and (words[end - 1] in lists["verbs"] or words[end - 1] in ("been", "be")):
             end -= 1
         low = _after_verb(words, low, end)
-        return _over_list(words, low, end, lists)
+        return _over_list(words, low, end, lists, ("negated", "after") in cue.roles)
 
 
 _NEAR_STOPS = frozenset({",", "with", "and", ".", ":"})
@@ -207,9 +207,27 @@ def _is_lifted(roles: dict[str, Reach], start: int) -> bool:
 
 
 def _longest(cues: list[Cue]) -> list[Cue]:
-    """The longer hides the shorter; stops stand beside."""
+    """The longer hides the shorter; stops and words of change stand beside."""
     if len(cues) < 2:
         return cues
+    changes = [c for c in cues if any(role in CHANGES for role, _ in c.roles)]
+    if changes:
+        others = [c for c in cues if c not in changes]
+        kept = _hidden_out([c for c in changes if c.roles & _SAME] or changes)
+        kept += [c for c in _hidden_out(changes) if not any(_touch(c, k) for k in kept)]
+        both = [*_hidden_out(others), *kept]
+        return sorted(both, key=lambda c: (c.start, c.end))
+    return _hidden_out(cues)
+
+
+_SAME = frozenset({("same", "near"), ("same", "after")})
+
+
+def _touch(a: Cue, b: Cue) -> bool:
+    return a.start < b.end and b.start < a.end
+
+
+def _hidden_out(cues: list[Cue]) -> list[Cue]:
     kept: list[Cue] = []
     taken: list[Cue] = []
     for cue in sorted(cues, key=lambda c: (c.start - c.end, c.start, not _is_neutral(c))):
@@ -295,15 +313,20 @@ def _after_verb(words: list[str], low: int, end: int) -> int:
     return low
 
 
-def _over_list(words: list[str], low: int, end: int, lists: dict[str, frozenset[str]]) -> int:
-    """From the last comma on; further back where a list reads on, or where nothing is between."""
+def _over_list(
+    words: list[str], low: int, end: int, lists: dict[str, frozenset[str]], is_denial: bool
+) -> int:
+    """From the last comma on; further back where a list reads on, or where nothing is between.
+
+    Only denials are said of bare lists ("effusion, pneumothorax was not seen").
+    """
     commas = [p for p in range(low, end) if words[p] == ","]
     if not commas:
         return low
     begin = commas.pop() + 1
     segment = words[begin:end]
     if segment and not {"or", "and", "nor"} & set(segment):
-        if "" not in segment and len(segment) == 0:
+        if not is_denial:
             return begin
         edge = begin
         while commas or low < edge - 1:
@@ -372,7 +395,14 @@ def cue_phrases() -> tuple[tuple[str, CueRoles], ...]:
     for reach, cues in data["stop"].items():
         for cue in cues:
             roles.setdefault(cue, set()).add((reach, "stop"))
-    return tuple((cue, frozenset(found)) for cue, found in roles.items())
+    made: list[tuple[str, CueRoles]] = []
+    for cue, found in roles.items():
+        change = frozenset(item for item in found if item[0] in CHANGES)
+        rest = found - change
+        if change and cue.startswith(("no ", "not ", "without ")):
+            rest = rest | {("neutral", "before")}
+        made += [(cue, frozenset(part)) for part in (rest, change) if part]
+    return tuple(made)
 
 
 def _spelled_out(cues: Iterable[str]) -> Iterator[str]:

@@ -159,7 +159,21 @@ class Lexicon:
             if word == "s" and match.start() and text[match.start() - 1] in "'’":
                 continue
             found = known.get(word)
-            words.append(spell(word) if found is None else found)
+            if found is None:
+                found = spell(word)
+            if not found and word[:1] == "p" and word.startswith(("post", "pre")):
+                cut = 4 if word.startswith("post") else 3
+                rest = spell(word[cut:])
+                if rest and spell(word[:cut]):  # "postcholecystectomy"
+                    words.append(spell(word[:cut]))
+                    starts.append(match.start())
+                    ends.append(match.start() + cut)
+                    words.append(rest)
+                    starts.append(match.start() + cut)
+                    ends.append(match.end())
+                    raw = ""
+                    continue
+            words.append(found)
             starts.append(match.start())
             ends.append(match.end())
             raw = word

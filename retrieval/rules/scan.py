@@ -1,7 +1,9 @@
 """A sentence scanned once: its words, cues, organs, and where the questions' words stand."""
 
 from dataclasses import dataclass, field
+from functools import cache
 
+from retrieval.questions import terms
 from retrieval.rules.anatomy import OrganGroup, grouped, organs_of
 from retrieval.rules.context import Context, Cue, Scopes, cues_in
 from retrieval.rules.lexicon import Tokens, lower
@@ -11,6 +13,12 @@ from retrieval.rules.text import Sentence
 
 _DUCT = frozenset({"duct"})
 Span = tuple[int, int]
+
+
+@cache
+def roving() -> frozenset[str]:
+    """Organs that lie in others."""
+    return frozenset(terms()["roving"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +65,9 @@ class Scan:
         if found is None:
             start, end = self.chars(first, last)
             found = organs_of(self.sentence.text, start, end, self.groups)
+            if found and found <= roving():
+                others = [g for g in self.groups if not g.organs <= roving()]
+                found |= organs_of(self.sentence.text, start, end, others)
             self._organs[key] = found
         return found
 

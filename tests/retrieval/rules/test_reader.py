@@ -22,8 +22,12 @@ IMPRESSION: 1. Pancreatic mass.
 """
 
 
+SHIPPED = RuleReader()
+
+
 def answers(report, *, questions=None):
-    return {f.question: f for f in RuleReader(questions).read(report)}
+    reader = SHIPPED if questions is None else RuleReader(questions)
+    return {f.question: f for f in reader.read(report)}
 
 
 def test_reader_conforms():
@@ -146,5 +150,5 @@ def test_version_follows_the_questions():
 @given(st.lists(st.sampled_from(REPORT.split()), max_size=40))
 def test_any_words_are_read_without_harm(words):
     report = " ".join(words)
-    for finding in RuleReader().read(report):
+    for finding in SHIPPED.read(report):
         assert " ".join(report[slice(*finding.span)].split()) == finding.sentence
