@@ -1,5 +1,6 @@
 """Engines that run a model in this process: transformers on a tiny checkpoint, vLLM on a fake."""
 
+import os
 import sys
 from dataclasses import dataclass, field
 from types import ModuleType, SimpleNamespace
@@ -121,6 +122,12 @@ def test_vllm_runs_all_conversations_in_one_call(vllm, tmp_path):
     assert calls[0]["cost"] == pytest.approx(5 * 2.0 / 1e6)
     engine.chat([talk("four")], Measured)
     assert len(vllm) == 1  # loaded once
+
+
+def test_vllm_reports_nothing_home(vllm, tmp_path, monkeypatch):
+    monkeypatch.delenv("VLLM_NO_USAGE_STATS", raising=False)
+    make_engine(config("vllm"), root=tmp_path).chat([talk("one")], Measured)
+    assert os.environ["VLLM_NO_USAGE_STATS"] == "1"
 
 
 def test_vllm_prompt_that_is_refused_fails_alone(vllm, tmp_path):

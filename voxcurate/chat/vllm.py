@@ -1,5 +1,6 @@
 """Offline batches with vLLM, in this process: no server, one call for all conversations."""
 
+import os
 from functools import cached_property
 from importlib import import_module
 from typing import Any
@@ -15,7 +16,8 @@ class VLLMEngine(LocalEngine):
     """Chats with a checkpoint through ``vllm.LLM`` on this machine's GPU.
 
     The prefix cache is on: prompts that begin alike are computed once. With `structured` the reply
-    is held to the schema. A prompt that vLLM refuses (too long) fails alone.
+    is held to the schema. A prompt that vLLM refuses (too long) fails alone. vLLM's reporting of
+    its use is switched off, unless the environment says something else.
     """
 
     name = "vllm"
@@ -63,6 +65,7 @@ class VLLMEngine(LocalEngine):
 
     @staticmethod
     def _library(name: str) -> Any:
+        os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")  # it would report home otherwise
         try:
             return import_module(name)
         except ImportError as error:
