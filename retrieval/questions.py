@@ -60,6 +60,16 @@ def _shipped_fields() -> dict[str, Fields]:
     return read_files(sorted(shipped("questions").glob("*.yaml")))
 
 
+@cache
+def _shipped_organs() -> dict[str, list[str]]:
+    """Words of organs that the shipped question files bring; any other file may use them."""
+    found: dict[str, list[str]] = {}
+    for fields in _shipped_fields().values():
+        words = found.setdefault(str(fields.get("organ", "")), [])
+        words.extend(word for word in _listed(fields.get("organ_words", ())) if word not in words)
+    return {organ: words for organ, words in found.items() if organ and words}
+
+
 def _built(own: Mapping[str, Fields], below: Mapping[str, Fields]) -> tuple[Question, ...]:
     """The questions of `below` with those of `own` in their place or after them."""
     merged = {**below, **own}
@@ -68,6 +78,8 @@ def _built(own: Mapping[str, Fields], below: Mapping[str, Fields]) -> tuple[Ques
         where = f"{fields['file']}: question {name}"
         filled = _alike(name, merged, where, ())
         filled.pop("file")
+        words = (*_listed(filled.get("organ_words", ())), *_organ(filled.get("organ")))
+        filled["organ_words"] = list(dict.fromkeys(words))
         try:
             made[name] = build(Question, {"id": name}, filled)
         except ConfigError as error:
@@ -126,8 +138,12 @@ def _listed(value: Any) -> Sequence[Any]:
     return value if isinstance(value, list | tuple) else (value,)
 
 
+def _organ(name: object) -> Sequence[str]:
+    return _shipped_organs().get(name, ()) if isinstance(name, str) else ()
+
+
 def _check_words(question: Question, where: str) -> None:
-    groups, organs = terms()["groups"], terms()["organs"]
+    groups, organs = terms()["groups"], sorted({*terms()["organs"], *_shipped_organs()})
     for key in WORD_FIELDS:
         for word in getattr(question, key):
             if word.startswith("@") and word[1:] not in groups:

@@ -85,6 +85,11 @@ def test_organ_words_go_on_after_the_shipped(write):
     assert organ_words(read_questions(path))["liver"][-1] == "foie"
 
 
+def test_organs_of_shipped_files_may_be_used(write):
+    path = write("stent: {text: x, organ: coronary, terms: stent}")
+    assert "left anterior descending" in organ_words(read_questions(path))["coronary"]
+
+
 def test_like_takes_another_questions_words_and_adds(write):
     path = write(
         """
