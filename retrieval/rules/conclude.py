@@ -160,7 +160,7 @@ class Conclusion:
 
     def _owners(self, size: Measurement, scan: Scan, order: int) -> list[int]:
         things = [h for h in scan.hits if h.role in ("term", "phrase")]
-        thing = owner(size, things, scan)
+        thing = owner(size, things, scan, self._tables.sized)
         known = self._affirmed[order]
         found = []
         for q in self._tables.sizes:

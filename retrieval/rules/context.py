@@ -31,6 +31,7 @@ ROLES = (
 CHANGES = ("new", "larger", "smaller", "same")
 CueRoles = frozenset[tuple[str, str]]  # role and direction
 _CLAUSE_LOOKAHEAD = 6
+_LIST_LOOKBACK = 8  # words
 _LONGEST_LIST_ITEM = 3  # words
 _NEW_REACH = 4  # words: "new" speaks of the next few
 _NEUTRAL = ("neutral", *CHANGES)
@@ -276,7 +277,11 @@ def _boundaries(words: list[str]) -> tuple[list[int], list[int]]:
 def _is_clause(words: list[str], at: int, joint: str, verbs: frozenset[str]) -> bool:
     """A few words that do not go on with a list, then a verb."""
     if at < len(words) and words[at] in ("or", "and", "nor", "which", "that", *verbs):
-        return joint == "," and at < len(words) and words[at] == "and" and _has_own(words, at + 1)
+        is_and = joint == "," and at < len(words) and words[at] == "and"
+        is_list = "," in words[max(0, at - _LIST_LOOKBACK) : at - 1]
+        return is_and and (
+            _has_own(words, at + 1) or (not is_list and _is_clause(words, at + 1, "and", verbs))
+        )
     for p in range(at, min(len(words), at + _CLAUSE_LOOKAHEAD)):
         if words[p] in verbs:
             return p > at

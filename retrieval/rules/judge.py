@@ -39,6 +39,7 @@ def evidence_of(
     """Each presence question's evidence in a sentence, with the hit that gave it."""
     section = scan.sentence.section
     sides = side_words(scan) if scan.hits else []
+    starts = [hit.first for hit in scan.hits] if sides else []
     made: list[tuple[int, Evidence, Hit]] = []
     for hit in scan.hits:
         question = tables.questions[hit.question]
@@ -48,7 +49,7 @@ def evidence_of(
         if found is None:
             continue
         if sides and found.value != "no" and question.organ not in _unpaired():
-            side = side_of_hit(hit, sides, scan.tokens.words)
+            side = side_of_hit(hit, sides, scan.tokens.words, starts)
             found = _at_side(found, side) if side else found
         made.append((hit.question, found, hit))
     doubted = {q for q, e, _ in made if e.value == "uncertain" and e.kind == "said"}

@@ -123,7 +123,7 @@ class Lexicon:
                 return prefix + "*"
         if not word.isalnum():
             return word
-        if len(one) < _SHORTEST_MISSPELT or word in self._plain or not word.isalpha():
+        if len(word) < _SHORTEST_MISSPELT or word in self._plain or not word.isalpha():
             return ""
         return self._misspelt(one)
 
@@ -215,7 +215,7 @@ def _deletions(vocabulary: Iterable[str]) -> dict[str, str]:
     """Long words by themselves without one inner letter; what two words share stands for none."""
     found: dict[str, str] = {}
     for word in sorted(vocabulary):
-        if len(word) >= _SHORTEST_MISSPELT and word.isalpha():
+        if len(word) >= _SHORTEST_MISSPELT - 1 and word.isalpha():  # without the plural's s
             for variant in {word, *_without_one(word)}:
                 found[variant] = "" if found.get(variant, word) != word else word
     return found

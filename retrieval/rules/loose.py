@@ -35,60 +35,87 @@ class LoosePhrases(Generic[P]):
         self._family = _families(lexicon)
         self._glue = _glue(lexicon)
         made: dict[tuple[str, ...], list[P]] = {}
+        written: dict[tuple[str, ...], set[tuple[str, ...]]] = {}
         for phrase, payload in phrases:
-            words = tuple(self._family.get(w, w) for w in lexicon.phrase(phrase))
-            is_plain = all(word and not word.endswith("*") for word in words)
-            mods = [w for w in words[:-1] if w not in self._glue.all]
-            if is_plain and 1 < len(words) <= _LONGEST_PHRASE and len(mods) == len(words) - 1:
+            raw = lexicon.phrase(phrase)
+            words = self._turned(tuple(self._family.get(w, w) for w in raw))
+            if 1 < len(words) <= _LONGEST_PHRASE and self._is_plain(words):
                 made.setdefault(words, []).append(payload)
-        self._by_head: dict[str, dict[str, list[tuple[tuple[str, ...], tuple[P, ...]]]]] = {}
+                written.setdefault(words, set()).add(raw)
+        self._by_head: dict[str, dict[str, list[_Entry[P]]]] = {}
         for words, payloads in made.items():
-            by_mod = self._by_head.setdefault(words[-1], {})
-            by_mod.setdefault(words[0], []).append((words, tuple(payloads)))
+            by_first = self._by_head.setdefault(words[-1], {})
+            entry = _Entry(words, frozenset(written[words]), tuple(payloads))
+            by_first.setdefault(words[0], []).append(entry)
+
+    def _turned(self, words: tuple[str, ...]) -> tuple[str, ...]:
+        """ "Plaque in the aorta" as "aorta plaque"."""
+        for p, word in enumerate(words):
+            if word in ("in", "of") and 0 < p < len(words) - 1:
+                place = tuple(w for w in words[p + 1 :] if w != "the")
+                return (*place, *words[:p]) if "in" not in place and "of" not in place else words
+        return words
+
+    def _is_plain(self, words: tuple[str, ...]) -> bool:
+        glue = self._glue
+        return all(
+            w and w[-1] != "*" and w not in glue.joints and w not in glue.links for w in words
+        ) and not all(w in glue.words for w in words)
 
     def find(self, words: list[str]) -> list[Parts[P]]:
-        """Phrases whose words stand in `words` apart; those that stand as written are not told."""
+        """Phrases whose words stand in `words` apart or in kind; those as written are not told."""
         family = self._family
         plain = [family.get(word, word) for word in words]
         present = set(plain)
         found: list[Parts[P]] = []
         for head in present & self._by_head.keys():
-            by_mod = self._by_head[head]
-            for first in by_mod.keys() & present:
-                for phrase, payloads in by_mod[first]:
-                    if len(phrase) == 2 or present.issuperset(phrase):
-                        for places in self._places(plain, phrase):
-                            found.append(Parts(places, payloads))
+            by_first = self._by_head[head]
+            for first in by_first.keys() & present:
+                for entry in by_first[first]:
+                    if len(entry.words) == 2 or present.issuperset(entry.words):
+                        for places in self._places(words, plain, entry):
+                            found.append(Parts(places, entry.payloads))
         return found
 
-    def _places(self, words: list[str], phrase: tuple[str, ...]) -> list[tuple[int, ...]]:
+    def _places(
+        self, raw: list[str], words: list[str], entry: "_Entry[P]"
+    ) -> list[tuple[int, ...]]:
+        phrase, n = entry.words, len(entry.words)
         found = []
-        heads = [p for p, word in enumerate(words) if word == phrase[-1]]
-        for head in heads:
-            mods = _nearest(words, head, phrase[:-1])
-            if mods is None:
+        for head in [p for p, word in enumerate(words) if word == phrase[-1]]:
+            core = head  # with the words that stand before it as in the phrase
+            while n - (head - core) > 1 and core and words[core - 1] == phrase[core - head - 2]:
+                core -= 1
+            apart = phrase[: n - 1 - (head - core)]
+            if not apart:
+                if tuple(raw[core : head + 1]) not in entry.written:
+                    found.append((head, *range(core, head)))
                 continue
-            if mods[-1] < head:
-                is_as_written = mods == list(range(head - len(mods), head))
-                fits = not is_as_written and self._fits_before(words, mods, head)
-            else:
-                fits = mods[0] > head and self._fits_after(words, head, mods)
-            if fits:
-                found.append((head, *mods))
+            mods = _nearest(words, core, head, apart)
+            if mods and (
+                self._fits_before(words, mods, core)
+                if mods[-1] < core
+                else self._fits_after(words, head, mods)
+            ):
+                found.append((head, *range(core, head), *mods))
         return found
 
-    def _fits_before(self, words: list[str], mods: list[int], head: int) -> bool:
+    def _fits_before(self, words: list[str], mods: list[int], core: int) -> bool:
         """ "pleural or pericardial effusion", "pleural effusion or thickening"."""
-        if mods != list(range(mods[0], mods[0] + len(mods))) or head - mods[0] > _WIDEST:
-            return False
-        between = words[mods[-1] + 1 : head]
-        glue, joints = self._glue.words, self._glue.joints
-        if all(word in glue for word in between):
+        between = words[mods[-1] + 1 : core]
+        glue, joints = self._glue, self._glue.joints
+        if not between:
             return True
         if between[0] in joints:
             return self._is_list(between)
-        tail = [word for word in between if word not in glue]
-        return len(tail) >= 2 and tail[-1] in joints and self._is_list(between)
+        tail = [word for word in between if word not in glue.words]
+        if len(tail) >= 2 and tail[-1] in joints and tail[0] not in joints:
+            return self._is_list(between)
+        if joints.intersection(between):
+            return False
+        strange = [word for word in between if word not in glue.all]
+        is_linked = any(word in glue.prepositions for word in between)
+        return len(strange) <= (not is_linked) and all(w == "" or w.isalnum() for w in strange)
 
     def _is_list(self, between: list[str]) -> bool:
         """Items of at most two words with commas, "and" or "or" between them."""
@@ -104,34 +131,42 @@ class LoosePhrases(Generic[P]):
 
     def _fits_after(self, words: list[str], head: int, mods: list[int]) -> bool:
         """ "effusion in the pleural space", "the duct is dilated"."""
-        if mods[-1] - head > _WIDEST or mods != list(range(mods[0], mods[0] + len(mods))):
-            return False
         glue = self._glue
         between = words[head + 1 : mods[0]]
         linked = [p for p, word in enumerate(between) if word in glue.links]
-        if not linked:
+        if between and not linked:
             return False
         for p, word in enumerate(between):
             if word in glue.words or word in glue.links or word[:1].isdigit():
                 continue
-            is_item = p > linked[0] and any(w in glue.joints for w in between[p + 1 :])
-            if word in glue.joints and p > linked[0]:
-                continue
-            if not is_item:
+            is_behind = p > linked[0]
+            if is_behind and p == len(between) - 1 and (word == "" or word.isalnum()):
+                continue  # one more adjective: "dilatation of the renal collecting system"
+            if word in glue.joints:
+                if not is_behind:
+                    return False
+            elif not (is_behind and any(w in glue.joints for w in between[p + 1 :])):
                 return False
         after = words[mods[-1] + 1] if mods[-1] + 1 < len(words) else "."
         ends = after in glue.all or after in glue.after or (after != "" and not after.isalnum())
-        return ends or not glue.prepositions.intersection(between)
+        return ends or bool(between and not glue.prepositions.intersection(between))
 
 
-def _nearest(words: list[str], head: int, mods: tuple[str, ...]) -> list[int] | None:
-    """The places of `mods` together before the head, else after it."""
+@dataclass(frozen=True, slots=True)
+class _Entry(Generic[P]):
+    words: tuple[str, ...]
+    written: frozenset[tuple[str, ...]]
+    payloads: tuple[P, ...]
+
+
+def _nearest(words: list[str], core: int, head: int, mods: tuple[str, ...]) -> list[int] | None:
+    """The places of `mods` together before the core, else after the head."""
     n = len(mods)
-    for at in range(head - n, max(-1, head - _WIDEST - 1), -1):
-        if tuple(words[at : at + n]) == mods:
+    for at in range(core - n, max(-1, core - _WIDEST - 1), -1):
+        if words[at] == mods[0] and tuple(words[at : at + n]) == mods:
             return list(range(at, at + n))
     for at in range(head + 1, min(len(words) - n, head + _WIDEST) + 1):
-        if tuple(words[at : at + n]) == mods:
+        if words[at] == mods[0] and tuple(words[at : at + n]) == mods:
             return list(range(at, at + n))
     return None
 

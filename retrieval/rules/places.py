@@ -19,10 +19,14 @@ def side_words(scan: Scan) -> list[tuple[int, str]]:
     return [(p, _WORD_SIDES[w]) for p, w in enumerate(scan.tokens.words) if w in _WORD_SIDES]
 
 
-def side_of_hit(hit: Hit, sides: list[tuple[int, str]], words: list[str]) -> str:
+def side_of_hit(hit: Hit, sides: list[tuple[int, str]], words: list[str], others: list[int]) -> str:
     """The side named for a hit: right before it, else after it, else the nearest; "" for none.
 
-    "Left and right" and "both" are both.
+    "Left and right" and "both" are both, and so are two sides behind a hit with no other thing
+    between them ("changes in the middle lobe of the right lung and the lingula of the left").
+
+    Args:
+        others: where the words of all hits begin.
     """
     if not sides:
         return ""
@@ -43,6 +47,10 @@ def side_of_hit(hit: Hit, sides: list[tuple[int, str]], words: list[str]) -> str
             return side
     if after:
         distance, side = min(after)
+        limit = min((p for p in others if p > hit.last + distance), default=len(words))
+        limit = next((p for p in range(hit.last, limit) if words[p] in (";", "but")), limit)
+        if len({s for p, s in after if p + hit.last < limit}) > 1:
+            return "both"
         if not {";", "but"} & set(words[hit.last : hit.last + distance]):
             return side
     return min(before or after)[1]

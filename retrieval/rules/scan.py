@@ -221,20 +221,27 @@ def _groups(text: str, organs: list[Match[frozenset[str]]]) -> list[OrganGroup]:
 
 
 # --- what is called normal ---
+_ENDS = frozenset({";", ".", "(", ")", "but", "with", "without"})
+
+
 def how_normal(scan: Scan, first: int, last: int, tables: Tables) -> str:
     """Whether "normal" is meant ``wholly`` or only of a ``part`` (size, calibre, course).
 
     Size together with contour or shape is whole ("normal in size and contour"), as radiologists
     then speak of the organ; size alone is not.
     """
-    words = scan.tokens.words
+    words, spelled = scan.tokens.words, tables.attributes
+    named = spelled["full"] | spelled["partial"] | spelled["joining"]
     low, high = first, last
-    while low and words[low - 1] not in (";", ".", "(", ")", "but", "with"):
+    while low and words[low - 1] not in _ENDS:
+        if words[low - 1] == "," and (low < 2 or words[low - 2] not in named):
+            break
         low -= 1
-    while high < len(words) and words[high] not in (";", ".", "(", ")", "but", "without", "with"):
+    while high < len(words) and words[high] not in _ENDS:
+        if words[high] == "," and not named.intersection(words[high + 1 : high + 3]):
+            break
         high += 1
     near = set(words[low:first]) | set(words[last:high])
-    spelled = tables.attributes
     if near & spelled["full"]:
         return "wholly"
     if near & spelled["partial"]:

@@ -12,15 +12,22 @@ _OWN_SIZE = re.compile(
     r"(?:up to|about|approximately|roughly|ca\.?)?\s*",
     re.I,
 )
-_LARGEST = re.compile(r"\b(?:largest|larger|biggest|greatest|dominant)\b", re.I)
+_LEADS_AWAY = re.compile(r"[,;]|\b(?:in|and|with|at|on|of|from|which|is|are|within)\b", re.I)
+_ELSEWHERE, _SIZED = 60, 20  # characters
 
 
-def owner(size: Measurement, things: Sequence[Hit], scan: Scan) -> tuple[int, int] | None:
+def owner(
+    size: Measurement, things: Sequence[Hit], scan: Scan, sized: frozenset[int]
+) -> tuple[int, int] | None:
     """The characters of the phrase a size belongs to; None where the sentence names nothing.
 
     The nearest phrase, what follows first ("2 cm cyst"). A size right behind an organ is the
     organ's own ("the liver measures 18 cm"), unless a finding was named before it ("mass in the
     liver measuring 2 cm").
+
+    Args:
+        sized: questions whose things have sizes that are asked for; they come before others
+            ("mass abutting the vein, 3 cm").
     """
     text = scan.sentence.text
     for group in scan.groups:
@@ -35,12 +42,12 @@ def owner(size: Measurement, things: Sequence[Hit], scan: Scan) -> tuple[int, in
     def distance(thing: Hit) -> int:
         if thing.start >= size.end:
             between = text[size.end : thing.start]
-            return thing.start - size.end + (40 if ";" in between or "," in between else 0)
+            return thing.start - size.end + (_ELSEWHERE if _LEADS_AWAY.search(between) else 0)
         if thing.end > size.start:
             return 0
         if _OWN_SIZE.fullmatch(text[thing.end : size.start]):
             return -1
-        return size.start - thing.end + _BEFORE_PENALTY
+        return size.start - thing.end + _BEFORE_PENALTY - _SIZED * (thing.question in sized)
 
     best = min(things, key=distance)
     return best.start, best.end

@@ -68,6 +68,7 @@ class Tables:
             if item.organ and (item.normal or item.normal_size):
                 self.normal_of.setdefault(item.organ, []).append(i)
         self.sizes = [i for i, item in enumerate(self.questions) if item.kind == "size"]
+        self.sized = frozenset(self.by_id.get(self.questions[i].of, i) for i in self.sizes)
         self.numbers = [i for i, item in enumerate(self.questions) if item.kind == "number"]
 
 
