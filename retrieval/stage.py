@@ -1,13 +1,13 @@
 """The retrieval stage: reports are read into findings, and the round's cohort is chosen by them."""
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from retrieval import store
 from retrieval.config import RetrievalConfig
-from retrieval.questions import Question, load_questions
+from retrieval.questions import Question, ancestors, load_questions
 from retrieval.reading import as_plain
 from retrieval.rules.reader import RuleReader
 from retrieval.search.ask import ask
@@ -70,8 +70,32 @@ def read_reports(context: StageContext, config: RetrievalConfig) -> StageResult:
 def cohort(context: StageContext, query: CohortQuery) -> list[CohortMatch]:
     """The scans in the catalog that fit the query, those that cleaning took out left out."""
     scans = {scan.case_id: asdict(scan) for scan in context.scans()}
-    answers = context.catalog.rows(FindingRow) if not query.is_empty else []
-    return select(query, scans.values(), (asdict(row) for row in answers if row.case_id in scans))
+    return select(query, scans.values(), _answers(context, query, scans))
+
+
+def _answers(
+    context: StageContext, query: CohortQuery, scans: Container[str]
+) -> Iterator[dict[str, Any]]:
+    """Findings of scans that the query may look at: of the questions that it names, of broader
+    ones, whose "no" answers them too, and of the sizes of what they find."""
+    asked = set(_named(query.model_dump()))
+    broader = ancestors(load_questions())
+    asked = asked.union(*(broader.get(name, frozenset()) for name in asked))
+    asked |= {item.id for item in load_questions() if item.of in asked}
+    names = [item.name for item in fields(FindingRow)]
+    for values in context.catalog.columns(FindingRow, *names, question=asked) if asked else ():
+        row = dict(zip(names, values, strict=True))
+        if row["case_id"] in scans:
+            yield row
+
+
+def _named(query: Any) -> Iterator[str]:
+    """Ids of questions wherever they stand in a query as plain data."""
+    if isinstance(query, dict):
+        yield from [query["question"]] if "question" in query else []
+        query = list(query.values())
+    for part in query if isinstance(query, (list, tuple)) else ():
+        yield from _named(part)
 
 
 @dataclass(frozen=True)
@@ -201,9 +225,9 @@ def _query(
     context: StageContext, config: RetrievalConfig, questions: tuple[Question, ...]
 ) -> CohortQuery:
     known = {question.id for question in questions}
-    for condition in (*config.query.all_of, *config.query.any_of):
-        if condition.question not in known:
-            raise ConfigError(f"query: no question {condition.question!r}")
+    for name in _named(config.query.model_dump()):
+        if name not in known:
+            raise ConfigError(f"query: no question {name!r}")
     if not config.ask:
         return config.query
     sources = sorted({scan.source for scan in context.scans()})

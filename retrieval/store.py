@@ -147,8 +147,9 @@ def give_up(
 
 def failures(catalog: Catalog) -> dict[str, str]:
     """Reports that could not be read, or not wholly, and why."""
-    pages = catalog.stream(Reading, "report_id", "error", status=["failed", "unreadable"])
-    return dict(sorted((name, error) for page in pages for name, error in page))
+    wanted = ["failed", "unreadable"]
+    found = catalog.columns(Reading, "report_id", "error", status=wanted)
+    return dict(sorted((name, error) for name, error in found))
 
 
 def facts_of(catalog: Catalog, name: str) -> Iterator[tuple[str, Any]]:

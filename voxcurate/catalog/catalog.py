@@ -96,7 +96,8 @@ class Catalog:
         database gives their keys: a table of any size in little memory.
 
         Each batch is a query of its own, so that a writer may work meanwhile; rows that are added
-        behind or taken out ahead of the reader are not seen.
+        behind or taken out ahead of the reader are not seen. Meant for all or most of a table:
+        where an index finds few rows, `columns` is faster.
         """
         table = TABLES[kind]
         key = list(table.primary_key)
