@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from retrieval.config import RetrievalConfig
+from retrieval.question_files import did_you_mean
 from retrieval.questions import Question, load_questions, read_questions
 from retrieval.reading import Read, as_plain, read_text, rule_reader
 from retrieval.rules.reader import RuleReader
@@ -65,8 +66,8 @@ def questions_of(names: Sequence[str]) -> tuple[Question, ...]:
     for path in own:
         if not path.is_file():
             raise ConfigError(
-                f"no question file {path.name!r}; want a YAML file, or one of the shipped: "
-                f"{', '.join(there)}"
+                f"no question file {path.name!r}{did_you_mean(path.name, there)}; want a YAML "
+                f"file, or one of the shipped: {', '.join(there)}"
             )
     if own and len(own) == len(set(names)):
         return read_questions(*own)

@@ -51,6 +51,8 @@ def _read_file(path: Path) -> dict[str, Fields]:
                 f"{did_you_mean(str(strange[0]), _FIELDS)}"
             )
         found[name] = _with_own_words(fields, groups, organs)
+    if not found:
+        raise ConfigError(f"{path.name}: want at least one question, found none")
     return found
 
 

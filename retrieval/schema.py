@@ -8,6 +8,7 @@ from pydantic import Field, field_validator, model_validator
 from voxcurate.config import Config
 from voxcurate.protocols import Finding
 
+_DENIAL = re.compile(r"no\s", re.I)
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 WORD_FIELDS = ("terms", "phrases", "excludes", "says_no", "suggests")
 _LISTS = (*WORD_FIELDS, "asked_when", "classes", "sections", "organ_words", "accepts")
@@ -114,6 +115,14 @@ class Question(Config):
             )
         if not (has_choices or self.terms or self.phrases or self.of or self.signs):
             raise ValueError("want `terms`, `phrases`, `of` or `signs`")
+        if (self.normal or self.normal_size) and not self.organ:
+            raise ValueError("`normal` and `normal_size` speak of an `organ`, and there is none")
+        denied = [w for w in (*self.phrases, *self.terms) if _DENIAL.match(w)]
+        if denied and self.kind == "presence":
+            raise ValueError(
+                f"{denied[0]!r} denies: give what it denies, negations are read by themselves; "
+                "words that answer no go into `says_no`"
+            )
         strange = [name for name in self.covers if name not in self.choices]
         if strange:
             raise ValueError(f"`covers` names no choice: {', '.join(strange)}")

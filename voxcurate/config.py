@@ -69,6 +69,14 @@ def parse_overrides(pairs: Iterable[str]) -> dict[str, Any]:
     return result
 
 
+def _why_not_yaml(error: Exception) -> str:
+    mark = getattr(error, "problem_mark", None)
+    if mark is None:
+        return str(error).splitlines()[0]
+    why = f"line {mark.line + 1}: {getattr(error, 'problem', '')}"
+    return why + ("; quote words that begin with it" if "cannot start any token" in why else "")
+
+
 def read_yaml(path: Path) -> dict[str, Any]:
     """A YAML file's mapping; an empty file is an empty mapping.
 
@@ -82,7 +90,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise ConfigError(f"{path.name} cannot be read: {error.strerror}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path.name} is not YAML: {str(error).splitlines()[0]}") from None
+        raise ConfigError(f"{path.name} is not YAML: {_why_not_yaml(error)}") from None
     if data is None:
         return {}
     if not isinstance(data, dict):
@@ -107,6 +115,12 @@ def _explain(kind: type[BaseModel], error: ValidationError) -> str:
         where = ".".join(str(part) for part in item["loc"]) or kind.__name__
         if item["type"] == "extra_forbidden":
             lines.append(f"{where}: no such setting")
+        elif isinstance(item["input"], Mapping):
+            lines.append(f"{where}: {_plainly(item['msg'])}")
         else:
-            lines.append(f"{where}: {item['msg']}, got {item['input']!r}")
+            lines.append(f"{where}: {_plainly(item['msg'])}, got {item['input']!r}")
     return "; ".join(lines)
+
+
+def _plainly(message: str) -> str:
+    return message.removeprefix("Value error, ")

@@ -268,3 +268,21 @@ def test_without_a_template_the_id_does():
 def test_answer_to_another_question_is_refused():
     with pytest.raises(ValueError, match="liver_cyst"):
         render(question(), Finding("ascites", "yes"))
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("", "want at least one question"),
+        ("a: {text: t, phrases: [no nodule]}", "'no nodule' denies"),
+        ("a: {text: t, phrases: [x], normal: true}", "`normal`"),
+        ("a: {text: t, organ: lung, terms: [@lesion]}", "line 1: .* quote words"),
+        ("a:\n  text: t\n   phrases: [x]", "line 3"),
+    ],
+)
+def test_common_slips_in_a_file_are_named(tmp_path, text, wanted):
+    path = tmp_path / "own.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=wanted) as caught:
+        read_questions(path)
+    assert "Value error" not in str(caught.value)
