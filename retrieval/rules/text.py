@@ -18,6 +18,8 @@ _WRAP_TAIL = re.compile(
     re.I,
 )
 _STOP = re.compile(r"[.!?]+[\"')\]]*")
+_FOOTER = re.compile(r"\s*(?:page \d+(?: of \d+)?|\d+ ?/ ?\d+|-+ ?\d+ ?-+)\s*", re.I)
+_NARROW = 50  # characters: lines that are all shorter than this were not wrapped
 _LONG_LINE = 0.7  # of the longest line: a line at least this long may go on in the next one
 
 
@@ -57,8 +59,22 @@ def _headings() -> tuple[re.Pattern[str], dict[str, str]]:
     }
     longest_first = sorted(names, key=len, reverse=True)
     any_heading = "|".join(re.escape(item).replace(r"\ ", r"[ \t]+") for item in longest_first)
-    pattern = rf"(?:^[ \t#*]*|(?<=[.!?;])[ \t]+)({any_heading})(?:\**[ \t]*:\**|[ \t]*\**[ \t]*$)"
-    return re.compile(pattern, re.I | re.M), names
+    shout = "|".join(
+        re.escape(item.upper()).replace(r"\ ", r"[ \t]+")
+        for item in longest_first
+        if names[item] in _SHOUTED and item not in _NOT_SHOUTED
+    )
+    begin = r"(?:^[ \t#*_\d.)]*|(?<=[.!?;])[ \t]+)"
+    end = r"(?:[*_]*[ \t]*:[*_]*|[ \t]*[*_]*[ \t]*\r?$|[ \t]+[-–—][ \t])"
+    pattern = rf"{begin}(?i:({any_heading}))(?i:{end})|^[ \t]*({shout})[ \t]+(?=[A-Z0-9])"
+    return re.compile(pattern, re.M), names
+
+
+_SHOUTED = frozenset({"findings", "impression", "technique", "comparison", "indication"})
+_NOT_SHOUTED = frozenset(
+    "abdomen pelvis chest thorax neck head report description results contrast dose protocol reason "
+    "request summary assessment diagnosis".split()
+)
 
 
 @cache
@@ -69,13 +85,15 @@ def _abbreviations(kind: str) -> frozenset[str]:
 def sections(report: str) -> list[Section]:
     """The report's sections in order; they do not overlap, and headings belong to none.
 
-    A heading counts with a colon, or alone on its line. A report without headings is one section
+    A heading counts with a colon or dash, alone on its line, or in capitals at the start of
+    one. A report without headings is one section
     "".
     """
     pattern, names = _headings()
     marks = list(pattern.finditer(report))
     starts = [(0, 0, "")] + [
-        (m.start(), m.end(), names[re.sub(r"\s+", " ", m.group(1).lower())]) for m in marks
+        (m.start(), m.end(), names[" ".join((m.group(1) or m.group(2)).lower().split())])
+        for m in marks
     ]
     ends = [mark.start() for mark in marks] + [len(report)]
     return [
@@ -142,12 +160,16 @@ def _blocks(report: str, start: int, end: int, widest: int) -> Iterator[tuple[in
 
 def _breaks_line(line: str, following: str, widest: int) -> bool:
     line, following = line.strip(), following.rstrip()
+    if _FOOTER.fullmatch(line) or _FOOTER.fullmatch(following):
+        return True
     if not line or not following.strip() or _LIST_ITEM.match(following):
         return True
     if line[-1] == ":":
         return False
     label = _LABEL.match(following)
     if label and _is_label(label.group(1)) and label.group(1)[0].isupper():
+        return True
+    if widest < _NARROW and not _WRAP_TAIL.search(line):
         return True
     if _WRAP_TAIL.search(line) or not (
         following.lstrip()[0].isupper() or following.lstrip()[0].isdigit()
