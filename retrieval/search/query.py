@@ -1,6 +1,6 @@
-"""The cohort: a query over findings and metadata, each match with the sentences that prove it."""
+"""The typed query: which scans or reports, by what reports say, by metadata and by time."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -8,12 +8,15 @@ from pydantic import Field, model_validator
 
 from voxcurate.config import Config
 
+Change = Literal["new", "larger", "smaller", "same"]
+
 
 class Condition(Config):
-    """One thing a case's reports must say.
+    """One thing a report must say.
 
     Without bounds and choices: the value of a presence question. `at_least`, `at_most`, `above` and
-    `below` bound a number (sizes in mm); `choice` lists the choices that fit.
+    `below` bound a number (sizes in mm); `choice` lists the choices, or items of a list, that fit.
+    A "no" to a broader question answers a narrower one too (``asked_when`` of the questionnaire).
     """
 
     question: str
@@ -27,6 +30,15 @@ class Condition(Config):
     above: float | None = None
     below: float | None = None
     choice: tuple[str, ...] = ()
+    side: Literal["", "left", "right", "both"] = Field(
+        "", description="left and right fit a finding on both sides too"
+    )
+    change: tuple[Change, ...] = Field(
+        (),
+        description="against earlier reports: as the report says, or by comparing their answers",
+    )
+    by_mm: float = Field(2.0, ge=0, description="larger, smaller: differs by at least so much")
+    by_percent: float = Field(20.0, ge=0, description="and by at least so much of the earlier size")
 
     @property
     def is_number(self) -> bool:
@@ -34,27 +46,87 @@ class Condition(Config):
         return any(b is not None for b in (self.at_least, self.at_most, self.above, self.below))
 
 
-class CohortQuery(Config):
-    """Which cases: every condition of `all_of` and, when there are some, one of `any_of`.
-
-    A scan whose age or sex is unknown does not fit a query that asks for it.
-    """
+class Group(Config):
+    """Conditions joined: every one of `all_of`, one of `any_of` where there are some, none of
+    `none_of`; every one of `groups`, and one of `either` where there are some."""
 
     all_of: tuple[Condition, ...] = ()
     any_of: tuple[Condition, ...] = ()
+    none_of: tuple[Condition, ...] = ()
+    groups: tuple["Group", ...] = ()
+    either: tuple["Group", ...] = ()
+
+    def conditions(self) -> Iterator[Condition]:
+        """Its conditions, the nested ones too; those of `none_of` are not among them."""
+        yield from (*self.all_of, *self.any_of)
+        for group in (*self.groups, *self.either):
+            yield from group.conditions()
+
+    def questions(self) -> set[str]:
+        """Ids of all questions that it names, those of `none_of` too."""
+        named = {c.question for c in (*self.all_of, *self.any_of, *self.none_of)}
+        return named.union(*(group.questions() for group in (*self.groups, *self.either)))
+
+
+class Event(Group):
+    """A point in a patient's time: the first day on which a report fits the conditions."""
+
+    within_days: float | None = Field(None, ge=0, description="no further from it than so")
+
+    @model_validator(mode="after")
+    def _says_something(self) -> "Event":
+        if not self.questions():
+            raise ValueError("an event wants conditions")
+        return self
+
+
+class CohortQuery(Group):
+    """Which scans, or which reports: the conditions, the metadata, the words and the times.
+
+    Whose age, sex or day is unknown does not fit a query that asks for it. `before` an event is
+    strictly before the patient's first report that shows it, so that "before a tumour" finds
+    pre-diagnostic scans: those whose own reports do not yet tell of it. `after` and `before`
+    together are between two events.
+    """
+
+    of: Literal["scans", "reports"] = Field(
+        "scans", description="reports: those without a scan are found too"
+    )
+    phrases: tuple[str, ...] = Field((), description="each must stand in a report, word by word")
+    text: str = Field("", description="hybrid search in sentences; ranks, the best first")
     age_at_least: float | None = Field(None, description="years")
     age_at_most: float | None = Field(None, description="years")
     sex: Literal["F", "M", ""] = ""
     modality: tuple[str, ...] = ()
     source: tuple[str, ...] = ()
-    order: Literal["case", "earliest", "latest"] = "case"
+    split: tuple[Literal["train", "validation", "test"], ...] = ()
+    scanner: tuple[str, ...] = Field((), description="part of manufacturer or model, any of them")
+    slice_mm_at_least: float | None = Field(None, ge=0)
+    slice_mm_at_most: float | None = Field(None, ge=0)
+    day_at_least: float | None = Field(None, description="days since the patient's first scan")
+    day_at_most: float | None = Field(None, description="days since the patient's first scan")
+    year_at_least: int | None = Field(None, description="where the source tells the year")
+    year_at_most: int | None = None
+    before: Event | None = None
+    after: Event | None = None
+    per_patient: Literal["first", "last", ""] = Field(
+        "", description="only the first or last of each patient that fits"
+    )
+    unsupported: bool = Field(
+        False, description="take answers too whose proof is not in the report"
+    )
+    order: Literal["case", "earliest", "latest", "largest", "smallest"] = Field(
+        "case", description="case: by id, or by relevance where `text` is given"
+    )
     limit: int | None = Field(None, ge=1)
 
     @model_validator(mode="after")
     def _possible(self) -> "CohortQuery":
-        low, high = self.age_at_least, self.age_at_most
-        if low is not None and high is not None and low > high:
-            raise ValueError(f"ages from {low:g} to {high:g} hold nobody")
+        for name, unit in (("age", "years"), ("slice_mm", "mm"), ("day", "days"), ("year", "")):
+            low = getattr(self, f"{name}_at_least")
+            high = getattr(self, f"{name}_at_most")
+            if low is not None and high is not None and low > high:
+                raise ValueError(f"{name} from {low:g} to {high:g} {unit} holds nobody")
         return self
 
     @property
@@ -62,160 +134,61 @@ class CohortQuery(Config):
         """Whether it asks for nothing: every scan fits."""
         return self == CohortQuery(order=self.order)
 
+    def questions(self) -> set[str]:
+        """Ids of all questions that it names, those of its events too."""
+        events = (event.questions() for event in (self.before, self.after) if event)
+        return super().questions().union(*events)
+
 
 @dataclass(frozen=True)
 class Proof:
-    """Why a condition holds: the report's answer and its sentence ("" where silence was enough)."""
+    """Why a condition holds: the report's answer and its sentence ("" where silence was enough).
+
+    `start` and `stop` place the sentence in the report; `role` says what it proves: ``fits`` the
+    query itself, ``before`` or ``after`` an event, ``earlier`` what a change is measured from.
+    """
 
     question: str
     answer: str
     sentence: str
     report_id: str
+    start: int = 0
+    stop: int = 0
+    role: Literal["fits", "before", "after", "earlier", "text"] = "fits"
+    day: float | None = None
 
 
 @dataclass(frozen=True)
 class CohortMatch:
-    """A case of the cohort and its proofs, one per condition that was met."""
+    """A case of the cohort and its proofs, one per condition that was met.
+
+    `case_id` is empty for a report without a scan; `report_id` where scans were asked for.
+    """
 
     case_id: str
     proofs: tuple[Proof, ...] = ()
+    report_id: str = ""
 
 
 def select(
     query: CohortQuery,
     scans: Iterable[Mapping[str, Any]],
     findings: Iterable[Mapping[str, Any]],
+    reports: Iterable[Mapping[str, Any]] = (),
 ) -> list[CohortMatch]:
-    """The scans that fit, with proofs.
+    """The scans that fit among some given here, by an index in memory, with proofs.
 
     Args:
         query: what is wanted.
         scans: rows with ``case_id``, ``source``, ``modality`` and ``facts`` (sex, age, phase, day).
         findings: rows with the fields of a finding, ``report_id`` and ``case_id``. A case may have
             several reports: one that says yes outweighs another that says no.
+        reports: rows with ``report_id``, ``case_id``, ``text`` and ``patient``, for `phrases`,
+            `text` and reports without a scan; findings name the others.
 
     Returns:
         Matches in the query's order; ties and scans without a day come by case id, those last.
     """
-    by_case: dict[str, list[Mapping[str, Any]]] = {}
-    for row in findings:
-        by_case.setdefault(row["case_id"], []).append(row)
-    matches = []
-    for scan in _ordered(scans, query.order):
-        answers = by_case.get(scan["case_id"], [])
-        proofs = _proofs(query, scan, answers) if _fits(query, scan) else None
-        if proofs is not None:
-            matches.append(CohortMatch(scan["case_id"], proofs))
-    return matches[: query.limit]
+    from retrieval.search.memory import select as in_memory  # which needs the classes above
 
-
-def _ordered(scans: Iterable[Mapping[str, Any]], order: str) -> list[Mapping[str, Any]]:
-    found = sorted(scans, key=lambda scan: str(scan["case_id"]))
-    if order == "case":
-        return found
-    sign = 1.0 if order == "earliest" else -1.0
-    days = {str(scan["case_id"]): _number(scan.get("facts", {}).get("day")) for scan in found}
-
-    def when(scan: Mapping[str, Any]) -> tuple[bool, float]:
-        day = days[str(scan["case_id"])]
-        return (day is None, sign * (day or 0.0))
-
-    return sorted(found, key=when)
-
-
-def _fits(query: CohortQuery, scan: Mapping[str, Any]) -> bool:
-    facts = scan.get("facts") or {}
-    age = _number(facts.get("age"))
-    low, high = query.age_at_least, query.age_at_most
-    if (low is not None or high is not None) and age is None:
-        return False
-    if age is not None and not (low or 0.0) <= age <= (high if high is not None else age):
-        return False
-    if query.sex and str(facts.get("sex", ""))[:1].upper() != query.sex:
-        return False
-    if query.modality and scan.get("modality") not in query.modality:
-        return False
-    return not query.source or scan.get("source") in query.source
-
-
-def _number(value: Any) -> float | None:
-    """A number, or the digits of a DICOM age ("064Y"; months and weeks as years); else None."""
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return float(value)
-    text = str(value or "").strip().upper().removesuffix("+")
-    unit = {"Y": 1.0, "M": 1 / 12, "W": 7 / 365.25, "D": 1 / 365.25}.get(text[-1:], 0.0)
-    digits = text[:-1] if unit else text
-    try:
-        return float(digits) * (unit or 1.0)
-    except ValueError:
-        return None
-
-
-def _proofs(
-    query: CohortQuery, scan: Mapping[str, Any], answers: Sequence[Mapping[str, Any]]
-) -> tuple[Proof, ...] | None:
-    found = []
-    for condition in query.all_of:
-        proof = _proof(condition, scan, answers)
-        if proof is None:
-            return None
-        found.append(proof)
-    if query.any_of:
-        some = [p for p in (_proof(c, scan, answers) for c in query.any_of) if p is not None]
-        if not some:
-            return None
-        found.extend(some)
-    return tuple(found)
-
-
-def _proof(
-    condition: Condition, scan: Mapping[str, Any], answers: Sequence[Mapping[str, Any]]
-) -> Proof | None:
-    asked = [row for row in answers if row["question"] == condition.question]
-    if not asked:
-        return _without_answer(condition, scan)
-    if condition.value == "no" and not condition.is_number and not condition.choice:
-        asked = [] if any(row["value"] == "yes" for row in asked) else asked
-    best = max(
-        (row for row in asked if _holds(condition, row)),
-        key=lambda row: float(row.get("confidence", 1.0)),
-        default=None,
-    )
-    if best is None:
-        return None
-    return Proof(condition.question, _words(best), str(best["sentence"]), str(best["report_id"]))
-
-
-def _without_answer(condition: Condition, scan: Mapping[str, Any]) -> Proof | None:
-    phase = str((scan.get("facts") or {}).get("phase", ""))
-    if condition.choice and phase in condition.choice and condition.question == "contrast_phase":
-        return Proof(condition.question, phase, "", "")
-    if condition.or_unmentioned:
-        return Proof(condition.question, "not mentioned", "", "")
-    return None
-
-
-def _holds(condition: Condition, row: Mapping[str, Any]) -> bool:
-    if condition.choice:
-        return row.get("choice") in condition.choice
-    if condition.is_number:
-        number = row.get("number")
-        return number is not None and _within(condition, float(number))
-    return row["value"] == condition.value or (
-        condition.or_uncertain and row["value"] == "uncertain"
-    )
-
-
-def _within(condition: Condition, number: float) -> bool:
-    return (
-        (condition.at_least is None or number >= condition.at_least)
-        and (condition.at_most is None or number <= condition.at_most)
-        and (condition.above is None or number > condition.above)
-        and (condition.below is None or number < condition.below)
-    )
-
-
-def _words(row: Mapping[str, Any]) -> str:
-    if row["value"] == "number":
-        return f"{row['number']:g} {row.get('unit', '')}".strip()
-    return str(row.get("choice") or row["value"])
+    return in_memory(query, scans, findings, reports)
