@@ -152,8 +152,9 @@ class Conclusion:
             question = self._tables.questions[q]
             if question.of and not self._is_affirmed(question.of):
                 continue
-            largest, order, size = max(items, key=lambda item: item[0])
-            numbers = tuple(sorted(dict.fromkeys(n for n, _, _ in items), reverse=True))
+            measured = [item for item in items if not item[2].rule] or items
+            largest, order, size = max(measured, key=lambda item: item[0])
+            numbers = tuple(sorted(dict.fromkeys(n for n, _, _ in measured), reverse=True))
             rule = f"size: {size.rule}" if size.rule else "size: nearest"
             made = self._made(question.id, "number", order, 0.9, rule)
             self._found[question.id] = replace(made, number=largest, unit="mm", numbers=numbers)

@@ -167,7 +167,9 @@ class Scopes:
         at = bisect_left(self._stops, cue.end)
         high = self._stops[at] if at < len(self._stops) else n
         if direction == "near":
-            limit = min(high, cue.end + _NEW_REACH + 2) if role in CHANGES else high
+            limit = (
+                min(high, cue.end + _NEW_REACH + 2) if role in CHANGES and role != "same" else high
+            )
             for p in range(cue.end, limit):
                 if words[p] in _NEAR_STOPS:
                     return p

@@ -23,8 +23,9 @@ _PART = re.compile(rf"({_NUMBER})\s*-?\s*({_UNIT})?", re.I)
 _RANGE = re.compile(rf"{_NUMBER}\s*(?:{_UNIT})?\s*(?:to|-|–)\s*{_NUMBER}", re.I)
 _BOUND_BY_AND = re.compile(r"\band\b", re.I)
 _PRIOR_BEFORE = re.compile(
-    r"\b(?:previously|prior(?:ly)?|formerly|compared (?:with|to)|versus|vs\.?|from|earlier|"
-    r"last (?:study|exam)|had been|initially|originally)\b[^.;,]{0,40}$",
+    r"\b(?:previously(?!\s+(?:described|seen|noted|identified|reported|demonstrated|known|"
+    r"mentioned|characteri[sz]ed|visuali[sz]ed|detected|observed|followed))|prior(?:ly)?|"
+    r"formerly|compared (?:with|to)|versus|vs\.?|from|earlier|last (?:study|exam)|had been|initially|originally)\b[^.;,]{0,40}$",
     re.I,
 )
 _PAST_BEFORE = re.compile(
@@ -48,13 +49,18 @@ _DISTANCE = re.compile(
 )
 
 
+_SUBCENTIMETRE = re.compile(r"\bsub-?\s?centimet(?:er|re|ric)s?\b", re.I)
+_BELOW_CM = 10.0
+
+
 @dataclass(frozen=True)
 class Measurement:
     """A size in the text.
 
     `dims_mm` are its dimensions in mm, in the order written; of a range ("1 to 2 cm") both ends.
     `is_prior`: of an earlier study. `is_distance`: how far from something, or a slice thickness,
-    not the size of a thing.
+    not the size of a thing. `rule` names a size that was not measured: "subcentimetre" is 10 mm,
+    its upper bound.
     """
 
     start: int
@@ -73,7 +79,10 @@ class Measurement:
 
 def measurements(sentence: str) -> list[Measurement]:
     """Sizes in a sentence, left to right. A number without a unit of length is no size."""
-    found = []
+    found = [
+        Measurement(match.start(), match.end(), (_BELOW_CM,), rule="below 10 mm, not measured")
+        for match in _SUBCENTIMETRE.finditer(sentence)
+    ]
     for match in _SIZE.finditer(sentence):
         for start, end in _spans(match):
             dims = _dims_mm(sentence[start:end])

@@ -72,8 +72,9 @@ def _headings() -> tuple[re.Pattern[str], dict[str, str]]:
 
 _SHOUTED = frozenset({"findings", "impression", "technique", "comparison", "indication"})
 _NOT_SHOUTED = frozenset(
-    "abdomen pelvis chest thorax neck head report description results contrast dose protocol reason "
-    "request summary assessment diagnosis".split()
+    {"abdomen", "pelvis", "chest", "thorax", "neck", "head", "report", "description", "results"}
+    | {"contrast", "dose", "protocol", "reason", "request", "summary", "assessment", "diagnosis"}
+    | {"result", "comment", "comments", "finding", "interpretation", "opinion", "observations"}
 )
 
 
