@@ -13,7 +13,7 @@ affirm in particular. Departures, with their reasons:
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from voxcurate.protocols import Finding
 
@@ -52,7 +52,7 @@ def decide(found: Sequence[Evidence]) -> tuple[Evidence, list[Evidence]] | None:
         best = _best(yes)
         if denied and is_contradicted:
             rule = f"uncertain: findings say yes, impression no ({best.rule})"
-            doubtful = _changed(best, "uncertain", rule, NORMAL)
+            doubtful = replace(best, value="uncertain", rule=rule, confidence=NORMAL)
             return doubtful, [doubtful, *(e for e in yes if e is not best)]
         return best, _with_rest(best, yes)
     if doubt:
@@ -77,20 +77,6 @@ def _best(items: Sequence[Evidence]) -> Evidence:
 
 def _with_rest(best: Evidence, items: Sequence[Evidence]) -> list[Evidence]:
     return [best, *(e for e in items if e is not best)]
-
-
-def _changed(evidence: Evidence, value: str, rule: str, confidence: float) -> Evidence:
-    return Evidence(
-        value,
-        evidence.kind,
-        rule,
-        confidence,
-        evidence.order,
-        evidence.section,
-        evidence.words,
-        evidence.side,
-        evidence.change,
-    )
 
 
 def side_of(items: Sequence[Evidence]) -> str:

@@ -1,6 +1,7 @@
 """What one sentence says on each question."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 
 from retrieval.questions import Question, terms
@@ -50,15 +51,18 @@ def evidence_of(
             continue
         if sides and found.value != "no" and question.organ not in _unpaired():
             side = side_of_hit(hit, sides, scan.tokens.words, starts)
-            found = _at_side(found, side) if side else found
+            found = replace(found, side=side) if side else found
         made.append((hit.question, found, hit))
-    doubted = {q for q, e, _ in made if e.value == "uncertain" and e.kind == "said"}
+    doubted = {
+        tables.questions[q].organ or q
+        for q, e, _ in made
+        if e.value == "uncertain" and e.kind == "said"
+    }
     for q, found, hit in made:
-        if q in doubted and found.value == "yes" and found.words in _vague():
-            found = Evidence(
-                "uncertain", found.kind, "uncertain: a vague word beside a doubt", found.confidence,
-                number, section, found.words, found.side, found.change,
-            )  # fmt: skip
+        is_doubted = found.value == "yes" and (tables.questions[q].organ or q) in doubted
+        if is_doubted and _is_vague(found.words):
+            rule = "uncertain: a vague word beside a doubt"
+            found = replace(found, value="uncertain", rule=rule)
         yield q, found, hit
 
 
@@ -66,7 +70,8 @@ def _judge(question: Question, hit: Hit, scan: Scan, number: int) -> Evidence | 
     context = scan.context(hit)
     if context.unsaid or _is_set_aside(question, context):
         return None
-    value, rule = _value(question, hit, context)
+    words = " ".join(scan.tokens.words[hit.first : hit.last])
+    value, rule = _value(question, hit, context, words)
     if not value:
         return None
     base = SURE if hit.is_own else IN_TOPIC if scan.is_topic else INHERITED
@@ -77,13 +82,13 @@ def _judge(question: Question, hit: Hit, scan: Scan, number: int) -> Evidence | 
         confidence(base, is_likely=context.likely, is_restricted=context.restricted),
         number,
         scan.sentence.section,
-        " ".join(scan.tokens.words[hit.first : hit.last]),
+        words,
         change=context.change,
         is_restricted=context.restricted,
     )
 
 
-def _value(question: Question, hit: Hit, context: Context) -> tuple[str, str]:
+def _value(question: Question, hit: Hit, context: Context, words: str) -> tuple[str, str]:
     if hit.role == "sign":
         return ("", "") if context.negated else ("uncertain", "sign: what suggests it")
     if hit.role == "no":
@@ -92,7 +97,7 @@ def _value(question: Question, hit: Hit, context: Context) -> tuple[str, str]:
         return "no", f"negated: {context.cues['negated'].lower()}"
     if context.uncertain:
         return "uncertain", f"uncertain: {context.cues['uncertain'].lower()}"
-    if context.nature and question.asked_when:
+    if context.nature and (question.asked_when or _is_vague(words)):
         return "uncertain", f"uncertain: {context.cues['nature'].lower()}"
     if context.likely:
         return "yes", f"likely: {context.cues['likely'].lower()}"
@@ -107,21 +112,18 @@ def _is_set_aside(question: Question, context: Context) -> bool:
     )
 
 
-def _at_side(found: Evidence, side: str) -> Evidence:
-    return Evidence(
-        found.value, found.kind, found.rule, found.confidence, found.order, found.section,
-        found.words, side, found.change, found.is_restricted,
-    )  # fmt: skip
-
-
 @cache
 def _unpaired() -> frozenset[str]:
     return frozenset(terms()["unpaired"])
 
 
 @cache
-def _vague() -> frozenset[str]:
-    return frozenset(terms()["vague"])
+def _vague() -> tuple[str, ...]:
+    return tuple(terms()["vague"])
+
+
+def _is_vague(words: str) -> bool:
+    return all(word.startswith(_vague()) for word in words.split())
 
 
 def normal_evidence(scan: Scan, number: int, tables: Tables) -> Iterator[tuple[int, Evidence]]:

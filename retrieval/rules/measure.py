@@ -25,7 +25,8 @@ _BOUND_BY_AND = re.compile(r"\band\b", re.I)
 _PRIOR_BEFORE = re.compile(
     r"\b(?:previously(?!\s+(?:described|seen|noted|identified|reported|demonstrated|known|"
     r"mentioned|characteri[sz]ed|visuali[sz]ed|detected|observed|followed))|prior(?:ly)?|"
-    r"formerly|compared (?:with|to)|versus|vs\.?|from|earlier|last (?:study|exam)|had been|initially|originally)\b[^.;,]{0,40}$",
+    r"formerly|compared (?:with|to)|versus|vs\.?|from|earlier|"
+    r"last (?:study|exam)|had been|initially|originally)\b[^.;,]{0,40}$",
     re.I,
 )
 _PAST_BEFORE = re.compile(

@@ -127,7 +127,10 @@ CASES = {
             "Hypodense liver lesion, cyst versus haemangioma.",
             {"liver_lesion": "yes", "liver_cyst": "uncertain", "liver_hemangioma": "uncertain"},
         ),
-        ("5 mm hypodensity in the liver, too small to characterise.", {"liver_lesion": "yes"}),
+        (
+            "5 mm hypodensity in the liver, too small to characterise.",
+            {"liver_lesion": "uncertain"},
+        ),
         ("Early cirrhosis is suspected.", {"cirrhosis": "uncertain"}),
         ("Cannot exclude a nondisplaced fracture.", {"fracture": "uncertain"}),
         (
