@@ -1,40 +1,128 @@
-"""``voxcurate ask``: a question in plain words answered from the reports, with the proving
-sentences."""
+"""``voxcurate ask``: a question answered from the reports, with the sentences that prove it."""
 
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
-from retrieval import stage
-from retrieval.config import RetrievalConfig
+from retrieval.questions import Question, load_questions
 from retrieval.search.ask import Asked, ask
-from voxcurate.catalog import FindingRow, Report
-from voxcurate.stage import StageContext
+from retrieval.search.query import CohortQuery
+from retrieval.search.saved import save_cohort
+from retrieval.search.session import Answered, opened
+from voxcurate.catalog import Catalog, FindingRow, Report, Scan
+from voxcurate.config import build, read_yaml
+from voxcurate.errors import ConfigError
+from voxcurate.workspace import Workspace
+
+SHOWN = 50  # hits, where no limit is given
 
 
-def answer(context: StageContext, question: str) -> dict[str, Any]:
-    """Scans that answer a question, in the order asked for.
+@dataclass(frozen=True)
+class AskOptions:
+    """What the command line says besides the question."""
 
-    Reports that no round has read yet are read first, by the rules.
+    query: Path | None = None
+    limit: int | None = None
+    reports: bool = False
+    count_by: str = ""
+    save: str = ""
+    anyway: bool = False
+    everything: bool = False  # all hits, not the first ones: for files
 
-    Returns:
-        ``understood`` (the query as plain data), ``not_understood`` (words), and ``matches``, each
-        with
-        ``case_id`` and ``proof`` (lines).
+
+@dataclass(frozen=True)
+class AskResult:
+    """A question, how it was understood, and what was found."""
+
+    question: str
+    query: CohortQuery
+    not_understood: tuple[str, ...] = ()
+    answered: Answered | None = None
+    saved: str = ""
+    used: tuple[tuple[str, str], ...] = ()
+
+    def as_plain(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        found = self.answered
+        return {
+            "question": self.question,
+            "understood": self.query.model_dump(mode="json", exclude_defaults=True),
+            "not_understood": list(self.not_understood),
+            "total": found.found.total if found else 0,
+            "counts": dict(found.counts) if found else {},
+            "index_is_behind": bool(found and found.is_behind),
+            "matches": [
+                {
+                    "case_id": hit.case_id, "report_id": hit.report_id, "day": hit.day,
+                    "age": hit.age, "sex": hit.sex, "source": hit.source, "scanner": hit.scanner,
+                    "slice_mm": hit.slice_mm, "proof": [asdict(proof) for proof in proofs],
+                }
+                for hit, proofs in zip(found.found.hits, found.proofs, strict=True)
+            ] if found else [],
+        }  # fmt: skip
+
+
+def answer(
+    workspace: Workspace,
+    catalog: Catalog,
+    question: str,
+    options: AskOptions,
+    files: Mapping[str, Any],
+) -> AskResult:
+    """Scans, or reports, that answer a question, in the order asked for.
+
+    Args:
+        workspace: whose.
+        catalog: its catalog; its reports must have been read.
+        question: plain words; "" with `options.query`.
+        options: what else was asked for.
+        files: ``questions``, the workspace's own question files.
+
+    Raises:
+        ConfigError: nothing was asked, no report has been read, or the query does not fit.
     """
-    if context.catalog.count(Report) and not context.catalog.count(FindingRow):
-        stage.read_reports(context, RetrievalConfig())
-    sources = sorted({scan.source for scan in context.scans()})
-    asked = ask(question, sources=sources)
-    return {
-        "question": question,
-        "understood": _understood(asked),
-        "not_understood": list(asked.not_understood),
-        "matches": [
-            {"case_id": match.case_id, "proof": [asdict(proof) for proof in match.proofs]}
-            for match in stage.cohort(context, asked.query)
-        ],
-    }
+    if not question.strip() and options.query is None:
+        raise ConfigError("want a question in words, or a query with --query FILE")
+    _need_findings(catalog)
+    questions = load_questions(*(workspace.root / path for path in files.get("questions", ())))
+    asked = _asked(catalog, question, options, questions)
+    if asked.not_understood and not options.anyway:
+        return AskResult(question, asked.query, asked.not_understood)
+    query = asked.query
+    if not (options.save or options.everything or query.limit):
+        query = query.model_copy(update={"limit": SHOWN})
+    with opened(workspace, catalog, questions) as session:
+        found = session.ask(query, count=options.count_by)
+    if options.save:
+        save_cohort(workspace, options.save, asked.query, found.matches(), question)
+    return AskResult(question, asked.query, asked.not_understood, found, options.save)
 
 
-def _understood(asked: Asked) -> dict[str, Any]:
-    return asked.query.model_dump(mode="json", exclude_defaults=True)
+def needs_reading(catalog: Catalog) -> bool:
+    """Whether there are reports, and none has been read."""
+    return not catalog.count(FindingRow) and bool(catalog.count(Report))
+
+
+def _need_findings(catalog: Catalog) -> None:
+    if not catalog.count(Scan) and not catalog.count(Report):
+        raise ConfigError("nothing to search in: bring in scans and reports, 'voxcurate ingest'")
+
+
+def _asked(
+    catalog: Catalog, question: str, options: AskOptions, questions: tuple[Question, ...]
+) -> Asked:
+    layer = read_yaml(options.query) if options.query else {}
+    if question.strip():
+        sources = sorted({row[0] for row in catalog.columns(Scan, "source")})
+        asked = ask(question, questions, sources)
+        if layer:
+            raise ConfigError("want a question in words or --query FILE, found both")
+    else:
+        asked = Asked(build(CohortQuery, layer), ())
+    more: dict[str, Any] = {}
+    if options.reports or (not catalog.count(Scan) and catalog.count(Report)):
+        more["of"] = "reports"
+    if options.limit:
+        more["limit"] = options.limit
+    return Asked(asked.query.model_copy(update=more), asked.not_understood)

@@ -6,8 +6,10 @@ from typing import Annotated
 
 import typer
 
+from agent.ask_cli import ask
 from agent.console import run_command
 from agent.reading_cli import read_reports
+from agent.report_cli import app as report_app
 from agent.review_cli import app as review_app
 
 app = typer.Typer(
@@ -21,6 +23,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(review_app, name="review")
+app.add_typer(report_app, name="report")
 app.command(name="read-reports")(read_reports)
 
 WorkspaceOption = Annotated[
@@ -180,24 +183,7 @@ def status(
     run_command(command)
 
 
-@app.command()
-def ask(
-    question: Annotated[str, typer.Argument(help="What you look for, in plain words.")],
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Find scans by what their reports say, each with the sentence that proves it.
-
-    Example: voxcurate ask "portal-venous CT with a pancreatic tumour under 2 cm, earliest first"
-    """
-
-    def command() -> int:
-        from agent.commands import answer
-        from agent.console import show_answer
-
-        return show_answer(answer(workspace, question), as_json=as_json)
-
-    run_command(command)
+app.command()(ask)
 
 
 @app.command()

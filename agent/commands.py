@@ -14,6 +14,7 @@ from voxcurate.stage import StageContext, StageResult
 from voxcurate.workspace import Workspace
 
 if TYPE_CHECKING:
+    from agent.answers import AskOptions, AskResult
     from agent.rounds import RoundOutcome
 
 
@@ -125,14 +126,22 @@ def status_of(given: Path | None, *, private: str = "") -> dict[str, Any]:
         return status(workspace, catalog)
 
 
-def answer(given: Path | None, question: str) -> dict[str, Any]:
-    """Scans whose reports answer a question."""
+def answer(given: Path | None, question: str, options: "AskOptions") -> "AskResult":
+    """Scans or reports that answer a question; reports that nobody has read are read first."""
     from agent import answers
+    from agent.config import resolve
     from agent.rounds import vocabulary_of
+    from retrieval.stage import read_reports
 
-    with opened(given, write=True) as (workspace, catalog):
-        context = StageContext(workspace, catalog, vocabulary_of(workspace), round=0)
-        return answers.answer(context, question)
+    with opened(given) as (workspace, catalog):
+        config = resolve(workspace).retrieval
+        if answers.needs_reading(catalog):
+            with workspace.lock():
+                say("no report has been read yet: reading them")
+                context = StageContext(workspace, catalog, vocabulary_of(workspace), round=0)
+                read_reports(context, config)
+        files = {"questions": config.questions}
+        return answers.answer(workspace, catalog, question, options, files)
 
 
 def review_items(given: Path | None) -> list[dict[str, Any]]:

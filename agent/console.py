@@ -134,22 +134,6 @@ def show_status(status: Mapping[str, Any], *, as_json: bool) -> int:
     return DONE
 
 
-def show_answer(found: Mapping[str, Any], *, as_json: bool) -> int:
-    """Matching scans with the sentence that proves each."""
-    if as_json:
-        show_json(found)
-        return DONE
-    typer.echo(f"understood: {found['understood']}")
-    if found["not_understood"]:
-        typer.echo(f"not understood: {', '.join(found['not_understood'])}")
-    for match in found["matches"]:
-        typer.echo(match["case_id"])
-        for proof in match["proof"]:
-            typer.echo(f"    {_proof(proof)}")
-    typer.echo(f"{len(found['matches'])} found")
-    return DONE
-
-
 def show_evaluation(table: Mapping[str, Any], *, as_json: bool) -> int:
     """DSC and NSD per class."""
     if as_json:
@@ -183,11 +167,6 @@ def _show_failures(failed: Mapping[str, str], limit: int = 30) -> None:
         typer.echo(f"failed: {key}: {why}")
     if len(failed) > limit:
         typer.echo(f"... and {len(failed) - limit} more ('voxcurate status --json' lists all)")
-
-
-def _proof(proof: Mapping[str, Any]) -> str:
-    said = f': "{proof["sentence"]}"' if proof.get("sentence") else ""
-    return f"{proof['question']} {proof['answer']}{said}"
 
 
 def _short(value: Any) -> str:

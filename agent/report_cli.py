@@ -1,0 +1,38 @@
+"""``voxcurate report``: a report with its evidence highlighted, and what was read from it."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from agent.console import run_command
+
+app = typer.Typer(help="Reports and what was read from them.", no_args_is_help=True)
+
+
+@app.callback()
+def report() -> None:
+    """Reports and what was read from them."""
+
+
+@app.command()
+def show(
+    name: Annotated[str, typer.Argument(help="Id of a report, or of a scan for its reports.")],
+    workspace: Annotated[
+        Path | None, typer.Option("-w", "--workspace", help="Workspace folder.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+) -> None:
+    """Show a report with its evidence highlighted, and its answers with rule and reader.
+
+    Example: voxcurate report show REPORT_OR_CASE_ID
+    """
+
+    def command() -> int:
+        from agent.commands import opened
+        from agent.report_view import reports_of, show_reports
+
+        with opened(workspace) as (_, catalog):
+            return show_reports(reports_of(catalog, name), as_json=as_json)
+
+    run_command(command)
