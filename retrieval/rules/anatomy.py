@@ -22,6 +22,7 @@ _BREAK_BEFORE = re.compile(
     r"that|for|by|reveals?)\b|[.:]",
     re.I,
 )
+_ANOTHER = re.compile(r"\b(?:and|or|with|without|no)\b", re.I)
 _WIDEST_BEFORE, _WIDEST_AFTER = 70, 70
 
 
@@ -97,7 +98,12 @@ def organs_of(sentence: str, start: int, end: int, groups: list[OrganGroup]) -> 
             return after[0].organs
     if before:
         return before[-1].organs
-    return after[0].organs if after else frozenset()
+    if not after:
+        return frozenset()
+    gap = sentence[end : after[0].start]
+    joint = max((m.end() for m in _ANOTHER.finditer(gap)), default=-1)
+    is_its_own = joint < 0 or bool(_LINK.search(gap, joint))
+    return after[0].organs if is_its_own else frozenset()
 
 
 def topic_organs(topic: str) -> frozenset[str]:

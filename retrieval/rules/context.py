@@ -192,6 +192,8 @@ class Scopes:
             default=0,
         )
         low = max([low, *(b + 1 for b in self._boundaries[0] if b < cue.start)])
+        if words[cue.start] == "?" and "(" in words[low : cue.start]:
+            low += len(words[low : cue.start]) - words[low : cue.start][::-1].index("(")
         end = cue.start
         while end > low and (words[end - 1] in lists["verbs"] or words[end - 1] in ("been", "be")):
             end -= 1

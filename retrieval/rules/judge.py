@@ -40,7 +40,7 @@ def evidence_of(
     """Each presence question's evidence in a sentence, with the hit that gave it."""
     section = scan.sentence.section
     sides = side_words(scan) if scan.hits else []
-    starts = [hit.first for hit in scan.hits] if sides else []
+    starts = [h.first for h in scan.hits if h.role in ("term", "phrase")] if sides else []
     made: list[tuple[int, Evidence, Hit]] = []
     for hit in scan.hits:
         question = tables.questions[hit.question]

@@ -122,7 +122,7 @@ def _measurement(sentence: str, start: int, end: int, dims: tuple[float, ...]) -
     end, start = start + len(stripped), start + len(text) - len(text.lstrip())
     before, after = sentence[:start], sentence[end:]
     is_range = bool(_RANGE.search(text) or _BOUND_BY_AND.search(text))
-    is_change = is_range and bool(re.search(r"\bfrom\s+$", before)) and " to " in text
+    is_change = is_range and bool(re.search(r"\bfrom\s+$", before, re.I)) and " to " in text.lower()
     if is_change:  # "from 1.2 to 2.1 cm": the second is now
         dims, is_range = dims[-1:], False
     cue = None if is_change else _PRIOR_BEFORE.search(before)

@@ -71,6 +71,12 @@ class Scan:
             self._organs[key] = found
         return found
 
+    def organs_unnamed(self, first: int) -> frozenset[str]:
+        """The organs that words without one speak of: the line's, else those named before."""
+        if self.is_topic or not self.groups or self.groups[0].start < self.tokens.starts[first]:
+            return self.subject
+        return frozenset()
+
     def context(self, hit: Hit) -> Context:
         """Context of a hit; of a phrase in parts what acts on any part."""
         if len(hit.parts) == 1:
@@ -142,7 +148,7 @@ class Scanner:
                 _put(by_question, scan, use, i, j)
             if ending.terms:
                 named = scan.organs(i, j)
-                organs = named or scan.subject
+                organs = named or scan.organs_unnamed(i)
                 for organ, uses in ending.terms:
                     if organ in organs:
                         for use in uses:

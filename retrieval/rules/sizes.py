@@ -12,6 +12,7 @@ _OWN_SIZE = re.compile(
     r"(?:up to|about|approximately|roughly|ca\.?)?\s*",
     re.I,
 )
+_LARGEST = re.compile(r"\b(?:largest|larger|biggest|greatest) (?:one |of )?", re.I)
 _LEADS_AWAY = re.compile(r"[,;]|\b(?:in|and|with|at|on|of|from|which|is|are|within)\b", re.I)
 _ELSEWHERE, _SIZED = 60, 20  # characters
 
@@ -38,6 +39,10 @@ def owner(
             return group.start, group.end
     if not things:
         return None
+
+    first = min((t for t in things if t.question in sized), key=lambda t: t.start, default=None)
+    if first and first.end <= size.start and _LARGEST.search(text, first.end, size.start):
+        return first.start, first.end
 
     def distance(thing: Hit) -> int:
         if thing.start >= size.end:

@@ -305,6 +305,43 @@ CASES = {
         ("Simple hepatic cyst.", {"liver_lesion": "yes", "liver_tumour": None}),
         ("IPMN in the pancreatic body.", {"pancreas_cyst": "yes", "pancreas_lesion": "yes"}),
     ],
+    "translated reports": [
+        (
+            "No active infiltration or mass lesion was detected in both lung parenchyma.",
+            {"lung_mass": "no", "lung_opacity": "no"},
+        ),
+        (
+            "Lymph nodes that do not reach pathological size are observed in both axillae.",
+            {"lymphadenopathy": "no", "thoracic_lymphadenopathy": "no"},
+        ),
+        (
+            "There is a mosaic attenuation pattern in both lungs (small airway disease?).",
+            {"mosaic_attenuation": "yes"},
+        ),
+        (
+            "Interlobular septal thickness increases and bilateral pleural effusion are seen.",
+            {"septal_thickening": "yes", "pleural_effusion": "yes", "pleural_thickening": None},
+        ),
+        (
+            "Nodules of the lung with ground glass density, the largest 7x5 mm, are seen.",
+            {"lung_nodule": "yes", "lung_nodule_size": 7},
+        ),
+        ("Findings were evaluated in favor of viral pneumonia.", {"pneumonia": "yes"}),
+        ("Aeration of both lung parenchyma is normal.", {"lung_nodule": None}),
+        ("Heart contour, size are normal.", {"cardiomegaly": "no"}),
+        (
+            "The heart and mediastinum are natural. Heart size is increased.",
+            {"cardiomegaly": "yes"},
+        ),
+        (
+            "A few nonspecific nodules are observed in both lungs. No other nodule was detected.",
+            {"lung_nodule": "yes"},
+        ),
+        (
+            "A consolidation area in which air bronchograms are observed in the left lung.",
+            {"consolidation": "yes"},
+        ),
+    ],
     "operations": [
         ("HISTORY: Status post cholecystectomy.", {"cholecystectomy": "yes"}),
         ("The gallbladder is surgically absent.", {"cholecystectomy": "yes"}),

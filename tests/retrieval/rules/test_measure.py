@@ -49,6 +49,16 @@ def test_sizes_of_earlier_studies_are_marked(text, now):
     assert [m.largest_mm for m in measurements(text) if not m.is_prior] == now
 
 
+def test_below_a_centimetre_is_bounded():
+    (found,) = measurements("Subcentimetre hypodensities in the liver.")
+    assert (found.largest_mm, found.rule) == (10.0, "below 10 mm, not measured")
+
+
+def test_a_size_described_earlier_is_still_of_now():
+    (found,) = measurements("The previously described 8 mm nodule is unchanged.")
+    assert not found.is_prior
+
+
 def test_distances_are_marked():
     assert measurements("3 cm from the anal verge")[0].is_distance
     assert measurements("5 mm thick axial slices")[0].is_distance

@@ -115,6 +115,75 @@ def test_size_after_the_place_of_the_lesion():
     assert found["pancreas_lesion_size"].number == 36
 
 
+@pytest.mark.parametrize(
+    ("text", "question", "side"),
+    [
+        ("Left renal cyst.", "kidney_lesion", "left"),
+        ("Cysts in both kidneys.", "kidney_lesion", "both"),
+        ("Left renal cyst. Right renal cyst.", "kidney_lesion", "both"),
+        ("Right pleural effusion, left pneumothorax.", "pleural_effusion", "right"),
+        (
+            "Atelectasis in the middle lobe of the right lung and the lingula of the left lung.",
+            "atelectasis",
+            "both",
+        ),
+        ("Left renal cyst and right renal stone.", "kidney_stone", "right"),
+    ],
+)
+def test_side(text, question, side):
+    assert answers(text)[question].side == side
+
+
+@pytest.mark.parametrize(
+    ("text", "question", "change"),
+    [
+        ("New right pleural effusion.", "pleural_effusion", "new"),
+        ("The pancreatic cyst has increased in size.", "pancreas_cyst", "larger"),
+        ("Interval decrease in the ascites.", "ascites", "smaller"),
+        ("The lung nodule is unchanged.", "lung_nodule", "same"),
+        ("No significant change in the renal cyst.", "kidney_cyst", "same"),
+        ("No increase in size of the liver cyst.", "liver_cyst", "same"),
+        ("A liver cyst.", "liver_cyst", ""),
+    ],
+)
+def test_change(text, question, change):
+    assert answers(text)[question].change == change
+
+
+def test_rule_and_mentions_tell_what_decided():
+    found = answers("FINDINGS: No ascites. Renal cyst.\nIMPRESSION: Renal cyst.")
+    assert found["ascites"].rule == "negated: no"
+    assert found["kidney_cyst"].rule == "affirmed"
+    assert len(found["kidney_cyst"].mentions) == 1
+    assert found["kidney_lesion"].rule == "affirmed"
+    doubtful = answers("A pancreatic mass cannot be excluded.")["pancreas_tumour"]
+    assert doubtful.rule == "uncertain: cannot be excluded"
+
+
+def test_duct_dilatation_without_a_lesion_is_a_sign():
+    found = answers("The main pancreatic duct is dilated up to 7 mm.")
+    assert found["pancreas_tumour"].value == "uncertain"
+    assert found["pancreas_tumour"].rule.startswith("sign: ")
+    assert found["pancreas_tumour"].sentence == found["pancreatic_duct_dilated"].sentence
+    assert "pancreas_tumour" not in answers("No pancreatic duct dilatation.")
+
+
+def test_one_size_per_lesion_largest_first():
+    found = answers("A 5 mm nodule in the right upper lobe and an 8 mm nodule in the lingula.")
+    assert found["lung_nodule_size"].numbers == (8.0, 5.0)
+    assert set(found["lung_nodule_lobe"].items) == {"right_upper", "left_upper"}
+
+
+def test_numbers_in_a_unit_and_counts():
+    density = build(
+        Question, {"id": "hu", "text": "x", "kind": "number", "unit": "HU", "phrases": ["nodule"]}
+    )
+    count = build(Question, {"id": "n", "text": "x", "kind": "number", "phrases": ["nodule"]})
+    found = answers("Two nodules are seen. The nodule has 12 HU.", questions=[density, count])
+    assert (found["hu"].number, found["hu"].unit) == (12, "HU")
+    assert found["n"].number == 2
+
+
 def test_new_question_is_a_few_lines():
     mine = build(Question, {"id": "hernia", "phrases": ["hernia"], "text": "A hernia?"})
     assert answers("No hernia.", questions=[mine])["hernia"].value == "no"
