@@ -86,7 +86,7 @@ def _lexical(
         else "SELECT id FROM temp.fits"
     )
     among = (
-        f" AND rowid IN (SELECT sentence FROM occurrence WHERE report IN ({reports}))"
+        f" AND +rowid IN (SELECT sentence FROM occurrence WHERE report IN ({reports}))"
         if few
         else ""
     )
