@@ -70,6 +70,8 @@ def _headings() -> tuple[re.Pattern[str], dict[str, str]]:
     return re.compile(pattern, re.M), names
 
 
+PREAMBLE = frozenset({"exam", "indication", "history", "comparison", "technique"})
+_STATEMENT = re.compile(r"(?<=[.?!;])\s+(?=(?:The|There|No|Both|Bilateral|Normal)\b)")
 _SHOUTED = frozenset({"findings", "impression", "technique", "comparison", "indication"})
 _NOT_SHOUTED = frozenset(
     {"abdomen", "pelvis", "chest", "thorax", "neck", "head", "report", "description", "results"}
@@ -87,8 +89,9 @@ def sections(report: str) -> list[Section]:
     """The report's sections in order; they do not overlap, and headings belong to none.
 
     A heading counts with a colon or dash, alone on its line, or in capitals at the start of
-    one. A report without headings is one section
-    "".
+    one. A report without headings is one section "". What comes before the findings (indication,
+    technique, ...) ends with its first paragraph where no heading of findings follows it: the rest
+    are the findings.
     """
     pattern, names = _headings()
     marks = list(pattern.finditer(report))
@@ -97,11 +100,30 @@ def sections(report: str) -> list[Section]:
         for m in marks
     ]
     ends = [mark.start() for mark in marks] + [len(report)]
-    return [
+    found = [
         Section(name, begin, end)
         for (_, begin, name), end in zip(starts, ends, strict=True)
         if report[begin:end].strip()
     ]
+    return [part for n, item in enumerate(found) for part in _parted(report, item, found[n + 1 :])]
+
+
+def _parted(report: str, section: Section, later: list[Section]) -> list[Section]:
+    """A preamble without a heading of findings after it, parted from the findings it runs into."""
+    after = next((s.name for s in later if s.name != "comparison"), "")
+    if section.name not in PREAMBLE or after in PREAMBLE or after == "findings":
+        return [section]
+    begin, end = section.start, section.end
+    begin += len(report[begin:end]) - len(report[begin:end].lstrip())
+    widest = max((len(line) for line in report.splitlines()), default=0)
+    stop = next(finish for _, finish in _blocks(report, begin, end, widest))
+    if stop >= end:
+        newline = report.find("\n", begin, end)
+        stated = _STATEMENT.search(report, begin, end)
+        stop = newline if newline >= 0 else stated.start() if stated else end
+    if not report[stop:end].strip():
+        return [section]
+    return [Section(section.name, section.start, stop), Section("findings", stop, end)]
 
 
 def sentences(report: str) -> list[Sentence]:
