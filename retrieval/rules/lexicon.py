@@ -15,6 +15,7 @@ from voxcurate.config import read_yaml, shipped
 _TOKEN = re.compile(r"\d+(?:[.,]\d+)+|[^\W_]+|[^\w\s]|_")
 _POSSESSIVE = re.compile(r"(?<=\w)['’]s\b")
 _SHORTEST_MISSPELT = 7  # letters: shorter words have too many neighbours
+_LONGEST_MISSPELT = 30
 _MOST_WORDS = 100_000  # known spellings kept at once; bounds the memory
 _RE_ENDINGS = ("centre", "fibre", "calibre", "metre", "litre")
 
@@ -123,7 +124,11 @@ class Lexicon:
                 return prefix + "*"
         if not word.isalnum():
             return word
-        if len(word) < _SHORTEST_MISSPELT or word in self._plain or not word.isalpha():
+        if (
+            not _SHORTEST_MISSPELT <= len(word) <= _LONGEST_MISSPELT
+            or word in self._plain
+            or not word.isalpha()
+        ):
             return ""
         return self._misspelt(one)
 

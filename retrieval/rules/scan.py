@@ -110,6 +110,8 @@ class Scanner:
         cues: list[Cue] = cues_in(tokens, raw) if raw else []
         groups = _groups(sentence.text, organs) if organs else []
         topic = self._topic(sentence.topic) if sentence.topic else frozenset[str]()
+        if topic and _drifts(groups, topic, sentence, before, is_apart):
+            topic = frozenset()
         subject = groups[0].organs if groups else frozenset()
         if not groups and before is not None and not is_apart:
             subject = before.subject if not before.is_topic else frozenset()
@@ -168,6 +170,21 @@ class Scanner:
 
 
 _MOST_TOPICS = 5000
+
+
+def _drifts(
+    groups: list[OrganGroup],
+    topic: frozenset[str],
+    sentence: Sentence,
+    before: Scan | None,
+    is_apart: bool,
+) -> bool:
+    """Whether a line has left the organ it began with ("Spleen: Normal. The pancreas is ...")."""
+    if groups:
+        named = groups[0].organs
+        return named.isdisjoint(topic) and not named <= frozenset(terms()["adjunct"])
+    is_same = before is not None and before.sentence.topic == sentence.topic and not is_apart
+    return is_same and before is not None and not before.is_topic
 
 
 def _put(

@@ -249,6 +249,15 @@ CASES = {
         ("The heart is enlarged.", {"cardiomegaly": "yes"}),
     ],
     "organ across sentences": [
+        (
+            "Spleen: Normal in size. Pancreas is atrophic; there is no discrete mass.",
+            {"pancreas_lesion": "no", "spleen_lesion": None},
+        ),
+        (
+            "Spleen: Normal. The pancreas is atrophic. There is a mass.",
+            {"pancreas_lesion": "yes", "spleen_lesion": "no"},
+        ),
+        ("Kidneys: Symmetric. The left ureter is normal. No stone.", {"kidney_stone": "no"}),
         ("The liver is enlarged. There is a 2 cm mass.", {"liver_tumour": "yes"}),
         (
             "The liver is unremarkable. Head of the pancreas: 2 cm mass.",
