@@ -9,27 +9,25 @@ asks which of them cover it. Cues are data: ``configs/reading/cues.yaml``.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
 
+from retrieval.rules.cues import (
+    CHANGES,
+    PREPOSITIONS,
+    ROLES,
+    Cue,
+    CueRoles,
+    cue_phrases,
+    cue_words,
+    cues_in,
+    longest,
+    word_lists,
+)
 from retrieval.rules.lexicon import Lexicon, Tokens, lower
 from retrieval.rules.phrases import Automaton
-from voxcurate.config import read_yaml, shipped
 
-ROLES = (
-    "negated",
-    "unsaid",
-    "uncertain",
-    "nature",
-    "likely",
-    "historical",
-    "family",
-    "hypothetical",
-)
-CHANGES = ("new", "larger", "smaller", "same")
-CueRoles = frozenset[tuple[str, str]]  # role and direction
 _CLAUSE_LOOKAHEAD = 6
 _LIST_LOOKBACK = 8  # words
 _LONGEST_LIST_ITEM = 3  # words
@@ -64,15 +62,6 @@ PLAIN = Context()
 
 
 @dataclass(frozen=True, slots=True)
-class Cue:
-    """A cue on the words ``start:end`` of a sentence."""
-
-    start: int
-    end: int
-    roles: CueRoles
-
-
-@dataclass(frozen=True, slots=True)
 class Reach:
     """A cue and the words ``low:high`` it acts on in one role."""
 
@@ -95,7 +84,7 @@ class Scopes:
 
     def __init__(self, tokens: Tokens, cues: list[Cue], text: str) -> None:
         self._tokens, self._raw, self._text = tokens, cues, text
-        self._cues = _longest(cues)
+        self._cues = longest(cues)
         self._boundaries: tuple[list[int], list[int]] = [], []
         self._stops: list[int] = []
         self._reaches: tuple[Reach, ...] | None = None
@@ -138,7 +127,7 @@ class Scopes:
 
     def _is_restricted(self, reach: Reach, start: int) -> bool:
         between = self._tokens.words[reach.cue.end : start]
-        return bool(_lists()["restricting"] & set(between)) and reach.cue.end <= start
+        return bool(word_lists()["restricting"] & set(between)) and reach.cue.end <= start
 
     def reaches(self) -> tuple[Reach, ...]:
         """Every cue's reach, in the order of the sentence."""
@@ -186,7 +175,7 @@ class Scopes:
 
     def _low(self, cue: Cue) -> int:
         """The first word that a cue behind its phrase speaks of."""
-        words, lists = self._tokens.words, _lists()
+        words, lists = self._tokens.words, word_lists()
         low = max(
             (c.end for c in self._cues if ("both", "stop") in c.roles and c.end <= cue.start),
             default=0,
@@ -211,59 +200,13 @@ def _is_lifted(roles: dict[str, Reach], start: int) -> bool:
     return bool(doubt and doubt.cue.start <= denial.start and denial.end <= doubt.cue.end)
 
 
-def _longest(cues: list[Cue]) -> list[Cue]:
-    """The longer hides the shorter; stops and words of change stand beside."""
-    if len(cues) < 2:
-        return cues
-    changes = [c for c in cues if any(role in CHANGES for role, _ in c.roles)]
-    if changes:
-        others = [c for c in cues if c not in changes]
-        kept = _hidden_out([c for c in changes if c.roles & _SAME] or changes)
-        kept += [c for c in _hidden_out(changes) if not any(_touch(c, k) for k in kept)]
-        both = [*_hidden_out(others), *kept]
-        return sorted(both, key=lambda c: (c.start, c.end))
-    return _hidden_out(cues)
-
-
-_SAME = frozenset({("same", "near"), ("same", "after")})
-
-
-def _touch(a: Cue, b: Cue) -> bool:
-    return a.start < b.end and b.start < a.end
-
-
-def _hidden_out(cues: list[Cue]) -> list[Cue]:
-    kept: list[Cue] = []
-    taken: list[Cue] = []
-    for cue in sorted(cues, key=lambda c: (c.start - c.end, c.start, not _is_neutral(c))):
-        if all(direction == "stop" for _, direction in cue.roles):
-            kept.append(cue)
-        elif not any(cue.start < other.end and other.start < cue.end for other in taken):
-            kept.append(cue)
-            taken.append(cue)
-        elif any(
-            cue.start == o.start and cue.end == o.end and not _denies_denial(o, cue) for o in taken
-        ):
-            kept.append(cue)
-    kept.sort(key=lambda c: (c.start, c.end))
-    return kept
-
-
-def _is_neutral(cue: Cue) -> bool:
-    return any(role == "neutral" for role, _ in cue.roles)
-
-
-def _denies_denial(taken: Cue, cue: Cue) -> bool:
-    return _is_neutral(taken) and any(role == "negated" for role, _ in cue.roles)
-
-
 def _boundaries(words: list[str]) -> tuple[list[int], list[int]]:
     """Where a clause of its own begins: the places of its comma, semicolon or "and".
 
     The second list has the commas before which no verb stands: "No mass, the kidneys are normal"
     is two clauses, "effusion, pneumothorax was not seen" one.
     """
-    verbs, relative = _lists()["verbs"], _lists()["relative"]
+    verbs, relative = word_lists()["verbs"], word_lists()["relative"]
     hard: list[int] = []
     soft: list[int] = []
     has_verb = False
@@ -295,11 +238,11 @@ def _is_clause(words: list[str], at: int, joint: str, verbs: frozenset[str]) -> 
 
 
 def _has_own(words: list[str], at: int) -> bool:
-    return at < len(words) and words[at] in _lists()["starters"] and words[at] != "it"
+    return at < len(words) and words[at] in word_lists()["starters"] and words[at] != "it"
 
 
 def _forward_stops(words: list[str], cues: list[Cue], boundaries: list[int]) -> list[int]:
-    starters = _lists()["starters"]
+    starters = word_lists()["starters"]
     found = list(boundaries)
     found += [c.start for c in cues if any(direction == "stop" for _, direction in c.roles)]
     for p in range(len(words) - 1):
@@ -312,7 +255,7 @@ def _forward_stops(words: list[str], cues: list[Cue], boundaries: list[int]) -> 
 
 def _after_verb(words: list[str], low: int, end: int) -> int:
     """Behind the clause of an earlier verb, where "and" or a comma follows that verb."""
-    lists = _lists()
+    lists = word_lists()
     for v in range(end - 1, low - 1, -1):
         if words[v] in lists["verbs"] and not (v and words[v - 1] in lists["relative"]):
             for p in range(v + 1, end):
@@ -353,82 +296,9 @@ def _over_list(
 def _is_list_item(item: list[str], lists: dict[str, frozenset[str]]) -> bool:
     return (
         0 < len(item) <= _LONGEST_LIST_ITEM
-        and not any(w[:1].isdigit() or w in _PREPOSITIONS or w in lists["verbs"] for w in item)
+        and not any(w[:1].isdigit() or w in PREPOSITIONS or w in lists["verbs"] for w in item)
         and item[0] not in lists["starters"]
     )
-
-
-_PREPOSITIONS = frozenset({"in", "of", "at", "on", "with", "within", "to", "from", "for", "(", ")"})
-
-
-# --- the cues themselves ---
-@cache
-def _data() -> dict[str, Any]:
-    return read_yaml(shipped("reading", "cues.yaml"))
-
-
-@cache
-def _lists() -> dict[str, frozenset[str]]:
-    lexicon = Lexicon(())
-    return {
-        name: frozenset(word for item in _data()[name] for word in lexicon.phrase(item))
-        for name in ("restricting", "starters", "verbs", "relative")
-    }
-
-
-def cue_words() -> Iterator[str]:
-    """Words that the reaches depend on, for the vocabulary."""
-    for name in ("restricting", "starters", "verbs", "relative"):
-        yield from _data()[name]
-    yield from (
-        "and",
-        "or",
-        "nor",
-        "with",
-        "which",
-        "been",
-        "be",
-        *sorted(_PREPOSITIONS - {"(", ")"}),
-    )
-
-
-@cache
-def cue_phrases() -> tuple[tuple[str, CueRoles], ...]:
-    """Every cue with its roles; what ends in "$" only counts at the end of a sentence."""
-    roles: dict[str, set[tuple[str, str]]] = {}
-    data = _data()
-    for role in ("neutral", *ROLES, *CHANGES):
-        for direction, cues in data[role].items():
-            for cue in _spelled_out(cues):
-                roles.setdefault(cue, set()).add((role, direction))
-    for reach, cues in data["stop"].items():
-        for cue in cues:
-            roles.setdefault(cue, set()).add((reach, "stop"))
-    made: list[tuple[str, CueRoles]] = []
-    for cue, found in roles.items():
-        change = frozenset(item for item in found if item[0] in CHANGES)
-        rest = found - change
-        if change and cue.startswith(("no ", "not ", "without ")):
-            rest = rest | {("neutral", "before")}
-        made += [(cue, frozenset(part)) for part in (rest, change) if part]
-    return tuple(made)
-
-
-def _spelled_out(cues: Iterable[str]) -> Iterator[str]:
-    for cue in cues:
-        if "<seen>" in cue:
-            yield from (cue.replace("<seen>", seen) for seen in _data()["seen"])
-        else:
-            yield cue
-
-
-def cues_in(tokens: Tokens, found: Iterable[tuple[int, int, CueRoles, bool]]) -> list[Cue]:
-    """Cues from places, roles, and whether they want to end the sentence."""
-    words = tokens.words
-    last = len(words)
-    while last and words[last - 1] in (".", "!", "?"):
-        last -= 1
-    return [Cue(i, j, roles) for i, j, roles, ends in found if not ends or j == last]
 
 
 @cache

@@ -5,7 +5,8 @@ from functools import cache
 
 from retrieval.questions import terms
 from retrieval.rules.anatomy import OrganGroup, grouped, organs_of
-from retrieval.rules.context import Context, Cue, Scopes, cues_in
+from retrieval.rules.context import Context, Scopes
+from retrieval.rules.cues import Cue, cues_in
 from retrieval.rules.lexicon import Tokens, lower
 from retrieval.rules.phrases import Match, longest
 from retrieval.rules.tables import Ending, Tables, Use

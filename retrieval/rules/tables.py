@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from retrieval.questions import Question, organ_words, roles, terms
-from retrieval.rules.context import CueRoles, cue_phrases, cue_words
+from retrieval.rules.cues import CueRoles, cue_phrases, cue_words
 from retrieval.rules.lexicon import Lexicon
 from retrieval.rules.loose import LoosePhrases, loose_words
 from retrieval.rules.phrases import Automaton
