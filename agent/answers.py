@@ -88,7 +88,7 @@ def answer(
     questions = load_questions(*(workspace.root / path for path in files.get("questions", ())))
     asked = _asked(catalog, question, options, questions)
     if asked.not_understood and not options.anyway:
-        return AskResult(question, asked.query, asked.not_understood)
+        return AskResult(question, asked.query, asked.not_understood, used=asked.used)
     query = asked.query
     if not (options.save or options.everything or query.limit):
         query = query.model_copy(update={"limit": SHOWN})
@@ -96,7 +96,8 @@ def answer(
         found = session.ask(query, count=options.count_by)
     if options.save:
         save_cohort(workspace, options.save, asked.query, found.matches(), question)
-    return AskResult(question, asked.query, asked.not_understood, found, options.save)
+    left = asked.not_understood
+    return AskResult(question, asked.query, left, found, options.save, asked.used)
 
 
 def needs_reading(catalog: Catalog) -> bool:
@@ -125,4 +126,4 @@ def _asked(
         more["of"] = "reports"
     if options.limit:
         more["limit"] = options.limit
-    return Asked(asked.query.model_copy(update=more), asked.not_understood)
+    return Asked(asked.query.model_copy(update=more), asked.not_understood, asked.used)

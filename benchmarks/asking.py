@@ -124,7 +124,8 @@ def _records(i: int, rng: random.Random) -> Iterator[Any]:
         case, f"source{i % 4}", patient, patient, "train", "CT", f"scans/{case}/ct.nii.gz", "0",
         [512, 512, 300], [0.8, 0.8, 2.5], [], facts=facts,
     )  # fmt: skip
-    lines, found = [], []
+    lines: list[str] = []
+    found: list[tuple[str, str, float | None, str]] = []
     for question in FINDINGS:
         value = rng.choices(("yes", "no", "uncertain", ""), (15, 45, 4, 36))[0]
         line = (

@@ -15,7 +15,10 @@ from retrieval.rules.anatomy import organ_groups, organs_of
 from retrieval.rules.context import context_of
 from retrieval.rules.measure import measurements
 from retrieval.rules.phrases import Match, PhraseFinder, longest
+from retrieval.search.frames import frames
+from retrieval.search.joining import Said, join
 from retrieval.search.query import CohortQuery, Condition
+from retrieval.search.tree import Tree
 from voxcurate.config import build, read_yaml, shipped
 
 _AGE = re.compile(
@@ -31,6 +34,8 @@ _LIMIT = re.compile(
     r"\b(?:first|top|at most)?\s*(\d+)\s+(?:scans?|cases?|patients?|cts?|exams?|studies)\b", re.I
 )
 _WORD = re.compile(r"[A-Za-z][A-Za-z'-]*|\d+(?:\.\d+)?")
+_AFTER_PENALTY = 8  # characters: "tumours over 2 cm or cysts" speaks of tumours
+_MALIGNANT_NEAR = 30  # characters: "malignant solid pancreatic tumour"
 _BOUNDS = {"below": "below", "at_most": "at_most", "above": "above", "at_least": "at_least"}
 
 
@@ -40,6 +45,7 @@ class Asked:
 
     query: CohortQuery
     not_understood: tuple[str, ...]
+    used: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -64,13 +70,18 @@ def ask(
         sources: names of sources in the catalog.
     """
     known = tuple(questions) if questions is not None else load_questions()
-    taken: list[tuple[int, int]] = []
-    choices = _choices(text, known, taken)
-    findings = _findings(text, known, taken)
-    layer: dict[str, Any] = {**_people(text, taken), **_rest(text, sources, taken)}
-    conditions = _conditions(text, findings, known, taken) + choices
-    query = build(CohortQuery, layer).model_copy(update={"all_of": tuple(conditions)})
-    return Asked(query, _left(text, taken))
+    done = [f for f in _findings(text, known, []) if f.question.surgery]
+    frame = frames(text, [(f.start, f.end) for f in done])
+    shown, taken = frame.text, list[tuple[int, int]]()
+    choices = _choices(shown, known, taken)
+    findings = _findings(shown, known, taken)
+    layer: dict[str, Any] = {**_people(shown, taken), **_rest(shown, sources, taken), **frame.layer}
+    parts = join(shown, frame, _conditions(shown, findings, known, taken), choices)
+    used = [(text[a:b], use) for a, b, use in frame.used] + parts.used
+    layer.update(parts.layer)
+    query = build(CohortQuery, layer).model_copy(update=parts.groups)
+    spent = [*taken, *((a, b) for a, b, _ in frame.used), *parts.taken]
+    return Asked(query, _left(text, spent), tuple(used))
 
 
 def keyword_search(text: str, reports: Mapping[str, str]) -> list[str]:
@@ -99,8 +110,23 @@ def _findings(text: str, known: Sequence[Question], taken: list[tuple[int, int]]
             best[key] = found
         taken.append((match.start, match.end))
         taken.extend((g.start, g.end) for g in groups if question.organ in g.organs)
-    chosen = list(best.values())
+    chosen = [_made_malignant(text, found, known, taken) for found in best.values()]
     return [f for f in chosen if not any(_hides(other, f) for other in chosen)]
+
+
+def _made_malignant(
+    text: str, found: _Found, known: Sequence[Question], taken: list[tuple[int, int]]
+) -> _Found:
+    """ "Malignant pancreatic tumour" asks the organ's question on malignancy, if it has one."""
+    words = "|".join(map(re.escape, _ask()["malignant"]))
+    before = re.search(rf"\b(?:{words})\b(?P<gap>[^,;.]*)$", text[: found.start], re.I)
+    narrower = next(
+        (q for q in known if q.organ == found.question.organ and q.id.endswith("_malignancy")), None
+    )
+    if before is None or narrower is None or len(before.group("gap")) > _MALIGNANT_NEAR:
+        return found
+    taken.append(before.span())
+    return _Found(narrower, found.start, found.end)
 
 
 def longest_per_question(
@@ -134,34 +160,30 @@ def _finder(known: Sequence[Question]) -> PhraseFinder[tuple[Question, str]]:
 
 def _conditions(
     text: str, findings: Sequence[_Found], known: Sequence[Question], taken: list[tuple[int, int]]
-) -> list[Condition]:
+) -> list[Said]:
     made = []
-    sizes = [item for item in known if item.kind == "size"]
+    tree = Tree.of(known)
     for found in sorted(findings, key=lambda f: f.start):
         context = context_of(text, found.start, found.end)
         unsure = context.uncertain and not context.negated
-        made.append(
-            Condition(
-                question=found.question.id,
-                value="no" if context.negated else "yes",
-                or_uncertain=unsure,
-            )
+        condition = Condition(
+            question=found.question.id,
+            value="no" if context.negated else "yes",
+            or_uncertain=unsure,
         )
+        made.append(Said(condition, found.start, found.end))
     for low, high, bounds in _bounds(text, taken):
-        near = min(findings, key=lambda f: abs(f.start - low) + abs(f.end - high), default=None)
-        size = near and _size_question(near.question, sizes)
-        if size:
-            made.append(Condition(question=size.id, **bounds))
+        near = min(findings, key=lambda f: _gap(f, low, high), default=None)
+        size = tree.size_of(near.question.id) if near else ""
+        if near and size:
+            made.append(Said(Condition(question=size, **bounds), low, high, near.start))
             taken.append((low, high))
     return made
 
 
-def _size_question(question: Question, sizes: Sequence[Question]) -> Question | None:
-    by_id = {q.of: q for q in sizes if q.of}
-    if question.id in by_id:
-        return by_id[question.id]
-    organs = {q.of.rsplit("_", 1)[0]: q for q in sizes if q.of}
-    return organs.get(question.organ)
+def _gap(found: _Found, low: int, high: int) -> int:
+    """How far a size is from a finding; what goes before it is nearer than what follows."""
+    return low - found.end if found.end <= low else max(0, found.start - high) + _AFTER_PENALTY
 
 
 def _bounds(text: str, taken: list[tuple[int, int]]) -> list[tuple[int, int, dict[str, float]]]:
@@ -197,13 +219,18 @@ def _choices(text: str, known: Sequence[Question], taken: list[tuple[int, int]])
     for question in known:
         if question.kind != "choice":
             continue
-        words = PhraseFinder(
-            (word, name) for name, words in question.choices.items() for word in words
-        )
+        bare = _ask()["bare"].get(question.id, {})
+        named = [(word, name) for name, words in question.choices.items() for word in words]
+        if re.search(r"\bphases?\b", text, re.I):
+            named += [(word, name) for name, words in bare.items() for word in words]
+        words = PhraseFinder(named)
         hits = longest(words.find(text))
         if hits:
-            named = [hit.payload for hit in hits]
-            wanted = [c for name in named for c in (name, *question.covers.get(name, ()))]
+            wanted = [
+                c
+                for name in (hit.payload for hit in hits)
+                for c in (name, *question.covers.get(name, ()))
+            ]
             made.append(Condition(question=question.id, choice=tuple(dict.fromkeys(wanted))))
             taken.extend((h.start, h.end) for h in hits)
     return made
