@@ -20,6 +20,7 @@ class RetrievalConfig(Config):
     ask: str = Field(
         "", description="the cohort in plain words; what is not understood is an error"
     )
+    cohort: str = Field("", description="only scans of this cohort, as `ask --save` named it")
     shard: int = Field(512, ge=1, description="rules: most reports that are recorded together")
     batch: int = Field(32, ge=1, description="language model: reports read together")
     engine: EngineConfig = Field(default_factory=EngineConfig, description="for reader llm")

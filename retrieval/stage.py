@@ -1,19 +1,21 @@
 """The retrieval stage: reports are read into findings, and the round's cohort is chosen by them."""
 
 import json
-from collections.abc import Container, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from retrieval import store
 from retrieval.config import RetrievalConfig
-from retrieval.questions import Question, ancestors, load_questions
+from retrieval.questions import Question, load_questions
 from retrieval.reading import as_plain
 from retrieval.rules.reader import RuleReader
 from retrieval.search.ask import ask
-from retrieval.search.query import CohortMatch, CohortQuery, select
+from retrieval.search.query import CohortMatch, CohortQuery
+from retrieval.search.saved import load_cohort
+from retrieval.search.session import cohort as search
 from retrieval.store import STAGE, Shard
-from voxcurate.catalog import FindingRow, Writer
+from voxcurate.catalog import Writer
 from voxcurate.errors import ConfigError
 from voxcurate.ledger import Item, LedgerResult, run_items
 from voxcurate.protocols import Executor
@@ -40,7 +42,10 @@ def run(context: StageContext, config: RetrievalConfig) -> StageResult:
     questions = _questions(context, config)
     query = _query(context, config, questions)
     result = _read(context, config, questions)
-    matches = cohort(context, query)
+    matches = cohort(context, query, questions)
+    if config.cohort:
+        saved = set(load_cohort(context.workspace, config.cohort).cases)
+        matches = [match for match in matches if match.case_id in saved]
     if not matches:
         raise ConfigError("the cohort query fits no scan; loosen it, or ingest scans that do")
     write_text(context.workspace.round_path(context.round, "cohort.json"), _as_json(query, matches))
@@ -67,26 +72,17 @@ def read_reports(context: StageContext, config: RetrievalConfig) -> StageResult:
     return _read(context, config, _questions(context, config))
 
 
-def cohort(context: StageContext, query: CohortQuery) -> list[CohortMatch]:
-    """The scans in the catalog that fit the query, those that cleaning took out left out."""
-    scans = {scan.case_id: asdict(scan) for scan in context.scans()}
-    return select(query, scans.values(), _answers(context, query, scans))
+def cohort(
+    context: StageContext, query: CohortQuery, questions: Sequence[Question] | None = None
+) -> list[CohortMatch]:
+    """The scans in the catalog that fit the query, those that cleaning took out left out.
 
-
-def _answers(
-    context: StageContext, query: CohortQuery, scans: Container[str]
-) -> Iterator[dict[str, Any]]:
-    """Findings of scans that the query may look at: of the questions that it names, of broader
-    ones, whose "no" answers them too, and of the sizes of what they find."""
-    asked = set(_named(query.model_dump()))
-    broader = ancestors(load_questions())
-    asked = asked.union(*(broader.get(name, frozenset()) for name in asked))
-    asked |= {item.id for item in load_questions() if item.of in asked}
-    names = [item.name for item in fields(FindingRow)]
-    for values in context.catalog.columns(FindingRow, *names, question=asked) if asked else ():
-        row = dict(zip(names, values, strict=True))
-        if row["case_id"] in scans:
-            yield row
+    They are found in the workspace's search index, which is brought up to date first. In a round
+    that has a cohort already, only scans of that cohort are told.
+    """
+    known = load_questions() if questions is None else questions
+    found = search(context.workspace, context.catalog, query, known, quiet=context.quiet)
+    return [match for match in found if not context.cohort or match.case_id in context.cohort]
 
 
 def _named(query: Any) -> Iterator[str]:

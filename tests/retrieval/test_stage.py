@@ -7,6 +7,8 @@ import pytest
 
 from retrieval import stage
 from retrieval.config import RetrievalConfig
+from retrieval.search.query import CohortQuery
+from retrieval.search.saved import save_cohort
 from tests.voxcurate.factories import a_scan
 from voxcurate.catalog import Catalog, FindingRow, Report
 from voxcurate.classes import load_vocabulary
@@ -93,3 +95,19 @@ def test_findings_are_those_of_the_questions_that_were_asked_last(context):
 def test_what_cannot_run_says_why(context, fields, why):
     with pytest.raises(ConfigError, match=why):
         stage.run(context, config(**fields))
+
+
+def test_a_saved_cohort_bounds_the_round(context):
+    stage.read_reports(context, config())
+    query = build(CohortQuery, {"all_of": [{"question": "liver_cyst"}]})
+    save_cohort(context.workspace, "cysts", query, stage.cohort(context, query))
+    assert stage.run(context, config(cohort="cysts")).counts["cohort"] == ["a"]
+    with pytest.raises(ConfigError, match="no cohort 'none'"):
+        stage.run(context, config(cohort="none"))
+    with pytest.raises(ConfigError, match="fits no scan"):
+        stage.run(context, config(cohort="cysts", ask="no liver cysts"))
+
+
+def test_words_of_the_reports_select_scans_too(context):
+    found = stage.run(context, config(query={"phrases": ["of 2 cm"]})).counts["cohort"]
+    assert found == ["a"]
