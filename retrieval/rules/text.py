@@ -20,7 +20,15 @@ _WRAP_TAIL = re.compile(
 _STOP = re.compile(r"[.!?]+[\"')\]]*")
 _FOOTER = re.compile(r"\s*(?:page \d+(?: of \d+)?|\d+ ?/ ?\d+|-+ ?\d+ ?-+)\s*", re.I)
 _NARROW = 50  # characters: lines that are all shorter than this were not wrapped
+_WIDE = 160  # characters: a longer line was not wrapped either
 _LONG_LINE = 0.7  # of the longest line: a line at least this long may go on in the next one
+_LONGEST = 1000  # characters of a sentence: more is no sentence, and would take long to read
+_SMALL_START = re.compile(r"[^\W\d_]{2}[.!?][ \t]*\n?[ \t]*[a-z]")
+_BIG_START = re.compile(r"[^\W\d_]{2}[.!?][ \t]*\n?[ \t]*[A-Z]")
+_SMALL_LINE = re.compile(r"^[ \t]*[a-z]", re.M)
+_BIG_LINE = re.compile(r"^[ \t]*[A-Z]", re.M)
+_OWN_WORD = 5  # letters before a full stop: no abbreviation, unless it is a known one
+_GOES_ON = re.compile(r"(?:in|by|x|and|at|of|long|thick|wide|deep|from)\b")
 
 
 @dataclass(frozen=True)
@@ -48,6 +56,31 @@ class Sentence:
     end: int
     section: str
     topic: str = ""
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """How a report was written.
+
+    `widest` is its longest line; `is_dictated`: its sentences begin in small letters; `is_wrapped`:
+    about half of the lines are about as long as the longest.
+    """
+
+    widest: int
+    is_dictated: bool
+    is_wrapped: bool
+
+    @classmethod
+    def of(cls, report: str) -> "_Layout":
+        lengths = [len(line.strip()) for line in report.splitlines() if line.strip()]
+        widest = max(lengths, default=0)
+        n_long = sum(length >= _LONG_LINE * widest for length in lengths)
+        is_wrapped = _NARROW <= widest <= _WIDE and n_long > 1 and 2 * n_long >= len(lengths)
+        small, big = len(_SMALL_START.findall(report)), len(_BIG_START.findall(report))
+        if small + big < 3:  # too few full stops to tell: lines instead
+            small += len(_SMALL_LINE.findall(report))
+            big += len(_BIG_LINE.findall(report))
+        return cls(widest, small > 1 and 2 * small >= big, is_wrapped)
 
 
 @cache
@@ -115,8 +148,7 @@ def _parted(report: str, section: Section, later: list[Section]) -> list[Section
         return [section]
     begin, end = section.start, section.end
     begin += len(report[begin:end]) - len(report[begin:end].lstrip())
-    widest = max((len(line) for line in report.splitlines()), default=0)
-    stop = next(finish for _, finish in _blocks(report, begin, end, widest))
+    stop = next(finish for _, finish in _blocks(report, begin, end, _Layout.of(report)))
     if stop >= end:
         newline = report.find("\n", begin, end)
         stated = _STATEMENT.search(report, begin, end)
@@ -128,11 +160,11 @@ def _parted(report: str, section: Section, later: list[Section]) -> list[Section
 
 def sentences(report: str) -> list[Sentence]:
     """All sentences in order. Decimals, list numbers, abbreviations, wrapped lines end none."""
-    widest = max((len(line) for line in report.splitlines()), default=0)
+    layout = _Layout.of(report)
     found: list[Sentence] = []
     for section in sections(report):
         topic = ""
-        for start, end, is_new_line in _pieces(report, section.start, section.end, widest):
+        for start, end, is_new_line in _pieces(report, section.start, section.end, layout):
             body = _LIST_ITEM.match(report, start, end) if is_new_line else None
             begin = body.end() if body else start
             label = _LABEL.match(report, begin, end)
@@ -153,19 +185,30 @@ def _is_label(text: str) -> bool:
     )
 
 
-def _pieces(report: str, start: int, end: int, widest: int) -> Iterator[tuple[int, int, bool]]:
-    for begin, finish in _blocks(report, start, end, widest):
+def _pieces(report: str, start: int, end: int, layout: _Layout) -> Iterator[tuple[int, int, bool]]:
+    for begin, finish in _blocks(report, start, end, layout):
         at, is_first = begin, True
         for stop in _STOP.finditer(report, begin, finish):
-            if _ends_sentence(report, begin, finish, stop):
-                yield at, stop.end(), is_first
+            if _ends_sentence(report, begin, finish, stop, layout):
+                yield from _short(report, at, stop.end(), is_first)
                 at, is_first = stop.end(), False
         if at < finish:
             trimmed = at + len(report[at:finish].rstrip())
-            yield at, trimmed, is_first
+            yield from _short(report, at, trimmed, is_first)
 
 
-def _blocks(report: str, start: int, end: int, widest: int) -> Iterator[tuple[int, int]]:
+def _short(report: str, start: int, end: int, is_first: bool) -> Iterator[tuple[int, int, bool]]:
+    """What has no end for very long, cut where a clause or at least a word ends."""
+    while end - start > _LONGEST:
+        most = start + _LONGEST
+        cut = max(report.rfind(sign, start + _LONGEST // 2, most) + 1 for sign in ";,\n")
+        cut = cut or report.rfind(" ", start + 1, most) + 1 or most
+        yield start, cut, is_first
+        start, is_first = cut, False
+    yield start, end, is_first
+
+
+def _blocks(report: str, start: int, end: int, layout: _Layout) -> Iterator[tuple[int, int]]:
     """Runs of lines that belong together; list items and labels begin a new one."""
     begin, at = start, start
     while at < end:
@@ -174,14 +217,14 @@ def _blocks(report: str, start: int, end: int, widest: int) -> Iterator[tuple[in
             break
         next_end = report.find("\n", newline + 1, end)
         following = report[newline + 1 : end if next_end < 0 else next_end]
-        if _breaks_line(report[at:newline], following, widest):
+        if _breaks_line(report[at:newline], following, layout):
             yield begin, newline
             begin = newline + 1
         at = newline + 1
     yield begin, end
 
 
-def _breaks_line(line: str, following: str, widest: int) -> bool:
+def _breaks_line(line: str, following: str, layout: _Layout) -> bool:
     line, following = line.strip(), following.rstrip()
     if _FOOTER.fullmatch(line) or _FOOTER.fullmatch(following):
         return True
@@ -189,19 +232,24 @@ def _breaks_line(line: str, following: str, widest: int) -> bool:
         return True
     if line[-1] == ":":
         return False
+    first = following.lstrip()[0]
     label = _LABEL.match(following)
-    if label and _is_label(label.group(1)) and label.group(1)[0].isupper():
+    if label and _is_label(label.group(1)) and (first.isupper() or layout.is_dictated):
         return True
-    if widest < _NARROW and not _WRAP_TAIL.search(line):
-        return True
-    if _WRAP_TAIL.search(line) or not (
-        following.lstrip()[0].isupper() or following.lstrip()[0].isdigit()
-    ):
+    if _WRAP_TAIL.search(line):
         return False
-    return line[-1] in ".!?;" or len(line) < _LONG_LINE * widest
+    if layout.widest < _NARROW:
+        return True
+    if layout.is_dictated and not (layout.is_wrapped and len(line) >= _LONG_LINE * layout.widest):
+        return True
+    if not (first.isupper() or first.isdigit()):
+        return False
+    return line[-1] in ".!?;" or len(line) < _LONG_LINE * layout.widest
 
 
-def _ends_sentence(report: str, begin: int, finish: int, stop: re.Match[str]) -> bool:
+def _ends_sentence(
+    report: str, begin: int, finish: int, stop: re.Match[str], layout: _Layout
+) -> bool:
     after = report[stop.end() : finish]
     if after and not after[0].isspace():  # 2.1 cm, 7:34 p.m.., "lesion.The liver"
         is_glued = (
@@ -217,7 +265,19 @@ def _ends_sentence(report: str, begin: int, finish: int, stop: re.Match[str]) ->
     token = word.group().lower()
     if token.isdigit():  # "1. Cyst" at the start of a block or after a full stop is a list number
         before = report[begin : begin + word.start()].rstrip()
-        return bool(before) and before[-1] not in ".;:" and not rest[0].islower()
-    if rest[0].islower() or token in _abbreviations("titles"):
+        is_start = layout.is_dictated or not rest[0].islower()
+        return bool(before) and before[-1] not in ".;:" and is_start
+    if token in _abbreviations("titles"):
         return False
+    if rest[0].islower():
+        return _ends_before_small(token, rest, layout)
     return not (rest[0].isdigit() and token in _abbreviations("abbreviations"))
+
+
+def _ends_before_small(token: str, rest: str, layout: _Layout) -> bool:
+    """Whether a full stop before a small letter ends a sentence, as it does in quick dictation."""
+    if "." in token or token in _abbreviations("abbreviations") | _abbreviations("shortened"):
+        return False
+    if token in ("cm", "mm") and _GOES_ON.match(rest):
+        return False
+    return layout.is_dictated or len(token) >= _OWN_WORD

@@ -1,0 +1,85 @@
+"""Reports as they are dictated in haste: no capitals, no full stops, one word wrong."""
+
+import pytest
+
+from retrieval.rules.reader import RuleReader
+from retrieval.rules.text import sentences
+
+
+@pytest.fixture(scope="module")
+def reader():
+    return RuleReader()
+
+
+def texts(report):
+    return [" ".join(s.text.split()) for s in sentences(report)]
+
+
+def answers(reader, report):
+    return {f.question: f.value for f in reader.read(report)}
+
+
+@pytest.mark.parametrize(
+    ("report", "wanted"),
+    [
+        (
+            "lungs clear. no effusion. heart ok. bones fine",
+            ["lungs clear.", "no effusion.", "heart ok.", "bones fine"],
+        ),
+        (
+            "liver ok. cyst approx. 3 cm. no stones. after i.v. contrast no leak. seen by dr. who.",
+            [
+                "liver ok.",
+                "cyst approx. 3 cm.",
+                "no stones.",
+                "after i.v. contrast no leak.",
+                "seen by dr. who.",
+            ],
+        ),
+        (
+            "spleen neg. laceration grade 2. no bleeding. cyst 2.5 cm. in diameter",
+            ["spleen neg.", "laceration grade 2.", "no bleeding.", "cyst 2.5 cm. in diameter"],
+        ),
+        (
+            "gallbladder removed\nliver has several small cysts as seen before in march last year\n"
+            "no ascites\nspleen normal",
+            [
+                "gallbladder removed",
+                "liver has several small cysts as seen before in march last year",
+                "no ascites",
+                "spleen normal",
+            ],
+        ),
+        ("Heart normal. moderate effusion.", ["Heart normal.", "moderate effusion."]),
+        ("The ant. wall and approx. half of it.", ["The ant. wall and approx. half of it."]),
+        (
+            "NO MASS. LIVER NORMAL.\nSPLEEN 12 CM\nNO ASCITES",
+            ["NO MASS.", "LIVER NORMAL.", "SPLEEN 12 CM", "NO ASCITES"],
+        ),
+    ],
+)
+def test_sentences_of_dictation(report, wanted):
+    assert texts(report) == wanted
+
+
+def test_wrapped_lines_in_small_letters_go_on():
+    report = (
+        "FINDINGS: The liver is enlarged and shows a nodular contour in keeping with\n"
+        "cirrhosis of long standing. The spleen is enlarged. There is a moderate amount\n"
+        "of ascites."
+    )
+    assert len(texts(report)) == 3
+
+
+def test_denial_ends_with_its_sentence(reader):
+    found = answers(
+        reader, "no free air. gallbladder has stones. pelvis no fracture. dependent atelectasis."
+    )
+    assert found["gallstones"] == found["atelectasis"] == "yes"
+    assert found["fracture"] == "no"
+
+
+def test_very_long_text_without_an_end_is_cut():
+    found = sentences("no mass in the liver and " * 2000)
+    assert all(len(s.text) <= 1000 for s in found)
+    assert all(s.text.split()[0] in ("no", "mass", "in", "the", "liver", "and") for s in found)
