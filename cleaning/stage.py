@@ -1,7 +1,7 @@
 """The cleaning stage: check and hash every scan, find duplicates, look for leaks, decide."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ STAGE = "clean"
 ACTOR = f"cleaning {CHECK_VERSION}.{HASH_VERSION}"
 VERSION = f"{CHECK_VERSION}.{HASH_VERSION}"
 STATUS = {"pass": "ok", "suspect": "suspect", "reject": "rejected"}
+PAGE = 500  # scans whose reports are held in memory
 SPLIT_ORDER = ("test", "validation", "train")
 
 
@@ -205,7 +206,7 @@ def _copies(
     stay, so that nothing of it is trained on.
     """
     scans = {scan.case_id: scan for scan in ctx.catalog.rows(Scan)}
-    labels = Counter(case for case, _ in {(x.case_id, x.class_id) for x in ctx.catalog.rows(Label)})
+    labels = Counter(case for case, _ in set(ctx.catalog.columns(Label, "case_id", "class_id")))
     voxel_ml = {case: _voxel_ml(scan) for case, scan in scans.items()}
     evidence = {(pair.first, pair.second): found for pair, found in pairs}
     copies: dict[str, tuple[str, dict[str, Any]]] = {}
@@ -254,18 +255,15 @@ def _leaks(
     ctx: StageContext, scans: Sequence[Scan], known: Mapping[str, Identifiers]
 ) -> list[LeakVerdict]:
     """Read back what the workspace holds of each case; a find is a decision."""
-    texts: dict[str, dict[str, str]] = {}
-    for report in ctx.catalog.rows(Report):
-        texts.setdefault(report.case_id, {})[report.report_id] = report.text
     found = []
-    for scan in scans:
+    for scan, texts in _with_reports(ctx, scans):
         path = ctx.workspace.root / scan.path
         names = [p.relative_to(ctx.workspace.root).as_posix() for p in path.parent.rglob("*")]
         found.append(
             scan_case(
                 scan.case_id,
                 known.get(scan.case_id, NOTHING_KNOWN),
-                reports=texts.get(scan.case_id),
+                reports=texts,
                 headers=header_texts(path) if path.is_file() else None,
                 names=names,
             )
@@ -276,6 +274,19 @@ def _leaks(
                 places = ", ".join(sorted(one.evidence()))
                 writer.decide(_decision(ctx, one.case_id, one.verdict, places, one.evidence()))
     return found
+
+
+def _with_reports(
+    ctx: StageContext, scans: Sequence[Scan]
+) -> Iterator[tuple[Scan, dict[str, str]]]:
+    """Scans with the texts of their reports by id, of which few are held at a time."""
+    for start in range(0, len(scans), PAGE):
+        page = scans[start : start + PAGE]
+        texts: dict[str, dict[str, str]] = {scan.case_id: {} for scan in page}
+        rows = ctx.catalog.columns(Report, "case_id", "report_id", "text", case_id=list(texts))
+        for case_id, report_id, text in sorted(rows):
+            texts[case_id][report_id] = text
+        yield from ((scan, texts[scan.case_id]) for scan in page)
 
 
 def _decision(

@@ -111,12 +111,15 @@ def _links(patient: str, groups: tuple[str, ...]) -> tuple[str, ...]:
 def _truths(context: StageContext, known: Mapping[str, Scan]) -> dict[str, frozenset[str]]:
     """What older scans can test, by case."""
     found: dict[str, set[str]] = {case_id: set() for case_id in known}
-    for label in context.catalog.rows(Label, origin="original") if known else ():
-        if label.case_id in found and label.voxels:
-            found[label.case_id].add(label.class_id)
-    for report in context.catalog.rows(Report) if known else ():
-        if report.case_id in found:
-            found[report.case_id].add(REPORT)
+    if known:
+        wanted = ("case_id", "class_id", "voxels")
+        for case_id, class_id, voxels in context.catalog.columns(Label, *wanted, origin="original"):
+            if case_id in found and voxels:
+                found[case_id].add(class_id)
+        for page in context.catalog.stream(Report, "case_id"):
+            for (case_id,) in page:
+                if case_id in found:
+                    found[case_id].add(REPORT)
     return {
         c: frozenset(truth | {f"source {known[c].source}"}) for c, truth in found.items() if truth
     }

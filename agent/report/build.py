@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from agent.report import annotation, cohort, quality, running
+from agent.report import annotation, cohort, quality, reading, running
 from agent.report.blocks import Section, Text
 from agent.report.pictures import TROUBLE, Album
 from agent.report.summary import header, summary
@@ -38,6 +38,7 @@ def build_sections(view: RoundView) -> list[Section]:
     parts: list[tuple[str, str, Callable[[], Section]]] = [
         ("summary", "In short", lambda: summary(view)),
         ("funnel", "From ingest to use", lambda: cohort.funnel(view)),
+        ("chosen", "How the cohort was chosen", lambda: reading.chosen(view)),
         ("waiting", "Proposals waiting for review", lambda: annotation.waiting(view, album)),
         ("quality", "Quality on the test split", lambda: quality.quality(view, album)),
         ("origins", "Where the labels come from", lambda: annotation.origins(view)),
@@ -47,7 +48,8 @@ def build_sections(view: RoundView) -> list[Section]:
         ("volumes", "Organ volumes", lambda: annotation.volumes(view)),
         ("duplicates", "Duplicate scans", lambda: cohort.duplicates(view, album)),
         ("rejected", "Rejected and suspect scans", lambda: cohort.rejected(view, album)),
-        ("findings", "What the reports say", lambda: cohort.findings(view)),
+        ("reading", "Reading the reports", lambda: reading.reading(view)),
+        ("findings", "What the reports say", lambda: reading.findings(view)),
         ("training", "Training", lambda: quality.training(view)),
         ("times", "Time and memory", lambda: running.times(view)),
         ("failures", "Failures", lambda: running.failures(view, album)),

@@ -1,4 +1,4 @@
-"""Sections on the scans: the funnel, duplicates, rejected scans, what the reports say."""
+"""Sections on the scans: the funnel, duplicates, rejected scans."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -17,12 +17,6 @@ EVIDENCE = {  # names of the duplicate search's figures, for people
     "ncc": "correlation",
     "detail_ncc": "correlation of detail",
     "overlap": "overlapping share",
-}
-ANSWERS = {  # part of a bar -> colour, hatch
-    "yes": (charts.BLUE, ""),
-    "uncertain": (charts.ORANGE, "//"),
-    "no": ("#C9C9C9", ""),
-    "value or choice": (charts.GREEN, ".."),
 }
 
 
@@ -181,48 +175,6 @@ def geometry(scan: Scan) -> str:
     """Voxels and spacing in words."""
     voxels = " × ".join(str(n) for n in scan.shape)
     return f"{voxels} voxels of {' × '.join(f'{s:.3g}' for s in scan.spacing)} mm, {scan.modality}"
-
-
-def findings(view: RoundView) -> Section:
-    """How often each question is answered yes, no, uncertain, or with a value."""
-    title = "What the reports say"
-    cases = {scan.case_id for scan in view.cohort}
-    rows = [f for f in view.findings if f.case_id in cases]
-    if not rows:
-        why = "No report is linked to a scan of the cohort, or none has been read."
-        return Section("findings", title, empty=why)
-    counts: dict[str, Counter[str]] = {}
-    numbers: dict[str, list[tuple[float, str]]] = {}
-    for row in rows:
-        part = row.value if row.value in ANSWERS else "value or choice"
-        counts.setdefault(row.question, Counter())[part] += 1
-        if row.number is not None:
-            numbers.setdefault(row.question, []).append((row.number, row.unit))
-    ordered = sorted(counts, key=lambda q: (-counts[q]["yes"], q))
-    shown = [(q.replace("_", " "), dict(counts[q])) for q in ordered[:30]]
-    parts = {p: style for p, style in ANSWERS.items() if any(row[1].get(p) for row in shown)}
-    picture = charts.bars("findings", shown, parts, unit="reports")
-    alt = "; ".join(f"{q}: {', '.join(f'{n} {v}' for v, n in c.items())}" for q, c in shown[:10])
-    readers = ", ".join(sorted({row.reader for row in rows}))
-    text = f"{len({r.report_id for r in rows})} reports of the cohort, read by {readers}."
-    blocks: list[Text | Chart | Table] = [Text(text), Chart(picture, alt)]
-    if len(ordered) > len(shown):
-        blocks.append(Text(f"{len(ordered) - len(shown)} rarer questions are not drawn.", "note"))
-    if numbers:
-        blocks.append(_numbers(numbers))
-    return Section("findings", title, blocks)
-
-
-def _numbers(numbers: dict[str, list[tuple[float, str]]]) -> Table:
-    rows = []
-    for question, values in sorted(numbers.items()):
-        ordered = sorted(v for v, _ in values)
-        unit = Counter(u for _, u in values).most_common(1)[0][0]
-        middle = ordered[len(ordered) // 2]
-        span = f"{ordered[0]:.4g} to {ordered[-1]:.4g}"
-        rows.append((question.replace("_", " "), len(ordered), f"{middle:.4g}", span, unit))
-    head = ("quantity", "reports", "median", "range", "unit")
-    return Table(head, rows, "Values read from reports", frozenset({1, 2}))
 
 
 def _more(n: int, shown: int, what: str) -> str:

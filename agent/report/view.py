@@ -10,7 +10,6 @@ from typing import Any
 from voxcurate.catalog import (
     Assembly,
     Decision,
-    FindingRow,
     Label,
     Measure,
     Model,
@@ -42,7 +41,6 @@ class RoundView:
     measures_before: Sequence[Measure]
     models: Mapping[str, Model]
     items: Sequence[WorkItem]
-    findings: Sequence[FindingRow]
 
     @property
     def folder(self) -> Path:
@@ -181,5 +179,4 @@ def load_view(ctx: StageContext, number: int) -> RoundView:
         measures_before=catalog.rows(Measure, round=last, stage="evaluate"),
         models={model.model_id: model for model in catalog.rows(Model)},
         items=catalog.rows(WorkItem, round=number),
-        findings=catalog.rows(FindingRow),
     )

@@ -43,7 +43,7 @@ _MEASURE = re.compile(r"(\d+(?:\.\d+)?)\s*(mm|cm)\b", re.IGNORECASE)
 
 def score_reading(scoring: Scoring) -> Iterator[ScoreRow]:
     """Findings against what the reports' writer meant to say."""
-    reports = {r.case_id: r for r in scoring.catalog.rows(Report) if r.case_id in scoring.entries}
+    reports = {r.case_id: r for r in scoring.catalog.rows(Report, case_id=set(scoring.entries))}
     planted = {
         scoring.case_of[r["source"], r["key"]]: r["answers"] for r in scoring.data["reports"]
     }
@@ -55,7 +55,8 @@ def score_reading(scoring: Scoring) -> Iterator[ScoreRow]:
     yield ScoreRow(
         "ingest", "reports linked to their scan", len(linked) / len(linkable), n=len(linkable)
     )
-    findings = {(f.case_id, f.question): f for f in scoring.catalog.rows(FindingRow)}
+    rows = scoring.catalog.rows(FindingRow, case_id=set(scoring.entries))
+    findings = {(f.case_id, f.question): f for f in rows}
     if not findings:
         yield not_run(STAGE, "findings, accuracy")
         return
