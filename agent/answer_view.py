@@ -35,6 +35,8 @@ def show_answer(result: "AskResult", *, as_json: bool, explain: bool = False) ->
         return DONE if result.answered else COULD_NOT_RUN
     console = _console()
     _show_query(console, result, explain=explain)
+    if result.notice:
+        typer.echo(f"note: {result.notice}", err=True)
     if result.answered is None:
         typer.echo(
             f"error: not understood: {', '.join(result.not_understood)}"

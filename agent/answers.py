@@ -1,18 +1,20 @@
 """``voxcurate ask``: a question answered from the reports, with the sentences that prove it."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from retrieval.questions import Question, load_questions
 from retrieval.search.ask import Asked, ask
+from retrieval.search.planner import Planned, plan_query
 from retrieval.search.query import CohortQuery
 from retrieval.search.saved import save_cohort
 from retrieval.search.session import Answered, opened
 from voxcurate.catalog import Catalog, FindingRow, Report, Scan
 from voxcurate.config import build, read_yaml
 from voxcurate.errors import ConfigError
+from voxcurate.protocols import ChatEngine
 from voxcurate.workspace import Workspace
 
 SHOWN = 50  # hits, where no limit is given
@@ -41,6 +43,7 @@ class AskResult:
     answered: Answered | None = None
     saved: str = ""
     used: tuple[tuple[str, str], ...] = ()
+    notice: str = ""
 
     def as_plain(self) -> dict[str, Any]:
         """Plain data for JSON."""
@@ -49,6 +52,7 @@ class AskResult:
             "question": self.question,
             "understood": self.query.model_dump(mode="json", exclude_defaults=True),
             "not_understood": list(self.not_understood),
+            "notice": self.notice,
             "total": found.found.total if found else 0,
             "counts": dict(found.counts) if found else {},
             "index_is_behind": bool(found and found.is_behind),
@@ -68,7 +72,8 @@ def answer(
     catalog: Catalog,
     question: str,
     options: AskOptions,
-    files: Mapping[str, Any],
+    paths: Sequence[str] = (),
+    engine: ChatEngine | None = None,
 ) -> AskResult:
     """Scans, or reports, that answer a question, in the order asked for.
 
@@ -77,7 +82,8 @@ def answer(
         catalog: its catalog; its reports must have been read.
         question: plain words; "" with `options.query`.
         options: what else was asked for.
-        files: ``questions``, the workspace's own question files.
+        paths: the workspace's own question files.
+        engine: the language model that reads the question; None: the rules do.
 
     Raises:
         ConfigError: nothing was asked, no report has been read, or the query does not fit.
@@ -85,10 +91,13 @@ def answer(
     if not question.strip() and options.query is None:
         raise ConfigError("want a question in words, or a query with --query FILE")
     _need_findings(catalog)
-    questions = load_questions(*(workspace.root / path for path in files.get("questions", ())))
-    asked = _asked(catalog, question, options, questions)
+    questions = load_questions(*(workspace.root / path for path in paths))
+    planned = _asked(catalog, question, options, questions, engine)
+    asked = planned.asked
     if asked.not_understood and not options.anyway:
-        return AskResult(question, asked.query, asked.not_understood, used=asked.used)
+        return AskResult(
+            question, asked.query, asked.not_understood, used=asked.used, notice=planned.notice
+        )
     query = asked.query
     if not (options.save or options.everything or query.limit):
         query = query.model_copy(update={"limit": SHOWN})
@@ -97,7 +106,7 @@ def answer(
     if options.save:
         save_cohort(workspace, options.save, asked.query, found.matches(), question)
     left = asked.not_understood
-    return AskResult(question, asked.query, left, found, options.save, asked.used)
+    return AskResult(question, asked.query, left, found, options.save, asked.used, planned.notice)
 
 
 def needs_reading(catalog: Catalog) -> bool:
@@ -111,19 +120,29 @@ def _need_findings(catalog: Catalog) -> None:
 
 
 def _asked(
-    catalog: Catalog, question: str, options: AskOptions, questions: tuple[Question, ...]
-) -> Asked:
+    catalog: Catalog,
+    question: str,
+    options: AskOptions,
+    questions: tuple[Question, ...],
+    engine: ChatEngine | None,
+) -> Planned:
     layer = read_yaml(options.query) if options.query else {}
     if question.strip():
         sources = sorted({row[0] for row in catalog.columns(Scan, "source")})
-        asked = ask(question, questions, sources)
         if layer:
             raise ConfigError("want a question in words or --query FILE, found both")
+        planned = (
+            plan_query(question, questions, sources, engine)
+            if engine
+            else Planned(ask(question, questions, sources))
+        )
     else:
-        asked = Asked(build(CohortQuery, layer), ())
+        planned = Planned(Asked(build(CohortQuery, layer), ()))
+    asked = planned.asked
     more: dict[str, Any] = {}
     if options.reports or (not catalog.count(Scan) and catalog.count(Report)):
         more["of"] = "reports"
     if options.limit:
         more["limit"] = options.limit
-    return Asked(asked.query.model_copy(update=more), asked.not_understood, asked.used)
+    asked = Asked(asked.query.model_copy(update=more), asked.not_understood, asked.used)
+    return Planned(asked, planned.notice)

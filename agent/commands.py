@@ -132,6 +132,7 @@ def answer(given: Path | None, question: str, options: "AskOptions") -> "AskResu
     from agent.config import resolve
     from agent.rounds import vocabulary_of
     from retrieval.stage import read_reports
+    from voxcurate.chat import make_engine
 
     with opened(given) as (workspace, catalog):
         config = resolve(workspace).retrieval
@@ -140,8 +141,8 @@ def answer(given: Path | None, question: str, options: "AskOptions") -> "AskResu
                 say("no report has been read yet: reading them")
                 context = StageContext(workspace, catalog, vocabulary_of(workspace), round=0)
                 read_reports(context, config)
-        files = {"questions": config.questions}
-        return answers.answer(workspace, catalog, question, options, files)
+        engine = make_engine(config.engine, root=workspace.root) if question.strip() else None
+        return answers.answer(workspace, catalog, question, options, config.questions, engine)
 
 
 def review_items(given: Path | None) -> list[dict[str, Any]]:
