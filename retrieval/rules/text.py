@@ -104,7 +104,24 @@ def _headings() -> tuple[re.Pattern[str], dict[str, str]]:
 
 
 PREAMBLE = frozenset({"exam", "indication", "history", "comparison", "technique"})
-_STATEMENT = re.compile(r"(?<=[.?!;])\s+(?=(?:The|There|No|Both|Bilateral|Normal)\b)")
+_NEWLINE = re.compile(r"\n")
+_PARAGRAPH = re.compile(r"\n[ \t\r]*\n")
+_BACKGROUND = re.compile(
+    r"[ \t]*(?:\?|[hcs]/[opc]\b|r/o\b|f/u\b|hx\b|pmh\b|\d+ ?-? ?(?:y|yr|yo|year)|"
+    r"(?:the )?(?:patient|pt|images?|scan|study|exam(?:ination)?|sections|axial|coronal|helical|"
+    r"intravenous|iv|oral|contrast|dose|ctdi|dlp|ct|known|history|previous|prior|post|status post|"
+    r"referred|request|evaluate|assess|exclude|rule out|question|concern|compar(?:ed|ison)|he|she|"
+    r"his|her|mr|mrs|ms|dr|diagnosed|underwent|treated|multiplanar|reformat\w*|reconstruct\w*)\b)",
+    re.I,
+)
+_STATEMENT = re.compile(
+    r"(?<=[.?!;])\s+(?!(?:[Nn]o|[Tt]here (?:is|are) no|[Tt]he) (?:prior|previous|comparison|iv|IV|"
+    r"intravenous|oral|contrast|known|history|relevant|patient|study|scan|exam\w*|images?|request)\b)"
+    r"(?=(?:There|No|Both|Bilateral|Normal|Mild|Moderate|Small|Severe|Multiple|Unremarkable)\b|"
+    r"(?!He |She |Patient|Pt|This |Study|Scan|Exam|CT |Images?|Contrast|Intravenous|Oral)"
+    r"[A-Za-z]+(?: [a-z]+){0,4} (?:is|are|appears?|shows?|demonstrates?|contains?|measures?|"
+    r"normal|unremarkable|clear|intact)\b)"
+)
 _SHOUTED = frozenset({"findings", "impression", "technique", "comparison", "indication"})
 _NOT_SHOUTED = frozenset(
     {"abdomen", "pelvis", "chest", "thorax", "neck", "head", "report", "description", "results"}
@@ -142,20 +159,39 @@ def sections(report: str) -> list[Section]:
 
 
 def _parted(report: str, section: Section, later: list[Section]) -> list[Section]:
-    """A preamble without a heading of findings after it, parted from the findings it runs into."""
-    after = next((s.name for s in later if s.name != "comparison"), "")
-    if section.name not in PREAMBLE or after in PREAMBLE or after == "findings":
+    """A preamble without a heading of findings after it, parted from the findings it runs into.
+
+    The heading of a part of the body ("PELVIS:") is one of many: findings may come before it.
+    """
+    after = next((s for s in later if s.name != "comparison"), None)
+    if section.name not in PREAMBLE or (after and after.name in PREAMBLE):
         return [section]
     begin, end = section.start, section.end
     begin += len(report[begin:end]) - len(report[begin:end].lstrip())
-    stop = next(finish for _, finish in _blocks(report, begin, end, _Layout.of(report)))
-    if stop >= end:
-        newline = report.find("\n", begin, end)
-        stated = _STATEMENT.search(report, begin, end)
-        stop = newline if newline >= 0 else stated.start() if stated else end
+    if after and after.name == "findings":
+        heading = report[end : after.start].strip(" \t\r\n:*_#-–—").lower()
+        stop = _first_finding(report, begin, end) if heading in _abbreviations("regions") else end
+    else:
+        stop = _first_finding(report, begin, end)
     if not report[stop:end].strip():
         return [section]
     return [Section(section.name, section.start, stop), Section("findings", stop, end)]
+
+
+def _first_finding(report: str, begin: int, end: int) -> int:
+    """Where the findings begin behind a preamble: at a paragraph, label or statement.
+
+    Else at the second line, or later where the lines go on with the patient or the examination.
+    """
+    blank = _PARAGRAPH.search(report, begin, end)
+    stop = blank.start() if blank else end
+    stop = begin + len(report[begin:stop].rstrip())
+    for at in [m.end() for m in _NEWLINE.finditer(report, begin, stop)]:
+        label = _LABEL.match(report, at, stop)
+        if (label and _is_label(label.group(1))) or not _BACKGROUND.match(report, at, stop):
+            return at
+    stated = _STATEMENT.search(report, begin, stop)
+    return stated.start() if stated else stop
 
 
 def sentences(report: str) -> list[Sentence]:

@@ -83,3 +83,28 @@ def test_very_long_text_without_an_end_is_cut():
     found = sentences("no mass in the liver and " * 2000)
     assert all(len(s.text) <= 1000 for s in found)
     assert all(s.text.split()[0] in ("no", "mass", "in", "the", "liver", "and") for s in found)
+
+
+BACKGROUND = ("effusion", "cough", "carcinoma", "cholecystectomy", "contrast")
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        "Clinical history: 45M with cough. The liver is normal.",
+        "Clinical history: cough, effusion. Liver is normal. Spleen fine.\nIMPRESSION: Normal.",
+        "Clinical info: effusion? carcinoma?\nLiver: normal.\nPELVIS: Bladder normal.",
+        "INDICATION: Cough, evaluate for effusion.\nLUNGS: Liver normal.\nPELVIS: No mass.",
+        "HISTORY: 60F with cough\nh/o cholecystectomy\nknown carcinoma\nliver normal.\nspleen ok.",
+        "TECHNIQUE: contrast given.\nImages were sent after contrast.\nLiver normal.",
+        "Reason for exam: cough.\n\nLiver normal.\n\nIMPRESSION: Normal.",
+        "Clinical: carcinoma, had effusion in 2017.\nThe study was done with contrast.\n"
+        "The liver is normal.",
+        "COMPARISON: No prior. The liver is normal.",
+    ],
+)
+def test_findings_begin_where_a_preamble_ends(report):
+    quiet = ("indication", "history", "technique", "comparison")
+    for sentence in sentences(report):
+        is_background = any(word in sentence.text for word in (*BACKGROUND, "prior"))
+        assert (sentence.section in quiet) == is_background, sentence
