@@ -18,6 +18,8 @@ from voxcurate.catalog import (
     Label,
     Measure,
     Model,
+    Reading,
+    Report,
     Round,
     Scan,
     WorkItem,
@@ -280,6 +282,8 @@ def _bookkeeping(writer: Writer, scans: Sequence[Scan], classes: Sequence[str]) 
     writer.put(
         WorkItem(0, "ingest", "alpha_broken", "", "f", "failed", 1, "ct: truncated", updated="x")
     )
+    writer.put(Report("loose", "", "", "alpha", ""))
+    writer.put(Reading("loose", "x", "rules 1", "unreadable", 2, 0, "no words in it"))
     for i, scan in enumerate(scans):
         value = ("yes", "no", "uncertain")[i % 3]
         report = f"report{i}"
@@ -289,6 +293,8 @@ def _bookkeeping(writer: Writer, scans: Sequence[Scan], classes: Sequence[str]) 
             "section": "findings",
         }
         rest: dict[str, Any] = {"confidence": 0.9, "reader": "rules 1", "round": 2}
+        writer.put(Report(report, scan.case_id, scan.patient, scan.source, "There is a lesion."))
+        writer.put(Reading(report, "x", "rules 1", "read", 2, 2))
         writer.put(
             FindingRow(
                 **common, question="liver_lesion", value=value, number=None, unit="", choice="",
