@@ -11,7 +11,7 @@ _MM = {
     "centimeter": 10.0,
     "centimetre": 10.0,
 }
-_NUMBER = r"\d+(?:[.,]\d+)?"
+_NUMBER = r"(?:\d+(?:[.,]\d+)?|\.\d+)"
 _UNIT = r"(?:mm|cm|millimet(?:er|re)s?|centimet(?:er|re)s?)(?![a-z0-9²³^])"
 _SIDE = r"(?:\s*\(?(?:ap|tr|trv|cc|si|sag|ax|craniocaudal|transverse|long|short|w|h|l)\b\)?)?"
 _SIZE = re.compile(
@@ -26,12 +26,24 @@ _PRIOR_BEFORE = re.compile(
     r"\b(?:previously(?!\s+(?:described|seen|noted|identified|reported|demonstrated|known|"
     r"mentioned|characteri[sz]ed|visuali[sz]ed|detected|observed|followed))|prior(?:ly)?|"
     r"formerly|compared (?:with|to)|versus|vs\.?|from|earlier|"
-    r"last (?:study|exam)|had been|initially|originally)\b[^.;,]{0,40}$",
+    r"prev|(?:last|previous|preceding|former|old|pre-?) ?-?(?:study|exam\w*|ct|scan|control|"
+    r"visit|time|investigation|imaging|report)|against|having been|had been|initially|"
+    r"originally)\b[^.;,]{0,40}$",
     re.I,
 )
 _PAST_BEFORE = re.compile(
     r"\b(?:was|were)\b[^.;,]{0,20}$", re.I
 )  # prior only where "now" stands too
+_WAS_BEFORE = re.compile(
+    r"(?:mm|cm)\s*(?:,?|\b[^.;,()]{0,60}[,(])\s*\(?\s*(?:(?:it|which|this|and|but)\s+)?"
+    r"(?:was|were|before|ex|prev\.?|prior|(?:unchanged|stable) to)\s*$",
+    re.I,
+)  # "6 mm, was 9 mm", "6 mm nodule (was 9 mm)"
+_SIDES = re.compile(
+    rf"\b(?:rt|right|r|lt|left|l)\.?\s*:?\s*(?P<first>{_NUMBER})\s*,?\s*(?:and\s+)?"
+    rf"(?:rt|right|r|lt|left|l)\.?\s*:?\s*{_NUMBER}\s*-?\s*(?P<unit>{_UNIT})",
+    re.I,
+)  # "right 2.2, left 1.5 cm"
 _NOW = re.compile(
     r"\b(?:now|currently|today|present(?:ly)?|is|are|measures|measuring|up to|to)\b[^.;,]*$", re.I
 )
@@ -84,12 +96,15 @@ def measurements(sentence: str) -> list[Measurement]:
         Measurement(match.start(), match.end(), (_BELOW_CM,), rule="below 10 mm, not measured")
         for match in _SUBCENTIMETRE.finditer(sentence)
     ]
+    for match in _SIDES.finditer(sentence):
+        dims = _dims_mm(f"{match['first']} {match['unit']}")
+        found.append(_measurement(sentence, *match.span("first"), dims))
     for match in _SIZE.finditer(sentence):
         for start, end in _spans(match):
             dims = _dims_mm(sentence[start:end])
             if dims:
                 found.append(_measurement(sentence, start, end, dims))
-    return found
+    return sorted(found, key=lambda m: m.start)
 
 
 def _spans(match: re.Match[str]) -> list[tuple[int, int]]:
@@ -126,7 +141,9 @@ def _measurement(sentence: str, start: int, end: int, dims: tuple[float, ...]) -
     if is_change:  # "from 1.2 to 2.1 cm": the second is now
         dims, is_range = dims[-1:], False
     cue = None if is_change else _PRIOR_BEFORE.search(before)
-    is_prior = bool(cue and not _NOW.search(before[cue.start() :]))
+    is_prior = bool(cue and not _NOW.search(before[cue.start() :])) or bool(
+        _WAS_BEFORE.search(before)
+    )
     is_past = bool(
         re.search(r"\b(?:now|currently|today)\b", sentence, re.I) and _PAST_BEFORE.search(before)
     )

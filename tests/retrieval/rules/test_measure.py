@@ -43,6 +43,18 @@ def test_ranges():
         ("was 12 mm, now 9 mm", [9.0]),
         ("12 mm on the prior study", []),
         ("measures 2.2 cm, compared with 1.9 cm", [22.0]),
+        ("in the previous examination 6,0 cm, now 4,2 cm", [42.0]),
+        ("now 21 mm against 30 mm", [21.0]),
+        ("a nodule, 6 mm, was 9 mm, so smaller", [6.0]),
+        ("13 mm nodule in the left lower lobe (was 8 mm)", [13.0]),
+        ("4.5 cm was 5.1 cm", [45.0]),
+        ("1.2 cm (prev. 1.0 cm)", [12.0]),
+        ("14 mm, unchanged to 15 mm", [14.0]),
+        ("31 mm, having been 22 mm", [31.0]),
+        ("the largest was 9 mm", [9.0]),
+        ("adrenal nodules rt 2.2 lt 1.5 cm", [22.0, 15.0]),
+        ("nodules right 2.2, left 1,5 cm", [22.0, 15.0]),
+        (".8 cm", [8.0]),
     ],
 )
 def test_sizes_of_earlier_studies_are_marked(text, now):

@@ -1,0 +1,165 @@
+"""Where lines and sentences of a report end, by the manner in which it was written."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+
+from voxcurate.config import read_yaml, shipped
+
+LIST_ITEM = re.compile(r"[ \t]*(?:\(?\d{1,2}[.)](?!\d)|[-*•·‣])[ \t]*")
+LABEL = re.compile(r"[ \t]*([A-Za-z][A-Za-z0-9 /,&'()-]{1,60}?)[ \t]*:(?!\d)")
+_WRAP_TAIL = re.compile(
+    r"(?:[,(/&–-]|\b(?:a|an|and|are|as|at|by|for|from|in|is|no|of|on|or|the|to|was|were|with|without))$",
+    re.I,
+)
+_STOP = re.compile(r"[.!?]+[\"')\]]*")
+_FOOTER = re.compile(r"\s*(?:page \d+(?: of \d+)?|\d+ ?/ ?\d+|-+ ?\d+ ?-+)\s*", re.I)
+_NARROW = 50  # characters: lines that are all shorter than this were not wrapped
+_WIDE = 160  # characters: a longer line was not wrapped either
+_LONG_LINE = 0.7  # of the longest line: a line at least this long may go on in the next one
+_LONGEST = 1000  # characters of a sentence: more is no sentence, and would take long to read
+_SMALL_START = re.compile(r"[^\W\d_]{2}[.!?][ \t]*\n?[ \t]*[a-z]")
+_BIG_START = re.compile(r"[^\W\d_]{2}[.!?][ \t]*\n?[ \t]*[A-Z]")
+_SMALL_LINE = re.compile(r"^[ \t]*[a-z]", re.M)
+_BIG_LINE = re.compile(r"^[ \t]*[A-Z]", re.M)
+_OWN_WORD = 5  # letters before a full stop: no abbreviation, unless it is a known one
+_GOES_ON = re.compile(r"(?:in|by|x|and|at|of|long|thick|wide|deep|from)\b")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a report was written.
+
+    `widest` is its longest line; `is_dictated`: its sentences begin in small letters; `is_wrapped`:
+    about half of the lines are about as long as the longest.
+    """
+
+    widest: int
+    is_dictated: bool
+    is_wrapped: bool
+
+    @classmethod
+    def of(cls, report: str) -> "Layout":
+        """The layout of a whole report."""
+        lengths = [len(line.strip()) for line in report.splitlines() if line.strip()]
+        widest = max(lengths, default=0)
+        n_long = sum(length >= _LONG_LINE * widest for length in lengths)
+        is_wrapped = _NARROW <= widest <= _WIDE and n_long > 1 and 2 * n_long >= len(lengths)
+        small, big = len(_SMALL_START.findall(report)), len(_BIG_START.findall(report))
+        if small + big < 3:  # too few full stops to tell: lines instead
+            small += len(_SMALL_LINE.findall(report))
+            big += len(_BIG_LINE.findall(report))
+        return cls(widest, small > 1 and 2 * small >= big, is_wrapped)
+
+
+@cache
+def word_list(kind: str) -> frozenset[str]:
+    """A list of words of ``text.yaml``."""
+    return frozenset(read_yaml(shipped("reading", "text.yaml"))[kind])
+
+
+def is_label(text: str) -> bool:
+    """Whether words before a colon name what follows: few of them and no verb."""
+    return len(text.split()) <= 6 and not re.search(
+        r"\b(?:is|are|was|were|shows?|there)\b", text, re.I
+    )
+
+
+def pieces(report: str, start: int, end: int, layout: Layout) -> Iterator[tuple[int, int, bool]]:
+    """Sentences as their bounds in the report, and whether they begin a line of their own."""
+    for begin, finish in blocks(report, start, end, layout):
+        at, is_first = begin, True
+        for stop in _STOP.finditer(report, begin, finish):
+            if _ends_sentence(report, begin, finish, stop, layout):
+                yield from _short(report, at, stop.end(), is_first)
+                at, is_first = stop.end(), False
+        if at < finish:
+            trimmed = at + len(report[at:finish].rstrip())
+            yield from _short(report, at, trimmed, is_first)
+
+
+def _short(report: str, start: int, end: int, is_first: bool) -> Iterator[tuple[int, int, bool]]:
+    """What has no end for very long, cut where a clause or at least a word ends."""
+    while end - start > _LONGEST:
+        most = start + _LONGEST
+        cut = max(report.rfind(sign, start + _LONGEST // 2, most) + 1 for sign in ";,\n")
+        cut = cut or report.rfind(" ", start + 1, most) + 1 or most
+        yield start, cut, is_first
+        start, is_first = cut, False
+    yield start, end, is_first
+
+
+def blocks(report: str, start: int, end: int, layout: Layout) -> Iterator[tuple[int, int]]:
+    """Runs of lines that belong together; list items and labels begin a new one."""
+    begin, at = start, start
+    while at < end:
+        newline = report.find("\n", at, end)
+        if newline < 0:
+            break
+        next_end = report.find("\n", newline + 1, end)
+        following = report[newline + 1 : end if next_end < 0 else next_end]
+        if _breaks_line(report[at:newline], following, layout):
+            yield begin, newline
+            begin = newline + 1
+        at = newline + 1
+    yield begin, end
+
+
+def _breaks_line(line: str, following: str, layout: Layout) -> bool:
+    line, following = line.strip(), following.rstrip()
+    if _FOOTER.fullmatch(line) or _FOOTER.fullmatch(following):
+        return True
+    if not line or not following.strip() or LIST_ITEM.match(following):
+        return True
+    if line[-1] == ":":
+        return False
+    first = following.lstrip()[0]
+    label = LABEL.match(following)
+    if label and is_label(label.group(1)) and (first.isupper() or layout.is_dictated):
+        return True
+    if _WRAP_TAIL.search(line):
+        return False
+    if layout.widest < _NARROW:
+        return True
+    if layout.is_dictated and not (layout.is_wrapped and len(line) >= _LONG_LINE * layout.widest):
+        return True
+    if not (first.isupper() or first.isdigit()):
+        return False
+    return line[-1] in ".!?;" or len(line) < _LONG_LINE * layout.widest
+
+
+def _ends_sentence(
+    report: str, begin: int, finish: int, stop: re.Match[str], layout: Layout
+) -> bool:
+    after = report[stop.end() : finish]
+    if after and not after[0].isspace():  # 2.1 cm, 7:34 p.m.., "lesion.The liver"
+        is_glued = (
+            after[0].isupper() and report[max(begin, stop.start() - 2) : stop.start()].islower()
+        )
+        return is_glued and len(after) > 1 and after[1].islower()
+    if stop.group()[0] != ".":
+        return True
+    word = re.search(r"[A-Za-z][A-Za-z.]*$|\d+$", report[begin : stop.start()])
+    rest = after.lstrip()
+    if word is None or not rest:
+        return True
+    token = word.group().lower()
+    if token.isdigit():  # "1. Cyst" at the start of a block or after a full stop is a list number
+        before = report[begin : begin + word.start()].rstrip()
+        is_start = layout.is_dictated or not rest[0].islower()
+        return bool(before) and before[-1] not in ".;:" and is_start
+    if token in word_list("titles"):
+        return False
+    if rest[0].islower():
+        return _ends_before_small(token, rest, layout)
+    return not (rest[0].isdigit() and token in word_list("abbreviations"))
+
+
+def _ends_before_small(token: str, rest: str, layout: Layout) -> bool:
+    """Whether a full stop before a small letter ends a sentence, as it does in quick dictation."""
+    if "." in token or token in word_list("abbreviations") | word_list("shortened"):
+        return False
+    if token in ("cm", "mm") and _GOES_ON.match(rest):
+        return False
+    return layout.is_dictated or len(token) >= _OWN_WORD

@@ -1,0 +1,42 @@
+"""Where the findings begin behind an indication, history, comparison or technique."""
+
+import re
+
+from retrieval.rules.breaks import LABEL, is_label
+
+PREAMBLE = frozenset({"exam", "indication", "history", "comparison", "technique"})
+_NEWLINE = re.compile(r"\n")
+_PARAGRAPH = re.compile(r"\n[ \t\r]*\n")
+_BACKGROUND = re.compile(
+    r"[ \t]*(?:\?|[hcs]/[opc]\b|r/o\b|f/u\b|hx\b|pmh\b|\d+ ?-? ?(?:y|yr|yo|year)|"
+    r"(?:the )?(?:patient|pt|images?|scan|study|exam(?:ination)?|sections|axial|coronal|helical|"
+    r"intravenous|iv|oral|contrast|dose|ctdi|dlp|ct|known|history|previous|prior|post|status post|"
+    r"referred|request|evaluate|assess|exclude|rule out|question|concern|compar(?:ed|ison)|he|she|"
+    r"his|her|mr|mrs|ms|dr|diagnosed|underwent|treated|multiplanar|reformat\w*|reconstruct\w*)\b)",
+    re.I,
+)
+_STATEMENT = re.compile(
+    r"(?<=[.?!;])\s+(?!(?:[Nn]o|[Tt]here (?:is|are) no|[Tt]he) (?:prior|previous|comparison|iv|IV|"
+    r"intravenous|oral|contrast|known|history|relevant|patient|study|scan|exam\w*|images?|request)\b)"
+    r"(?=(?:There|No|Both|Bilateral|Normal|Mild|Moderate|Small|Severe|Multiple|Unremarkable)\b|"
+    r"(?!He |She |Patient|Pt|This |Study|Scan|Exam|CT |Images?|Contrast|Intravenous|Oral)"
+    r"[A-Za-z]+(?: [a-z]+){0,4} (?:is|are|appears?|shows?|demonstrates?|contains?|measures?|"
+    r"normal|unremarkable|clear|intact)\b)"
+)
+
+
+def first_finding(report: str, begin: int, end: int) -> int:
+    """Where the findings begin behind a preamble: at a paragraph, label or statement.
+
+    Else at the second line, or later where the lines go on with the patient or the examination.
+    """
+    begin += len(report[begin:end]) - len(report[begin:end].lstrip())
+    blank = _PARAGRAPH.search(report, begin, end)
+    stop = blank.start() if blank else end
+    stop = begin + len(report[begin:stop].rstrip())
+    for at in [m.end() for m in _NEWLINE.finditer(report, begin, stop)]:
+        label = LABEL.match(report, at, stop)
+        if (label and is_label(label.group(1))) or not _BACKGROUND.match(report, at, stop):
+            return at
+    stated = _STATEMENT.search(report, begin, stop)
+    return stated.start() if stated else stop
