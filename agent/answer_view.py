@@ -133,7 +133,7 @@ def _show_hit(console: "Console", place: int, hit: "Hit", proofs: "Sequence[Proo
         " ".join(filter(None, (hit.sex, f"{hit.age:g} y" if hit.age is not None else ""))),
         f"day {hit.day:g}" if hit.day is not None else "",
         hit.scanner,
-        f"{hit.slice_mm:g} mm slices" if hit.slice_mm else "",
+        f"{hit.slice_mm:.1f} mm slices" if hit.slice_mm else "",
         hit.source,
     ]
     name = hit.report_id or hit.case_id

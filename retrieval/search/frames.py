@@ -61,8 +61,11 @@ _CHANGES = {
 _CHANGE = re.compile(
     "|".join(rf"\b(?P<{name}>{words})\b" for name, words in _CHANGES.items()), re.I
 )
-_SIDE = re.compile(r"\b(?P<both>bilateral|both sides)\b|\b(?P<left>left)(?:[\s-]sided)?\b"
-                   r"|\b(?P<right>right)(?:[\s-]sided)?\b", re.I)  # fmt: skip
+_SIDE = re.compile(
+    r"\b(?:(?P<both>bilateral(?:ly)?|(?:on )?both sides)"
+    r"|(?:on the )?(?:(?P<left>left)|(?P<right>right))(?:[\s-]sided?)?)\b",
+    re.I,
+)
 _EXCEPT = re.compile(r"\b(?:excluding|except(?: for)?|but not|other than)\b", re.I)
 
 

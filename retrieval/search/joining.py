@@ -13,6 +13,8 @@ _OR = re.compile(r"\bor\b|/", re.I)
 _OR_UNSURE = re.compile(
     r"\bor (?:even )?(?:uncertain|more|less|older|younger|larger|smaller)\b", re.I
 )
+# what may stand between a finding and the side that follows it
+_BEHIND = re.compile(r"\s*(?:,|in|of|on|at)?\s*(?:the\s+)?")
 _NEAR = 25  # characters between an adjective and its finding
 
 
@@ -71,7 +73,8 @@ def _with_marks(item: Said, frame: Frames, made: Joined) -> Said:
     for role in ("change", "side"):
         for mark in frame.roles(role):
             gap = frame.text[mark.end : item.start] if mark.end <= item.start else ""
-            follows = mark.start >= item.end and mark.start - item.end <= 4
+            behind = frame.text[item.end : mark.start] if mark.start >= item.end else "-"
+            follows = bool(_BEHIND.fullmatch(behind))
             inside = item.start <= mark.start < item.end
             before = (
                 mark.end <= item.start and len(gap) <= _NEAR and not re.search(r"[,;]|\band\b", gap)

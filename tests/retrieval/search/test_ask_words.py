@@ -39,6 +39,8 @@ TABLE = [
     ("shrinking liver metastases", {"all_of": [q("liver_metastasis", change=["smaller"])]}),
     ("stable lung nodules", {"all_of": [q("lung_nodule", change=["same"])]}),
     ("left kidney stones", {"all_of": [q("kidney_stone", side="left")]}),
+    ("a stone of the left kidney", {"all_of": [q("kidney_stone", side="left")]}),
+    ("kidney stones on the right side", {"all_of": [q("kidney_stone", side="right")]}),
     ("bilateral pleural effusions", {"all_of": [q("pleural_effusion", side="both")]}),
     ("right kidney tumours under 4 cm in men",
      {"all_of": [q("kidney_tumour", side="right"), q("kidney_lesion_size", below=40)], "sex": "M"}),
