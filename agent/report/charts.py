@@ -98,7 +98,11 @@ def bars(
         if show_total:
             for y, total in enumerate(left):
                 axes.annotate(
-                    f"{total:,.4g}", (total, y), (4, 0), textcoords="offset points", va="center"
+                    f"{total:,.0f}" if total >= 1000 else f"{total:.4g}",
+                    (total, y),
+                    (4, 0),
+                    textcoords="offset points",
+                    va="center",
                 )
         axes.set_yticks(range(len(rows)), [label for label, _ in rows])
         axes.set_ylim(len(rows) - 0.4, -0.6)

@@ -39,13 +39,20 @@ def read_chosen(folder: Path, most: int) -> Chosen | None:
     if start < 0 or at < 0:
         return None
     query = json.JSONDecoder().raw_decode(head, at)[0]
-    proofs = (
-        (str(case["case_id"]), str(p["question"]), str(p["answer"]), str(p["sentence"]))
-        for case in _objects(head, start + len(_CASES))
-        for p in case["proofs"]
-        if p["sentence"]
-    )
+    cases = _objects(head, start + len(_CASES))
+    proofs = (proof for case in cases for proof in _proofs(case))
     return Chosen(_said(query), tuple(islice(proofs, most)))
+
+
+def _proofs(case: dict[str, Any]) -> Iterator[tuple[str, str, str, str]]:
+    """The proofs of a case; one sentence that gives the same answer to several stands once."""
+    asked: dict[tuple[str, str], list[str]] = {}
+    for proof in case["proofs"]:
+        if proof["sentence"]:
+            key = (str(proof["answer"]), str(proof["sentence"]))
+            asked.setdefault(key, []).append(str(proof["question"]))
+    for (answer, sentence), questions in asked.items():
+        yield str(case["case_id"]), ", ".join(dict.fromkeys(questions)), answer, sentence
 
 
 def _said(query: dict[str, Any]) -> tuple[str, ...]:

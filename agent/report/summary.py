@@ -88,7 +88,7 @@ def _happened(view: RoundView) -> str:
     gone = f" ({', '.join(left)})" if left else ""
     return (
         f"Round {view.number} worked on {plural(len(view.used), 'scan')} of the "
-        f"{len(view.cohort)} that the cohort query named{gone}, for "
+        f"{len(view.cohort):,} that the cohort query named{gone}, for "
         f"{plural(len(view.classes), 'class', 'classes')}."
     )
 
@@ -165,4 +165,4 @@ def listed(names: Sequence[str]) -> str:
 
 def plural(n: int, one: str, many: str = "") -> str:
     """``1 scan``, ``2 scans``."""
-    return f"{n} {one if n == 1 else many or one + 's'}"
+    return f"{n:,} {one if n == 1 else many or one + 's'}"

@@ -97,13 +97,14 @@ def test_disagreements_are_counted_and_the_gravest_shown(fresh):
 
 def test_the_query_is_told_in_words_with_its_proofs(fresh):
     proof = {"question": "liver_cyst", "answer": "yes", "sentence": "A {cyst}.", "report_id": "r"}
-    cases = [{"case_id": f"case{i}", "proofs": [proof]} for i in range(50)]
+    also = {**proof, "question": "liver_lesion"}
+    cases = [{"case_id": f"case{i}", "proofs": [proof, also]} for i in range(50)]
     data = {"query": {"all_of": [{"question": "liver_cyst"}], "sex": "F"}, "cases": cases}
     path = fresh.workspace.round_path(2) / "cohort.json"
     path.write_text(json.dumps(data, indent=1))
     found = section(fresh, "chosen")
     assert found.blocks[0].text == "Liver cyst: yes; Women."
-    assert cells(found)[0] == ("case0", "liver cyst", "yes", "A {cyst}.")
+    assert cells(found)[0] == ("case0", "liver cyst, liver lesion", "yes", "A {cyst}.")
     assert len(cells(found)) == 8
     path.write_text(json.dumps({**data, "query": {"colour": "blue"}}, indent=1))
     assert "another version" in section(fresh, "chosen").blocks[0].text
