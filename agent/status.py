@@ -11,21 +11,21 @@ from voxcurate.workspace import Workspace
 
 def status(workspace: Workspace, catalog: Catalog) -> dict[str, Any]:
     """The workspace at a glance, as plain data."""
-    scans = catalog.rows(Scan)
+    scans = catalog.columns(Scan, "source", "split", "status", "patient")
     rounds = catalog.rows(Round)
     failures = _failures(catalog)
     return {
         "scans": {
             "total": len(scans),
-            "patients": len({scan.patient for scan in scans}),
-            "by_source": dict(sorted(Counter(scan.source for scan in scans).items())),
-            "by_split": dict(sorted(Counter(scan.split for scan in scans).items())),
-            "by_status": dict(sorted(Counter(scan.status for scan in scans).items())),
+            "patients": len({patient for *_, patient in scans}),
+            "by_source": dict(sorted(Counter(source for source, *_ in scans).items())),
+            "by_split": dict(sorted(Counter(split for _, split, *_ in scans).items())),
+            "by_status": dict(sorted(Counter(status for _, _, status, _ in scans).items())),
         },
         "reports": catalog.count(Report),
         "rounds": [_round(catalog, row) for row in rounds],
         "failures": failures,
-        "next": _next(scans, rounds, failures),
+        "next": _next(len(scans), rounds, failures),
     }
 
 
@@ -77,8 +77,8 @@ def _failures(catalog: Catalog) -> dict[str, str]:
     return found
 
 
-def _next(scans: list[Scan], rounds: list[Round], failures: dict[str, str]) -> str:
-    if not scans:
+def _next(n_scans: int, rounds: list[Round], failures: dict[str, str]) -> str:
+    if not n_scans:
         return "bring in scans: voxcurate ingest PATH"
     mend = "; mend the failed items and run the same command again" if failures else ""
     if not rounds:

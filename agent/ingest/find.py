@@ -202,7 +202,9 @@ def _free_name(context: StageContext, made: Draft, root: Path, files: Sequence[s
     is_one = sum(1 for _ in islice(pattern.select(files), 2)) < 2
     folder = "data" if is_one else _clean(root.name)
     wanted = GENERIC.get(made.kind) or _clean(made.name) or folder or "data"
-    taken = {scan.source for scan in context.catalog.rows(Scan)} | set(shipped_sources())
+    taken = {source for (source,) in context.catalog.columns(Scan, "source")} | set(
+        shipped_sources()
+    )
     names = [wanted, *(f"{wanted[:27]}_{n}" for n in range(2, 1000))]
     return next(n for n in names if n not in taken and not _path(context, n).exists())
 
