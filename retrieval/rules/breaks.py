@@ -23,6 +23,9 @@ _SMALL_START = re.compile(r"[^\W\d_]{2}[.!?][ \t]*\n?[ \t]*[a-z]")
 _BIG_START = re.compile(r"[^\W\d_]{2}[.!?][ \t]*\n?[ \t]*[A-Z]")
 _SMALL_LINE = re.compile(r"^[ \t]*[a-z]", re.M)
 _BIG_LINE = re.compile(r"^[ \t]*[A-Z]", re.M)
+_LAST_WORD = re.compile(r"(?:[A-Za-z][A-Za-z.]*|\d+)$")
+_LONGEST_WORD = 30  # characters
+_VERB = re.compile(r"\b(?:is|are|was|were|shows?|there)\b", re.I)
 _OWN_WORD = 5  # letters before a full stop: no abbreviation, unless it is a known one
 _GOES_ON = re.compile(r"(?:in|by|x|and|at|of|long|thick|wide|deep|from)\b")
 
@@ -61,9 +64,7 @@ def word_list(kind: str) -> frozenset[str]:
 
 def is_label(text: str) -> bool:
     """Whether words before a colon name what follows: few of them and no verb."""
-    return len(text.split()) <= 6 and not re.search(
-        r"\b(?:is|are|was|were|shows?|there)\b", text, re.I
-    )
+    return len(text.split()) <= 6 and not _VERB.search(text)
 
 
 def pieces(report: str, start: int, end: int, layout: Layout) -> Iterator[tuple[int, int, bool]]:
@@ -140,13 +141,13 @@ def _ends_sentence(
         return is_glued and len(after) > 1 and after[1].islower()
     if stop.group()[0] != ".":
         return True
-    word = re.search(r"[A-Za-z][A-Za-z.]*$|\d+$", report[begin : stop.start()])
+    word = _LAST_WORD.search(report, max(begin, stop.start() - _LONGEST_WORD), stop.start())
     rest = after.lstrip()
     if word is None or not rest:
         return True
     token = word.group().lower()
     if token.isdigit():  # "1. Cyst" at the start of a block or after a full stop is a list number
-        before = report[begin : begin + word.start()].rstrip()
+        before = report[begin : word.start()].rstrip()
         is_start = layout.is_dictated or not rest[0].islower()
         return bool(before) and before[-1] not in ".;:" and is_start
     if token in word_list("titles"):

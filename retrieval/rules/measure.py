@@ -62,6 +62,10 @@ _DISTANCE = re.compile(
 )
 
 
+_BETWEEN = re.compile(r"\bbetween\s+$", re.I)
+_FROM = re.compile(r"\bfrom\s+$", re.I)
+_NOWADAYS = re.compile(r"\b(?:now|currently|today)\b", re.I)
+_HINT = re.compile(r"mm|cm|imet", re.I)
 _SUBCENTIMETRE = re.compile(r"\bsub-?\s?centimet(?:er|re|ric)s?\b", re.I)
 _BELOW_CM = 10.0
 
@@ -92,6 +96,8 @@ class Measurement:
 
 def measurements(sentence: str) -> list[Measurement]:
     """Sizes in a sentence, left to right. A number without a unit of length is no size."""
+    if not _HINT.search(sentence):
+        return []
     found = [
         Measurement(match.start(), match.end(), (_BELOW_CM,), rule="below 10 mm, not measured")
         for match in _SUBCENTIMETRE.finditer(sentence)
@@ -109,7 +115,7 @@ def measurements(sentence: str) -> list[Measurement]:
 
 def _spans(match: re.Match[str]) -> list[tuple[int, int]]:
     """ "2 cm and 3 cm" are two sizes; "2.1 x 1.8 cm" is one."""
-    if re.search(r"\bbetween\s+$", match.string[: match.start()], re.I):
+    if _BETWEEN.search(match.string, 0, match.start()):
         return [match.span()]
     text, spans, at = match.group(), [], 0
     for joint in _BOUND_BY_AND.finditer(text):
@@ -137,16 +143,14 @@ def _measurement(sentence: str, start: int, end: int, dims: tuple[float, ...]) -
     end, start = start + len(stripped), start + len(text) - len(text.lstrip())
     before, after = sentence[:start], sentence[end:]
     is_range = bool(_RANGE.search(text) or _BOUND_BY_AND.search(text))
-    is_change = is_range and bool(re.search(r"\bfrom\s+$", before, re.I)) and " to " in text.lower()
+    is_change = is_range and bool(_FROM.search(before)) and " to " in text.lower()
     if is_change:  # "from 1.2 to 2.1 cm": the second is now
         dims, is_range = dims[-1:], False
     cue = None if is_change else _PRIOR_BEFORE.search(before)
     is_prior = bool(cue and not _NOW.search(before[cue.start() :])) or bool(
         _WAS_BEFORE.search(before)
     )
-    is_past = bool(
-        re.search(r"\b(?:now|currently|today)\b", sentence, re.I) and _PAST_BEFORE.search(before)
-    )
+    is_past = bool(_NOWADAYS.search(sentence) and _PAST_BEFORE.search(before))
     return Measurement(
         start,
         end,
