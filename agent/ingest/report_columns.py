@@ -1,5 +1,6 @@
 """Columns of a report table: well-known names, and which columns identify somebody."""
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -52,6 +53,7 @@ IDENTIFYING = {
     "institutions": "institution hospital institutionname site",
     "others": "address phone telephone email",
 }
+_NUMBER = re.compile(r" \(\d+\)$")  # of a heading that stands there several times
 _KINDS = {word: kind for kind, words in IDENTIFYING.items() for word in words.split()}
 _OF_KEY = {
     "patient_id": "ids",
@@ -116,8 +118,8 @@ def _roles(
 
 
 def letters(column: str) -> str:
-    """A column's name without case, spaces and signs."""
-    return "".join(char for char in column.lower() if char.isalnum())
+    """A column's name without case, spaces and signs, and without the number of a double."""
+    return "".join(char for char in _NUMBER.sub("", column.lower()) if char.isalnum())
 
 
 class Told:

@@ -3,11 +3,13 @@
 Rows come one by one, so that a table may be larger than the memory. A row that cannot be read is
 handed on as a reason instead of a mapping; what follows it is read all the same. Numbers of rows
 are those that a person would look for: a CSV's headings are row 1, as a spreadsheet shows them.
+Of headings that are the same each gets a number, ``Name (1)``, ``Name (2)``: none hides another.
 """
 
 import codecs
 import csv
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
@@ -111,6 +113,17 @@ def are_headings(names: Iterable[str]) -> bool:
     return all(_HEADING.fullmatch(name) for name in names if name)
 
 
+def numbered(names: Sequence[str]) -> list[str]:
+    """Names of columns; those that stand there several times with their numbers, all of them."""
+    times = Counter(names)
+    seen: Counter[str] = Counter()
+    shown = []
+    for name in names:
+        seen[name] += 1
+        shown.append(f"{name} ({seen[name]})" if name and times[name] > 1 else name)
+    return shown
+
+
 def _first(rows: Iterator[Numbered], count: int) -> Iterator[Numbered]:
     for _, row in zip(range(count), rows, strict=False):
         yield row
@@ -136,7 +149,7 @@ def _headings(stream: IO[str], delimiter: str) -> tuple[list[str], str]:
     head = re.sub(r'"[^"]*"', "", start).split("\n", 1)[0]
     used = delimiter or max(DELIMITERS, key=head.count)
     row = next(csv.reader(stream, delimiter=used, strict=True), [])
-    return [mended(name).strip().lstrip("\ufeff") for name in row], used
+    return numbered([mended(name).strip().lstrip("\ufeff") for name in row]), used
 
 
 def _delimited(stream: IO[str], role: str, delimiter: str) -> Iterator[Numbered]:
