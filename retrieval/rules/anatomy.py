@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 
 from retrieval.questions import terms
 from retrieval.rules.phrases import Match, PhraseFinder, longest
@@ -23,6 +24,17 @@ _BREAK_BEFORE = re.compile(
     re.I,
 )
 _ANOTHER = re.compile(r"\b(?:and|or|with|without|no)\b", re.I)
+_AND = re.compile(r"\band\b", re.I)
+_VERB = re.compile(
+    r"\b(?:is|are|was|were|has|have|contains?|shows?|demonstrates?|reveals?|holds?|carr(?:y|ies))\b",
+    re.I,
+)
+_STATES = re.compile(
+    r"\s+(?:glands?\s+|parenchyma\s+)?(?:(?:is|are|was|were|appears?|looks?|remains?|show|shows)\s+"
+    r"(?:\w+ly\s+)?(?:normal|natural|unremarkable|intact|clear|free|regular|inconspicuous|without|no\b|"
+    r"within|of\s+normal|slim|homogeneous)|(?:contains?|ha(?:s|ve)\s+(?:a|no|normal))\b)",
+    re.I,
+)
 _WIDEST_BEFORE, _WIDEST_AFTER = 70, 70
 
 
@@ -53,13 +65,42 @@ def organ_groups(sentence: str) -> list[OrganGroup]:
 def grouped(sentence: str, mentions: list[Match[frozenset[str]]]) -> list[OrganGroup]:
     """Mentions of organs, left to right, with those that are named together in one group."""
     groups: list[OrganGroup] = []
-    for match in mentions:
+    for i, match in enumerate(mentions):
         last = groups[-1] if groups else None
-        if last and _JOINT.fullmatch(sentence, last.end, match.start):
+        if (
+            last
+            and _JOINT.fullmatch(sentence, last.end, match.start)
+            and not _begins_clause(sentence, last, mentions[i:])
+        ):
             groups[-1] = OrganGroup(last.start, match.end, last.organs | match.payload)
         else:
             groups.append(OrganGroup(match.start, match.end, match.payload))
     return groups
+
+
+def clause_starts(sentence: str, groups: list[OrganGroup]) -> list[int]:
+    """Where organs that "and" joins to others begin a statement of their own."""
+    return [b.start for a, b in pairwise(groups) if _JOINT.fullmatch(sentence, a.end, b.start)]
+
+
+def _begins_clause(sentence: str, last: OrganGroup, rest: list[Match[frozenset[str]]]) -> bool:
+    """Whether organs begin a statement of their own ("cyst in the liver and the spleen is normal").
+
+    Args:
+        last: the organs named before "and".
+        rest: the mentions behind it.
+    """
+    if not _AND.search(sentence, last.end, rest[0].start):
+        return False
+    end = rest[0].end
+    for match in rest[1:]:
+        if not _JOINT.fullmatch(sentence, end, match.start):
+            break
+        end = match.end
+    if not _STATES.match(sentence, end):
+        return False
+    begin = max(sentence.rfind(sign, 0, last.start) for sign in ";:.") + 1
+    return bool(_VERB.search(sentence, begin, last.start))
 
 
 def organ_mentions(sentence: str) -> list[Match[str]]:

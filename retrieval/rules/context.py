@@ -146,7 +146,9 @@ class Scopes:
             for role, direction in cue.roles:
                 if direction == "stop":
                     continue
-                if direction == "after":
+                if words[cue.start] == "?" and not cue.start and cue.end < len(words):
+                    yield Reach("hypothetical", cue.end, len(words), cue)  # "?recurrent embolism"
+                elif direction == "after":
                     yield Reach(role, self._low(cue), cue.start, cue)
                 else:
                     yield Reach(role, cue.end, self._high(cue, role, direction), cue)
@@ -277,7 +279,7 @@ def _over_list(
         return low
     begin = commas.pop() + 1
     segment = words[begin:end]
-    if segment and not {"or", "and", "nor"} & set(segment):
+    if segment and not {"or", "and", "nor"} & set(segment) and not lists["fillers"] >= set(segment):
         if not is_denial:
             return begin
         edge = begin

@@ -21,6 +21,7 @@ ROLES = (
     "family",
     "hypothetical",
 )
+_LISTS = ("restricting", "starters", "verbs", "relative", "fillers")
 CHANGES = ("new", "larger", "smaller", "same")
 CueRoles = frozenset[tuple[str, str]]  # role and direction
 PREPOSITIONS = frozenset({"in", "of", "at", "on", "with", "within", "to", "from", "for", "(", ")"})
@@ -91,13 +92,13 @@ def word_lists() -> dict[str, frozenset[str]]:
     lexicon = Lexicon(())
     return {
         name: frozenset(word for item in _data()[name] for word in lexicon.phrase(item))
-        for name in ("restricting", "starters", "verbs", "relative")
+        for name in _LISTS
     }
 
 
 def cue_words() -> Iterator[str]:
     """Words that the reaches depend on, for the vocabulary."""
-    for name in ("restricting", "starters", "verbs", "relative"):
+    for name in _LISTS:
         yield from _data()[name]
     yield from (
         "and",
@@ -107,6 +108,13 @@ def cue_words() -> Iterator[str]:
         "which",
         "been",
         "be",
+        "than",
+        "above",
+        "beyond",
+        "upstream",
+        "behind",
+        "gland",
+        "pancreatitis",
         *sorted(PREPOSITIONS - {"(", ")"}),
     )
 

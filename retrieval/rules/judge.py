@@ -1,11 +1,14 @@
 """What one sentence says on each question."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
+from itertools import pairwise
 
 from retrieval.questions import Question, terms
 from retrieval.rules.context import Context
+from retrieval.rules.cues import word_lists
 from retrieval.rules.evidence import (
     IN_TOPIC,
     INHERITED,
@@ -20,6 +23,17 @@ from retrieval.rules.scan import Hit, Scan, how_normal
 from retrieval.rules.tables import Tables
 
 QUIET = frozenset({"indication", "history", "comparison", "technique", "exam"})
+_CANCER = re.compile(
+    r"carcinoma|cancer|malignan|lymphoma|sarcoma|tumor|neoplas|melanoma|metasta|hcc|rcc"
+)
+_TREATED = re.compile(
+    r"\b(?:status post|s/p|post[- ]?op\w*|restaging|re-staging|staging|surveillance|follow[- ]?up|"
+    r"debulking|resected|under (?:chemo|immuno)?therapy|\w+ectomy|"
+    r"(?:after|following|on) (?:chemo|radio|immuno)\w*|"
+    r"\w+ectomies|known|treated|operated|on treatment|undergoing)\b",
+    re.I,
+)
+_COMPARING = frozenset({"than", "above", "beyond", "exceeding"})
 _EXCEPTIONS = frozenset({"otherwise", "except", "apart", "aside", "remaining", "remainder"})
 
 
@@ -66,9 +80,23 @@ def evidence_of(
         yield q, found, hit
 
 
+def _is_title(hit: Hit, scan: Scan) -> bool:
+    """A cancer that a line names with its treatment and no verb: why the scan was made."""
+    words = scan.tokens.words
+    named = " ".join(words[hit.first : hit.last])
+    return (
+        bool(_CANCER.search(named))
+        and bool(_TREATED.search(scan.sentence.text))
+        and not word_lists()["verbs"].intersection(words)
+        and not any(w[:1].isdigit() and u in ("mm", "cm") for w, u in pairwise(words))
+    )
+
+
 def _judge(question: Question, hit: Hit, scan: Scan, number: int) -> Evidence | None:
     context = scan.context(hit)
     if context.unsaid or _is_set_aside(question, context):
+        return None
+    if not question.accepts and not context.negated and _is_title(hit, scan):
         return None
     words = " ".join(scan.tokens.words[hit.first : hit.last])
     value, rule = _value(question, hit, context, words)
@@ -123,7 +151,7 @@ def _vague() -> tuple[str, ...]:
 
 
 def _is_vague(words: str) -> bool:
-    return all(word.startswith(_vague()) for word in words.split())
+    return all(word.startswith(_vague()) or word in ("of", "in") for word in words.split())
 
 
 def normal_evidence(scan: Scan, number: int, tables: Tables) -> Iterator[tuple[int, Evidence]]:
@@ -138,6 +166,8 @@ def normal_evidence(scan: Scan, number: int, tables: Tables) -> Iterator[tuple[i
     is_exception = bool(_EXCEPTIONS.intersection(words))
     for first, last in scan.normals:
         context = scan.scopes.of(first, last)
+        if first and words[first - 1] in _COMPARING:
+            continue  # "larger than normal"
         if context.negated or context.hypothetical or context.historical or context.uncertain:
             continue
         extent = how_normal(scan, first, last, tables)

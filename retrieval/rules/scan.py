@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from functools import cache
 
 from retrieval.questions import terms
-from retrieval.rules.anatomy import OrganGroup, grouped, organs_of
+from retrieval.rules.anatomy import OrganGroup, clause_starts, grouped, organs_of
 from retrieval.rules.context import Context, Scopes
 from retrieval.rules.cues import Cue, cues_in
 from retrieval.rules.lexicon import Tokens, lower
@@ -13,6 +13,9 @@ from retrieval.rules.tables import Ending, Tables, Use
 from retrieval.rules.text import Sentence
 
 _DUCT = frozenset({"duct"})
+_PANCREAS = frozenset({"pancreas", "pancreatic_duct"})
+_BILE = frozenset({"bile_duct", "liver", "gall_bladder"})
+_BY_PANCREAS = frozenset({"upstream", "pancreatitis"})  # a duct beside them is the pancreatic one
 Span = tuple[int, int]
 
 
@@ -109,8 +112,10 @@ class Scanner:
             if ending.is_normal:
                 normals.append(Match(i, j, None))
         cues: list[Cue] = cues_in(tokens, raw) if raw else []
-        groups = _groups(sentence.text, organs) if organs else []
         topic = self._topic(sentence.topic) if sentence.topic else frozenset[str]()
+        spoken = topic or (before.subject if before is not None else frozenset())
+        is_pancreas = bool(spoken & _PANCREAS) or bool(_BY_PANCREAS.intersection(tokens.words))
+        groups = _groups(sentence.text, organs, is_pancreas=is_pancreas) if organs else []
         if topic and _drifts(groups, topic, sentence, before, is_apart):
             topic = frozenset()
         subject = groups[0].organs if groups else frozenset()
@@ -156,9 +161,13 @@ class Scanner:
                     if organ in organs:
                         for use in uses:
                             _put(by_question, scan, use, i, j, is_own=bool(named))
-        words = scan.tokens.words
+        words, starts = scan.tokens.words, scan.tokens.starts
+        cuts = clause_starts(scan.sentence.text, scan.groups)
         for parts in self._tables.loose.find(words):
             head = parts.places[0]
+            low, high = starts[min(parts.places)], starts[max(parts.places)]
+            if any(low < cut <= high for cut in cuts):
+                continue
             spans = tuple((p, p + 1) for p in parts.places)
             for use in parts.payloads:
                 _put(by_question, scan, use, head, head + 1, spans)
@@ -233,13 +242,17 @@ def _width(hit: Hit) -> int:
     return max(len(hit.parts), hit.last - hit.first)
 
 
-def _groups(text: str, organs: list[Match[frozenset[str]]]) -> list[OrganGroup]:
+def _groups(
+    text: str, organs: list[Match[frozenset[str]]], *, is_pancreas: bool = False
+) -> list[OrganGroup]:
+    """`is_pancreas`: what went before speaks of the pancreas, so that a bare duct is its own."""
     merged: dict[Span, frozenset[str]] = {}
     for match in organs:
         key = (match.start, match.end)
         merged[key] = merged.get(key, frozenset()) | match.payload
     kept = longest(Match(start, end, names) for (start, end), names in merged.items())
-    is_pancreas = any("pancreas" in m.payload for m in kept)
+    named = frozenset(organ for m in kept for organ in m.payload)
+    is_pancreas = "pancreas" in named or (is_pancreas and not named & _BILE)
     duct = frozenset({"pancreatic_duct" if is_pancreas else "bile_duct"})
     return grouped(text, [Match(m.start, m.end, duct) if m.payload == _DUCT else m for m in kept])
 

@@ -4,6 +4,7 @@ import pytest
 
 from retrieval.rules.reader import RuleReader
 from tests.retrieval.rules.cases import CASES
+from tests.retrieval.rules.other_writers import CASES as OTHERS
 
 READER = RuleReader()
 
@@ -12,7 +13,7 @@ READER = RuleReader()
     ("text", "wanted"),
     [
         pytest.param(text, wanted, id=f"{name}: {text[:60]}")
-        for name, cases in CASES.items()
+        for name, cases in (*CASES.items(), *OTHERS.items())
         for text, wanted in cases
     ],
 )
