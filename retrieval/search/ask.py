@@ -75,6 +75,7 @@ def ask(
     shown, taken = frame.text, list[tuple[int, int]]()
     choices = _choices(shown, known, taken)
     findings = _findings(shown, known, taken)
+    choices += _places(shown, findings, known, taken)
     layer: dict[str, Any] = {**_people(shown, taken), **_rest(shown, sources, taken), **frame.layer}
     parts = join(shown, frame, _conditions(shown, findings, known, taken), choices)
     used = [(text[a:b], use) for a, b, use in frame.used] + parts.used
@@ -233,6 +234,33 @@ def _choices(text: str, known: Sequence[Question], taken: list[tuple[int, int]])
             ]
             made.append(Condition(question=question.id, choice=tuple(dict.fromkeys(wanted))))
             taken.extend((h.start, h.end) for h in hits)
+    return made
+
+
+def _places(
+    text: str,
+    findings: Sequence[_Found],
+    known: Sequence[Question],
+    taken: list[tuple[int, int]],
+) -> list[Condition]:
+    """Where in its organ a finding is to lie ("in the head"): items of list questions."""
+    organs = {q.id: q.organ for q in known}
+    asked = {
+        f.question.organ
+        for f in findings
+        if f.question.organ and not context_of(text, f.start, f.end).negated
+    }
+    made = []
+    for question in known:
+        if question.kind == "list" and organs.get(question.of) in asked:
+            named = ((word, name) for name, words in question.choices.items() for word in words)
+            matches = list(PhraseFinder(named).find(text))
+            spans = {(m.start, m.end) for m in longest(matches)}
+            hits = [m for m in matches if (m.start, m.end) in spans]
+            if hits:
+                wanted = tuple(dict.fromkeys(hit.payload for hit in hits))
+                made.append(Condition(question=question.id, choice=wanted))
+                taken.extend(spans)
     return made
 
 

@@ -39,6 +39,19 @@ TABLE = [
     ("shrinking liver metastases", {"all_of": [q("liver_metastasis", change=["smaller"])]}),
     ("stable lung nodules", {"all_of": [q("lung_nodule", change=["same"])]}),
     ("left kidney stones", {"all_of": [q("kidney_stone", side="left")]}),
+    (
+        "cyst in the pancreatic tail",
+        {"all_of": [q("pancreas_cyst"), q("pancreas_lesion_location", choice=("tail",))]},
+    ),
+    (
+        "lung nodule in the right upper lobe",
+        {
+            "all_of": [
+                q("lung_nodule", side="right"),
+                q("lung_nodule_lobe", choice=("right_upper",)),
+            ]
+        },
+    ),
     ("a stone of the left kidney", {"all_of": [q("kidney_stone", side="left")]}),
     ("kidney stones on the right side", {"all_of": [q("kidney_stone", side="right")]}),
     ("bilateral pleural effusions", {"all_of": [q("pleural_effusion", side="both")]}),
