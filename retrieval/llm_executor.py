@@ -75,18 +75,31 @@ class ModelExecutor:
 
     def read(self, texts: Sequence[str]) -> list[Read]:
         """Reports read; those without words are put to nobody."""
-        asked = [text for text in texts if text.strip()]
-        answers = iter(self.reader.read_all(asked) if asked else ())
-        return [
-            self._read(text, next(answers)) if text.strip() else Read(error=EMPTY) for text in texts
-        ]
+        return [read for read, _ in self._read_all(texts)]
 
     def _value(self, payload: Mapping[str, Any]) -> dict[str, Any]:
         before = asdict(self.reader.usage)
-        reads = self.read([text for _, _, text in payload["reports"]])
+        found = self._read_all([text for _, _, text in payload["reports"]])
         after = asdict(self.reader.usage)
         cost = {name: after[name] - before[name] for name in after}
-        return {**rows_of(payload, reads), "cost": cost}
+        rows = rows_of(payload, [read for read, _ in found])
+        names = [report_id for report_id, _, _ in payload["reports"]]
+        pairs = zip(names, found, strict=True)
+        unanswered = {name: failed for name, (_, failed) in pairs if failed}
+        return {**rows, "cost": cost, "unanswered": unanswered}
+
+    def _read_all(self, texts: Sequence[str]) -> list[tuple[Read, list[str]]]:
+        """Each report read, with the questions that got no answer."""
+        asked = [text for text in texts if text.strip()]
+        answers = iter(self.reader.read_all(asked) if asked else ())
+        found: list[tuple[Read, list[str]]] = []
+        for text in texts:
+            if not text.strip():
+                found.append((Read(error=EMPTY), []))
+                continue
+            answer = next(answers)
+            found.append((self._read(text, answer), list(answer.failed)))
+        return found
 
     def _read(self, text: str, answer: Reading) -> Read:
         error, facts = answer.error, self._disagreements(text, answer)

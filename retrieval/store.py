@@ -115,12 +115,12 @@ def texts(catalog: Catalog, names: Sequence[str]) -> list[tuple[str, str, str]]:
 def record(writer: Writer, item: Item, value: Mapping[str, Any], number: int) -> dict[str, Any]:
     """Write what the worker read, in place of what was there; the ledger's result is counts only.
 
-    A report that could not be read becomes a failed line of the ledger under its own id.
+    A report that could not be read becomes a failed line of the ledger under its own id. What
+    ``unanswered`` names by report, questions without an answer this time, keeps the findings that
+    it had, if the report is the same: a server that is down takes nothing away.
     """
     readings = [Reading(*row[:-1]) for row in value["readings"]]
-    names = [reading.report_id for reading in readings]
-    writer.forget(FindingRow, report_id=names)
-    writer.forget(Reading, report_id=names)
+    kept = _make_room(writer, readings, value.get("unanswered", {}))
     writer.insert(FindingRow, value["findings"])
     writer.insert(Reading, value["readings"])
     _tell_failures(writer, readings, number)
@@ -130,7 +130,7 @@ def record(writer: Writer, item: Item, value: Mapping[str, Any], number: int) ->
     counts = {
         "read": len(readings) - n_failed,
         "failed": n_failed,
-        "findings": len(value["findings"]),
+        "findings": len(value["findings"]) + kept,
     }
     return {**counts, **({"cost": cost} if cost else {})}
 
@@ -138,11 +138,38 @@ def record(writer: Writer, item: Item, value: Mapping[str, Any], number: int) ->
 def give_up(
     writer: Writer, report: tuple[str, str, str], mark: str, error: str, number: int
 ) -> None:
-    """Put on record that a report took its worker down; old findings of it go."""
+    """Put on record that a report took its worker down; a report that is the same keeps its old
+    findings."""
     report_id, case_id, text = report
-    writer.forget(FindingRow, report_id=report_id)
-    content = content_of(case_id, text)
-    writer.put(Reading(report_id, content, mark, "failed", number, error=error))
+    reading = Reading(report_id, content_of(case_id, text), mark, "failed", number, error=error)
+    _make_room(writer, [reading], {report_id: None})
+    writer.put(reading)
+
+
+def _make_room(
+    writer: Writer, readings: Sequence[Reading], unanswered: Mapping[str, Sequence[str] | None]
+) -> int:
+    """Forget what is read anew; how many old findings stay, those of unanswered questions.
+
+    Args:
+        readings: those to be recorded.
+        unanswered: by report the questions that got no answer this time; None: all.
+    """
+    names = [reading.report_id for reading in readings]
+    asked = {r.report_id: r.content for r in readings if r.status == "failed"}
+    same = {
+        old.report_id
+        for old in writer.rows(Reading, report_id=[name for name in unanswered if name in asked])
+        if old.content == asked[old.report_id]
+    }
+    kept: list[FindingRow] = []
+    for row in writer.rows(FindingRow, report_id=sorted(same)):
+        missing = unanswered[row.report_id]
+        kept += [row] if missing is None or row.question in missing else []
+    writer.forget(FindingRow, report_id=names)
+    writer.forget(Reading, report_id=names)
+    writer.put_all(kept)
+    return len(kept)
 
 
 def failures(catalog: Catalog) -> dict[str, str]:

@@ -116,6 +116,48 @@ def test_with_the_server_down_all_is_on_record_and_resumes(context, server):
     assert stage.read_reports(context, config()).counts["read"] == 3
 
 
+def test_a_server_that_is_down_takes_no_findings_away(context, server):
+    rules = stage.read_reports(context, RetrievalConfig())
+    before = context.catalog.rows(FindingRow)
+    server.down = {CYST, CLEAR, BOTH}
+    result = stage.read_reports(context, config())
+    assert (result.counts["read"], len(result.failed)) == (0, 4)
+    assert context.catalog.rows(FindingRow) == before
+    assert result.counts["findings"] == rules.counts["findings"] == len(before) > 3
+    assert stage.read_reports(context, config()).counts["findings"] == len(before)
+    server.down = set()
+    stage.read_reports(context, config())
+    assert values(context, "ra") == {"liver_lesion": "yes", "liver_cyst": "yes"}
+    assert {row.reader[:4] for row in context.catalog.rows(FindingRow)} == {"llm "}
+
+
+def test_answers_replace_findings_where_others_failed_and_a_changed_report_keeps_none(
+    context, server
+):
+    stage.read_reports(context, RetrievalConfig())
+    assert values(context, "rc")["gallstones"] == "yes"
+    refused = {"liver_lesion": yes("No.", "maybe")}
+    server.engine._answer = lambda report, names, _: {
+        name: refused.get(name, SILENT) for name in names
+    }
+    stage.read_reports(context, config())
+    assert values(context, "ra")["liver_cyst"] == "yes"  # the rules'
+    assert "gallstones" not in values(context, "rc")  # the model was asked, and says nothing
+    put(context.catalog, [replace(REPORTS[1], text=CYST)])
+    stage.read_reports(context, config())
+    assert values(context, "rb") == {}
+
+
+def test_a_report_that_takes_its_worker_down_keeps_the_findings_it_had(context):
+    from retrieval import store
+
+    stage.read_reports(context, RetrievalConfig())
+    for text, there in ((CYST, True), (CLEAR, False)):
+        with context.catalog.write() as writer:
+            store.give_up(writer, ("ra", "", text), "mark", "died", 1)
+        assert bool(values(context, "ra")) is there
+
+
 def test_rules_check_the_model_and_disagreements_are_told(context, server, monkeypatch):
     wrong = {**SAID, CLEAR: {"liver_lesion": yes(CLEAR), "liver_cyst": yes(CLEAR)}}
     monkeypatch.setitem(SAID, CLEAR, wrong[CLEAR])
