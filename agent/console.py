@@ -16,15 +16,16 @@ if TYPE_CHECKING:
 
 WIDTH = 120  # tables are laid out for at least so many columns
 DONE, SOME_FAILED, COULD_NOT_RUN = 0, 1, 2
+GOES_ON = "interrupted; the same command goes on from here"
 
 
-def run_command(command: Callable[[], int]) -> None:
+def run_command(command: Callable[[], int], *, interrupted: str = GOES_ON) -> None:
     """Run a command and leave with its exit status.
 
-    A `CurationError` becomes ``error: ...`` on stderr and exit status 2. Ctrl-C leaves with 130;
-    what is done is recorded, and the same command goes on from there. Of a file that the system
-    refuses (no permission, disk full) only the reason and the place in our code are told: the path
-    may name a patient.
+    A `CurationError` becomes ``error: ...`` on stderr and exit status 2. Ctrl-C leaves with 130
+    and says `interrupted`: of most commands, that what is done is recorded and the same command
+    goes on from there. Of a file that the system refuses (no permission, disk full) only the
+    reason and the place in our code are told: the path may name a patient.
     """
     try:
         code = command()
@@ -41,7 +42,7 @@ def run_command(command: Callable[[], int]) -> None:
         typer.echo(f"error: {why} ({describe(error)})", err=True)
         code = COULD_NOT_RUN
     except KeyboardInterrupt:
-        typer.echo("interrupted; the same command goes on from here", err=True)
+        typer.echo(interrupted, err=True)
         code = 130
     sys.stdout.flush()
     raise typer.Exit(code)

@@ -1,8 +1,7 @@
 """``voxcurate read-reports``: reports in, answers out, without a workspace."""
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,6 +16,10 @@ if TYPE_CHECKING:
     from retrieval.alone import Alone
 
 FAILURES_SHOWN = 30
+INTERRUPTED = (
+    "interrupted; a file named with --out is as it was, and the same command begins anew (answers "
+    "of a language model are kept with --cache)"
+)
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ def read_reports(
         str,
         typer.Argument(
             help="CSV, TSV, JSON, JSON lines or Parquet; a text file; a folder of text files; "
-            "- for one report on standard input."
+            "- for standard input: one report, or JSON lines."
         ),
     ],
     questions: Annotated[
@@ -62,6 +65,13 @@ def read_reports(
             "--set",
             help="For --reader llm, as key=value: engine.engine=openai engine.model=... "
             "engine.base_url=...; may be given again.",
+        ),
+    ] = None,
+    cache: Annotated[
+        Path | None,
+        typer.Option(
+            help="For --reader llm: a file that keeps its answers, so that the same command run "
+            "again asks only for what is missing."
         ),
     ] = None,
     workers: Annotated[
@@ -99,48 +109,57 @@ def read_reports(
         if as_json and as_csv:
             raise ConfigError("want --json or --csv, not both")
         output = Output(as_json, as_csv, all_questions, with_text, out)
-        alone = _reader(questions or [], reader, settings or [], workers)
+        alone = _reader(questions or [], reader, settings or [], workers, cache)
         return _run(alone, file, text_column or [], id_column, output)
 
-    run_command(command)
+    run_command(command, interrupted=INTERRUPTED)
 
 
 def _reader(
-    questions: Sequence[str], reader: str, settings: Sequence[str], workers: int
+    questions: Sequence[str], reader: str, settings: Sequence[str], workers: int, cache: Path | None
 ) -> "Alone":
     from retrieval.alone import Alone, questions_of
     from retrieval.config import RetrievalConfig
     from voxcurate.config import build, parse_overrides
 
     config = build(RetrievalConfig, parse_overrides(settings), {"reader": reader})
-    return Alone(questions_of(questions), config, workers)
+    if cache is not None and reader != "llm":
+        raise ConfigError("--cache is for --reader llm: rules are as quick as looking up")
+    return Alone(questions_of(questions), config, workers, cache)
 
 
 def _run(
     alone: "Alone", file: str, text_columns: Sequence[str], id_column: str, output: Output
 ) -> int:
     from agent.reading_files import open_source
+    from agent.reading_out import ended_cleanly, sink
     from voxcurate.progress import progress
 
     source = open_source(file, text_columns, id_column)
     shown = _format(alone, output)
     failed: list[str] = []
+    n_failed = 0
     on_screen = output.out is None and sys.stdout.isatty()  # a bar would run through the answers
     with (
-        _sink(output.out) as write,
+        ended_cleanly(),
+        sink(output.out, file) as write,
         progress("read reports", source.total, quiet=on_screen) as bar,
     ):
         write(shown.begin())
         for answered in alone.read(source.reports()):
             if answered.error:
-                failed.append(f"{answered.key}: {answered.error}")
+                n_failed += 1
+                if n_failed <= FAILURES_SHOWN:  # by place: an accession number names a patient
+                    failed.append(f"{answered.given.place or answered.key}: {answered.error}")
             write(shown.show(answered))
             bar.advance()
-    for line in failed[:FAILURES_SHOWN]:
+    for line in failed:
         typer.echo(f"failed: {line}", err=True)
-    if len(failed) > FAILURES_SHOWN:
-        typer.echo(f"... and {len(failed) - FAILURES_SHOWN} more", err=True)
-    return SOME_FAILED if failed else DONE
+    if n_failed > FAILURES_SHOWN:
+        typer.echo(f"... and {n_failed - FAILURES_SHOWN} more", err=True)
+    if not bar.done:
+        typer.echo("warning: there are no reports: the table has no rows", err=True)
+    return SOME_FAILED if n_failed else DONE
 
 
 def _format(alone: "Alone", output: Output) -> "Format":
@@ -156,21 +175,3 @@ def _format(alone: "Alone", output: Output) -> "Format":
     if output.as_csv:
         return Spreadsheet(alone.questions, all_questions=output.all_questions)
     return Tables(alone.questions)
-
-
-@contextmanager
-def _sink(out: Path | None) -> Iterator[Callable[[str], object]]:
-    """Where lines go: a file that appears when it is whole, or standard output."""
-    if out is None:
-        yield sys.stdout.write
-        return
-    from voxcurate.atomic import adopt_file, make_folder, temporary_name
-
-    make_folder(out.absolute().parent)
-    temporary = temporary_name(out)
-    try:
-        with temporary.open("w", encoding="utf-8", newline="") as stream:
-            yield stream.write
-        adopt_file(temporary, out.absolute())
-    finally:
-        temporary.unlink(missing_ok=True)

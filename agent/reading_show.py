@@ -3,7 +3,10 @@
 import csv
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import zip_longest
+from shutil import get_terminal_size
+from textwrap import shorten, wrap
 from typing import Any, Protocol
 
 from retrieval.alone import Answered
@@ -11,7 +14,11 @@ from retrieval.questions import Question
 from voxcurate.protocols import Finding
 
 NOT_MENTIONED = "not mentioned"
-_WIDTH = 120
+_WIDTH = 100  # columns, unless the terminal has more or fewer
+_NARROWEST, _WIDEST = 72, 140
+_QUESTION, _ANSWER = 30, 24  # columns at most
+_EVIDENCE = 360  # characters: longer sentences are cut, JSON has them whole
+_SAID = {"both": "both sides", "same": "unchanged"}
 
 
 class Format(Protocol):
@@ -109,36 +116,59 @@ class Spreadsheet:
 
 
 class Tables:
-    """For each report a table of what it affirms or is unsure of, and the sentence that says so."""
+    """What each report affirms or is unsure of, and the sentence that says so, in one layout.
 
-    def __init__(self, questions: Sequence[Question]) -> None:
-        self._questions = {item.id: item for item in questions}
+    Answers that one sentence proves stand together beside it, so that it is shown once.
+
+    Args:
+        questions: all that were asked.
+        width: columns; None: those of the terminal, within reason.
+    """
+
+    def __init__(self, questions: Sequence[Question], width: int | None = None) -> None:
+        wide = width or min(_WIDEST, max(_NARROWEST, get_terminal_size((_WIDTH, 24)).columns))
+        ask = min(_QUESTION, max([len("question"), *(len(item.id) for item in questions)]))
+        self._widths = (ask, _ANSWER, wide - ask - _ANSWER - 6)
 
     def begin(self) -> str:
-        """Nothing."""
-        return ""
+        """The headings, once for all reports."""
+        return self._line("question", "answer", "evidence") + "-" * (sum(self._widths) + 6) + "\n"
 
     def show(self, answered: Answered) -> str:
-        """The report's table; its errors below."""
-        from rich.console import Console
-        from rich.table import Table
-
-        title = f"report {answered.key}"
-        told = [item for item in answered.findings if item.value != "no"]
-        table = Table(title=title, title_justify="left", show_lines=False)
-        for name, width in (("question", 28), ("answer", 22), ("evidence", None)):
-            table.add_column(name, width=width, overflow="fold")
-        for item in told:
-            table.add_row(item.question, _in_words(item), item.sentence)
-        out = io.StringIO()
-        console = Console(file=out, width=_WIDTH, markup=False, highlight=False, emoji=False)
-        if told:
-            console.print(table)
-        else:
-            console.print(f"{title}: nothing affirmed", soft_wrap=True)
+        """The report's answers; its error below."""
+        by_sentence: dict[tuple[tuple[int, int], str], list[Finding]] = {}
+        for item in answered.findings:
+            if item.value != "no":
+                by_sentence.setdefault((item.span, item.sentence), []).append(item)
+        lines = [f"report {printable(answered.key)}\n"]
+        for (_, sentence), items in by_sentence.items():
+            lines += self._block(items, sentence)
         if answered.error:
-            console.print(f"failed: {answered.error}", soft_wrap=True)
-        return out.getvalue()
+            lines.append(f"  failed: {printable(answered.error)}\n")
+        elif not by_sentence:
+            lines.append("  nothing affirmed\n")
+        return "".join(lines) + "\n"
+
+    def _block(self, items: Sequence[Finding], sentence: str) -> Iterator[str]:
+        ask, answer, evidence = self._widths
+        left: list[tuple[str, str]] = []
+        for item in items:
+            cells = wrap(item.question, ask), wrap(_in_words(item), answer)
+            left += zip_longest(*cells, fillvalue="")
+        right = wrap(shorten(printable(sentence), _EVIDENCE, placeholder=" ..."), evidence)
+        for n in range(max(len(left), len(right))):
+            yield self._line(
+                *(left[n] if n < len(left) else ("", "")), right[n] if n < len(right) else ""
+            )
+
+    def _line(self, question: str, answer: str, evidence: str) -> str:
+        ask, told, _ = self._widths
+        return f"  {question:<{ask}}  {answer:<{told}}  {evidence}".rstrip() + "\n"
+
+
+def printable(text: str) -> str:
+    """On one line, and nothing in it that would steer a terminal."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
 def _in_short(found: Finding) -> str:
@@ -151,7 +181,8 @@ def _in_short(found: Finding) -> str:
 
 def _in_words(found: Finding) -> str:
     value = f"{_in_short(found)} {found.unit}".strip()
-    more = [w for w in (found.side, found.change, "" if found.supported else "no proof") if w]
+    told = (found.side, found.change, "" if found.supported else "no proof")
+    more = [_SAID.get(word, word) for word in told if word]
     return f"{value} ({', '.join(more)})" if more else value
 
 

@@ -4,6 +4,7 @@ Nothing is stored: no catalog, no log of texts. Texts are taken as they come; th
 de-identified here.
 """
 
+import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
@@ -32,11 +33,15 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 @dataclass(frozen=True)
 class Given:
-    """A report to read, or why there is none (`error`); `key` names it in the answers."""
+    """A report to read, or why there is none (`error`).
+
+    `key` names it in the answers; `place` says where it stands without naming anybody.
+    """
 
     key: str
     text: str = ""
     error: str = ""
+    place: str = ""
 
 
 @dataclass(frozen=True)
@@ -106,19 +111,28 @@ class Alone:
         questions: as `questions_of` gives them.
         config: `reader`, `engine` and `llm` of the retrieval's settings count.
         workers: processes that read by rules; 0: one per core; 1: none but this one.
+        cache: file of a language model's answers, without the reports; None: they are not kept.
     """
 
     questions: Sequence[Question]
     config: RetrievalConfig = field(default_factory=RetrievalConfig)
     workers: int = 1
+    cache: Path | None = None
     reader: str = field(init=False)
 
     def __post_init__(self) -> None:
         self._model: Any = None
         if self.config.reader == "llm":
+            from retrieval.llm.cache import AnswerCache
             from retrieval.llm_executor import ModelExecutor
 
             self._model = ModelExecutor.of(self.config, self.questions, None)
+            if self.cache is not None:
+                try:
+                    self.cache.touch(mode=0o600)
+                    self._model.reader._cache = AnswerCache(self.cache)
+                except (OSError, sqlite3.Error) as error:
+                    raise ConfigError(f"the cache cannot be used: {error}") from None
             self.reader = f"llm {self._model.version}"
         elif self.config.reader == "rules":
             self._rules, self._plain = RuleReader(self.questions), as_plain(self.questions)

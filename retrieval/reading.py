@@ -14,6 +14,7 @@ from voxcurate.protocols import Finding, ReportReader
 from voxcurate.worker import describe
 
 EMPTY = "the report is empty: want its text"
+LONGEST = 200_000  # characters; a report has a few thousand, so this is no single report
 _readers: dict[str, RuleReader] = {}
 
 
@@ -45,6 +46,11 @@ def read_text(reader: ReportReader, text: str) -> Read:
     """
     if not text.strip():
         return Read(error=EMPTY)
+    if len(text) > LONGEST:
+        return Read(
+            error=f"the report has {len(text):,} characters: want at most {LONGEST:,} (many "
+            "reports in one? Give them as rows of a table)"
+        )
     try:
         return Read(reader.read(text))
     except CurationError as problem:

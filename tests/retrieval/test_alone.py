@@ -119,7 +119,7 @@ def test_bad_rows_are_named_and_the_others_go_on(run, tmp_path):
     (tmp_path / "r.csv").write_text('id,text\na,No cyst.\nb,one,too many\n,"A cyst."\nd, \n')
     result = run("r.csv", *ONLY, "--json")
     assert result.exit_code == 1
-    assert [item["id"] for item in lines(result)] == ["a", "row 3", "4", "d"]
+    assert [item["id"] for item in lines(result)] == ["a", "row 3", "row 4", "d"]
     assert "3 cells under 2 headings" in lines(result)[1]["error"]
     assert "failed: row 3" in result.stderr
     assert "one,too" not in result.stderr
