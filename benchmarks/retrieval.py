@@ -13,6 +13,7 @@ after the other on one core; each peer gets the findings' mentions for nothing.
 import argparse
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -73,18 +74,22 @@ def read_all(
 def _by_model(
     texts: list[str], questions: tuple[Question, ...], engine: Path
 ) -> tuple[list[dict[str, Any]], float]:
-    from retrieval.llm.reader import LLMReader
-    from voxcurate.chat import EngineConfig, make_engine
+    from retrieval.llm.config import LLMConfig
+    from retrieval.llm.reader import make_reader
+    from voxcurate.chat import EngineConfig
     from voxcurate.config import build, read_yaml
-    from voxcurate.errors import ModelReplyError
 
-    made = make_engine(build(EngineConfig, read_yaml(engine)), root=Path.cwd())
-    if made is None:
-        raise SystemExit(f"{engine.name}: want `engine`")
-    start = time.perf_counter()
-    found = LLMReader(made, questions).read_batch(texts)
-    seconds = time.perf_counter() - start
-    return [{} if isinstance(f, ModelReplyError) else plain(f) for f in found], seconds
+    with tempfile.TemporaryDirectory() as folder:
+        made = make_reader(
+            build(EngineConfig, read_yaml(engine)),
+            questions,
+            root=Path(folder),
+            config=LLMConfig(cache=""),
+        )
+        start = time.perf_counter()
+        found = made.read_all(texts)
+        seconds = time.perf_counter() - start
+    return [plain(reading.findings) for reading in found], seconds
 
 
 def report(
