@@ -52,6 +52,8 @@ class Workspace:
     def create(cls, root: Path, *, preset: str = "cpu", key_file: str = "") -> "Workspace":
         """A new workspace; an existing one is returned as it is.
 
+        It holds what patients' reports say: a folder that is made here is its owner's alone.
+
         Raises:
             WorkspaceError: `root` is a file, or a folder that holds something else.
         """
@@ -61,7 +63,8 @@ class Workspace:
             raise WorkspaceError(
                 "want a new or empty folder for a workspace, found other files in it"
             )
-        root.mkdir(parents=True, exist_ok=True)
+        root.parent.mkdir(parents=True, exist_ok=True)
+        root.mkdir(mode=0o700, exist_ok=True)
         config = WorkspaceConfig(id=secrets.token_hex(8), preset=preset, key_file=key_file)
         text = "# voxcurate workspace; `round:` takes settings laid over every round's preset\n"
         write_text(root / CONFIG_NAME, text + dump_yaml(config))

@@ -123,12 +123,29 @@ def test_reply_is_found(raw):
         '{"length": 1',
         '{"length": "long", "word": "SECRET"}',
         "{" * 3000,
+        "[" * 100_000,
+        '{"length": ' + "1" * 6000 + ', "word": "a"}',
+        '{"length": 1, "word": ' + "[" * 900 + "]" * 900 + "}",
     ],
 )
 def test_reply_that_does_not_fit_is_an_error_without_its_words(raw):
     with pytest.raises(ModelReplyError) as caught:
         parse_reply(raw, Measured)
     assert "SECRET" not in str(caught.value)
+
+
+def test_half_characters_are_replaced_and_the_reply_is_on_record(tmp_path):
+    raw = '{"length": 3, "word": "a\\ud800b \\ud83d\\ude00"}'
+    assert parse_reply(raw, Measured) == Measured(length=3, word="a\ufffdb \U0001f600")
+    log = CallLog(tmp_path / "chat.sqlite")
+    engine = ScriptedEngine([raw, "no \ud800", '{"length": ' + "1" * 6000], log=log)
+    RecordingEngine(engine, Recordings(tmp_path / "r.sqlite")).chat(
+        [conversation("a \udfff")] * 3, Measured
+    )
+    calls = log.calls()
+    assert [call["reply"] for call in calls[:2]] == [raw, "no \ufffd"]
+    assert json.loads(calls[0]["messages"])[1]["text"] == "a \ufffd"
+    assert bool(calls[2]["error"]) is True
 
 
 def test_request_hash_sees_everything_that_decides():
@@ -175,6 +192,15 @@ def test_log_keeps_every_call_and_survives_reopening(tmp_path):
     assert (second["reply"], bool(second["error"])) == ("no", True)
     (image,) = json.loads(first["messages"])[1]["images"]
     assert len(image) == 64
+
+
+def test_files_with_words_of_reports_are_their_owners_alone(tmp_path):
+    log = CallLog(tmp_path / "chat.sqlite")
+    ScriptedEngine(["no"], log=log).chat([conversation("a")], Measured)
+    Recordings(tmp_path / "r.sqlite")
+    modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+    assert set(modes.values()) == {0o600}
+    assert {"chat.sqlite", "chat.sqlite-wal", "r.sqlite"} <= modes.keys()
 
 
 def test_log_keeps_what_prompts_share_once(tmp_path):

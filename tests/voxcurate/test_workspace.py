@@ -245,3 +245,11 @@ def test_text_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
     assert path.read_text() == "before"
     assert [p.name for p in tmp_path.glob("*.txt*")] == ["a.txt"]
     assert not list(tmp_path.glob(".*.tmp"))
+
+
+def test_new_folder_is_its_owners_alone_and_one_that_was_there_stays_as_it_was(tmp_path):
+    made = Workspace.create(tmp_path / "above" / "made").root
+    assert stat.S_IMODE(made.stat().st_mode) == 0o700
+    (tmp_path / "there").mkdir(mode=0o750)
+    there = Workspace.create(tmp_path / "there").root
+    assert stat.S_IMODE(there.stat().st_mode) == 0o750

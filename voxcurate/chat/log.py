@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,6 +14,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from voxcurate.chat.engine import plain, request_hash
+from voxcurate.chat.parsing import readable
 from voxcurate.protocols import Message, Reply
 
 MIGRATIONS = (
@@ -31,8 +33,13 @@ _REMEMBERED = 4096  # parts whose ids are at hand
 
 
 def open_database(path: Path, migrations: Sequence[str]) -> sqlite3.Connection:
-    """An SQLite file with its numbered migrations applied, each once and in a transaction."""
+    """An SQLite file with its numbered migrations applied, each once and in a transaction.
+
+    It holds words of reports: a new file is its owner's alone, and so are those that SQLite puts
+    beside it.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     connection = sqlite3.connect(path, check_same_thread=False, timeout=30, isolation_level=None)
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("BEGIN IMMEDIATE")
@@ -82,12 +89,12 @@ class CallLog:
         row = {
             "at": datetime.now(UTC).isoformat(timespec="seconds"),
             "engine": engine,
-            "model": reply.model,
+            "model": readable(reply.model),
             "request": request_hash(conversation, schema, reply.model),
             "settings": json.dumps(dict(settings or {}), sort_keys=True),
             "schema_name": schema.__name__,
-            "reply": reply.raw,
-            "error": reply.error,
+            "reply": readable(reply.raw),
+            "error": readable(reply.error),
             "tokens_in": reply.tokens_in,
             "tokens_out": reply.tokens_out,
             "seconds": round(reply.seconds, 4),
@@ -119,7 +126,7 @@ class CallLog:
         return found
 
     def _stored(self, message: Mapping[str, Any]) -> dict[str, Any]:
-        parts = [self._part(text) for text in message["text"].split(_BREAK)]
+        parts = [self._part(text) for text in readable(message["text"]).split(_BREAK)]
         return {"role": message["role"], "parts": parts, "images": message["images"]}
 
     def _part(self, text: str) -> int:

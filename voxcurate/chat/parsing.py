@@ -15,6 +15,8 @@ from voxcurate.errors import ModelReplyError
 _FENCE = re.compile(r"```(?:json)?\s*\n?(.*?)```", re.S)
 _THOUGHT = re.compile(r"<think>.*?</think>", re.S)
 _MOST_SHOWN = 3
+_LONE = re.compile("[\ud800-\udfff]")
+_UNREADABLE = (ValueError, RecursionError)  # ValueError: numbers of thousands of digits, too
 
 
 def parse_reply(raw: str, schema: type[BaseModel]) -> BaseModel:
@@ -50,11 +52,16 @@ def _without_thoughts(raw: str) -> str:
     return text.partition("<think>")[0]
 
 
+def readable(text: str) -> str:
+    """The text with half characters (lone surrogates) replaced: no file takes them."""
+    return _LONE.sub("\ufffd", text)
+
+
 def _objects(text: str) -> list[Any]:
     for candidate in (text, *_FENCE.findall(text)):
         try:
-            whole = json.loads(candidate)
-        except json.JSONDecodeError:
+            whole = _cleaned(json.loads(candidate))
+        except _UNREADABLE:
             continue
         if isinstance(whole, dict):
             return [whole]
@@ -62,9 +69,20 @@ def _objects(text: str) -> list[Any]:
     while at >= 0:
         try:
             value, end = decoder.raw_decode(text, at)
-        except (json.JSONDecodeError, RecursionError):
+            found.append(_cleaned(value))
+        except _UNREADABLE:
             at = text.find("{", at + 1)
             continue
-        found.append(value)
         at = text.find("{", end)
     return found
+
+
+def _cleaned(value: Any) -> Any:
+    """Parsed JSON whose texts can be stored: an escape may stand for half a character."""
+    if isinstance(value, str):
+        return readable(value)
+    if isinstance(value, list):
+        return [_cleaned(item) for item in value]
+    if isinstance(value, dict):
+        return {readable(name): _cleaned(item) for name, item in value.items()}
+    return value

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from voxcurate.chat.engine import request_hash
 from voxcurate.chat.log import open_database
-from voxcurate.chat.parsing import parse_reply
+from voxcurate.chat.parsing import parse_reply, readable
 from voxcurate.errors import ConfigError, ModelReplyError
 from voxcurate.protocols import ChatEngine, Message, Reply
 
@@ -35,7 +35,7 @@ class Recordings:
         with self._lock:
             self._connection.execute(
                 "INSERT OR REPLACE INTO recording VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (request, asked_model, reply.model, reply.raw, *counts),
+                (request, asked_model, readable(reply.model), readable(reply.raw), *counts),
             )
 
     def get(self, request: str) -> Reply | None:

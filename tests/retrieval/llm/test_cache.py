@@ -11,6 +11,7 @@ from retrieval.llm.cache import AnswerCache
 from retrieval.llm.checking import Said
 from retrieval.llm.reader import LLMReader, make_reader
 from tests.retrieval.llm.engines import (
+    CYST,
     DOWN,
     LESION,
     QUESTIONS,
@@ -18,6 +19,7 @@ from tests.retrieval.llm.engines import (
     FunctionEngine,
     by_report,
     names_asked,
+    yes,
 )
 from tests.retrieval.llm.test_reader import CLEAR, MASS, PLAIN, TABLE, answers
 from voxcurate.chat import EngineConfig
@@ -142,3 +144,14 @@ def test_configured_reader_has_log_cache_and_prices(tmp_path):
     assert {"answers.sqlite", "chat.sqlite"} <= {p.name for p in tmp_path.iterdir()}
     with pytest.raises(ConfigError, match="engine"):
         make_reader(EngineConfig(), QUESTIONS, root=tmp_path)
+
+
+def test_half_characters_in_a_report_or_an_answer_are_no_crash(tmp_path):
+    report = "Kidney cyst \udfff of 2 cm."
+    escaped = json.dumps({"kidney_cyst": yes("Kidney cyst", justification="\ud800")})
+    engine = FunctionEngine(lambda *_: escaped)
+    reader = LLMReader(engine, (CYST,), cache=AnswerCache(tmp_path / "a.sqlite"))
+    (reading,) = reader.read_all([report])
+    assert [f.value for f in reading.findings] == ["yes"]
+    assert "\ufffd" in reading.findings[0].rule
+    assert reader.read_all([report])[0].usage.cached == 1
