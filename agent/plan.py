@@ -63,7 +63,7 @@ def plan_from_need(
     asked = ask(need)
     questions = {item.id: item for item in load_questions()}
     named, spans = _named_classes(need, vocabulary)
-    for condition in asked.query.all_of:
+    for condition in asked.query.conditions():
         named.extend(_about(condition, questions, vocabulary))
     left = [w for w in asked.not_understood if not _is_inside(w, need, spans)]
     budget = _BUDGET.search(need)
@@ -195,10 +195,19 @@ def _silence_allowed(query: CohortQuery) -> CohortQuery:
 def _known_only(
     query: CohortQuery, questions: dict[str, Question]
 ) -> tuple[CohortQuery, list[str]]:
-    parts = {"all_of": query.all_of, "any_of": query.any_of}
-    kept = {k: tuple(c for c in v if c.question in questions) for k, v in parts.items()}
-    strange = [c.question for v in parts.values() for c in v if c.question not in questions]
-    return query.model_copy(update=kept), strange
+    """The query without conditions, and groups of them, that name a question we do not have."""
+    own = {name: getattr(query, name) for name in ("all_of", "any_of", "none_of")}
+    kept: dict[str, Any] = {
+        name: tuple(c for c in conditions if c.question in questions)
+        for name, conditions in own.items()
+    }
+    for name in ("groups", "either"):
+        kept[name] = tuple(g for g in getattr(query, name) if g.questions() <= questions.keys())
+    for name in ("before", "after"):
+        event = getattr(query, name)
+        kept[name] = event if event is None or event.questions() <= questions.keys() else None
+    named = query.questions().union(*(e.questions() for e in (query.before, query.after) if e))
+    return query.model_copy(update=kept), sorted(named - questions.keys())
 
 
 @cache

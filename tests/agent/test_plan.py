@@ -81,3 +81,8 @@ def test_model_plans_but_only_within_the_vocabulary():
 def test_model_without_a_plan_is_an_error():
     with pytest.raises(ModelReplyError):
         plan("x", ScriptedEngine(["I would rather not"]))
+
+
+def test_alternatives_bring_the_classes_of_both():
+    plan = plan_from_need("liver tumours or kidney tumours", load_vocabulary())
+    assert {"liver_tumor", "kidney_tumor"} <= set(plan.classes)
