@@ -22,8 +22,8 @@ def case_id(source: str, identity: str, key: bytes) -> str:
 
 
 def keyed(text: str, key: bytes, digits: int = DIGITS) -> str:
-    """The first `digits` base32 characters (lower case) of the HMAC of a text."""
-    mac = hmac.new(key, text.encode("utf-8", "surrogateescape"), hashlib.sha256).digest()
+    """The first `digits` base32 characters (lower case) of the HMAC of any text."""
+    mac = hmac.new(key, _bytes(text), hashlib.sha256).digest()
     return base64.b32encode(mac).decode("ascii").lower()[:digits]
 
 
@@ -41,6 +41,14 @@ def file_sha256(path: Path) -> str:
     """SHA-256 of a file's bytes."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _bytes(text: str) -> bytes:
+    """UTF-8; the bytes that a file name had, and half characters, which have none, as they are."""
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogatepass")
 
 
 def _plain(value: Any) -> Any:

@@ -132,17 +132,28 @@ class Told:
 
     def __init__(self, part: ReportSource, columns: Sequence[str]) -> None:
         kinds: dict[str, list[str]] = defaultdict(list)
+        self._texts = part.texts
+        self._seen = set(columns)
         for told, named in part.known.items():
             kinds[told] += [named] if isinstance(named, str) else named
         for key, column in part.keys.items():
             if key in _OF_KEY:
                 kinds[_OF_KEY[key]].append(column)
         for name in columns:
-            kind = _KINDS.get(letters(name))
-            if kind and name not in part.texts:
+            if kind := self._kind(name):
                 kinds[kind].append(name)
         kinds["dates"] += [c for c in (part.keys.get("date"), part.facts.get("birth_date")) if c]
         self._columns = {kind: tuple(dict.fromkeys(own)) for kind, own in kinds.items()}
+
+    def _kind(self, name: str) -> str | None:
+        return None if name in self._texts else _KINDS.get(letters(name))
+
+    def notice(self, row: Row) -> None:
+        """Take in columns that came only now: the objects of a JSON table may differ."""
+        for name in row.keys() - self._seen:
+            self._seen.add(name)
+            if kind := self._kind(name):
+                self._columns[kind] = (*self._columns.get(kind, ()), name)
 
     def __call__(self, row: Row, dates: Sequence[date]) -> Identifiers:
         """The identifiers of a row; `dates` are all days that its date columns may mean."""

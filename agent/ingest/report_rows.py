@@ -134,6 +134,7 @@ class _Part:
         text = joined_text(row, part.texts)
         if not text:
             return BadRow(role, number, EMPTY)
+        told.notice(row)
         days = {column: self._day(row.get(column, "")) for column in told.date_columns}
         keys: dict[str, str] = {
             key: value

@@ -1,7 +1,10 @@
 """One cell of a table: as text, in the right encoding."""
 
 import json
+import re
 from typing import Any
+
+SURROGATE = re.compile("[\ud800-\udfff]")  # half a character: a broken escape, or a raw byte
 
 
 def as_text(value: Any) -> str:
@@ -23,9 +26,14 @@ def mended(cell: str) -> str:
     Raises:
         ValueError: it is neither.
     """
-    if cell.isascii() or not any("\udc80" <= char <= "\udcff" for char in cell):
+    if cell.isascii() or not SURROGATE.search(cell):
         return cell
     try:
         return cell.encode("utf-8", "surrogateescape").decode("cp1252")
     except UnicodeError:
         raise ValueError("bytes that are neither UTF-8 nor Windows-1252") from None
+
+
+def whole(cell: str) -> str:
+    """A cell whose half characters (``\\ud83d`` of a JSON text cut in an emoji) became U+FFFD."""
+    return cell if cell.isascii() else SURROGATE.sub("\ufffd", cell)

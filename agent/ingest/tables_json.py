@@ -4,13 +4,30 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import IO, Any
 
-from agent.ingest.tables_cells import as_text, mended
+from agent.ingest.tables_cells import SURROGATE, as_text, mended, whole
 from voxcurate.errors import SourceError
 
 Row = Mapping[str, str]
 WANTED = "want a JSON object"
 _CHUNK = 1 << 16  # characters
-_DECODER = json.JSONDecoder()
+_MAX_DIGITS = 4300  # Python reads no longer number, and no table means one
+_DEEP = "nested too deeply"
+
+
+class _Twice(dict[str, Any]):
+    """An object one of whose keys stands there twice: which of them holds the name?"""
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    data = dict(pairs)
+    return data if len(data) == len(pairs) else _Twice(data)
+
+
+def _whole_number(digits: str) -> int | str:
+    return int(digits) if len(digits) < _MAX_DIGITS else digits
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_int=_whole_number)
 
 
 def json_lines(stream: IO[str]) -> Iterator[tuple[int, Row | str]]:
@@ -18,9 +35,11 @@ def json_lines(stream: IO[str]) -> Iterator[tuple[int, Row | str]]:
     for number, line in enumerate(stream, start=1):
         if line.strip():
             try:
-                yield number, as_row(json.loads(line))
+                yield number, as_row(_DECODER.decode(line), line)
             except json.JSONDecodeError:
                 yield number, WANTED
+            except RecursionError:
+                yield number, _DEEP
 
 
 def json_list(stream: IO[str], role: str) -> Iterator[tuple[int, Row | str]]:
@@ -53,15 +72,27 @@ def json_list(stream: IO[str], role: str) -> Iterator[tuple[int, Row | str]]:
                 ) from None
             rest, size = rest + more, size * 2
             continue
-        rest, size, number = rest[end:], _CHUNK, number + 1
-        yield number, as_row(data)
+        except RecursionError:
+            raise SourceError(f"the {role} table, item {number + 1}: {_DEEP}") from None
+        raw, rest, size, number = rest[:end], rest[end:], _CHUNK, number + 1
+        yield number, as_row(data, raw)
 
 
-def as_row(data: Any) -> Row | str:
-    """An object's values as text; nested ones as JSON."""
+def as_row(data: Any, raw: str) -> Row | str:
+    """An object's values as text, nested ones as JSON; or why it is no row.
+
+    Args:
+        data: as it was parsed.
+        raw: what it was parsed from, which tells bytes that are no UTF-8 from broken escapes.
+    """
     if not isinstance(data, dict):
         return WANTED
+    if isinstance(data, _Twice):
+        return "a key stands there twice"
+    clean = mended if not raw.isascii() and SURROGATE.search(raw) else whole
     try:
-        return {mended(str(name)): mended(as_text(value)) for name, value in data.items()}
+        return {clean(str(name)): clean(as_text(value)) for name, value in data.items()}
+    except RecursionError:
+        return _DEEP
     except ValueError as error:
         return str(error)

@@ -25,3 +25,8 @@ def test_content_id_ignores_mapping_order_and_sees_every_part():
     assert content_id("a", "b") != content_id("ab")
     assert content_id({1.0: "x"}) != content_id({"x": 1.0})
     assert content_id({"s": {3, 1, 2}}) == content_id({"s": {2, 3, 1}})
+
+
+def test_half_a_character_has_an_id_and_changes_no_other():
+    assert keyed("a\ud800", b"k") != keyed("a\ud801", b"k")
+    assert keyed("a\udc80", b"k") == "sh5ghhokio"
