@@ -26,15 +26,18 @@ def relink(
 ) -> int:
     """Give reports that this call did not read the scan that they have now.
 
-    Their texts, scrubbed already, are scrubbed once more of what the scan's header knows.
+    Their texts, scrubbed already, are scrubbed once more of what the scan's header knows, and of
+    nothing else: dates that were shifted look like dates, and must neither go nor move again.
 
     Returns:
         how many rows changed.
     """
     n_changed = 0
+    again = {"shift_dates": False, "patterns": scrub.patterns and not scrub.shift_dates}
+    scrubber = Scrubber(scrub.model_copy(update=again))
     waiting = store.others()
     while batch := list(islice(waiting, BATCH)):
-        n_changed += _relink(batch, context, Scrubber(scrub, key=key), identities, key)
+        n_changed += _relink(batch, context, scrubber, identities, key)
     return n_changed
 
 

@@ -6,11 +6,13 @@ from datetime import date
 
 import pytest
 
+from agent.ingest.config import IngestConfig
 from agent.ingest.identities import Identities
 from agent.ingest.report_lists import UNLINKED, UNREADABLE
 from tests.agent.ingest_fixture import Bench, describe, dicom_series, scan_array, write
 from voxcurate.catalog import Report, Scan
 from voxcurate.errors import SourceError
+from voxcurate.scrub import ScrubConfig
 
 CLINIC = "name: clinic\nlayout: dicom\npatient: '{patient_id}'\n"
 WARD = """
@@ -471,3 +473,16 @@ def test_the_examples_of_the_docs_are_descriptions():
     assert len(told) >= 3
     for block in told:
         build(SourceConfig, {"name": "docs", **block})
+
+
+def test_a_scan_that_comes_later_moves_no_date_again(bench, tmp_path):
+    config = IngestConfig(scrub=ScrubConfig(shift_dates=True))
+    row = "ACC77131,MRN481511,2020-03-01,Jane Doe was seen on 2020-02-20 and on 2020-03-01."
+    bench.ingest(ward(tmp_path / "ward", [row]), config=config)
+    (before,) = bench.catalog.rows(Report)
+    assert before.text.startswith("Jane Doe was seen on 20")
+    assert "2020-03-01" not in before.text
+    result = bench.ingest(clinic(tmp_path / "clinic", 1), config=config)
+    assert result.counts["reports_relinked"] == 1
+    (after,) = bench.catalog.rows(Report)
+    assert after.text == before.text.replace("Jane Doe", "[NAME]")
