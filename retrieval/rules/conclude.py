@@ -194,7 +194,8 @@ class Conclusion:
                 if question.of and self._tables.by_id[question.of] not in self._affirmed[order]:
                     continue
                 context = scan.context(hit)
-                if context.hypothetical or (context.negated and not question.of):
+                is_title = question.anywhere and bool(question.sections)
+                if context.hypothetical or (context.negated and not question.of and not is_title):
                     continue
                 choice = hit.role.removeprefix("choice:")
                 named.setdefault(hit.question, {}).setdefault(choice, order)
@@ -204,6 +205,8 @@ class Conclusion:
                 continue
             in_order = [choice for choice in question.choices if choice in orders]
             first = in_order[0]
+            if question.anywhere and question.sections:  # what was scanned stands first
+                first = min(in_order, key=lambda choice: orders[choice])
             made = self._made(question.id, question.kind, orders[first], 0.9, f"named: {first}")
             if question.kind == "list":
                 self._found[question.id] = replace(made, items=tuple(in_order))

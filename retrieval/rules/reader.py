@@ -11,11 +11,12 @@ from retrieval.rules.evidence import Evidence
 from retrieval.rules.judge import evidence_of, normal_evidence
 from retrieval.rules.scan import Hit, Scan, Scanner
 from retrieval.rules.tables import Tables
-from retrieval.rules.text import sentences
+from retrieval.rules.text import Sentence, sentences
 from voxcurate.config import shipped
 from voxcurate.protocols import Finding
 
 RULES = "4"  # raised with every change of the code that may change an answer
+_TITLE = re.compile(r"\S(?:[^\n]*\S)?")
 _APART = re.compile(r"\n\s*\S")
 _GOES_ON = re.compile(
     r"\s*(?:it|this|these|they|those|measur\w+|which|one|some|"
@@ -80,6 +81,11 @@ class RuleReader:
             before = scan
         if not scans:
             return []
+        title = _TITLE.search(text)
+        if title and title.start() < scans[0].sentence.start:  # cut off as a heading
+            name = Sentence(title.group(), title.start(), title.end(), "exam")
+            scans.append(scanner.scan(name, None, is_apart=True))
+            affirmed.append({})
         return Conclusion(tables, text, scans, affirmed, evidence).findings(depths)
 
 
