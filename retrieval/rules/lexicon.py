@@ -13,8 +13,10 @@ from functools import cache
 from voxcurate.config import read_yaml, shipped
 
 _TOKEN = re.compile(r"\d+(?:[.,]\d+)+|[^\W_]+|[^\w\s]|_")
-_POSSESSIVE = re.compile(r"(?<=\w)['’]s\b")
-_SHORTEST_MISSPELT = 7  # letters: shorter words have too many neighbours
+_DOUBLE = re.compile(r"(.)\1")
+_SHORTEST_MISSPELT = 6  # letters: shorter words have too many neighbours
+_SHORT = 7  # letters: words below it have too many neighbours by another letter
+_LONG = 9  # letters: a word that long is known without its end
 _LONGEST_MISSPELT = 30
 _MOST_WORDS = 100_000  # known spellings kept at once; bounds the memory
 _RE_ENDINGS = ("centre", "fibre", "calibre", "metre", "litre")
@@ -53,6 +55,8 @@ def american(word: str) -> str:
     """
     if len(word) < 5:
         return word
+    if word.endswith("ae"):  # sequelae: the plural of sequela
+        word = word[:-1]
     word = word.replace("oe", "e").replace("ae", "e")
     if len(word) >= 6:
         word = word.replace("our", "or").replace("dilatat", "dilat").replace("artef", "artif")
@@ -70,6 +74,8 @@ def singular(word: str) -> str:
     known = _words("plurals").get(word)
     if known is not None:
         return known
+    if word.endswith("mata") and len(word) > 6:  # granulomata
+        return word[:-2]
     if not word.endswith("s") or word.endswith(("ss", "us", "is")):
         return word
     if word.endswith("ies") and len(word) > 4:
@@ -119,27 +125,43 @@ class Lexicon:
         one = singular(plain)
         if one in self.vocabulary:
             return one
-        for prefix in self._by_start.get(plain[:3], ()):
-            if plain.startswith(prefix):
-                return prefix + "*"
+        prefix = next((p for p in self._by_start.get(plain[:3], ()) if plain.startswith(p)), "")
         if not word.isalnum():
-            return word
+            return prefix + "*" if prefix else word
+        fixed = ""
         if (
-            not _SHORTEST_MISSPELT <= len(word) <= _LONGEST_MISSPELT
-            or word in self._plain
-            or not word.isalpha()
+            _SHORTEST_MISSPELT <= len(word) <= _LONGEST_MISSPELT
+            and word not in self._plain
+            and word.isalpha()
         ):
-            return ""
-        return self._misspelt(one)
+            fixed = self._misspelt(one) or (self._misspelt(plain) if one != plain else "")
+            fixed = fixed or self._once(word)
+        if prefix and not fixed.startswith(prefix):  # "diverticultis" is more than "diverticul*"
+            return prefix + "*"
+        return fixed
+
+    def _once(self, word: str) -> str:
+        """A word with a letter typed twice, also one of another spelling ("dilaatation")."""
+        for double in _DOUBLE.finditer(word):
+            one = singular(american(word[: double.start()] + word[double.start() + 1 :]))
+            if one in self.vocabulary and len(one) >= _SHORTEST_MISSPELT:
+                return one
+        return ""
 
     def _misspelt(self, word: str) -> str:
-        """The one long word of the vocabulary that differs in one letter, not the first or last."""
+        """The one long word of the vocabulary that differs in one letter, not the first or last.
+
+        A short word counts with a letter too few or too many or two in the wrong order, not with
+        another letter.
+        """
         if self._neighbours is None:
             self._neighbours = _deletions(self.vocabulary)
         for variant in (word, *_without_one(word)):
             found = self._neighbours.get(variant)
-            if found and abs(len(found) - len(word)) <= 1 and found[-2:] == word[-2:]:
-                return found
+            if found and abs(len(found) - len(word)) <= 1 and _ends_alike(found, word):
+                is_other = len(found) == len(word) and sorted(found) != sorted(word)
+                if len(word) >= _SHORT or (len(found) >= _SHORTEST_MISSPELT and not is_other):
+                    return found
         return ""
 
     def tokens(self, text: str) -> Tokens:
@@ -210,6 +232,14 @@ def _split(phrase: str) -> list[tuple[str, int, int]]:
         for m in _TOKEN.finditer(lower(phrase))
         if m.group() not in "-'’"
     ]
+
+
+def _ends_alike(one: str, other: str) -> bool:
+    """The last two letters, of which one may be double ("absces"); the last of a long word."""
+    if one[-2:] == other[-2:] or one == other + other[-1]:
+        return True
+    is_long = len(one) != len(other) and len(other) >= _LONG
+    return one[-1] == other[-1] and (is_long or sorted(one) == sorted(other))
 
 
 def _without_one(word: str) -> list[str]:

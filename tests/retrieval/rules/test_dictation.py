@@ -2,6 +2,8 @@
 
 import pytest
 
+from retrieval.rules.lexicon import Lexicon
+from retrieval.rules.phrases import PhraseFinder
 from retrieval.rules.reader import RuleReader
 from retrieval.rules.text import sentences
 
@@ -108,3 +110,64 @@ def test_findings_begin_where_a_preamble_ends(report):
     for sentence in sentences(report):
         is_background = any(word in sentence.text for word in (*BACKGROUND, "prior"))
         assert (sentence.section in quiet) == is_background, sentence
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("absces", "abscess"),
+        ("spelen", "spleen"),
+        ("lession", "lesion"),
+        ("kideny", "kidney"),
+        ("dilaatation", "dilation"),
+        ("pneumothorx", "pneumothorax"),
+        ("efussion", "effusion"),
+        ("diverticultis", "diverticulitis"),
+    ],
+)
+def test_one_wrong_letter_makes_no_difference(typed, meant):
+    phrases = ["abscess", "spleen", "lesion", "kidney", "dilatation", "pneumothorax"]
+    lexicon = Lexicon([*phrases, "effusion", "diverticulitis", "diverticul*"])
+    assert lexicon.spell(typed) == meant
+
+
+@pytest.mark.parametrize("word", ["supine", "source", "legion", "initial", "critical"])
+def test_other_words_are_no_misspellings(word):
+    lexicon = Lexicon(["spine", "score", "lesion", "intimal", "cortical"])
+    assert lexicon.spell(word) == ""
+
+
+@pytest.mark.parametrize(
+    ("one", "many"),
+    [
+        ("sequela", "sequelae"),
+        ("bulla", "bullae"),
+        ("vertebra", "vertebrae"),
+        ("diverticulum", "diverticula"),
+        ("bronchus", "bronchi"),
+        ("thrombus", "thrombi"),
+        ("metastasis", "metastases"),
+        ("apex", "apices"),
+        ("ostium", "ostia"),
+        ("lumen", "lumina"),
+        ("bronchiolus", "bronchioli"),
+        ("papilla", "papillae"),
+        ("haematoma", "haematomata"),
+        ("corpus", "corpora"),
+        ("aneurysm", "aneurysmata"),
+        ("granuloma", "granulomata"),
+        ("ramus", "rami"),
+        ("infiltrate", "infiltrates"),
+        ("prosthesis", "prostheses"),
+        ("appendix", "appendices"),
+        ("atrium", "atria"),
+        ("axilla", "axillae"),
+        ("fossa", "fossae"),
+        ("vena cava", "venae cavae"),
+        ("ovary", "ovaries"),
+        ("cyst", "cysts"),
+    ],
+)
+def test_singular_and_plural_find_each_other(one, many):
+    assert [m.payload for m in PhraseFinder([(one, 1)]).find(f"two {many} seen")] == [1]
+    assert [m.payload for m in PhraseFinder([(many, 1)]).find(f"one {one} seen")] == [1]
