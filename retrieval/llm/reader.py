@@ -14,14 +14,14 @@ from retrieval.llm.checking import Checker, Said
 from retrieval.llm.config import LLMConfig
 from retrieval.llm.prompt import Group, Request, groups, prompt_version, question_version
 from retrieval.llm.quotes import ReportText
-from retrieval.llm.results import IncompleteReadingError, Reading, Usage
+from retrieval.llm.results import NOT_ASKED, IncompleteReadingError, Reading, Usage
 from retrieval.questions import Question, load_questions
 from voxcurate.chat import EngineConfig, make_engine
 from voxcurate.chat.engine import request_hash
+from voxcurate.chat.retry import was_sent
 from voxcurate.errors import ConfigError, ModelReplyError
 from voxcurate.protocols import ChatEngine, Finding, Message, Reply
 
-NOT_ASKED = "not asked, for a broader question has no answer"
 EMPTY = "the report is empty: want its text"
 _MOST_REQUESTS = 1000  # prompts and schemas kept; more only where caches are full of holes
 _OPENS = ("yes", "uncertain")
@@ -198,11 +198,13 @@ class LLMReader:
             replies = self._engine.chat(list(talks.values()), request.schema)
             left: dict[_State, list[Message]] = {}
             for (state, talk), reply in zip(talks.items(), replies, strict=True):
-                self._count(state, reply)
+                if was_sent(reply):
+                    self._count(state, reply)
                 problem, is_fatal = self._take(request, state, reply, is_first=attempt == 0)
                 if not problem:
                     continue
-                self._fail(request, state, f"{where}, {_call(talk, request, reply)}: {problem}")
+                call = f" [{where}, {_call(talk, request, reply)}]" if was_sent(reply) else ""
+                self._fail(request, state, f"{problem}{call}")
                 if not is_fatal:
                     left[state] = request.again(state.report.text, reply.raw, problem)
             talks = left
@@ -273,7 +275,12 @@ class LLMReader:
 
     def _reading(self, state: _State) -> Reading:
         found = (state.found.get(item.id) for item in self.questions)
-        return Reading(tuple(f for f in found if f is not None), dict(state.failed), state.usage)
+        return Reading(
+            tuple(f for f in found if f is not None),
+            dict(state.failed),
+            state.usage,
+            n_questions=len(self.questions),
+        )
 
 
 def _call(talk: Sequence[Message], request: Request, reply: Reply) -> str:

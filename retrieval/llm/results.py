@@ -5,6 +5,10 @@ from dataclasses import dataclass, field
 from voxcurate.errors import ModelReplyError
 from voxcurate.protocols import Finding
 
+NOT_ASKED = "not asked, for a broader question has no answer"
+_PLACE = " [step "  # where in an error stands which request had it
+_MOST_NAMED = 5  # questions; of more their number is told
+
 
 @dataclass(frozen=True)
 class Usage:
@@ -33,19 +37,38 @@ class Usage:
 
 @dataclass(frozen=True)
 class Reading:
-    """One report read; `failed` says of each question without a valid answer what went wrong."""
+    """One report read; `failed` says of each question without a valid answer what went wrong.
+
+    `n_questions` is how many the questionnaire has.
+    """
 
     findings: tuple[Finding, ...] = ()
     failed: dict[str, str] = field(default_factory=dict)
     usage: Usage = Usage()
+    n_questions: int = 0
 
     @property
     def error(self) -> str:
-        """What went wrong, each cause once with its questions; "" when nothing did."""
+        """What went wrong, each cause once, then its questions; "" when nothing did.
+
+        Of requests that failed alike the first is named, and of many questions their number.
+        """
         causes: dict[str, list[str]] = {}
+        places: dict[str, str] = {}
         for question, why in self.failed.items():
-            causes.setdefault(why, []).append(question)
-        return "; ".join(f"{', '.join(names)}: {why}" for why, names in causes.items())
+            cause, _, place = why.partition(_PLACE)
+            causes.setdefault(cause, []).append(question)
+            places.setdefault(cause, f"{_PLACE}{place}" if place else "")
+        if len(causes) == 2 and NOT_ASKED in causes and len(self.failed) == self.n_questions:
+            ((first, names),) = ((c, names) for c, names in causes.items() if c != NOT_ASKED)
+            causes = {first: [*names, *causes[NOT_ASKED]]}
+        told = sorted(causes.items(), key=lambda item: item[0] == NOT_ASKED)
+        return "; ".join(f"{cause}{places[cause]}: {self._named(names)}" for cause, names in told)
+
+    def _named(self, names: list[str]) -> str:
+        if len(names) <= _MOST_NAMED:
+            return ", ".join(names)
+        return f"{'all ' if len(names) == self.n_questions else ''}{len(names)} questions"
 
 
 class IncompleteReadingError(ModelReplyError):

@@ -119,7 +119,9 @@ def test_dead_server_is_given_up(rude, waits, tmp_path):
     made = engine(rude.url, retries=1, give_up_after=3, log=log)
     replies = ask(made, 50)
     assert all(reply.error for reply in replies)
-    assert "not asked" in replies[-1].error
+    why = replies[-1].error
+    assert why.startswith("server given up after 3 requests in a row without a reply (")
+    assert why.endswith(" 500)")
     assert len(rude.requests) == 3 * 2
     assert len(log.calls()) == 3
     rude.will("fine")
@@ -133,10 +135,29 @@ def test_failures_that_are_not_in_a_row_give_up_nothing(rude, waits):
     assert [bool(r.parsed) for r in replies] == [False, False, True] * 10
 
 
-def test_prompts_that_are_refused_one_by_one_give_up_nothing(rude, waits):
-    rude.will("413")
-    ask(engine(rude.url, give_up_after=3), 10)
+@pytest.mark.parametrize("status", ["400", "413", "422"])
+def test_prompts_that_are_refused_one_by_one_give_up_nothing(rude, waits, status):
+    rude.will("fine", status)
+    replies = ask(engine(rude.url, structured=False, give_up_after=3), 10)
+    assert [bool(reply.parsed) for reply in replies] == [True] + [False] * 9
     assert len(rude.requests) == 10
+
+
+@pytest.mark.parametrize(("status", "n"), [("400", 4), ("413", 1), ("422", 4)])
+def test_server_that_refuses_all_prompts_is_given_up(rude, waits, status, n):
+    rude.will(status)
+    replies = ask(engine(rude.url, give_up_after=3), 20)
+    assert len(rude.requests) == 3 * n
+    assert status in replies[-1].error
+    assert replies[-1].error.startswith("server given up")
+
+
+@pytest.mark.parametrize("act", ["429:2", "503", "drop"])
+def test_failure_that_passes_is_retried_though_another_way_was_refused(rude, waits, act):
+    rude.will("400", act, "400", "fine")
+    (reply,) = ask(engine(rude.url, retries=1))
+    assert reply.parsed == GOOD
+    assert (len(rude.requests), len(waits)) == (4, 1)
 
 
 def test_giving_up_can_be_turned_off(rude, waits):
@@ -229,10 +250,14 @@ def test_reader_on_a_dead_server_fails_fast_and_says_so_for_each_report(rude, wa
     many = [f"FINDINGS: Report {n}." for n in range(40)]
     made = reader(rude, tmp_path, retries=1, give_up_after=4)
     found = made.read_all(many)
-    assert all("no reply from the server" in r.error for r in found)
-    assert len(rude.requests) == 4 * 2
+    asked = [r for r in found if r.error.startswith("no reply from the server (")]
+    spared = [r for r in found if r.error.startswith("server given up after 4 requests")]
+    assert (len(asked), len(spared)) == (4, 36)
+    assert all("[step 1, request " in r.error for r in asked)
+    assert not any("request " in r.error.replace("requests ", "") for r in spared)
+    assert (len(rude.requests), made.usage.requests) == (4 * 2, 4)
     made.read_all(many)
-    assert len(rude.requests) == 4 * 2
+    assert (len(rude.requests), made.usage.requests) == (4 * 2, 4)
 
 
 def test_every_call_is_on_record_with_the_raw_reply(rude, waits, tmp_path):

@@ -54,8 +54,10 @@ class OpenAIEngine:
     reply (no connection, time out, 429, 5xx, a body that breaks off) is sent again, `retries`
     times at most, with growing waits or as long as ``Retry-After`` says; what remains is the
     `error` of that one reply. After `give_up_after` such requests in a row the server is given
-    up: all further replies of this engine are errors, at once. LangSmith's tracing, which
-    environment variables switch on, is off: prompts go to `base_url` and nowhere else.
+    up: all further replies of this engine are errors, at once. A prompt that is refused counts too
+    until the first reply: a server that refuses one after the other will refuse all. LangSmith's
+    tracing, which environment variables switch on, is off: prompts go to `base_url` and nowhere
+    else.
 
     Args:
         config: server, model and limits.
@@ -106,9 +108,7 @@ class OpenAIEngine:
 
     def _logged(self, conversation: Sequence[Message], schema: type[BaseModel]) -> Reply:
         if self._breaker.is_open:
-            n = self._config.give_up_after
-            why = f"no reply from the server: not asked, for {n} requests in a row had none"
-            return Reply(None, "", self._config.model, error=why)
+            return Reply(None, "", self._config.model, error=self._breaker.why)
         reply = self._one(conversation, schema)
         if self._log is not None:
             keep = {"temperature", "max_tokens", "base_url", "structured", "template"}
@@ -128,11 +128,10 @@ class OpenAIEngine:
                 if self._may_ask_again(problem, failures):
                     self._backoff.wait(failures, _asked_for(problem))
                     continue
-                if retry.is_of_the_server(_status(problem)):
-                    self._breaker.count(ok=False)
+                self._breaker.failed(_status(problem), _kind(problem))
                 why, seconds = _describe(problem, failures), time.perf_counter() - start
                 return Reply(None, "", self._config.model, error=why, seconds=seconds)
-            self._breaker.count(ok=True)
+            self._breaker.replied()
             return self._reply(found, schema, time.perf_counter() - start)
 
     def _may_ask_again(self, problem: Exception, failures: int) -> bool:
@@ -147,8 +146,8 @@ class OpenAIEngine:
             try:
                 found = self._invoke(messages, self._body(way, schema))
             except _failures() as problem:
-                if refusal is None and not retry.may_refuse_format(_status(problem)):
-                    raise
+                if not retry.may_refuse_format(_status(problem)):
+                    raise  # after a refusal too: a 429 says nothing of this way
                 refusal = refusal or problem
                 continue
             plainer = _Way(False, way.limit)
@@ -238,9 +237,12 @@ def _status(problem: Exception) -> int | None:
     return status if isinstance(status, int) else None
 
 
-def _describe(problem: Exception, tries: int) -> str:
+def _kind(problem: Exception) -> str:
     """What went wrong, without the server's own words (they may quote the prompt)."""
     status = _status(problem)
+    return f"{type(problem).__name__} {status}" if status else type(problem).__name__
+
+
+def _describe(problem: Exception, tries: int) -> str:
     times = f" ({tries} tries)" if tries > 1 else ""
-    code = f" {status}" if status else ""
-    return f"no reply from the server{times}: {type(problem).__name__}{code}"
+    return f"no reply from the server{times}: {_kind(problem)}"

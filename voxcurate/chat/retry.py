@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+from voxcurate.protocols import Reply
+
 sleep: Callable[[float], None] = time.sleep  # tests put their own here
+GIVEN_UP = "server given up"
 _AGAIN = frozenset({408, 409, 425, 429})
 _ALL_ALIKE = frozenset({401, 402, 403, 404, 405, 407})
 _FORMAT_REFUSED = frozenset({400, 404, 415, 422, 501})
@@ -27,6 +30,11 @@ def is_of_the_server(status: int | None) -> bool:
 def may_refuse_format(status: int | None) -> bool:
     """Whether this may be how a server says that it knows no ``response_format``."""
     return status in _FORMAT_REFUSED
+
+
+def was_sent(reply: Reply) -> bool:
+    """Whether the request went out; it did not where the server had been given up."""
+    return not reply.error.startswith(GIVEN_UP)
 
 
 @dataclass(frozen=True)
@@ -77,6 +85,8 @@ class Breaker:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._failures = 0
+        self._has_replied = False
+        self._last = ""
         self._lock = threading.Lock()
 
     @property
@@ -84,8 +94,30 @@ class Breaker:
         """Whether the server is given up."""
         return bool(self._limit) and self._failures >= self._limit
 
-    def count(self, *, ok: bool) -> None:
-        """Count one request; a reply sets the count back, unless the server is given up."""
+    @property
+    def why(self) -> str:
+        """Why it is, for those that are not asked."""
+        return f"{GIVEN_UP} after {self._limit} requests in a row without a reply ({self._last})"
+
+    def replied(self) -> None:
+        """A request got its reply: the count goes back, unless the server is given up."""
         with self._lock:
+            self._has_replied = True
             if not self.is_open:
-                self._failures = 0 if ok else self._failures + 1
+                self._failures = 0
+
+    def failed(self, status: int | None, kind: str) -> None:
+        """Count a request without a reply.
+
+        One that the server refuses is the fault of its prompt where others got replies, and then
+        not counted; a server that has refused all so far will refuse the rest too.
+
+        Args:
+            status: of the response; None: there was none.
+            kind: what went wrong, in words.
+        """
+        with self._lock:
+            is_counted = is_of_the_server(status) or not self._has_replied
+            if is_counted and not self.is_open:
+                self._failures += 1
+                self._last = kind

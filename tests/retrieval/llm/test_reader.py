@@ -5,8 +5,8 @@ import pickle
 import pytest
 
 from retrieval.llm.config import LLMConfig
-from retrieval.llm.reader import EMPTY, NOT_ASKED, LLMReader
-from retrieval.llm.results import IncompleteReadingError
+from retrieval.llm.reader import EMPTY, LLMReader
+from retrieval.llm.results import NOT_ASKED, IncompleteReadingError
 from retrieval.questions import load_questions
 from tests.retrieval.llm.engines import (
     DOWN,
@@ -177,7 +177,7 @@ def test_reply_that_stays_bad_fails_that_report_alone(kind):
     assert good == []
     assert isinstance(bad, IncompleteReadingError)
     assert engine.batches == [2, 1, 1]
-    assert "pancreas_lesion" in str(bad)
+    assert "pancreas_lesion" in bad.reading.failed
     assert "step 1, request " in str(bad)
     assert "2.1 cm" not in str(bad)
     assert str(pickle.loads(pickle.dumps(bad))) == str(bad)  # noqa: S301 - our own
@@ -192,7 +192,8 @@ def test_one_bad_answer_spoils_no_other():
     (reading,) = LLMReader(FunctionEngine(answer), QUESTIONS).read_all([MASS])
     assert list(reading.failed) == ["kidney_cyst", "cyst_kind"]
     assert answers(reading.findings)["pancreas_lesion_size"].number == 21
-    assert "kidney_cyst: " in reading.error
+    assert reading.error.startswith("kidney_cyst: value: ")
+    assert reading.error.endswith(f"]: kidney_cyst; {NOT_ASKED}: cyst_kind")
 
 
 def test_no_reply_is_not_asked_for_again():
@@ -203,6 +204,8 @@ def test_no_reply_is_not_asked_for_again():
     assert all("APIConnectionError" in reading.error for reading in found)
     assert set(found[0].failed) == {q.id for q in QUESTIONS}
     assert found[0].failed["cyst_kind"] == NOT_ASKED
+    assert found[0].error.startswith("no reply from the server: APIConnectionError [step 1, ")
+    assert found[0].error.endswith(f"]: all {len(QUESTIONS)} questions")
 
 
 def test_empty_report_is_never_asked():
