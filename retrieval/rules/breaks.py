@@ -34,11 +34,12 @@ _GOES_ON = re.compile(r"(?:in|by|x|and|at|of|long|thick|wide|deep|from)\b")
 class Layout:
     """How a report was written.
 
-    `widest` is its longest line; `is_dictated`: its sentences begin in small letters; `is_wrapped`:
-    about half of the lines are about as long as the longest.
+    `widest` is its longest line's length, `n_lines` counts the lines. `is_dictated`: its sentences
+    begin in small letters; `is_wrapped`: half of its lines are about as long as the longest.
     """
 
     widest: int
+    n_lines: int
     is_dictated: bool
     is_wrapped: bool
 
@@ -53,7 +54,7 @@ class Layout:
         if small + big < 3:  # too few full stops to tell: lines instead
             small += len(_SMALL_LINE.findall(report))
             big += len(_BIG_LINE.findall(report))
-        return cls(widest, small > 1 and 2 * small >= big, is_wrapped)
+        return cls(widest, len(lengths), small > 1 and 2 * small >= big, is_wrapped)
 
 
 @cache
@@ -121,11 +122,12 @@ def _breaks_line(line: str, following: str, layout: Layout) -> bool:
         return True
     if _WRAP_TAIL.search(line):
         return False
-    if layout.widest < _NARROW:
+    is_small = not (first.isupper() or first.isdigit())
+    if layout.widest < _NARROW and (layout.n_lines > 2 or not is_small):
         return True
     if layout.is_dictated and not (layout.is_wrapped and len(line) >= _LONG_LINE * layout.widest):
         return True
-    if not (first.isupper() or first.isdigit()):
+    if is_small:
         return False
     return line[-1] in ".!?;" or len(line) < _LONG_LINE * layout.widest
 

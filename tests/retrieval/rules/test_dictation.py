@@ -73,6 +73,10 @@ def test_wrapped_lines_in_small_letters_go_on():
     assert len(texts(report)) == 3
 
 
+def test_two_short_lines_that_go_on_are_one_sentence():
+    assert texts("Areas of ground\nglass.") == ["Areas of ground glass."]
+
+
 def test_denial_ends_with_its_sentence(reader):
     found = answers(
         reader, "no free air. gallbladder has stones. pelvis no fracture. dependent atelectasis."
