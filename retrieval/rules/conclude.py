@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from retrieval.questions import Question
+from retrieval.questions import Question, terms
 from retrieval.rules.evidence import Evidence, decide, raised, side_of
 from retrieval.rules.judge import QUIET, may_read
 from retrieval.rules.measure import Measurement, measurements
@@ -54,6 +54,9 @@ class Conclusion:
         if self._signs():
             self._raise(depths)
         self._sizes()
+        if self._wide():
+            self._raise(depths)
+            self._signs()
         self._choices()
         for q in self._tables.numbers:
             self._number(q)
@@ -158,6 +161,25 @@ class Conclusion:
             rule = f"size: {size.rule}" if size.rule else "size: nearest"
             made = self._made(question.id, "number", order, 0.9, rule)
             self._found[question.id] = replace(made, number=largest, unit="mm", numbers=numbers)
+
+    def _wide(self) -> bool:
+        """Dilatation by the calibre alone, where no more is said."""
+        is_new = False
+        for name, (asked, least) in terms()["wide"].items():
+            size, old = self._found.get(name), self._found.get(asked)
+            is_open = old is None or old.rule.startswith(("normal", "sign"))
+            if asked in self._tables.by_id and is_open and size and (size.number or 0) >= least:
+                self._found[asked] = replace(
+                    size,
+                    question=asked,
+                    value="yes",
+                    number=None,
+                    unit="",
+                    numbers=(),
+                    rule=f"size: {size.number:g} mm",
+                )
+                is_new = True
+        return is_new
 
     def _owners(self, size: Measurement, scan: Scan, order: int) -> list[int]:
         things = [h for h in scan.hits if h.role in ("term", "phrase")]

@@ -18,8 +18,9 @@ from retrieval.rules.evidence import (
     Evidence,
     confidence,
 )
+from retrieval.rules.measure import measurements
 from retrieval.rules.places import side_of_hit, side_words
-from retrieval.rules.scan import Hit, Scan, how_normal
+from retrieval.rules.scan import Hit, Scan, how_normal, roving, unpaired
 from retrieval.rules.tables import Tables
 
 QUIET = frozenset({"indication", "history", "comparison", "technique", "exam"})
@@ -33,6 +34,7 @@ _TREATED = re.compile(
     r"\w+ectomies|known|treated|operated|on treatment|undergoing)\b",
     re.I,
 )
+_NODAL = frozenset({"mediastinum", "breast", "peritoneum", "vessel", "aorta", "lymph_node"})
 _COMPARING = frozenset({"than", "above", "beyond", "exceeding"})
 _EXCEPTIONS = frozenset({"otherwise", "except", "apart", "aside", "remaining", "remainder"})
 
@@ -63,7 +65,10 @@ def evidence_of(
         found = _judge(question, hit, scan, number)
         if found is None:
             continue
-        if sides and found.value != "no" and question.organ not in _unpaired():
+        is_nodes = question.id == terms()["nodes"]["else"] and found.value != "no"
+        if is_nodes and _is_placed(hit, scan, tables):
+            continue
+        if sides and found.value != "no" and question.organ not in unpaired():
             side = side_of_hit(hit, sides, scan.tokens.words, starts)
             found = replace(found, side=side) if side else found
         made.append((hit.question, found, hit))
@@ -90,6 +95,34 @@ def _is_title(hit: Hit, scan: Scan) -> bool:
         and not word_lists()["verbs"].intersection(words)
         and not any(w[:1].isdigit() and u in ("mm", "cm") for w, u in pairwise(words))
     )
+
+
+def _is_placed(hit: Hit, scan: Scan, tables: Tables) -> bool:
+    """Whether nodes lie where another question asks for them ("mediastinal nodes")."""
+    organs = scan.organs(hit.first, hit.last)
+    if not organs - roving():
+        organs |= scan.subject
+    places = terms()["nodes"]["places"].items()
+    return any(name in tables.by_id and organs.intersection(found) for name, found in places)
+
+
+def node_evidence(scan: Scan, number: int, tables: Tables) -> Iterator[tuple[int, Evidence]]:
+    """Nodes that are large by their size alone, where no more is said."""
+    nodes = terms()["nodes"]
+    named = frozenset(organ for group in scan.groups for organ in group.organs)
+    if scan.sentence.section in QUIET or scan.normals or not named & roving():
+        return
+    sizes = [
+        size
+        for size in measurements(scan.sentence.text)
+        if not size.is_prior and not size.is_distance and size.largest_mm >= nodes["enlarged_mm"]
+    ]
+    place = named if named - roving() else named | scan.subject
+    asked = [name for name, organs in nodes["places"].items() if place.intersection(organs)]
+    q = tables.by_id.get((asked or [nodes["else"]])[0])
+    if sizes and q is not None and named - roving() <= _NODAL:
+        rule = f"size: nodes of {sizes[0].largest_mm:g} mm"
+        yield q, Evidence("yes", "sign", rule, NORMAL, number, scan.sentence.section)
 
 
 def _judge(question: Question, hit: Hit, scan: Scan, number: int) -> Evidence | None:
@@ -138,11 +171,6 @@ def _is_set_aside(question: Question, context: Context) -> bool:
         or (context.hypothetical and "hypothetical" not in question.accepts)
         or (context.family and "family" not in question.accepts)
     )
-
-
-@cache
-def _unpaired() -> frozenset[str]:
-    return frozenset(terms()["unpaired"])
 
 
 @cache

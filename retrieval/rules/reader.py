@@ -8,7 +8,7 @@ from functools import cached_property
 from retrieval.questions import Question, load_questions, steps
 from retrieval.rules.conclude import Conclusion
 from retrieval.rules.evidence import Evidence
-from retrieval.rules.judge import evidence_of, normal_evidence
+from retrieval.rules.judge import evidence_of, node_evidence, normal_evidence
 from retrieval.rules.scan import Hit, Scan, Scanner
 from retrieval.rules.tables import Tables
 from retrieval.rules.text import Sentence, sentences
@@ -73,6 +73,8 @@ class RuleReader:
                 if hit is not None and found.value != "no" and found.kind == "said":
                     known.setdefault(question, []).append(hit)
             for question, found in normal_evidence(scan, number, tables):
+                evidence.setdefault(question, []).append(found)
+            for question, found in node_evidence(scan, number, tables):
                 evidence.setdefault(question, []).append(found)
             if not known and affirmed and not scan.groups and _GOES_ON.match(sentence.text):
                 known = {question: [] for question in affirmed[-1]}

@@ -1,5 +1,6 @@
 """A sentence scanned once: its words, cues, organs, and where the questions' words stand."""
 
+import re
 from dataclasses import dataclass, field
 from functools import cache
 
@@ -12,6 +13,8 @@ from retrieval.rules.phrases import Match, longest
 from retrieval.rules.tables import Ending, Tables, Use
 from retrieval.rules.text import Sentence
 
+_ONE_OF_TWO = re.compile(r"\b(?:right|left|other|each|both) ones?\b", re.I)
+_PHASE = re.compile(r"\s+(?:and \w+ )?phases?\b", re.I)
 _DUCT = frozenset({"duct"})
 _PANCREAS = frozenset({"pancreas", "pancreatic_duct"})
 _BILE = frozenset({"bile_duct", "liver", "gall_bladder"})
@@ -23,6 +26,12 @@ Span = tuple[int, int]
 def roving() -> frozenset[str]:
     """Organs that lie in others."""
     return frozenset(terms()["roving"])
+
+
+@cache
+def unpaired() -> frozenset[str]:
+    """Organs that have no side."""
+    return frozenset(terms()["unpaired"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,13 +123,22 @@ class Scanner:
         cues: list[Cue] = cues_in(tokens, raw) if raw else []
         topic = self._topic(sentence.topic) if sentence.topic else frozenset[str]()
         spoken = topic or (before.subject if before is not None else frozenset())
-        is_pancreas = bool(spoken & _PANCREAS) or bool(_BY_PANCREAS.intersection(tokens.words))
+        known = [] if topic or before is None else [g.organs for g in before.groups]
+        spoken = spoken.union(*known)
+        is_pancreas = bool(_BY_PANCREAS.intersection(tokens.words)) or (
+            bool(spoken & _PANCREAS) and not spoken & _BILE
+        )
+        if before is not None and not topic and not spoken & _BILE:
+            is_pancreas = is_pancreas or bool(_BY_PANCREAS.intersection(before.tokens.words))
         groups = _groups(sentence.text, organs, is_pancreas=is_pancreas) if organs else []
         if topic and _drifts(groups, topic, sentence, before, is_apart):
             topic = frozenset()
         subject = groups[0].organs if groups else frozenset()
         if not groups and before is not None and not is_apart:
             subject = before.subject if not before.is_topic else frozenset()
+            paired = [g.organs - unpaired() for g in before.groups if g.organs - unpaired()]
+            if paired and _ONE_OF_TWO.search(sentence.text):
+                subject = paired[-1]
         scan = Scan(
             sentence,
             tokens,
@@ -248,6 +266,8 @@ def _groups(
     """`is_pancreas`: what went before speaks of the pancreas, so that a bare duct is its own."""
     merged: dict[Span, frozenset[str]] = {}
     for match in organs:
+        if _PHASE.match(text, match.end):  # "the portal venous phase" is no vessel
+            continue
         key = (match.start, match.end)
         merged[key] = merged.get(key, frozenset()) | match.payload
     kept = longest(Match(start, end, names) for (start, end), names in merged.items())

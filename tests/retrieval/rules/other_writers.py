@@ -57,6 +57,31 @@ CASES: dict[str, list[tuple[str, dict[str, Any]]]] = {
         ("Ampullary carcinoma.", {"liver_tumour": None}),
         ("The spleen is 15 cm and larger than normal.", {"splenomegaly": "yes"}),
     ],
+    "nodes": [
+        (
+            "Hilar nodes are enlarged to 13 mm.",
+            {"thoracic_lymphadenopathy": "yes", "lymphadenopathy": None},
+        ),
+        ("Mediastinum: Nodal conglomerate of 30 mm.", {"lymphadenopathy": None}),
+        ("A right paratracheal lymph node of 19 mm.", {"thoracic_lymphadenopathy": "yes"}),
+        ("Portocaval lymph nodes up to 2.2 cm.", {"lymphadenopathy": "yes"}),
+        ("Portocaval lymph nodes up to 8 mm.", {"lymphadenopathy": None}),
+        ("The nodes are normal, formerly 17 mm, now 7 mm.", {"lymphadenopathy": "no"}),
+    ],
+    "of two ducts, of two sides": [
+        (
+            "Known chronic pancreatitis. The duct is irregular and dilated to 8 mm.",
+            {"pancreatic_duct_dilated": "yes", "bile_duct_dilated": None},
+        ),
+        ("The pancreatic duct measures 7 mm.", {"pancreatic_duct_dilated": "yes"}),
+        ("The pancreatic duct measures 2 mm.", {"pancreatic_duct_dilated": None}),
+        (
+            "The spleen is small and both kidneys are free of stones. A cyst is in the left one.",
+            {"kidney_cyst": "yes", "spleen_lesion": None},
+        ),
+        ("Gallbladder surgically absent, clips.", {"medical_device": "yes"}),
+        ("There is a small left effusion.", {"pericardial_effusion": None}),
+    ],
     "which of two": [
         (
             "Atelectasis or scar in the lingula; hard to tell which.",
