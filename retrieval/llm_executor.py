@@ -54,7 +54,7 @@ class ModelExecutor:
         if root is None:
             engine, asked = _engine_without_log(config.engine), config.engine
             reader = LLMReader(
-                engine, questions, config=config.llm, model=asked.model,
+                engine, questions, config=config.llm, model=asked.model, sampling=asked.sampling,
                 price_in=asked.price_in, price_out=asked.price_out,
             )  # fmt: skip
         else:

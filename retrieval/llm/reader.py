@@ -1,10 +1,12 @@
 """Reading reports with a language model, step by step; no answer is believed without its proof."""
 
 import hashlib
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel
 
@@ -48,6 +50,7 @@ def make_reader(
         questions,
         config=config,
         model=engine.model,
+        sampling=engine.sampling,
         cache=AnswerCache(root / config.cache) if config.cache else None,
         price_in=engine.price_in,
         price_out=engine.price_out,
@@ -91,7 +94,9 @@ class LLMReader:
         engine: any chat engine.
         questions: defaults to the shipped ones.
         config: size of the groups, retries.
-        model: its name, for the cache and the version.
+        model: its whole name or folder, for the cache and the version.
+        sampling: settings under which it answers otherwise, for the same; as
+            `EngineConfig.sampling` tells them.
         cache: answers already given.
         price_in: cost of a million prompt tokens.
         price_out: cost of a million reply tokens.
@@ -109,6 +114,7 @@ class LLMReader:
         *,
         config: LLMConfig | None = None,
         model: str = "",
+        sampling: Mapping[str, Any] | None = None,
         cache: AnswerCache | None = None,
         price_in: float = 0.0,
         price_out: float = 0.0,
@@ -118,6 +124,8 @@ class LLMReader:
         self._engine = engine
         self._config = config or LLMConfig()
         self._model = model
+        told = json.dumps(dict(sampling or {}), sort_keys=True)
+        self._source = f"{model} {told}" if sampling else model
         self._cache = cache
         self._prices = (price_in / 1_000_000, price_out / 1_000_000)
         self._groups = groups(self.questions, self._config.group)
@@ -127,8 +135,8 @@ class LLMReader:
 
     @cached_property
     def version(self) -> str:
-        """Of prompt, engine, model and questions."""
-        state = [*self._versions.items(), self._config.group]
+        """Of prompt, engine, model (its end is shown), sampling and questions."""
+        state = [*self._versions.items(), self._config.group, self._source]
         digest = hashlib.sha256(repr(state).encode()).hexdigest()[:10]
         parts = (prompt_version(), self._engine.name, Path(self._model).name, digest)
         return "-".join(part for part in parts if part)
@@ -170,7 +178,7 @@ class LLMReader:
         for state in states if self._cache else ():
             assert self._cache is not None
             kept = self._cache.get(
-                state.report.text, self._versions, self._engine.name, self._model
+                state.report.text, self._versions, self._engine.name, self._source
             )
             state.cached = {name: Said.from_plain(data) for name, data in kept.items()}
 
@@ -265,7 +273,7 @@ class LLMReader:
         if self._cache is not None and fresh:
             answers = {name: said.plain() for name, said in fresh.items()}
             self._cache.put(
-                state.report.text, self._versions, self._engine.name, self._model, answers
+                state.report.text, self._versions, self._engine.name, self._source, answers
             )
 
     def _count(self, state: _State, reply: Reply) -> None:

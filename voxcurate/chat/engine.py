@@ -49,6 +49,11 @@ class EngineConfig(Config):
     price_in: float = Field(0.0, ge=0, description="cost of a million prompt tokens")
     price_out: float = Field(0.0, ge=0, description="cost of a million reply tokens")
 
+    @property
+    def sampling(self) -> dict[str, Any]:
+        """What makes the same model answer otherwise, where it departs from the defaults."""
+        return self.model_dump(include={"temperature", "template"}, exclude_defaults=True)
+
 
 def make_engine(config: EngineConfig, *, root: Path) -> ChatEngine | None:
     """The configured engine, or None when none is.

@@ -155,3 +155,19 @@ def test_half_characters_in_a_report_or_an_answer_are_no_crash(tmp_path):
     assert [f.value for f in reading.findings] == ["yes"]
     assert "\ufffd" in reading.findings[0].rule
     assert reader.read_all([report])[0].usage.cached == 1
+
+
+def test_answers_of_another_template_or_temperature_are_not_taken(tmp_path):
+    base = {"engine": "openai", "model": "org/m", "base_url": "http://127.0.0.1:9/v1"}
+    asked = [{}, {"temperature": 0.7}, {"template": {"enable_thinking": False}}, {"retries": 9}]
+    told = [build(EngineConfig, {**base, **fields}).sampling for fields in asked]
+    assert told == [{}, *asked[1:3], {}]
+    cache, n_asked, versions = AnswerCache(tmp_path / "a.sqlite"), [], []
+    for sampling in told:
+        engine = FunctionEngine(lambda *_: {"kidney_cyst": SILENT})
+        reader = LLMReader(engine, (CYST,), cache=cache, model="org/m", sampling=sampling)
+        reader.read_all(["Report."])
+        n_asked.append(len(engine.asked))
+        versions.append(reader.version)
+    assert n_asked == [1, 1, 1, 0]
+    assert (len(set(versions)), versions[0]) == (3, versions[3])

@@ -242,6 +242,8 @@ def test_version_tells_model_and_questions_apart():
     assert "function-m" in base
     assert base != LLMReader(engine, QUESTIONS[:3], model="folder/m").version
     assert base != LLMReader(engine, QUESTIONS, model="n").version
+    assert base != LLMReader(engine, QUESTIONS, model="other/m").version
+    assert base != LLMReader(engine, QUESTIONS, model="folder/m", sampling={"a": 1}).version
 
 
 def test_shipped_questionnaire_is_asked_in_groups_with_one_prefix_each():
