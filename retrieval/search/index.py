@@ -53,7 +53,7 @@ def update(
     now = stamp(catalog)
     if now and _said(connection, "stamp") == now:
         return 0
-    with _alone(index_path(workspace).with_suffix(".lock")) as is_ours:
+    with alone(index_path(workspace).with_suffix(".lock")) as is_ours:
         if not is_ours:
             return 0
         wanted = changes(catalog, _states(connection, SCAN), _states(connection, REPORT))
@@ -100,8 +100,8 @@ def _said(connection: sqlite3.Connection, key: str) -> str:
 
 
 @contextmanager
-def _alone(path: Path) -> Iterator[bool]:
-    """Whether nobody else builds; a killed builder's lock is free at once."""
+def alone(path: Path) -> Iterator[bool]:
+    """Whether nobody else holds the lock at `path`; a killed holder's is free at once."""
     with path.open("a") as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)

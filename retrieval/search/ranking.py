@@ -38,7 +38,9 @@ def ranked(
     """The `n` units of ``temp.fits`` whose sentences fit a text best.
 
     A unit is as good as its best sentence; ties come by id. Words are looked for one by one
-    (one is enough, rare ones weigh more), those in quotation marks as a phrase.
+    (one is enough, rare ones weigh more), those in quotation marks as a phrase. With `dense` a
+    unit's best sentence by words and its best by meaning count together, and the one that adds
+    most is its evidence.
     """
     words = match_expression(text)
     few = connection.execute("SELECT COUNT(*) FROM temp.fits").fetchone()[0] <= _FEW
@@ -46,19 +48,18 @@ def ranked(
     for size in _sizes():
         lexical = _lexical(connection, words, size, is_scan=is_scan, few=few) if words else []
         near = list(dense.nearest(text, size)) if dense else []
-        found = _units(connection, fused(lexical, near), n, is_scan=is_scan)
-        if len(found) >= n or max(len(lexical), len(near)) < size:
+        is_last = max(len(lexical), len(near)) < size
+        if near and few:  # the words were looked for there only
+            near = _held(connection, near, is_scan=is_scan)
+        found = _units(connection, lexical, near, n, is_scan=is_scan)
+        if len(found) >= n or is_last:
             break
     return found
 
 
-def fused(*lists: Sequence[int]) -> dict[int, float]:
-    """Reciprocal rank fusion: each item's sum of ``1 / (FUSION + rank)``, ranks from 1."""
-    scores: dict[int, float] = {}
-    for items in lists:
-        for rank, item in enumerate(items, start=1):
-            scores[item] = scores.get(item, 0.0) + 1.0 / (FUSION + rank)
-    return scores
+def scores(items: Sequence[int]) -> dict[int, float]:
+    """What reciprocal rank fusion adds up: each item's ``1 / (FUSION + rank)``, ranks from 1."""
+    return {item: 1.0 / (FUSION + rank) for rank, item in enumerate(items, start=1)}
 
 
 def match_expression(text: str) -> str:
@@ -94,20 +95,55 @@ def _lexical(
     return [row[0] for row in connection.execute(query, (words, n))]
 
 
-def _units(
-    connection: sqlite3.Connection, scores: dict[int, float], n: int, *, is_scan: bool
-) -> list[Ranked]:
-    connection.execute("DROP TABLE IF EXISTS temp.near")
-    connection.execute("CREATE TEMP TABLE near (sentence INTEGER PRIMARY KEY, score REAL)")
-    connection.executemany("INSERT INTO temp.near VALUES (?, ?)", scores.items())
+def _held(connection: sqlite3.Connection, near: Sequence[int], *, is_scan: bool) -> list[int]:
+    """Those of the sentences that a unit of ``temp.fits`` holds, in their order."""
     unit = "r.scan" if is_scan else "r.id"
+    query = (
+        "SELECT 1 FROM occurrence o JOIN unit r ON r.id = o.report WHERE o.sentence = ?"
+        f" AND {unit} IN (SELECT id FROM temp.fits) LIMIT 1"
+    )
+    return [item for item in near if connection.execute(query, (item,)).fetchone()]
+
+
+def _units(
+    connection: sqlite3.Connection,
+    lexical: Sequence[int],
+    near: Sequence[int],
+    n: int,
+    *,
+    is_scan: bool,
+) -> list[Ranked]:
+    by_words, by_meaning = scores(lexical), scores(near)
+    connection.execute("DROP TABLE IF EXISTS temp.near")
+    connection.execute(
+        "CREATE TEMP TABLE near (sentence INTEGER PRIMARY KEY, words REAL, meaning REAL)"
+    )
+    connection.executemany(
+        "INSERT INTO temp.near VALUES (?, ?, ?)",
+        [
+            (item, by_words.get(item, 0.0), by_meaning.get(item, 0.0))
+            for item in by_words.keys() | by_meaning.keys()
+        ],
+    )
+    unit = "r.scan" if is_scan else "r.id"
+    joined = (
+        " FROM temp.near n CROSS JOIN occurrence o ON o.sentence = n.sentence"
+        f" CROSS JOIN unit r ON r.id = o.report WHERE {unit} IN (SELECT id FROM temp.fits)"
+    )
     found = connection.execute(
-        f"SELECT {unit} AS unit, MAX(n.score) AS best, n.sentence FROM temp.near n"
-        " CROSS JOIN occurrence o ON o.sentence = n.sentence CROSS JOIN unit r ON r.id = o.report"
-        f" WHERE {unit} IN (SELECT id FROM temp.fits) GROUP BY 1 ORDER BY best DESC, unit LIMIT ?",
+        f"SELECT {unit} AS unit, MAX(n.words) + MAX(n.meaning) AS best{joined}"
+        " GROUP BY 1 ORDER BY best DESC, unit LIMIT ?",
         (n,),
     )
-    return [Ranked(*row) for row in found]
+    evidence = (
+        "SELECT n.sentence FROM unit r CROSS JOIN occurrence o ON o.report = r.id"
+        " CROSS JOIN temp.near n ON n.sentence = o.sentence"
+        f" WHERE {unit} = ? AND {unit} > 0 ORDER BY n.words + n.meaning DESC, n.sentence LIMIT 1"
+    )
+    return [
+        Ranked(which, score, connection.execute(evidence, (which,)).fetchone()[0])
+        for which, score in found.fetchall()
+    ]
 
 
 @cache

@@ -61,10 +61,9 @@ def connect(path: Path | None) -> sqlite3.Connection:
 
 
 def remove(path: Path) -> None:
-    """Delete the index and what SQLite and faiss keep beside it."""
+    """Delete the index and what SQLite keeps beside it."""
     for name in (path.name, f"{path.name}-wal", f"{path.name}-shm"):
         path.with_name(name).unlink(missing_ok=True)
-    path.with_suffix(".faiss").unlink(missing_ok=True)
 
 
 @contextmanager

@@ -2,17 +2,18 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from retrieval.questions import Question
 from retrieval.search.counting import count_by
+from retrieval.search.dense import DenseSearch, open_dense
+from retrieval.search.embedding import Embedder
 from retrieval.search.evidence import proofs_of
 from retrieval.search.find import Found, Hit, find
 from retrieval.search.index import is_behind, open_index
 from retrieval.search.query import CohortMatch, CohortQuery, Proof
-from retrieval.search.ranking import Dense
 from retrieval.search.tree import Tree
 from voxcurate.catalog import Catalog, FindingRow
 from voxcurate.errors import ConfigError
@@ -52,7 +53,7 @@ class Session:
     catalog: Catalog
     tree: Tree
     known: frozenset[str]
-    dense: Dense | None = None
+    dense: DenseSearch | None = None
 
     def ask(self, query: CohortQuery, *, count: str = "") -> Answered:
         """The answer to a query.
@@ -71,6 +72,7 @@ class Session:
         found = find(self.connection, query, self.tree, dense=self.dense)
         proofs = proofs_of(self.connection, query, found.hits, self.tree, self._rows)
         behind = is_behind(self.connection, self.catalog)
+        behind = behind or (self.dense is not None and self.dense.is_partial)
         return Answered(found, tuple(proofs), counts, behind)
 
     def _rows(self, names: Iterable[str], questions: Iterable[str]) -> list[Mapping[str, Any]]:
@@ -87,11 +89,19 @@ def opened(
     questions: Sequence[Question],
     *,
     quiet: bool = False,
+    embedder: Embedder | None = None,
 ) -> Iterator[Session]:
-    """A session on a workspace's index, which is first brought up to date."""
-    with open_index(workspace, catalog, quiet=quiet) as connection:
+    """A session on a workspace's index, which is first brought up to date.
+
+    With an `embedder`, free text is searched by meaning too; embedding what is new comes first.
+    """
+    with ExitStack() as stack:
+        connection = stack.enter_context(open_index(workspace, catalog, quiet=quiet))
+        dense = None
+        if embedder is not None:
+            dense = stack.enter_context(open_dense(workspace, connection, embedder, quiet=quiet))
         known = frozenset(question.id for question in questions)
-        yield Session(connection, catalog, Tree.of(questions), known)
+        yield Session(connection, catalog, Tree.of(questions), known, dense)
 
 
 def cohort(
@@ -101,7 +111,8 @@ def cohort(
     questions: Sequence[Question],
     *,
     quiet: bool = False,
+    embedder: Embedder | None = None,
 ) -> list[CohortMatch]:
     """The scans, or reports, in the catalog that fit a query, with their proofs."""
-    with opened(workspace, catalog, questions, quiet=quiet) as session:
+    with opened(workspace, catalog, questions, quiet=quiet, embedder=embedder) as session:
         return session.ask(query).matches()
