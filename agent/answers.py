@@ -7,6 +7,7 @@ from typing import Any
 
 from retrieval.questions import Question, load_questions
 from retrieval.search.ask import Asked, ask
+from retrieval.search.embedding import MiniLM
 from retrieval.search.planner import Planned, plan_query
 from retrieval.search.query import CohortQuery
 from retrieval.search.saved import save_cohort
@@ -31,6 +32,7 @@ class AskOptions:
     save: str = ""
     anyway: bool = False
     everything: bool = False  # all hits, not the first ones: for files
+    dense: bool = False  # what is not understood is searched by meaning
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ def answer(
     _need_findings(catalog)
     questions = load_questions(*(workspace.root / path for path in paths))
     planned = _asked(catalog, question, options, questions, engine)
-    asked = planned.asked
+    asked = _by_meaning(planned.asked) if options.dense else planned.asked
     if asked.not_understood and not options.anyway:
         return AskResult(
             question, asked.query, asked.not_understood, used=asked.used, notice=planned.notice
@@ -101,7 +103,8 @@ def answer(
     query = asked.query
     if not (options.save or options.everything or query.limit):
         query = query.model_copy(update={"limit": SHOWN})
-    with opened(workspace, catalog, questions) as session:
+    embedder = MiniLM() if options.dense and query.text.strip() else None
+    with opened(workspace, catalog, questions, embedder=embedder) as session:
         found = session.ask(query, count=options.count_by)
     if options.save:
         save_cohort(workspace, options.save, asked.query, found.matches(), question)
@@ -117,6 +120,16 @@ def needs_reading(catalog: Catalog) -> bool:
 def _need_findings(catalog: Catalog) -> None:
     if not catalog.count(Scan) and not catalog.count(Report):
         raise ConfigError("nothing to search in: bring in scans and reports, 'voxcurate ingest'")
+
+
+def _by_meaning(asked: Asked) -> Asked:
+    """What was not understood becomes the free text that ranks what fits the rest."""
+    left = " ".join(asked.not_understood)
+    if not left:
+        return asked
+    text = " ".join(filter(None, (asked.query.text, left)))
+    used = (*asked.used, (left, "searched by words and meaning"))
+    return Asked(asked.query.model_copy(update={"text": text}), (), used)
 
 
 def _asked(

@@ -19,6 +19,10 @@ def ask(
     anyway: Annotated[
         bool, typer.Option("--anyway", help="Go on though a part was not understood.")
     ] = False,
+    dense: Annotated[
+        bool,
+        typer.Option("--dense", help="Search by meaning what is not understood; slow at first."),
+    ] = False,
     reports: Annotated[
         bool, typer.Option("--reports", help="Find reports, those without a scan too.")
     ] = False,
@@ -52,7 +56,7 @@ def ask(
         from agent.answers import AskOptions
         from agent.commands import answer
 
-        options = AskOptions(query, limit, reports, count_by, save, anyway, csv is not None)
+        options = AskOptions(query, limit, reports, count_by, save, anyway, csv is not None, dense)
         found = answer(workspace, question, options)
         code = show_answer(found, as_json=as_json, explain=explain)
         if csv is not None and found.answered is not None:

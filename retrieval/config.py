@@ -21,6 +21,9 @@ class RetrievalConfig(Config):
         "", description="the cohort in plain words; what is not understood is an error"
     )
     cohort: str = Field("", description="only scans of this cohort, as `ask --save` named it")
+    dense: bool = Field(
+        False, description="rank the query's `text` by meaning too; embeds the sentences: slow"
+    )
     shard: int = Field(512, ge=1, description="rules: most reports that are recorded together")
     batch: int = Field(32, ge=1, description="language model: reports read together")
     engine: EngineConfig = Field(default_factory=EngineConfig, description="for reader llm")

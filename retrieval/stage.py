@@ -1,6 +1,7 @@
 """The retrieval stage: reports are read into findings, and the round's cohort is chosen by them."""
 
 import json
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -11,16 +12,20 @@ from retrieval.questions import Question, load_questions
 from retrieval.reading import as_plain
 from retrieval.rules.reader import RuleReader
 from retrieval.search.ask import ask
+from retrieval.search.embedding import Embedder, MiniLM
 from retrieval.search.query import CohortMatch, CohortQuery
 from retrieval.search.saved import load_cohort
 from retrieval.search.session import cohort as search
 from retrieval.store import STAGE, Shard
 from voxcurate.catalog import Writer
+from voxcurate.chat.retry import GIVEN_UP
 from voxcurate.errors import ConfigError
 from voxcurate.ledger import Item, LedgerResult, run_items
 from voxcurate.protocols import Executor
 from voxcurate.stage import StageContext, StageResult
 from voxcurate.workspace import write_text
+
+log = logging.getLogger(__name__)
 
 WORKER = "retrieval.reading:read_shard"
 SHARD_LIMIT_S = 300.0  # a shard takes a second or two: one that takes so long holds a bad report
@@ -42,7 +47,8 @@ def run(context: StageContext, config: RetrievalConfig) -> StageResult:
     questions = _questions(context, config)
     query = _query(context, config, questions)
     result = _read(context, config, questions)
-    matches = cohort(context, query, questions)
+    embedder = MiniLM() if config.dense and query.text.strip() else None
+    matches = cohort(context, query, questions, embedder=embedder)
     if config.cohort:
         saved = set(load_cohort(context.workspace, config.cohort).cases)
         matches = [match for match in matches if match.case_id in saved]
@@ -63,8 +69,8 @@ def read_reports(context: StageContext, config: RetrievalConfig) -> StageResult:
 
     Returns:
         counts: ``reports``, ``read`` (this time), ``findings`` (in the catalog), of a language
-        model ``requests`` and its other costs, ``disagreements`` where rules check its answers;
-        failures by report id.
+        model ``requests`` and its other costs, ``disagreements`` where rules check its answers,
+        ``not_asked`` where its server was given up; failures by report id.
 
     Raises:
         ConfigError: the reader or a question is wrong.
@@ -73,7 +79,11 @@ def read_reports(context: StageContext, config: RetrievalConfig) -> StageResult:
 
 
 def cohort(
-    context: StageContext, query: CohortQuery, questions: Sequence[Question] | None = None
+    context: StageContext,
+    query: CohortQuery,
+    questions: Sequence[Question] | None = None,
+    *,
+    embedder: Embedder | None = None,
 ) -> list[CohortMatch]:
     """The scans in the catalog that fit the query, those that cleaning took out left out.
 
@@ -81,7 +91,9 @@ def cohort(
     that has a cohort already, only scans of that cohort are told.
     """
     known = load_questions() if questions is None else questions
-    found = search(context.workspace, context.catalog, query, known, quiet=context.quiet)
+    found = search(
+        context.workspace, context.catalog, query, known, quiet=context.quiet, embedder=embedder
+    )
     return [match for match in found if not context.cohort or match.case_id in context.cohort]
 
 
@@ -155,7 +167,11 @@ def _read(
     }
     if config.cross_check and config.reader == "llm":
         counts["disagreements"] = _tell_disagreements(context)
-    return StageResult(counts, store.failures(context.catalog))
+    failed = store.failures(context.catalog)
+    if not_asked := sum(error.startswith(GIVEN_UP) for error in failed.values()):
+        counts["not_asked"] = not_asked
+        log.warning("%s: %d reports not asked", GIVEN_UP, not_asked)
+    return StageResult(counts, failed)
 
 
 def _one_by_one(job: _Job, shards: Sequence[Shard]) -> list[Mapping[str, Any]]:
