@@ -195,6 +195,9 @@ class Conclusion:
                 start, end = thing
                 own = [h for h in things if h.question == q]
                 fits = any(h.start < end and start < h.end for h in (*known.get(of, ()), *own))
+                if not question.of and question.organ:  # "the main duct is 2 mm"
+                    named = [g for g in scan.groups if (g.start, g.end) == thing]
+                    fits = fits or any(question.organ in g.organs for g in named)
             if fits:
                 found.append(q)
         return found

@@ -175,3 +175,10 @@ def test_other_words_are_no_misspellings(word):
 def test_singular_and_plural_find_each_other(one, many):
     assert [m.payload for m in PhraseFinder([(one, 1)]).find(f"two {many} seen")] == [1]
     assert [m.payload for m in PhraseFinder([(many, 1)]).find(f"one {one} seen")] == [1]
+
+
+def test_size_behind_an_organ_is_that_organs(reader):
+    found = {f.question: f.number for f in reader.read("Pancreas: Duct of the pancreas 3 mm.")}
+    assert found["pancreatic_duct_size"] == 3
+    found = {f.question: f.number for f in reader.read("The pancreas has a 2 cm cyst, duct ok.")}
+    assert "pancreatic_duct_size" not in found
