@@ -24,6 +24,9 @@ _BREAK_BEFORE = re.compile(
     re.I,
 )
 _ANOTHER = re.compile(r"\b(?:and|or|with|without|no)\b", re.I)
+_TOUCHED = re.compile(  # "a mass invading the chest wall" is not one of the chest wall
+    r"\b(?:invad|abut|infiltrat|displac|compress|touch)\w*\s+(?:the\s+|adjacent\s+)*$", re.I
+)
 _AND = re.compile(r"\band\b", re.I)
 _VERB = re.compile(
     r"\b(?:is|are|was|were|has|have|contains?|shows?|demonstrates?|reveals?|holds?|carr(?:y|ies))\b",
@@ -126,7 +129,7 @@ def organs_of(sentence: str, start: int, end: int, groups: list[OrganGroup]) -> 
     if inside:
         return inside[0].organs
     before = [g for g in near if g.end <= start]
-    after = [g for g in near if g.start >= end]
+    after = [g for g in near if g.start >= end and not _TOUCHED.search(sentence[end : g.start])]
     if (
         before
         and start - before[-1].end <= _WIDEST_BEFORE

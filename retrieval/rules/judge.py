@@ -34,6 +34,9 @@ _TREATED = re.compile(
     r"\w+ectomies|known|treated|operated|on treatment|undergoing)\b",
     re.I,
 )
+_CALLED = re.compile(
+    r"\s+(?:glands?\s+)?(?:is|are|appears?|remains?|looks?|was|were)\s+(?:\w+\s+)?", re.I
+)
 _NODAL = frozenset({"mediastinum", "breast", "peritoneum", "vessel", "aorta", "lymph_node"})
 _COMPARING = frozenset({"than", "above", "beyond", "exceeding"})
 _EXCEPTIONS = frozenset({"otherwise", "except", "apart", "aside", "remaining", "remainder"})
@@ -182,6 +185,16 @@ def _is_vague(words: str) -> bool:
     return all(word.startswith(_vague()) or word in ("of", "in") for word in words.split())
 
 
+def _called(scan: Scan, first: int) -> frozenset[str]:
+    """The organs right before "are" that are called something."""
+    text, start = scan.sentence.text, scan.tokens.starts[first]
+    for group in reversed(scan.groups):
+        if group.end <= start:
+            is_said = _CALLED.fullmatch(text, group.end, start)
+            return group.organs if is_said else frozenset()
+    return frozenset()
+
+
 def normal_evidence(scan: Scan, number: int, tables: Tables) -> Iterator[tuple[int, Evidence]]:
     """What "the liver is unremarkable" denies: of the organs it names, or that the line is on.
 
@@ -196,12 +209,14 @@ def normal_evidence(scan: Scan, number: int, tables: Tables) -> Iterator[tuple[i
         context = scan.scopes.of(first, last)
         if first and words[first - 1] in _COMPARING:
             continue  # "larger than normal"
+        if words[max(0, first - 3) : first] == ["upper", "limit", "of"]:
+            continue
         if context.negated or context.hypothetical or context.historical or context.uncertain:
             continue
         extent = how_normal(scan, first, last, tables)
         said = " ".join(words[first:last])
         rule = f"normal: {said}" if extent == "wholly" else f"normal in part: {said}"
-        for organ in scan.organs(first, last) or scan.subject:
+        for organ in _called(scan, first) or scan.organs(first, last) or scan.subject:
             for q in tables.normal_of.get(organ, ()):
                 question = tables.questions[q]
                 if question.normal_size or (question.normal and extent == "wholly"):

@@ -82,6 +82,19 @@ CASES: dict[str, list[tuple[str, dict[str, Any]]]] = {
         ("Gallbladder surgically absent, clips.", {"medical_device": "yes"}),
         ("There is a small left effusion.", {"pericardial_effusion": None}),
     ],
+    "what is said of whom": [
+        (
+            "The spleen, pancreas and kidneys are unremarkable other than a left renal cyst.",
+            {"spleen_lesion": "no", "pancreas_lesion": "no", "kidney_cyst": "yes"},
+        ),
+        ("Innumerable hepatic metastases, not present before.", {"liver_metastasis": "yes"}),
+        (
+            "A mass of 50 mm, invading the chest wall, is seen in the right upper lobe.",
+            {"lung_mass": "yes"},
+        ),
+        ("Consider follow-up CT for the 4 mm pulmonary nodule.", {"lung_nodule": "yes"}),
+        ("Heart size is at the upper limit of normal.", {"cardiomegaly": "uncertain"}),
+    ],
     "which of two": [
         (
             "Atelectasis or scar in the lingula; hard to tell which.",
