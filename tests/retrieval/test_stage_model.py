@@ -12,7 +12,9 @@ from retrieval.questions import load_questions
 from tests.retrieval.llm.engines import DOWN, SILENT, FunctionEngine, yes
 from tests.retrieval.reading_fixture import context_of, put
 from voxcurate.catalog import FindingRow, Measure, Reading, Report, WorkItem
+from voxcurate.chat.retry import GIVEN_UP
 from voxcurate.config import build
+from voxcurate.protocols import Reply
 
 CYST, CLEAR, BOTH = "Hepatic cyst of 2 cm.", "No hepatic cyst.", "Gallstones. Hepatic cyst."
 REPORTS = [
@@ -156,6 +158,25 @@ def test_a_report_that_takes_its_worker_down_keeps_the_findings_it_had(context):
         with context.catalog.write() as writer:
             store.give_up(writer, ("ra", "", text), "mark", "died", 1)
         assert bool(values(context, "ra")) is there
+
+
+def test_reports_that_a_given_up_server_was_not_asked_are_counted(
+    context, server, monkeypatch, caplog
+):
+    why = f"{GIVEN_UP} after 8 requests in a row without a reply (APIConnectionError)"
+    monkeypatch.setattr(server.engine, "_reply", lambda *_: Reply(None, "", "m", error=why))
+    result = stage.read_reports(context, config())
+    assert result.failed["ra"] == f"{why}: all {len(load_questions())} questions"
+    assert (result.counts["not_asked"], result.counts["requests"]) == (3, 0)
+    assert "server given up: 3 reports not asked" in caplog.messages
+
+
+def test_another_model_of_the_same_name_or_temperature_reads_anew(context, server):
+    stage.read_reports(context, config())
+    for fields in ({"model": "other/m"}, {"model": "third/m"}, {"temperature": 0.5}):
+        engine = {"engine": "openai", "model": "m", **fields}
+        assert stage.read_reports(context, config(engine=engine)).counts["read"] == 3
+        assert stage.read_reports(context, config(engine=engine)).counts["read"] == 0
 
 
 def test_rules_check_the_model_and_disagreements_are_told(context, server, monkeypatch):
