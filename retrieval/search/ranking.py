@@ -100,7 +100,7 @@ def _held(connection: sqlite3.Connection, near: Sequence[int], *, is_scan: bool)
     unit = "r.scan" if is_scan else "r.id"
     query = (
         "SELECT 1 FROM occurrence o JOIN unit r ON r.id = o.report WHERE o.sentence = ?"
-        f" AND {unit} IN (SELECT id FROM temp.fits) LIMIT 1"
+        f" AND +{unit} IN (SELECT id FROM temp.fits) LIMIT 1"
     )
     return [item for item in near if connection.execute(query, (item,)).fetchone()]
 
@@ -128,7 +128,8 @@ def _units(
     unit = "r.scan" if is_scan else "r.id"
     joined = (
         " FROM temp.near n CROSS JOIN occurrence o ON o.sentence = n.sentence"
-        f" CROSS JOIN unit r ON r.id = o.report WHERE {unit} IN (SELECT id FROM temp.fits)"
+        # The plus: or SQLite asks of each sentence whether each unit that fits holds it.
+        f" CROSS JOIN unit r ON r.id = o.report WHERE +{unit} IN (SELECT id FROM temp.fits)"
     )
     found = connection.execute(
         f"SELECT {unit} AS unit, MAX(n.words) + MAX(n.meaning) AS best{joined}"
