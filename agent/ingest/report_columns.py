@@ -55,6 +55,7 @@ IDENTIFYING = {
 }
 _NUMBER = re.compile(r" \(\d+\)$")  # of a heading that stands there several times
 _KINDS = {word: kind for kind, words in IDENTIFYING.items() for word in words.split()}
+_IDS = ("report_id", "case", "accession", "study_uid", "series_uid")  # the surest first
 _OF_KEY = {
     "patient_id": "ids",
     "study_uid": "ids",
@@ -81,7 +82,8 @@ def guess_columns(path: str, names: Sequence[str]) -> Guess:
     """Roles of columns by their names.
 
     Two columns that could both be the patient, or the date, are never chosen between: the role is
-    left as ``TODO`` and a note lists them. Findings and impression are both taken as text.
+    left as ``TODO`` and a note lists them. Findings and impression are both taken as text. A plain
+    ``id`` is the report's where no other column is.
     """
     found = Guess({"path": path})
     text = [n for n in names if letters(n) in TEXTS]
@@ -100,7 +102,16 @@ def guess_columns(path: str, names: Sequence[str]) -> Guess:
         chosen = _roles(names, known, found.notes, collide=part == "keys")
         if chosen:
             found.data[part] = chosen
+    plain = [n for n in names if letters(n) == "id"]
+    if len(plain) == 1 and "report_id" not in found.data.get("keys", {}):
+        found.data["keys"] = {"report_id": plain[0], **found.data.get("keys", {})}
     return found
+
+
+def id_column(names: Sequence[str]) -> str:
+    """The column that names a row best: the report's own id, else the exam's; empty for none."""
+    keys = guess_columns("", names).data.get("keys", {})
+    return next((keys[key] for key in _IDS if keys.get(key) in names), "")
 
 
 def _roles(

@@ -19,7 +19,7 @@ from agent.ingest.report_columns import Told, guess_columns
 from agent.ingest.report_dates import Day, read_clock, read_day
 from agent.ingest.report_text import is_no_value, joined_text, read_text
 from agent.ingest.structured import is_dicom, read_structured
-from agent.ingest.tables import Row, columns_of, iter_table, need_columns
+from agent.ingest.tables import NoRowsError, Row, columns_of, iter_table, need_columns
 from voxcurate.errors import SourceError
 from voxcurate.identifiers import Identifiers
 from voxcurate.layouts import is_volume
@@ -100,6 +100,13 @@ class _Part:
         found = [f for f in files if fnmatchcase(f, path)] if "*" in path else [path]
         if not found:
             raise SourceError(f"source {self._source.name}: no table fits the pattern of reports")
+        if not (root / found[0]).is_file():
+            name = self._source.name
+            raise SourceError(
+                f"the {self._role} table of source {name} is not where its description says; was "
+                f"it renamed? See `path:` under `reports:` in its dataset.yaml or the "
+                f"workspace's sources/{name}.yaml"
+            )
         for number, file in enumerate(found, start=1):
             role = self._role if len(found) == 1 else f"{self._role} table {number}"
             yield from self._table(root / file, role)
@@ -107,7 +114,11 @@ class _Part:
     def _table(self, path: Path, role: str) -> Iterator[RawReport | BadRow]:
         part = self._part
         dialect = {"delimiter": part.delimiter, "encoding": part.encoding}
-        columns = columns_of(path, "reports", **dialect)
+        try:
+            columns = columns_of(path, "reports", **dialect)
+        except NoRowsError as error:
+            yield BadRow(role, 1, str(error))
+            return
         self._check(columns)
         told = Told(part, columns)
         for row_number, row in iter_table(path, "reports", **dialect):

@@ -34,6 +34,7 @@ from voxcurate.workspace import write_text
 
 log = logging.getLogger(__name__)
 VERSION = "1"
+_REPORTS = ("reports", "reports_duplicate", "reports_without_text")  # some: not nothing
 
 
 def ingest(
@@ -89,7 +90,7 @@ def ingest(
     counts |= {"new_scans": len(done.new), "updated_scans": len(done.updated)}
     counts |= {"bridging_scans": done.bridges} if done.bridges else {}
     counts |= report_counts(standing, imported.counts, problems.counts, n_unlinked)
-    if not (cases or counts.get("reports") or failed):
+    if not (cases or failed or any(counts.get(name) for name in _REPORTS)):
         raise SourceError("nothing to ingest: no scan and no report was found")
     log.info("ingested", extra={"counts": counts, "failed": len(failed)})
     return StageResult(counts=counts, failed=failed)

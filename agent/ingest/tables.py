@@ -24,7 +24,12 @@ Numbered = tuple[int, Row | str]  # a row, or why there is none
 DELIMITERS = ",;\t|"
 _LOOK = 1000  # rows whose keys are the columns of a JSON table
 _MAX_FIELD = 10_000_000  # characters of one cell
+_WITHOUT_HEADINGS = (".jsonl", ".ndjson", ".json", ".parquet", ".pq")
 _HEADING = re.compile(r"(?!(?:\D*\d){3})[^\W\d][^,;:^\n]{0,39}")  # no name with a comma, no number
+
+
+class NoRowsError(SourceError):
+    """A table without columns: an empty file, or one whose rows are no objects."""
 
 
 def read_table(path: Path, role: str) -> list[Row]:
@@ -77,15 +82,25 @@ def iter_table(
 
 
 def columns_of(path: Path, role: str, *, delimiter: str = "", encoding: str = "") -> list[str]:
-    """Names of the columns: of a CSV its headings, else the keys of the first readable rows."""
+    """Names of the columns: of a CSV its headings, else the keys of the first readable rows.
+
+    Raises:
+        NoRowsError: there are none.
+        SourceError: the table is missing, or cannot be read at all.
+    """
     names: dict[str, None] = {}
+    why = f"the {role} table is empty"
     for _, row in _first(iter_table(path, role, delimiter=delimiter, encoding=encoding), _LOOK):
-        if not isinstance(row, str):
+        if isinstance(row, str):
+            why = f"the {role} table has no readable row: {row}"
+        else:
             names.update(dict.fromkeys(row))
-    if names or path.suffix.lower() in (".jsonl", ".ndjson", ".json", ".parquet", ".pq"):
-        return list(names)
-    with _open(path, encoding, role) as stream:
-        return _headings(stream, delimiter)[0]
+    if not names and path.suffix.lower() not in _WITHOUT_HEADINGS:
+        with _open(path, encoding, role) as stream:
+            names = dict.fromkeys(_headings(stream, delimiter)[0])
+    if not names:
+        raise NoRowsError(why)
+    return list(names)
 
 
 def need_columns(there: Iterable[str], wanted: Sequence[str], role: str) -> None:
@@ -163,7 +178,7 @@ def _delimited(stream: IO[str], role: str, delimiter: str) -> Iterator[Numbered]
     stream.seek(0)
     reader = csv.reader(stream, delimiter=used, strict=True)
     next(reader, None)
-    number = 1
+    number, is_lost = 1, False
     while True:
         number += 1
         first = reader.line_num + 1
@@ -171,12 +186,26 @@ def _delimited(stream: IO[str], role: str, delimiter: str) -> Iterator[Numbered]
             cells = next(reader)
         except StopIteration:
             return
-        except csv.Error:
-            lines = f"lines {first} to {reader.line_num}"
-            yield number, f"no readable CSV (a quote never closed?), {lines}"
+        except csv.Error as error:
+            is_lost = True
+            yield number, _why(error, first, reader.line_num)
             continue
-        if cells:
+        if is_lost and 0 < len(cells) < len(names):
+            yield number, "too few cells after a row that cannot be read: perhaps a piece of it"
+        elif cells:
+            is_lost = False
             yield number, _row(names, cells)
+
+
+def _why(error: csv.Error, first: int, last: int) -> str:
+    """Why there is no row, and which lines went with it: good ones may be among them."""
+    if "field limit" in str(error):
+        what = f"a cell of more than {_MAX_FIELD // 1_000_000} million characters"
+    else:
+        what = "no readable CSV (a quote never closed?)"
+    if last == first:
+        return f"{what}, line {first}"
+    return f"{what}, lines {first} to {last}: all {last - first + 1} lines are lost"
 
 
 def _row(names: Sequence[str], cells: Sequence[str]) -> Row | str:

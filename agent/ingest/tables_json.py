@@ -50,6 +50,11 @@ def json_list(stream: IO[str], role: str) -> Iterator[tuple[int, Row | str]]:
     """
     start = stream.read(_CHUNK).lstrip("\ufeff \t\r\n")
     if start.startswith("{"):
+        if _is_spread(start):
+            raise SourceError(
+                f"the {role} table is one JSON object over several lines; want a list of objects, "
+                "or JSON lines: an object per line"
+            )
         stream.seek(0)
         yield from json_lines(stream)
         return
@@ -76,6 +81,16 @@ def json_list(stream: IO[str], role: str) -> Iterator[tuple[int, Row | str]]:
             raise SourceError(f"the {role} table, item {number + 1}: {_DEEP}") from None
         raw, rest, size, number = rest[:end], rest[end:], _CHUNK, number + 1
         yield number, as_row(data, raw)
+
+
+def _is_spread(start: str) -> bool:
+    """Whether the first line is only the beginning of an object."""
+    first, newline, rest = start.partition("\n")
+    try:
+        _DECODER.decode(first)
+    except (ValueError, RecursionError):
+        return bool(newline) and not rest.lstrip().startswith("{")
+    return False
 
 
 def as_row(data: Any, raw: str) -> Row | str:
