@@ -94,8 +94,8 @@ class Compiler:
 
     def condition(self, condition: Condition) -> Sql:
         """One condition."""
-        if condition.question not in self.terms:
-            asked = FALSE
+        if condition.question not in self.terms:  # nobody answered it; a broader "no" may
+            asked = self._presence(condition) if self._is_denial(condition) else FALSE
         elif condition.is_number or self.tree.is_size(condition.question):
             asked = self._numbers(condition)
         elif condition.choice:
@@ -128,12 +128,17 @@ class Compiler:
         wanted = [VALUES[condition.value]]
         if condition.or_uncertain:
             wanted.append(VALUES["uncertain"])
-        if condition.value == "no" and not condition.side and not condition.change:
+        if self._is_denial(condition):
             return self._denied(condition.question, wanted)
         said = self._answered(condition, wanted)
         if condition.change:
             said = said | self._compared(condition, wanted)
         return said
+
+    def _is_denial(self, condition: Condition) -> bool:
+        is_more = condition.is_number or condition.choice or condition.side or condition.change
+        is_size = self.tree.is_size(condition.question)
+        return condition.value == "no" and not is_more and not is_size
 
     def _denied(self, question: str, wanted: Sequence[int]) -> Sql:
         """A no, of this question or of every broader one, that no other report contradicts."""

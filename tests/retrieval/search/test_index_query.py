@@ -175,3 +175,18 @@ def test_each_condition_alone(catalog, condition, of):
         names = [hit.case_id if of == "scans" else hit.report_id for hit in hits]
         assert names == Plain(scans, reports, TREE).ids(query), query
     connection.close()
+
+
+def test_a_broader_no_counts_for_a_question_that_no_report_answers():
+    report = {
+        "report_id": "r0", "case_id": "", "patient": "", "text": "", "facts": {},
+        "findings": [finding("lesion", "no")],
+    }  # fmt: skip
+    connection = indexed([], [report])
+    denied = Condition(question="tumour", value="no")
+    for query, n in (
+        (CohortQuery(of="reports", all_of=(denied,)), 1),
+        (CohortQuery(of="reports", none_of=(denied,)), 0),
+    ):
+        assert find(connection, query, TREE).total == n
+    connection.close()
