@@ -6,17 +6,17 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, islice
+from typing import IO, cast
 
 from agent.ingest.report_text import clean_text
 from agent.ingest.tables_cells import mended
-from agent.ingest.tables_json import as_row
+from agent.ingest.tables_json import json_lines
 from agent.reading_files import Columns, sound
 from retrieval.alone import Given
 from voxcurate.errors import SourceError
 
 _LOOK = 1000  # rows whose keys are the columns
 _JSON = re.compile(r"\s*(\[\s*)?\{\s*[\"}]")
-_WANTED = "want a JSON object"
 
 
 def from_stdin(
@@ -31,9 +31,14 @@ def from_stdin(
             would be read as one report; the columns are not there.
     """
     stream = io.TextIOWrapper(sys.stdin.buffer, "utf-8-sig", "surrogateescape")
-    first = next((line for line in stream if line.strip()), "")
-    if isinstance(_value(first), dict):
-        rows = enumerate(map(_row, filter(str.strip, chain([first], stream))), start=1)
+    lead: list[str] = []
+    for line in stream:
+        lead.append(line)
+        if line.strip():
+            break
+    if _is_object(lead[-1] if lead else ""):
+        lines = chain(lead, stream)  # all that is asked of the file is its lines
+        rows = json_lines(cast(IO[str], lines))
         head = list(islice(rows, _LOOK))
         names = dict.fromkeys(name for _, row in head if not isinstance(row, str) for name in row)
         columns = Columns.of(list(names), text_columns, id_column)
@@ -43,23 +48,17 @@ def from_stdin(
             "columns are named, and standard input is no JSON lines: want these, or the table as "
             "a file"
         )
-    text = first + stream.read()
+    text = "".join(lead) + stream.read()
     if _JSON.match(text):
         raise SourceError("standard input is JSON: want an object per line, or a file")
     return 1, lambda: iter([_one(text)])
 
 
-def _value(line: str) -> object:
+def _is_object(line: str) -> bool:
     try:
-        return json.loads(line)
+        return isinstance(json.loads(line), dict)
     except (ValueError, RecursionError):
-        return None
-
-
-def _row(line: str) -> "dict[str, str] | str":
-    data = _value(line)
-    row = as_row(data) if isinstance(data, dict) else _WANTED
-    return row if isinstance(row, str) else dict(row)
+        return False
 
 
 def _one(text: str) -> Given:
