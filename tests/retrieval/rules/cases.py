@@ -1,6 +1,8 @@
 """Sentences of many manners with what they say, by phenomenon. None: nothing on the question."""
 
-CASES = {
+from typing import Any
+
+CASES: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "denials before": [
         ("No evidence of focal liver lesion.", {"liver_lesion": "no"}),
         (

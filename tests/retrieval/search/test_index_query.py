@@ -51,7 +51,9 @@ def findings(draw):
     if draw(st.booleans()):
         made.append(finding("phase", "choice", choice=draw(st.sampled_from("ab"))))
     if draw(st.booleans()):
-        made.append(finding("place", "list", items=draw(st.lists(st.sampled_from("cd")))))
+        made.append(
+            finding("place", "list", items=draw(st.lists(st.sampled_from("cd"), min_size=1)))
+        )
     return made
 
 
