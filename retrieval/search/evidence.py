@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from retrieval.search.compiling import quoted
 from retrieval.search.find import Hit
 from retrieval.search.proving import holds, prove, words
 from retrieval.search.query import CohortQuery, Event, Group, Proof
@@ -55,6 +56,7 @@ def proofs_of(
         reports = _reports(connection, query, some, tree, rows_of)
         phases = _phases(connection, some)
         sentences = _sentences(connection, some)
+        quoted_in = [_phrased(connection, some, words) for words in query.phrases]
         for hit in some:
             told = reports.own.get(hit.unit, ())
             proofs = [
@@ -62,6 +64,7 @@ def proofs_of(
                 *_earlier(query, hit, told, reports.of_patient.get(hit.patient, ()), tree),
                 *_events(query, reports.of_patient.get(hit.patient, ()), tree),
                 *sentences.get(hit.unit, ()),
+                *(proofs[hit.unit] for proofs in quoted_in if hit.unit in proofs),
             ]
             found.append(tuple(dict.fromkeys(proofs)))
     return found
@@ -207,6 +210,23 @@ def _sentences(connection: sqlite3.Connection, hits: Sequence[Hit]) -> dict[int,
                 query.format(column), (hit.sentence, hit.unit)
             ):
                 found[hit.unit] = [Proof("text", "", text, name, start, start, "text", day)]
+    return found
+
+
+def _phrased(connection: sqlite3.Connection, hits: Sequence[Hit], phrase: str) -> dict[int, Proof]:
+    """The first sentence of each hit in which some words stand."""
+    column = "id" if hits and hits[0].report_id else "scan"
+    rows = connection.execute(
+        f"SELECT u.{column}, s.text, o.start, r.name, u.day FROM unit u"
+        " JOIN occurrence o ON o.report = u.id JOIN sentence s ON s.id = o.sentence"
+        f" JOIN origin r ON r.id = u.id WHERE u.kind = ? AND u.{column} IN"
+        f" ({', '.join('?' * len(hits))}) AND s.id IN"
+        " (SELECT rowid FROM lexical WHERE lexical MATCH ?) ORDER BY r.name, o.start",
+        (REPORT, *(hit.unit for hit in hits), quoted(phrase)),
+    )
+    found: dict[int, Proof] = {}
+    for unit, text, start, name, day in rows:
+        found.setdefault(unit, Proof("text", "", text, name, start, start, "text", day))
     return found
 
 

@@ -82,6 +82,14 @@ def test_scans_and_reports_without_scans_are_found(workspace, catalog):
     assert cases(workspace, catalog, text="scan here", of="reports") == ["r9"]
 
 
+@pytest.mark.parametrize("of", ["scans", "reports"])
+def test_quoted_words_are_shown_in_their_sentence(workspace, catalog, of):
+    query = CohortQuery(phrases=("only 4",), of=of)
+    (match,) = cohort(workspace, catalog, query, load_questions(), quiet=True)
+    (proof,) = match.proofs
+    assert (proof.sentence, proof.report_id) == ("Only 4.", "r4")
+
+
 def test_changes_are_taken_up_and_equal_a_rebuild(workspace, catalog):
     cases(workspace, catalog)
     with catalog.write() as writer:
