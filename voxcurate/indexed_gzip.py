@@ -38,7 +38,7 @@ T = TypeVar("T")
 def pack(
     prefix: bytes, chunks: Sequence[Callable[[], Raw]], chunk_bytes: int, *, threads: bool = True
 ) -> list[bytes]:
-    """The parts of a gzip file: same content, same bytes, whatever the number of threads.
+    """The parts of a gzip file, cut alike whatever the number of threads.
 
     Args:
         prefix: packed first and alone.

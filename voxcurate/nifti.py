@@ -96,7 +96,7 @@ def read_slice(path: Path, axis: int, index: int) -> npt.NDArray[Any]:
 
 
 def write_nifti(path: Path, volume: Volume) -> None:
-    """Write a volume so that it is whole or not there; same content, same bytes.
+    """Write a volume so that it is whole or not there; same content, same file but for packing.
 
     A name that ends with ``.nii`` is written without compression. Masks of bool become uint8.
 

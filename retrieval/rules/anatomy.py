@@ -150,11 +150,6 @@ def organs_of(sentence: str, start: int, end: int, groups: list[OrganGroup]) -> 
     return after[0].organs if is_its_own else frozenset()
 
 
-def topic_organs(topic: str) -> frozenset[str]:
-    """Organs named by the label a line began with ("Liver and biliary tree:")."""
-    return frozenset(organ for group in organ_groups(topic) for organ in group.organs)
-
-
 def _clause(sentence: str, start: int, end: int) -> tuple[int, int]:
     low = max((m.end() for m in _CLAUSE.finditer(sentence, 0, start)), default=0)
     high = min((m.start() for m in _CLAUSE.finditer(sentence, end)), default=len(sentence))

@@ -1,11 +1,11 @@
-"""A question in plain language made into a cohort query, and plain keyword search to compare with.
+"""A question in plain language made into a cohort query.
 
 By vocabulary, not by a model: what is not in the vocabulary is returned as not understood, never
 guessed.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -83,17 +83,6 @@ def ask(
     query = build(CohortQuery, layer).model_copy(update=parts.groups)
     spent = [*taken, *((a, b) for a, b, _ in frame.used), *parts.taken]
     return Asked(query, _left(text, spent), tuple(used))
-
-
-def keyword_search(text: str, reports: Mapping[str, str]) -> list[str]:
-    """Ids of the reports that hold every content word of the question, in id order: the baseline.
-
-    Words are compared without case and plural; sizes, ages and negations mean nothing to it.
-    """
-    words = {_stem(w) for w in _words(text) if w not in _filler() and not w[0].isdigit()}
-    return sorted(
-        key for key, report in reports.items() if words <= {_stem(w) for w in _words(report)}
-    )
 
 
 def _findings(text: str, known: Sequence[Question], taken: list[tuple[int, int]]) -> list[_Found]:
@@ -345,14 +334,3 @@ def _filler() -> frozenset[str]:
         word for kind in (*_BOUNDS, "uncertain") for words in data[kind] for word in words.split()
     }
     return frozenset(str(word) for word in data["filler"]) | used
-
-
-def _words(text: str) -> list[str]:
-    return [word.group().lower() for word in _WORD.finditer(text)]
-
-
-def _stem(word: str) -> str:
-    for ending in ("ses", "es", "s"):
-        if word.endswith(ending) and len(word) - len(ending) >= 4 and not word.endswith("ss"):
-            return word[: -len(ending)]
-    return word

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.search.ask import ask, keyword_search
+from retrieval.search.ask import ask
 from retrieval.search.query import CohortQuery, Condition, select
 from voxcurate.config import build
 from voxcurate.errors import ConfigError
@@ -146,8 +146,3 @@ def test_range_of_sizes():
 def test_what_is_not_understood_is_said():
     asked = ask("hepatic steatosis with fluffy unicorns of the ovaries")
     assert asked.not_understood == ("fluffy", "unicorns", "ovaries")
-
-
-def test_keyword_search_is_blind_to_negation():
-    reports = {"1": "No liver cyst.", "2": "Liver cysts.", "3": "Renal cyst."}
-    assert keyword_search("scans with liver cysts", reports) == ["1", "2"]
