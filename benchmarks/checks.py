@@ -1,7 +1,7 @@
 """How often the scan checks find planted damage, and what they say of undamaged scans.
 
 Run: ``python -m benchmarks.checks --data ../shared/data --half measure``. The limits in
-`cleaning.config.CheckConfig` were set on the half called ``tune`` (every second scan).
+`cleaning.check.config.CheckConfig` were set on the half called ``tune`` (every second scan).
 """
 
 import argparse
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cleaning.check import check
+from cleaning.check.rules import check
 from voxcurate.nifti import read_nifti
 from voxcurate.volume import Volume
 

@@ -18,10 +18,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import gaussian_filter, map_coordinates, zoom
 
-from cleaning.config import DuplicateConfig
-from cleaning.duplicates import candidate_pairs, close_codes, group
-from cleaning.hashing import fingerprint, thumbnail
-from cleaning.registration import agreement
+from cleaning.duplicates.config import DuplicateConfig
+from cleaning.duplicates.hashing import fingerprint, thumbnail
+from cleaning.duplicates.pairs import candidate_pairs, close_codes, group
+from cleaning.duplicates.registration import agreement
 from cleaning.standardise import to_ras
 from voxcurate.nifti import read_nifti
 from voxcurate.volume import Volume

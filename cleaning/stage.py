@@ -6,12 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from cleaning.check import CHECK_VERSION, check
-from cleaning.config import CheckConfig, CleaningConfig, DuplicateConfig
-from cleaning.duplicates import DuplicatePair, clusters, group, keep_one
-from cleaning.hashing import HASH_VERSION, ScanFingerprint, fingerprint, thumbnail
-from cleaning.leakscan import LeakVerdict, header_texts, scan_case
-from cleaning.registration import agreement
+from cleaning.check.config import CheckConfig
+from cleaning.check.rules import CHECK_VERSION, check
+from cleaning.config import CleaningConfig
+from cleaning.deid.leakscan import LeakVerdict, header_texts, scan_case
+from cleaning.duplicates.config import DuplicateConfig
+from cleaning.duplicates.hashing import HASH_VERSION, ScanFingerprint, fingerprint, thumbnail
+from cleaning.duplicates.pairs import DuplicatePair, clusters, group, keep_one
+from cleaning.duplicates.registration import agreement
 from voxcurate.catalog import Decision, Label, Report, Scan, Writer
 from voxcurate.identifiers import Identifiers
 from voxcurate.ledger import Item, run_items

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cleaning.hashing import ras_axes
 from voxcurate.errors import VolumeReadError
+from voxcurate.geometry import ras_axes
 from voxcurate.volume import Volume
 
 INT16 = np.iinfo(np.int16)

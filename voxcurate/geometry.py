@@ -179,6 +179,15 @@ def body_box(ct: Volume, *, margin_mm: float = 0.0, threshold_hu: float = BODY_H
     return i, j, k
 
 
+def ras_axes(affine: npt.NDArray[np.float64]) -> tuple[tuple[int, ...], tuple[bool, ...]]:
+    """For each RAS axis, the array axis nearest to it, and whether that one runs the other way."""
+    from itertools import permutations
+
+    unit = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
+    best = max(permutations(range(3)), key=lambda p: sum(abs(unit[w, p[w]]) for w in range(3)))
+    return best, tuple(bool(unit[world, axis] < 0) for world, axis in enumerate(best))
+
+
 def _axis_of(orientation: str, letter: str) -> int:
     return next(n for n, have in enumerate(orientation) if have in (letter, OPPOSITE[letter]))
 

@@ -69,8 +69,8 @@ def duplicate_groups(
     A group is named by its smallest case id when it began. A scan that repeats members of several
     older groups belongs to the first (smallest); those groups stay apart.
     """
-    from cleaning.duplicates import group
-    from cleaning.hashing import ScanFingerprint
+    from cleaning.duplicates.hashing import ScanFingerprint
+    from cleaning.duplicates.pairs import group
 
     prints = {case_id: scan.fingerprint for case_id, scan in known.items()} | dict(fresh)
     pairs = group({c: ScanFingerprint.from_dict(dict(p)) for c, p in prints.items()})

@@ -22,7 +22,7 @@ from agent.ingest.masks import (
     unnamed_values,
     whole_numbers,
 )
-from cleaning.hashing import fingerprint
+from cleaning.duplicates.hashing import fingerprint
 from cleaning.standardise import standardise, to_ras
 from voxcurate.errors import CurationError, GeometryError, VolumeReadError
 from voxcurate.ids import file_sha256

@@ -153,7 +153,7 @@ class TestDuplicateGroups:
     """Groups of copies, by the fingerprints of small arrays."""
 
     def prints(self, *seeds):
-        from cleaning.hashing import fingerprint
+        from cleaning.duplicates.hashing import fingerprint
         from tests.agent.ingest_fixture import scan_array
         from tests.conftest import oblique_affine
         from voxcurate.volume import Volume

@@ -7,7 +7,7 @@ import pytest
 
 from cleaning import stage
 from cleaning.config import CleaningConfig
-from cleaning.hashing import fingerprint
+from cleaning.duplicates.hashing import fingerprint
 from tests.cleaning.phantom import phantom
 from tests.voxcurate.factories import a_label, a_scan
 from voxcurate.catalog import Catalog, Decision, Report, Scan

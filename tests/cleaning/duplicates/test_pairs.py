@@ -9,11 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter, map_coordinates, zoom
 
-from cleaning._kernels import block_means, profiles
-from cleaning.config import DuplicateConfig
-from cleaning.duplicates import close_codes, clusters, group, keep_one
-from cleaning.hashing import ScanFingerprint, fingerprint, hamming, hash_bits, pixel_sha256
-from cleaning.registration import agreement, best_shift
+from cleaning.duplicates._kernels import block_means, profiles
+from cleaning.duplicates.config import DuplicateConfig
+from cleaning.duplicates.hashing import (
+    ScanFingerprint,
+    fingerprint,
+    hamming,
+    hash_bits,
+    pixel_sha256,
+)
+from cleaning.duplicates.pairs import close_codes, clusters, group, keep_one
+from cleaning.duplicates.registration import agreement, best_shift
 from tests.cleaning.phantom import phantom
 from voxcurate.volume import Volume
 

@@ -13,9 +13,9 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from cleaning.config import DuplicateConfig
-from cleaning.hashing import BITS, ScanFingerprint, hamming
-from cleaning.registration import agreement
+from cleaning.duplicates.config import DuplicateConfig
+from cleaning.duplicates.hashing import BITS, ScanFingerprint, hamming
+from cleaning.duplicates.registration import agreement
 
 Codes = npt.NDArray[np.uint8]
 QUERY_CHUNK = 4096

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cleaning.config import CheckConfig
-from cleaning.reasons import Reason
+from cleaning.check.config import CheckConfig
+from cleaning.check.reasons import Reason
 from voxcurate.volume import Volume
 
 AIR_HU = (-1060, -900)

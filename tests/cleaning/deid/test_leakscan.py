@@ -4,7 +4,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from cleaning.leakscan import header_texts, scan_case
+from cleaning.deid.leakscan import header_texts, scan_case
 from voxcurate.errors import VolumeReadError
 from voxcurate.identifiers import Identifiers
 from voxcurate.nifti import write_nifti

@@ -12,10 +12,10 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from cleaning._kernels import NOISE_STEP, neighbour_sums, survey
-from cleaning.config import CheckConfig
-from cleaning.hounsfield import BODY_HU, hounsfield
-from cleaning.reasons import Reason, Severity
+from cleaning.check._kernels import NOISE_STEP, neighbour_sums, survey
+from cleaning.check.config import CheckConfig
+from cleaning.check.hounsfield import BODY_HU, hounsfield
+from cleaning.check.reasons import Reason, Severity
 from voxcurate.volume import Volume
 
 CHECK_VERSION = "1"

@@ -24,7 +24,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cleaning._kernels import block_means, profiles
+from cleaning.duplicates._kernels import block_means, profiles
+from voxcurate.geometry import ras_axes
 from voxcurate.volume import Volume
 
 HASH_VERSION = 1
@@ -211,15 +212,6 @@ def _means(array: npt.NDArray[Any], box: Box, low: float, high: float, grid: int
     starts = np.array([start for start, _ in box])
     i, j, k = edges
     return block_means(array.T, starts[::-1].copy(), k, j, i, low, high).T
-
-
-def ras_axes(affine: npt.NDArray[np.float64]) -> tuple[tuple[int, ...], tuple[bool, ...]]:
-    """For each RAS axis, the array axis nearest to it, and whether that one runs the other way."""
-    from itertools import permutations
-
-    unit = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
-    best = max(permutations(range(3)), key=lambda p: sum(abs(unit[w, p[w]]) for w in range(3)))
-    return best, tuple(bool(unit[world, axis] < 0) for world, axis in enumerate(best))
 
 
 def _to_ras(array: npt.NDArray[Any], affine: npt.NDArray[np.float64]) -> npt.NDArray[Any]:

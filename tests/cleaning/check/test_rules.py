@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from cleaning._kernels import survey
-from cleaning.check import check, disorder_of, neighbour_correlation
-from cleaning.config import CheckConfig
+from cleaning.check._kernels import survey
+from cleaning.check.config import CheckConfig
+from cleaning.check.rules import check, disorder_of, neighbour_correlation
 from tests.cleaning.phantom import phantom
 from voxcurate.nifti import read_nifti
 from voxcurate.volume import Volume

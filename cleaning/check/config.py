@@ -1,0 +1,34 @@
+"""Settings of the scan checks; every threshold carries its unit."""
+
+from pydantic import Field
+
+from voxcurate.config import Config
+
+
+class CheckConfig(Config):
+    """What a scan must look like. Limits named ``reject_*`` reject, ``suspect_*`` only mark.
+
+    They were set on half of the real scans at hand and their synthetic corruptions, with room to
+    the most unusual real one, and measured on the other half (``benchmarks/checks.py``).
+    """
+
+    min_slices: int = Field(3, description="fewer planes along any axis: reject")
+    suspect_slices: int = 8
+    min_spacing_mm: float = 0.1
+    max_spacing_mm: float = 15.0
+    min_extent_mm: float = Field(15.0, description="of the shortest axis (MR crops are 35 mm)")
+    max_extent_mm: float = 2500.0
+    reject_empty_share: float = Field(0.1, description="constant planes between others, of an axis")
+    reject_repeated_share: float = Field(0.1, description="planes equal to another, of an axis")
+    reject_shuffle: float = Field(0.8, description="change to next plane / to the one after")
+    reject_neighbour_correlation: float = Field(0.3, description="of all voxels along one axis")
+    suspect_noise_hu: float = 120.0
+    reject_noise_hu: float = 250.0
+    min_body_ml: float = Field(20.0, description="voxels above -500 HU that belong together")
+    min_range_hu: float = Field(300.0, description="between the 0.5 % and 99.9 % quantile")
+    offset_gain: float = Field(0.03, description="share of voxels that an offset explains better")
+    min_offset_hu: float = 300.0
+    min_plausible_share: float = Field(0.2, description="voxels in air, fat and soft tissue")
+    max_metal_share: float = Field(0.02, description="voxels above 4000 HU")
+    suspect_clipped_share: float = Field(0.0005, description="voxels at a maximum below 1300 HU")
+    suspect_floor_share: float = Field(0.02, description="voxels at a minimum above -850 HU")

@@ -1,0 +1,1 @@
+"""De-identification of files, and the independent look for what is left."""
