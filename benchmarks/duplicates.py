@@ -22,7 +22,7 @@ from cleaning.duplicates.config import DuplicateConfig
 from cleaning.duplicates.hashing import fingerprint, thumbnail
 from cleaning.duplicates.pairs import candidate_pairs, close_codes, group
 from cleaning.duplicates.registration import agreement
-from cleaning.standardise import to_ras
+from voxcurate.geometry import reorient
 from voxcurate.nifti import read_nifti
 from voxcurate.volume import Volume
 
@@ -124,7 +124,7 @@ def hash_speed(shape: tuple[int, ...]) -> dict[str, Any]:
 def quality(data: Path) -> dict[str, Any]:
     """Recall per kind of copy, false pairs among follow-ups and among different patients."""
     paths = sorted(path for pattern in PATTERNS for path in data.glob(pattern))
-    scans = [Volume(*to_ras(read_nifti(path))) for path in paths[1::2]]
+    scans = [reorient(read_nifti(path)) for path in paths[1::2]]
     marks = {f"{n:03}": fingerprint(scan) for n, scan in enumerate(scans)}
     limits = DuplicateConfig()
     found: dict[str, list[int]] = {}

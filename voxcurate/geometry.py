@@ -81,8 +81,22 @@ def resample(
     centre = volume.affine[:3, :3] @ middle + volume.affine[:3, 3]
     affine[:3, 3] = centre - affine[:3, :3] @ ((np.array([i, j, k]) - 1) / 2)
     chosen = (0 if is_label else 1) if order is None else order
-    blurred = _blur(volume, factor) if anti_alias and chosen == 1 else volume
+    blurred = blurred_for(volume, factor) if anti_alias and chosen == 1 else volume
     return resample_to(blurred, (i, j, k), affine, order=chosen)
+
+
+def blurred_for(volume: Volume, factor: npt.NDArray[np.float64]) -> Volume:
+    """A volume without the detail that a grid coarser by the given factors cannot hold.
+
+    A Gaussian of ``sqrt(f^2 - 1) / 2`` voxels along each axis whose factor f is above 1.
+    """
+    from scipy.ndimage import gaussian_filter1d
+
+    array = volume.array.astype(np.float32)
+    for axis, f in enumerate(factor):
+        if f > 1:
+            array = gaussian_filter1d(array, np.sqrt(f * f - 1) / 2, axis=axis, mode="nearest")
+    return volume.with_array(_as_type(array, volume.array.dtype))
 
 
 def resample_to(
@@ -252,13 +266,3 @@ def _as_type(values: npt.NDArray[np.float32], dtype: np.dtype[Any]) -> npt.NDArr
     if dtype.kind not in "iu":
         return values
     return np.rint(values, out=values).astype(dtype)
-
-
-def _blur(volume: Volume, factor: npt.NDArray[np.float64]) -> Volume:
-    from scipy.ndimage import gaussian_filter1d
-
-    array = volume.array.astype(np.float32)
-    for axis, f in enumerate(factor):
-        if f > 1:
-            array = gaussian_filter1d(array, np.sqrt(f * f - 1) / 2, axis=axis, mode="nearest")
-    return volume.with_array(_as_type(array, volume.array.dtype))

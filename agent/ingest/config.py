@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from cleaning.standardise.config import StandardiseConfig
 from voxcurate.config import Config, build, read_yaml
 from voxcurate.scrub import ScrubConfig
 from voxcurate.workspace import Workspace
@@ -37,6 +38,9 @@ class IngestConfig(Config):
 
     split: SplitConfig = SplitConfig()
     scrub: ScrubConfig = ScrubConfig()
+    standardise: StandardiseConfig = Field(
+        default_factory=StandardiseConfig, description="of scans not yet in the workspace"
+    )
     peek: int = Field(20, ge=1, description="files opened per pattern to draft a description")
     reports_per_item: int = Field(100, ge=1, description="reports scrubbed in one piece of work")
     max_depth: int = Field(4, ge=0, description="folders below PATH searched for descriptions")

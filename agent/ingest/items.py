@@ -9,6 +9,7 @@ from typing import Any
 from agent.ingest.files import marks_of
 from agent.ingest.records import Case
 from agent.ingest.worker import IngestedScan
+from cleaning.standardise.config import StandardiseConfig
 from voxcurate.catalog import Scan, WorkItem, Writer
 from voxcurate.catalog.catalog import now
 from voxcurate.ids import content_id, keyed
@@ -24,18 +25,22 @@ CHANGED = (
 
 
 def case_items(
-    cases: Sequence[Case], with_report: frozenset[str], workspace: Workspace, key: bytes
+    cases: Sequence[Case],
+    with_report: frozenset[str],
+    workspace: Workspace,
+    standard: StandardiseConfig,
+    key: bytes,
 ) -> list[Item]:
     """An item for each case; its inputs are sizes, times and what it uses of the description."""
     items = []
     for case in cases:
-        payload = payload_of(case, workspace)
+        payload = payload_of(case, workspace, standard)
         payload["has_report"] = case.case_id in with_report
         items.append(Item(case.case_id, inputs=_inputs(case, payload, key), payload=payload))
     return items
 
 
-def payload_of(case: Case, workspace: Workspace) -> dict[str, Any]:
+def payload_of(case: Case, workspace: Workspace, standard: StandardiseConfig) -> dict[str, Any]:
     """What the worker gets: plain data, absolute paths, no identifier but the paths themselves."""
     source = case.source
     maps = {c for mask in case.source.masks if mask.is_map for c in _classes(mask.labels)}
@@ -48,6 +53,7 @@ def payload_of(case: Case, workspace: Workspace) -> dict[str, Any]:
         "is_dicom": is_dicom,
         "modality": case.modality,
         "hu_offset": source.hu_offset,
+        "standardise": standard.model_dump(mode="json"),
         "masks": [
             {
                 "role": mask.role,
@@ -79,7 +85,10 @@ def _inputs(case: Case, payload: Mapping[str, Any], key: bytes) -> list[Any]:
     paths = [*case.files, *(mask.path for mask in case.masks)]
     used = {
         name: payload[name]
-        for name in ("modality", "hu_offset", "complete", "maskable", "gold", "facts", "has_report")
+        for name in (
+            *("modality", "hu_offset", "standardise", "complete", "maskable"),
+            *("gold", "facts", "has_report"),
+        )
     }
     masks = [
         (mask["role"], mask["class_id"], mask["labels"], mask["tells"]) for mask in payload["masks"]
@@ -114,7 +123,7 @@ def adopt(writer: Writer, workspace: Workspace, item: Item, made: IngestedScan) 
             origin="original",
             round_number=0,
             known=part.known,
-            facts={"source": payload["source"]},
+            facts={"source": payload["source"]} | _resampled(part.resampled),
         )
         labels[part.class_id] = label.label_id
     _note_problems(writer, case_id, made.problems)
@@ -130,7 +139,7 @@ def adopt(writer: Writer, workspace: Workspace, item: Item, made: IngestedScan) 
             "spacing": made.spacing,
             "affine": made.affine,
             "licence": payload["licence"],
-            "facts": payload["facts"],
+            "facts": {**payload["facts"], **_native(made.native)},
             "fingerprint": made.fingerprint,
             "complete": made.complete,
         },
@@ -141,6 +150,14 @@ def adopt(writer: Writer, workspace: Workspace, item: Item, made: IngestedScan) 
         "problems": made.problems,
         "linked": False,
     }
+
+
+def _resampled(how: str) -> dict[str, Any]:
+    return {"resampled": how} if how else {}
+
+
+def _native(grid: Mapping[str, Any]) -> dict[str, Any]:
+    return {"native": dict(grid)} if grid else {}
 
 
 def _role(made: IngestedScan) -> str:

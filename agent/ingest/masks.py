@@ -1,4 +1,4 @@
-"""Masks as sources bring them: do they lie on the scan's voxels, and what do their values mean."""
+"""Masks as sources bring them: what do their values mean, and DICOM segmentations."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -7,53 +7,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cleaning.standardise import to_ras
+from cleaning.standardise.masks import TOLERANCE
 from voxcurate.errors import GeometryError, VolumeReadError
 from voxcurate.sources import BACKGROUND, IGNORE
-from voxcurate.volume import Affine, Volume, spacing_of
+from voxcurate.volume import Volume
 
-TOLERANCE = 0.1  # voxels that a mask's corners may lie off its scan's: headers round
 MAX_VALUES = 1 << 16  # range of whole numbers that is counted, not sorted
 
 Array = npt.NDArray[Any]
 Bools = npt.NDArray[np.bool_]
 Segments = tuple[dict[str, Bools], list[int]]
-
-
-def fit(mask: Volume, raw: Volume, scan: Volume) -> Array:
-    """The mask's array in the axis order of the standardised scan; never resampled.
-
-    The mask may be stored in another axis order or flipped, as long as its voxels are the scan's.
-
-    Args:
-        mask: as read.
-        raw: the scan as read.
-        scan: the scan standardised.
-
-    Raises:
-        GeometryError: another shape, or voxels at other places than the scan's.
-    """
-    if mask.shape == raw.shape and shift_voxels(mask.affine, raw.affine, raw.shape) <= TOLERANCE:
-        return to_ras(Volume(mask.array, raw.affine))[0]
-    array, affine = to_ras(mask)
-    if array.shape != scan.shape:
-        raise GeometryError(f"want the scan's shape {raw.shape}, found {mask.shape}")
-    i, j, k = array.shape
-    shift = shift_voxels(affine, scan.affine, (i, j, k))
-    if shift > TOLERANCE:
-        raise GeometryError(
-            "same shape as the scan but another place: its corners lie up to "
-            f"{shift:.1f} voxels off (spacing {_text(mask)} mm, the scan's {_text(raw)} mm)"
-        )
-    return array
-
-
-def shift_voxels(one: Affine, other: Affine, shape: tuple[int, int, int]) -> float:
-    """How far the corners of two grids of one shape lie apart, in the smaller voxel's side."""
-    corners = np.array([[i, j, k, 1] for i in (0, 1) for j in (0, 1) for k in (0, 1)], float)
-    corners[:, :3] *= np.array(shape) - 1
-    apart = np.linalg.norm((one - other)[:3] @ corners.T, axis=0).max()
-    return float(apart / min(*spacing_of(one), *spacing_of(other)))
 
 
 def segments(path: Path, raw: Volume, labels: Mapping[int, Sequence[str]]) -> Segments:

@@ -77,7 +77,7 @@ def ingest(
         reports = ReportImport(context, config, places, store, identities, key)
         problems = reports.survey()
         link_all(store)
-        result = _ingest_cases(context, cases, store.linked_cases(), key)
+        result = _ingest_cases(context, cases, store.linked_cases(), config, key)
         done = register(context, config, identities, key)
         _show_labels(context, done.new + done.updated)
         link_all(store, usable=(row[0] for row in context.catalog.columns(Scan, "case_id")))
@@ -125,7 +125,11 @@ def _keep_descriptions(context: StageContext, found: Sequence[Found]) -> None:
 
 
 def _ingest_cases(
-    context: StageContext, cases: Sequence[Case], with_report: frozenset[str], key: bytes
+    context: StageContext,
+    cases: Sequence[Case],
+    with_report: frozenset[str],
+    config: IngestConfig,
+    key: bytes,
 ) -> LedgerResult:
     workspace = context.workspace
 
@@ -135,7 +139,7 @@ def _ingest_cases(
     return run_items(
         context,
         STAGE,
-        case_items(cases, with_report, workspace, key),
+        case_items(cases, with_report, workspace, config.standardise, key),
         "agent.ingest.worker:ingest_case",
         record,
         version=VERSION,

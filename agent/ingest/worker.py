@@ -15,7 +15,6 @@ from agent.ingest.masks import (
     Bools,
     binary,
     count_values,
-    fit,
     known_part,
     segments,
     split_map,
@@ -23,8 +22,11 @@ from agent.ingest.masks import (
     whole_numbers,
 )
 from cleaning.duplicates.hashing import fingerprint
-from cleaning.standardise import standardise, to_ras
+from cleaning.standardise.config import StandardiseConfig
+from cleaning.standardise.masks import KNOWN, fit, onto
+from cleaning.standardise.scan import standardise
 from voxcurate.errors import CurationError, GeometryError, VolumeReadError
+from voxcurate.geometry import reorient
 from voxcurate.ids import file_sha256
 from voxcurate.labels import MaskFile, write_mask
 from voxcurate.nifti import write_nifti
@@ -32,15 +34,20 @@ from voxcurate.readers import read_volume
 from voxcurate.volume import Volume
 
 SECOND = "a second mask of the class; the first one counts"
+LOST = "nothing of it lies on the cropped or resampled scan; left out"
 
 
 @dataclass(frozen=True)
 class IngestedLabel:
-    """One class of a scan, as its source draws it; `known` where the source leaves voxels open."""
+    """One class of a scan, as its source draws it; `known` where the source leaves voxels open.
+
+    `resampled` says from which other grid it came, if it did.
+    """
 
     class_id: str
     mask: MaskFile
     known: MaskFile | None = None
+    resampled: str = ""
 
 
 @dataclass(frozen=True)
@@ -53,6 +60,7 @@ class IngestedScan:
             and absent: "not there".
         complete: the declared classes about which this case's files could speak.
         problems: role of a mask -> why it was left out.
+        native: shape and affine of the source's grid in RAS+ axis order where the scan got another.
     """
 
     temporary: str
@@ -65,6 +73,7 @@ class IngestedScan:
     labels: list[IngestedLabel] = field(default_factory=list)
     complete: list[str] = field(default_factory=list)
     problems: dict[str, str] = field(default_factory=dict)
+    native: dict[str, Any] = field(default_factory=dict)
 
 
 def ingest_case(payload: Mapping[str, Any]) -> IngestedScan:
@@ -82,14 +91,15 @@ def ingest_case(payload: Mapping[str, Any]) -> IngestedScan:
     if payload["error"]:
         raise VolumeReadError(payload["error"])
     raw = _read_scan(payload)
-    scan = standardise(raw, payload["modality"], hu_offset=payload["hu_offset"])
-    drawn = _Drawn(payload["case_id"], Path(payload["scratch"]), scan)
+    config = StandardiseConfig.model_validate(payload["standardise"])
+    scan = standardise(raw, payload["modality"], hu_offset=payload["hu_offset"], config=config)
+    drawn = _Drawn(payload["case_id"], Path(payload["scratch"]), scan, reorient(raw))
     for mask in payload["masks"]:
-        _read_mask(mask, raw, scan, drawn)
+        _read_mask(mask, raw, drawn)
     told = _told(payload, drawn)
     for class_id in payload["complete"]:
-        if class_id in told and class_id not in drawn.labels:
-            drawn.add(class_id, np.zeros(scan.shape, dtype=bool), empty=True)
+        if class_id in told and class_id not in drawn.labels and class_id not in drawn.lost:
+            drawn.add(class_id, np.zeros(drawn.native.shape, dtype=bool), empty=True)
     temporary = drawn.scratch / f"{drawn.case_id}_ct.{os.getpid()}.nii.gz"
     write_nifti(temporary, scan)
     return IngestedScan(
@@ -103,21 +113,27 @@ def ingest_case(payload: Mapping[str, Any]) -> IngestedScan:
         labels=[drawn.labels[class_id] for class_id in sorted(drawn.labels)],
         complete=sorted(set(payload["complete"]) & told & set(drawn.labels)),
         problems=drawn.problems,
+        native=_native(drawn.native, scan),
     )
 
 
 @dataclass
 class _Drawn:
-    """Masks of a case, each written as soon as it is known: many classes need no more memory."""
+    """Masks of a case, each written as soon as it is known: many classes need no more memory.
+
+    They come on the voxels of `native` and are kept on those of `scan`.
+    """
 
     case_id: str
     scratch: Path
     scan: Volume
+    native: Volume
     labels: dict[str, IngestedLabel] = field(default_factory=dict)
     known: dict[str, Bools] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
+    lost: set[str] = field(default_factory=set)
 
-    def add(self, class_id: str, mask: Bools, *, empty: bool = False) -> None:
+    def add(self, class_id: str, mask: Bools, *, empty: bool = False, resampled: str = "") -> None:
         """Keep a class; an empty mask only where it is meant to say "not there"."""
         if class_id in self.labels:
             self.problems[f"mask {class_id}"] = SECOND
@@ -126,12 +142,27 @@ class _Drawn:
         mask = mask if known is None else mask & known
         if not (empty or mask.any()) or (known is not None and not known.any()):
             return
+        is_drawn = bool(mask.any())
+        mask = onto(mask, self.native, self.scan)
+        if is_drawn and not mask.any():
+            self.problems[f"mask {class_id}"] = LOST
+            self.lost.add(class_id)
+            return
         name = f"{self.case_id}_{class_id}"
-        affine = self.scan.affine
-        part = None if known is None else write_mask(self.scratch, f"{name}_known", known, affine)
+        affine, part = self.scan.affine, None
+        if known is not None:
+            known = onto(known, self.native, self.scan, enough=KNOWN)
+            mask = mask & known
+            part = write_mask(self.scratch, f"{name}_known", known, affine)
         self.labels[class_id] = IngestedLabel(
-            class_id, write_mask(self.scratch, name, mask, affine), part
+            class_id, write_mask(self.scratch, name, mask, affine), part, resampled
         )
+
+
+def _native(native: Volume, scan: Volume) -> dict[str, Any]:
+    if native.shape == scan.shape and np.array_equal(native.affine, scan.affine):
+        return {}
+    return {"shape": list(native.shape), "affine": native.affine.tolist()}
 
 
 def _read_scan(payload: Mapping[str, Any]) -> Volume:
@@ -143,17 +174,17 @@ def _read_scan(payload: Mapping[str, Any]) -> Volume:
         raise VolumeReadError(f"{role}: {error}") from None
 
 
-def _read_mask(mask: Mapping[str, Any], raw: Volume, scan: Volume, drawn: _Drawn) -> None:
+def _read_mask(mask: Mapping[str, Any], raw: Volume, drawn: _Drawn) -> None:
     role = mask["role"]
     if mask["is_segmentation"]:
         _read_segmentation(mask, raw, drawn)
         return
     try:
-        array = fit(read_volume(Path(mask["path"]), role=role), raw, scan)
+        fitted, resampled = fit(read_volume(Path(mask["path"]), role=role), raw)
         if mask["class_id"]:
-            drawn.add(mask["class_id"], binary(array))
+            drawn.add(mask["class_id"], binary(fitted.array), resampled=resampled)
             return
-        array = whole_numbers(array)
+        array = whole_numbers(fitted.array)
     except CurationError as error:
         drawn.problems[role] = str(error).removeprefix(f"{role}: ")
         return
@@ -163,7 +194,7 @@ def _read_mask(mask: Mapping[str, Any], raw: Volume, scan: Volume, drawn: _Drawn
     if known is not None:
         drawn.known.update({c: known for c in mask["tells"] if c not in drawn.labels})
     for class_id, inside in split_map(array, labels, present):
-        drawn.add(class_id, inside)
+        drawn.add(class_id, inside, resampled=resampled)
     wrong = unnamed_values(labels, present)
     if wrong:
         drawn.problems[role] = wrong
@@ -177,7 +208,7 @@ def _read_segmentation(mask: Mapping[str, Any], raw: Volume, drawn: _Drawn) -> N
         drawn.problems[mask["role"]] = str(error)
         return
     for class_id, inside in found.items():
-        drawn.add(class_id, to_ras(Volume(inside, raw.affine))[0])
+        drawn.add(class_id, reorient(Volume(inside, raw.affine)).array)
     if unnamed:
         drawn.problems[mask["role"]] = (
             f"no class for segment {', '.join(map(str, unnamed))}; say under `masks: classes:` "

@@ -9,20 +9,13 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from agent.ingest.masks import (
     binary,
     count_values,
-    fit,
     known_part,
-    shift_voxels,
     split_map,
     unnamed_values,
     whole_numbers,
 )
-from cleaning.standardise import standardise, to_ras
-from tests.agent.ingest_fixture import LIVER, scan_array
-from tests.conftest import oblique_affine
-from voxcurate.errors import CurationError, GeometryError, VolumeReadError
-from voxcurate.volume import Volume
-
-RAW = Volume(scan_array(0), oblique_affine())
+from tests.agent.ingest_fixture import LIVER
+from voxcurate.errors import VolumeReadError
 
 
 @given(
@@ -83,34 +76,3 @@ def test_a_map_is_split_by_its_names():
     assert known_part(array[..., :3], labels, {0: 1, 1: 1, 2: 1}) is None
     assert unnamed_values(labels, present).startswith("no class for value 9 (1 voxels)")
     assert unnamed_values(labels, {0: 3, 1: 1}) == ""
-
-
-@given(st.permutations(range(3)), st.tuples(st.booleans(), st.booleans(), st.booleans()))
-def test_any_axis_order_of_the_same_voxels_fits(order, flips):
-    array, affine = LIVER.transpose(order), oblique_affine()[:, [*order, 3]]
-    for axis, flip in enumerate(flips):
-        if flip:
-            array = np.flip(array, axis)
-            affine[:3, 3] += affine[:3, axis] * (array.shape[axis] - 1)
-            affine[:3, axis] *= -1
-    found = fit(Volume(array, affine), RAW, standardise(RAW))
-    assert np.array_equal(found, to_ras(Volume(LIVER, RAW.affine))[0])
-
-
-@pytest.mark.parametrize("voxels", [0.05, 0.2])
-def test_a_tenth_of_a_voxel_is_the_limit(voxels):
-    affine = oblique_affine()
-    affine[:3, 3] += affine[:3, 0] * voxels
-    mask = Volume(LIVER, affine)
-    assert shift_voxels(affine, RAW.affine, RAW.shape) == pytest.approx(voxels, rel=1e-6)
-    if voxels < 0.1:
-        fit(mask, RAW, standardise(RAW))
-    else:
-        with pytest.raises(GeometryError, match=r"0\.2 voxels off"):
-            fit(mask, RAW, standardise(RAW))
-
-
-def test_a_rotation_about_the_first_voxel_shows_at_the_corners():
-    affine = oblique_affine(angles=(0.1, -0.15, 0.26))
-    with pytest.raises(CurationError, match="another place"):
-        fit(Volume(LIVER, affine), RAW, standardise(RAW))

@@ -1,0 +1,1 @@
+"""The form in which scans and masks enter the workspace."""
