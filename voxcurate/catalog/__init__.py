@@ -12,6 +12,7 @@ from voxcurate.catalog.records import (
     Report,
     Round,
     Scan,
+    ScanPair,
     WorkItem,
 )
 
@@ -27,6 +28,7 @@ __all__ = [
     "Report",
     "Round",
     "Scan",
+    "ScanPair",
     "WorkItem",
     "Writer",
 ]

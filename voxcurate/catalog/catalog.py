@@ -274,9 +274,9 @@ class Writer:
         self.put(pointer)
 
     def forget(self, kind: type[Any], **where: Any) -> int:
-        """Delete derived records (measures, findings, readings); never labels, decisions or
+        """Delete derived records (measures, findings, readings, pairs); never labels, decisions or
         scans."""
-        if kind.__name__ not in {"Measure", "FindingRow", "Reading"}:
+        if kind.__name__ not in {"Measure", "FindingRow", "Reading", "ScanPair"}:
             raise CatalogError(f"a {kind.__name__.lower()} is never deleted")
         table = TABLES[kind]
         return sum(

@@ -41,6 +41,22 @@ class Scan:
 
 
 @dataclass(frozen=True)
+class ScanPair:
+    """Two scans, `first` < `second`, that are one or belong to one study, and what says so.
+
+    `kind` is what cleaning found (an exact copy, a transformed one, another phase of the study);
+    `version` is that of the search.
+    """
+
+    first: str
+    second: str
+    kind: str
+    version: str
+    round: int
+    evidence: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Report:
     """A scrubbed report; `case_id` is empty while no scan is linked."""
 

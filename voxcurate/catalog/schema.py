@@ -48,6 +48,7 @@ def _type(annotation: Any) -> Any:
 
 TABLES: dict[type, sa.Table] = {
     records.Scan: _table("scan", records.Scan, ("case_id",), (("patient",), ("status",))),
+    records.ScanPair: _table("scan_pair", records.ScanPair, ("first", "second"), (("second",),)),
     records.Report: _table("report", records.Report, ("report_id",), (("case_id",),)),
     records.FindingRow: _table(
         "finding",
