@@ -3,21 +3,20 @@
 import os
 import secrets
 import shutil
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from pydantic import Field
 
-from voxcurate.atomic import adopt_file, sync_folder, write_text
+from voxcurate.atomic import adopt_file, write_text
 from voxcurate.config import Config, build, dump_yaml, read_yaml
 from voxcurate.errors import WorkspaceError
+from voxcurate.keys import key_folder, make_key, read_key
 
 __all__ = ["Workspace", "WorkspaceConfig", "adopt_file", "write_text"]  # the last two: of `atomic`
 
 CONFIG_NAME = "config.yaml"
-KEY_BYTES = 32
 ENVIRONMENT = "VOXCURATE_WORKSPACE"
 
 
@@ -150,24 +149,13 @@ class Workspace:
         if not path.exists():
             if (self.root / "scans").is_dir():
                 raise WorkspaceError("the workspace's key is gone; restore it or set key_file")
-            _make_key(path)
-        if stat.S_IMODE(path.stat().st_mode) & 0o077:
-            raise WorkspaceError("the workspace's key can be read by others: want mode 600")
-        try:
-            key = bytes.fromhex(path.read_text(encoding="ascii").strip())
-        except ValueError:
-            key = b""
-        if len(key) != KEY_BYTES:  # an empty key would make ids that anybody can recompute
-            raise WorkspaceError(
-                f"the workspace's key is damaged: want {2 * KEY_BYTES} hexadecimal digits"
-            )
-        return key
+            make_key(path)
+        return read_key(path)
 
     def _key_path(self) -> Path:
         if self.config.key_file:
             return (self.root / Path(self.config.key_file).expanduser()).resolve()
-        base = os.environ.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
-        return Path(base) / "voxcurate" / "keys" / f"{self.config.id}.key"
+        return key_folder() / f"{self.config.id}.key"
 
     def clear_scratch(self) -> None:
         """Remove what an interrupted run left in the scratch folder."""
@@ -197,24 +185,3 @@ class Workspace:
             stream.write(str(os.getpid()))
             stream.flush()
             yield
-
-
-def _make_key(path: Path) -> None:
-    """Whole or not there: a key cut short by a crash would be another key."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "w", encoding="ascii") as stream:
-            stream.write(secrets.token_hex(KEY_BYTES))
-            stream.flush()
-            os.fsync(stream.fileno())
-        try:
-            os.link(temporary, path)
-        except FileExistsError:
-            pass  # another process was faster: its key counts
-        except OSError:  # no hard links here
-            temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    sync_folder(path.parent)
