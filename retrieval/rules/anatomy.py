@@ -25,7 +25,15 @@ _BREAK_BEFORE = re.compile(
 )
 _ANOTHER = re.compile(r"\b(?:and|or|with|without|no)\b", re.I)
 _TOUCHED = re.compile(  # "a mass invading the chest wall" is not one of the chest wall
-    r"\b(?:invad|abut|infiltrat|displac|compress|touch)\w*\s+(?:the\s+|adjacent\s+)*$", re.I
+    r"\b(?:invad|abut|infiltrat|displac|compress|touch|encas|contact|narrow|obstruct)\w*\s+"
+    r"(?:(?:to|with|of|from|on|the|adjacent)\s+)*$",
+    re.I,
+)
+_FRONTED = re.compile(
+    r"(?:^|[.;:])\s*(?:with)?in\s+(?:the\s+|both\s+|either\s+|\w+\s+){0,4}$", re.I
+)
+_STRAIGHT = re.compile(
+    r"\s*(?:(?:is|are|was|were) \w+ )?(?:(?:with)?in|of|to|with|on|at)\s+(?:\w+\s+){0,3}$", re.I
 )
 _AND = re.compile(r"\band\b", re.I)
 _VERB = re.compile(
@@ -119,9 +127,9 @@ def organ_mentions(sentence: str) -> list[Match[str]]:
 def organs_of(sentence: str, start: int, end: int, groups: list[OrganGroup]) -> frozenset[str]:
     """The organs that ``sentence[start:end]`` speaks of, empty if the clause names none.
 
-    In this order: named inside the phrase; right before it ("left renal 2 cm cyst"); linked by a
-    preposition after it ("cyst in the liver"); the nearest before it in the clause; the nearest
-    after.
+    In this order: named inside the phrase; right before it ("left renal 2 cm cyst"); the place that
+    the clause begins with ("In the liver there is a cyst"); linked by a preposition after it ("cyst
+    in the liver"); the nearest before it in the clause; the nearest after.
     """
     low, high = _clause(sentence, start, end)
     near = [g for g in groups if low <= g.start and g.end <= high]
@@ -136,6 +144,9 @@ def organs_of(sentence: str, start: int, end: int, groups: list[OrganGroup]) -> 
         and not _BREAK_BEFORE.search(sentence, before[-1].end, start)
     ):
         return before[-1].organs
+    is_fronted = bool(before) and bool(_FRONTED.search(sentence, 0, before[-1].start))
+    if is_fronted and not (after and _STRAIGHT.fullmatch(sentence, end, after[0].start)):
+        return before[-1].organs  # "In the pancreatic head there is a mass close to the vein"
     if after and after[0].start - end <= _WIDEST_AFTER:
         gap = sentence[end : after[0].start]
         if _LINK.search(gap) and not re.search(r"\b(?:is|are|was|were|has|have|and the)\b", gap):

@@ -8,7 +8,9 @@ from functools import cache
 from voxcurate.config import read_yaml, shipped
 
 LIST_ITEM = re.compile(r"[ \t]*(?:\(?\d{1,2}[.)](?!\d)|[-*•·‣])[ \t]*")
-LABEL = re.compile(r"[ \t]*([A-Za-z][A-Za-z0-9 /,&'()-]{1,60}?)[ \t]*:(?!\d)")
+_LABEL = re.compile(
+    r"[ \t]*([A-Za-z][A-Za-z0-9 /,&'()-]{1,60}?)(?:[ \t]*([:|])(?!\d)|[ \t]+([-–—])[-–—]*[ \t])"
+)  # "Liver: normal", "Liver | normal", "Liver - normal"
 _WRAP_TAIL = re.compile(
     r"(?:[,(/&–-]|\b(?:a|an|and|are|as|at|by|for|from|in|is|no|of|on|or|the|to|was|were|with|without))$",
     re.I,
@@ -26,6 +28,7 @@ _BIG_LINE = re.compile(r"^[ \t]*[A-Z]", re.M)
 _LAST_WORD = re.compile(r"(?:[A-Za-z][A-Za-z.]*|\d+)$")
 _LONGEST_WORD = 30  # characters
 _VERB = re.compile(r"\b(?:is|are|was|were|shows?|there)\b", re.I)
+_SIDE_LABEL = re.compile(r"(?:the )?(?:left|right|lt|rt|both|bilateral)(?: side)?", re.I)
 _OWN_WORD = 5  # letters before a full stop: no abbreviation, unless it is a known one
 _GOES_ON = re.compile(r"(?:in|by|x|and|at|of|long|thick|wide|deep|from)\b")
 
@@ -63,9 +66,42 @@ def word_list(kind: str) -> frozenset[str]:
     return frozenset(read_yaml(shipped("reading", "text.yaml"))[kind])
 
 
-def is_label(text: str) -> bool:
-    """Whether words before a colon name what follows: few of them and no verb."""
-    return len(text.split()) <= 6 and not _VERB.search(text)
+def label_at(report: str, start: int, end: int) -> str:
+    """The words before a colon or bar that name what follows: few of them and no verb; else "".
+
+    Before a dash they must be the names of organs. A side alone ("Left:") names nothing.
+    """
+    match = _LABEL.match(report, start, end)
+    if match is None:
+        return ""
+    label = match.group(1).strip()
+    if len(label.split()) > 6 or _VERB.search(label) or _SIDE_LABEL.fullmatch(label):
+        return ""
+    return label if match.group(2) or _is_organs(label) else ""
+
+
+def names_organ(label: str) -> bool:
+    """Whether a label names an organ ("Cysts" does not)."""
+    return any(word in _organ_words() for word in _words_of(label))
+
+
+def _is_organs(label: str) -> bool:
+    """Whether words are only names of organs ("Liver and spleen", "Adrenal glands")."""
+    words = _words_of(label)
+    return bool(words) and all(
+        w in _organ_words() or w in word_list("beside_organs") for w in words
+    )
+
+
+def _words_of(label: str) -> list[str]:
+    return [w if w.endswith("is") else w.rstrip("s") for w in re.findall(r"[a-z]+", label.lower())]
+
+
+@cache
+def _organ_words() -> frozenset[str]:
+    organs = read_yaml(shipped("reading", "terms.yaml"))["organs"]
+    names = " ".join(name for names in organs.values() for name in names)
+    return frozenset(_words_of(names)) - word_list("beside_organs")
 
 
 def pieces(report: str, start: int, end: int, layout: Layout) -> Iterator[tuple[int, int, bool]]:
@@ -117,8 +153,7 @@ def _breaks_line(line: str, following: str, layout: Layout) -> bool:
     if line[-1] == ":":
         return False
     first = following.lstrip()[0]
-    label = LABEL.match(following)
-    if label and is_label(label.group(1)) and (first.isupper() or layout.is_dictated):
+    if label_at(following, 0, len(following)) and (first.isupper() or layout.is_dictated):
         return True
     if _WRAP_TAIL.search(line):
         return False
@@ -129,7 +164,7 @@ def _breaks_line(line: str, following: str, layout: Layout) -> bool:
         return True
     if is_small:
         return False
-    return line[-1] in ".!?;" or len(line) < _LONG_LINE * layout.widest
+    return line[-1] in ".!?;" or layout.widest > _WIDE or len(line) < _LONG_LINE * layout.widest
 
 
 def _ends_sentence(

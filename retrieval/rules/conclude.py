@@ -7,6 +7,7 @@ from retrieval.rules.evidence import Evidence, decide, raised, side_of
 from retrieval.rules.judge import QUIET, may_read
 from retrieval.rules.measure import Measurement, measurements
 from retrieval.rules.numbers import counted
+from retrieval.rules.places import Places
 from retrieval.rules.scan import Hit, Scan
 from retrieval.rules.sizes import owner
 from retrieval.rules.tables import Tables
@@ -20,23 +21,27 @@ class Conclusion:
 
     Args:
         tables: of the questionnaire.
+        places: its choices that differ by side.
         text: of the report.
         scans: of its sentences.
         affirmed: by sentence, the questions it affirms or doubts, with their hits; none where it
             goes on with what the sentence before speaks of.
+        carried: by sentence, the questions that it goes on with.
         evidence: by question.
     """
 
     def __init__(
         self,
         tables: Tables,
+        places: Places,
         text: str,
         scans: list[Scan],
         affirmed: list[dict[int, list[Hit]]],
+        carried: list[frozenset[int]],
         evidence: dict[int, list[Evidence]],
     ) -> None:
-        self._tables, self._text, self._scans = tables, text, scans
-        self._affirmed, self._evidence = affirmed, evidence
+        self._tables, self._places, self._text, self._scans = tables, places, text, scans
+        self._affirmed, self._carried, self._evidence = affirmed, carried, evidence
         self._found: dict[str, Finding] = {}
 
     def findings(self, depths: list[tuple[Question, ...]]) -> list[Finding]:
@@ -184,16 +189,17 @@ class Conclusion:
     def _owners(self, size: Measurement, scan: Scan, order: int) -> list[int]:
         things = [h for h in scan.hits if h.role in ("term", "phrase")]
         thing = owner(size, things, scan, self._tables.sized)
+        is_carried = bool(self._carried[order]) and all(h.start >= size.end for h in things)
         known = self._affirmed[order]
         found = []
         for q in self._tables.sizes:
             question = self._tables.questions[q]
             of = self._tables.by_id.get(question.of, -1)
-            if thing is None:
-                fits = of in known and not known[of]
+            if thing is None or is_carried:
+                fits = of in self._carried[order]
             else:
                 start, end = thing
-                own = [h for h in things if h.question == q]
+                own = [h for h in things if self._is_of(h, q)]
                 fits = any(h.start < end and start < h.end for h in (*known.get(of, ()), *own))
                 if not question.of and question.organ:  # "the main duct is 2 mm"
                     named = [g for g in scan.groups if (g.start, g.end) == thing]
@@ -201,6 +207,12 @@ class Conclusion:
             if fits:
                 found.append(q)
         return found
+
+    def _is_of(self, hit: Hit, q: int) -> bool:
+        """Whether a hit speaks of what a size is asked of: its own words, or those of its organ."""
+        question, other = self._tables.questions[q], self._tables.questions[hit.question]
+        is_organ = not question.of and bool(question.organ) and other.organ == question.organ
+        return hit.question == q or is_organ
 
     def _is_affirmed(self, name: str) -> bool:
         found = self._found.get(name)
@@ -222,8 +234,10 @@ class Conclusion:
                 is_title = question.anywhere and bool(question.sections)
                 if context.hypothetical or (context.negated and not question.of and not is_title):
                     continue
-                choice = hit.role.removeprefix("choice:")
-                named.setdefault(hit.question, {}).setdefault(choice, order)
+                if question.of and not self._is_beside(hit, question.of, order):
+                    continue
+                for choice in self._places.choices(hit, scan):
+                    named.setdefault(hit.question, {}).setdefault(choice, order)
         for q, orders in named.items():
             question = self._tables.questions[q]
             if question.of and not self._is_affirmed(question.of):
@@ -237,6 +251,14 @@ class Conclusion:
                 self._found[question.id] = replace(made, items=tuple(in_order))
             else:
                 self._found[question.id] = replace(made, choice=first)
+
+    def _is_beside(self, hit: Hit, of: str, order: int) -> bool:
+        """Whether a place stands in the clause of what it is the place of."""
+        found = self._affirmed[order].get(self._tables.by_id[of]) or ()
+        text = self._scans[order].sentence.text
+        return not found or any(
+            ";" not in text[min(h.start, hit.start) : max(h.end, hit.end)] for h in found
+        )
 
     def _number(self, q: int) -> None:
         question = self._tables.questions[q]

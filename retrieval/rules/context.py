@@ -3,7 +3,8 @@
 After ConText (Harkema et al. 2009): cues with a direction act up to the next terminator.
 Departures: neutral phrases ("no change in") are cues like any other and win by length over the "no"
 they contain; a scope ends at a bracket, at a new clause, and where a comma or "and" begins a
-statement of its own; a cue behind a phrase reaches back over a list, not over another statement.
+statement of its own; a cue behind a phrase reaches back over a list, not over another statement
+(`clauses`).
 All cues of a sentence are found in one scan, their reaches are worked out once, and every phrase
 asks which of them cover it. Cues are data: ``configs/reading/cues.yaml``.
 """
@@ -13,9 +14,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
 
+from retrieval.rules.clauses import after_verb, boundaries, forward_stops, over_list
 from retrieval.rules.cues import (
     CHANGES,
-    PREPOSITIONS,
     ROLES,
     Cue,
     CueRoles,
@@ -28,9 +29,6 @@ from retrieval.rules.cues import (
 from retrieval.rules.lexicon import Lexicon, Tokens, lower
 from retrieval.rules.phrases import Automaton
 
-_CLAUSE_LOOKAHEAD = 6
-_LIST_LOOKBACK = 8  # words
-_LONGEST_LIST_ITEM = 3  # words
 _NEW_REACH = 4  # words: "new" speaks of the next few
 _NEUTRAL = ("neutral", *CHANGES)
 
@@ -89,15 +87,21 @@ class Scopes:
         self._stops: list[int] = []
         self._reaches: tuple[Reach, ...] | None = None
 
-    def of(self, start: int, end: int) -> Context:
-        """Context of the words ``start:end``; words inside the phrase are never its cues."""
+    def of(self, start: int, end: int, parts: tuple[tuple[int, int], ...] = ()) -> Context:
+        """Context of the words ``start:end``; words inside the phrase are never its cues.
+
+        Args:
+            parts: all parts of the phrase, where ``start:end`` is one of them.
+        """
         if not self._cues:
             return PLAIN
         reaches = self.reaches()
-        if any(r.cue.start < end and start < r.cue.end for r in reaches):
-            others = [c for c in self._raw if c.end <= start or end <= c.start]
-            if len(others) < len(self._raw):
-                reaches = Scopes(self._tokens, others, self._text).reaches()
+        own = [c for c in self._raw if c.start < end and start < c.end]
+        if parts:  # a whole part of the phrase: "absent" of "absent uterus"
+            own += [c for c in self._raw if any(a <= c.start and c.end <= b for a, b in parts)]
+        if own and any(r.cue in own for r in reaches):
+            others = [c for c in self._raw if c not in own]
+            reaches = Scopes(self._tokens, others, self._text).reaches()
         acting = [r for r in reaches if r.low <= start and end <= r.high]
         return self._context(acting, start) if acting else PLAIN
 
@@ -137,26 +141,46 @@ class Scopes:
 
     def _all_reaches(self) -> Iterator[Reach]:
         words = self._tokens.words
-        if any(role not in ("both", "forward") for cue in self._cues for role, _ in cue.roles):
-            self._boundaries = _boundaries(words)
-            self._stops = _forward_stops(
+        if any(
+            role not in ("both", "forward", "denial") for cue in self._cues for role, _ in cue.roles
+        ):
+            self._boundaries = boundaries(words)
+            self._stops = forward_stops(
                 words, self._cues, sorted([*self._boundaries[0], *self._boundaries[1]])
             )
         for cue in self._cues:
             for role, direction in cue.roles:
                 if direction == "stop":
                     continue
-                if words[cue.start] == "?" and not cue.start and cue.end < len(words):
-                    yield Reach("hypothetical", cue.end, len(words), cue)  # "?recurrent embolism"
+                if words[cue.start] == "?" and self._leads(cue):
+                    role = "uncertain" if cue.start else "hypothetical"
+                    yield Reach(role, cue.end, self._high(cue, role, "before"), cue)
                 elif direction == "after":
                     yield Reach(role, self._low(cue), cue.start, cue)
                 else:
                     yield Reach(role, cue.end, self._high(cue, role, direction), cue)
 
+    def _leads(self, cue: Cue) -> bool:
+        """Whether a question mark stands before what it asks ("?recurrent embolism")."""
+        starts, ends = self._tokens.starts, self._tokens.ends
+        if cue.end >= len(starts):
+            return False
+        is_apart = bool(cue.start) and starts[cue.start] > ends[cue.start - 1]
+        return not cue.start or (is_apart and starts[cue.end] == ends[cue.start])
+
     def _high(self, cue: Cue, role: str, direction: str) -> int:
         words, n = self._tokens.words, len(self._tokens.words)
         at = bisect_left(self._stops, cue.end)
         high = self._stops[at] if at < len(self._stops) else n
+        if role == "negated":
+            high = min(
+                (
+                    c.start
+                    for c in self._cues
+                    if cue.end <= c.start < high and _ENDS_DENIAL in c.roles
+                ),
+                default=high,
+            )
         if direction == "near":
             limit = (
                 min(high, cue.end + _NEW_REACH + 2) if role in CHANGES and role != "same" else high
@@ -183,15 +207,22 @@ class Scopes:
             default=0,
         )
         low = max([low, *(b + 1 for b in self._boundaries[0] if b < cue.start)])
+        if words[cue.start] in _VERSUS:  # "opacities, likely atelectasis versus pneumonia"
+            low = max(
+                [low, *(c.end for c in self._cues if c.end <= cue.start and c.roles & _READS)]
+            )
         if words[cue.start] == "?" and "(" in words[low : cue.start]:
             low += len(words[low : cue.start]) - words[low : cue.start][::-1].index("(")
         end = cue.start
         while end > low and (words[end - 1] in lists["verbs"] or words[end - 1] in ("been", "be")):
             end -= 1
-        low = _after_verb(words, low, end)
-        return _over_list(words, low, end, lists, ("negated", "after") in cue.roles)
+        low = after_verb(words, low, end)
+        return over_list(words, low, end, lists, ("negated", "after") in cue.roles)
 
 
+_VERSUS = frozenset({"versus", "vs"})
+_READS = frozenset((role, way) for role in ("uncertain", "likely") for way in ("before", "near"))
+_ENDS_DENIAL = ("denial", "stop")
 _NEAR_STOPS = frozenset({",", "with", "and", ".", ":"})
 
 
@@ -200,107 +231,6 @@ def _is_lifted(roles: dict[str, Reach], start: int) -> bool:
     doubt = roles.get("uncertain")
     denial = roles["negated"].cue
     return bool(doubt and doubt.cue.start <= denial.start and denial.end <= doubt.cue.end)
-
-
-def _boundaries(words: list[str]) -> tuple[list[int], list[int]]:
-    """Where a clause of its own begins: the places of its comma, semicolon or "and".
-
-    The second list has the commas before which no verb stands: "No mass, the kidneys are normal"
-    is two clauses, "effusion, pneumothorax was not seen" one.
-    """
-    verbs, relative = word_lists()["verbs"], word_lists()["relative"]
-    hard: list[int] = []
-    soft: list[int] = []
-    has_verb = False
-    for p, word in enumerate(words):
-        if word in verbs and not (p and words[p - 1] in relative):
-            has_verb = True
-        elif word == ";" or (
-            (word == "," or (word == "and" and has_verb)) and _is_clause(words, p + 1, word, verbs)
-        ):
-            (hard if has_verb or word == ";" else soft).append(p)
-            has_verb = False
-    return hard, soft
-
-
-def _is_clause(words: list[str], at: int, joint: str, verbs: frozenset[str]) -> bool:
-    """A few words that do not go on with a list, then a verb."""
-    if at < len(words) and words[at] in ("or", "and", "nor", "which", "that", *verbs):
-        is_and = joint == "," and at < len(words) and words[at] == "and"
-        is_list = "," in words[max(0, at - _LIST_LOOKBACK) : at - 1]
-        return is_and and (
-            _has_own(words, at + 1) or (not is_list and _is_clause(words, at + 1, "and", verbs))
-        )
-    for p in range(at, min(len(words), at + _CLAUSE_LOOKAHEAD)):
-        if words[p] in verbs:
-            return p > at
-        if words[p] in (",", ";", "or", "nor", ":", "(", "which", "that"):
-            return False
-    return False
-
-
-def _has_own(words: list[str], at: int) -> bool:
-    return at < len(words) and words[at] in word_lists()["starters"] and words[at] != "it"
-
-
-def _forward_stops(words: list[str], cues: list[Cue], boundaries: list[int]) -> list[int]:
-    starters = word_lists()["starters"]
-    found = list(boundaries)
-    found += [c.start for c in cues if any(direction == "stop" for _, direction in c.roles)]
-    for p in range(len(words) - 1):
-        if words[p] in (",", "and") and (words[p + 1] in starters or words[p + 1][:1].isdigit()):
-            rest = words[p + 1 : next((b for b in boundaries if b > p), len(words))]
-            if "or" not in rest and "nor" not in rest:
-                found.append(p)
-    return sorted(found)
-
-
-def _after_verb(words: list[str], low: int, end: int) -> int:
-    """Behind the clause of an earlier verb, where "and" or a comma follows that verb."""
-    lists = word_lists()
-    for v in range(end - 1, low - 1, -1):
-        if words[v] in lists["verbs"] and not (v and words[v - 1] in lists["relative"]):
-            for p in range(v + 1, end):
-                if words[p] in (",", "and", "with", "which"):
-                    return p + 1
-            return low
-    return low
-
-
-def _over_list(
-    words: list[str], low: int, end: int, lists: dict[str, frozenset[str]], is_denial: bool
-) -> int:
-    """From the last comma on; further back where a list reads on, or where nothing is between.
-
-    Only denials are said of bare lists ("effusion, pneumothorax was not seen").
-    """
-    commas = [p for p in range(low, end) if words[p] == ","]
-    if not commas:
-        return low
-    begin = commas.pop() + 1
-    segment = words[begin:end]
-    if segment and not {"or", "and", "nor"} & set(segment) and not lists["fillers"] >= set(segment):
-        if not is_denial:
-            return begin
-        edge = begin
-        while commas or low < edge - 1:
-            start = commas.pop() + 1 if commas else low
-            item = words[start : edge - 1]
-            if not _is_list_item(item, lists):
-                return edge
-            edge = start
-            if edge == low:
-                break
-        return edge
-    return low
-
-
-def _is_list_item(item: list[str], lists: dict[str, frozenset[str]]) -> bool:
-    return (
-        0 < len(item) <= _LONGEST_LIST_ITEM
-        and not any(w[:1].isdigit() or w in PREPOSITIONS or w in lists["verbs"] for w in item)
-        and item[0] not in lists["starters"]
-    )
 
 
 @cache

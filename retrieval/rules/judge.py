@@ -18,7 +18,6 @@ from retrieval.rules.evidence import (
     Evidence,
     confidence,
 )
-from retrieval.rules.measure import measurements
 from retrieval.rules.places import side_of_hit, side_words
 from retrieval.rules.scan import Hit, Scan, how_normal, roving, unpaired
 from retrieval.rules.tables import Tables
@@ -37,7 +36,10 @@ _TREATED = re.compile(
 _CALLED = re.compile(
     r"\s+(?:glands?\s+)?(?:is|are|appears?|remains?|looks?|was|were)\s+(?:\w+\s+)?", re.I
 )
-_NODAL = frozenset({"mediastinum", "breast", "peritoneum", "vessel", "aorta", "lymph_node"})
+_OPEN = "affirmed, its nature open: "
+_COUNTED = re.compile(
+    r"\b(?:one|two|three|four|five|six|several|multiple|few|numerous|innumerable|many|\d+)\b", re.I
+)
 _COMPARING = frozenset({"than", "above", "beyond", "exceeding"})
 _EXCEPTIONS = frozenset({"otherwise", "except", "apart", "aside", "remaining", "remainder"})
 
@@ -82,14 +84,25 @@ def evidence_of(
     }
     for q, found, hit in made:
         is_doubted = found.value == "yes" and (tables.questions[q].organ or q) in doubted
-        if is_doubted and _is_vague(found.words):
+        is_counted = is_doubted and bool(_COUNTED.search(scan.sentence.text))
+        if is_doubted and _is_vague(found.words, is_counted=is_counted):
             rule = "uncertain: a vague word beside a doubt"
             found = replace(found, value="uncertain", rule=rule)
         yield q, found, hit
+        narrower = terms()["open"].get(tables.questions[q].id, "")
+        if found.rule.startswith(_OPEN) and narrower in tables.by_id:
+            rule = f"uncertain: {found.rule.removeprefix(_OPEN)}"
+            sign = replace(found, value="uncertain", kind="sign", rule=rule, confidence=NORMAL)
+            yield tables.by_id[narrower], sign, None
 
 
 def _is_title(hit: Hit, scan: Scan) -> bool:
-    """A cancer that a line names with its treatment and no verb: why the scan was made."""
+    """A cancer that a line names with its treatment and no verb: why the scan was made.
+
+    Not where the line reads a finding so ("thickening consistent with the known gastric cancer").
+    """
+    if scan.context(hit).likely:
+        return False
     words = scan.tokens.words
     named = " ".join(words[hit.first : hit.last])
     return (
@@ -107,25 +120,6 @@ def _is_placed(hit: Hit, scan: Scan, tables: Tables) -> bool:
         organs |= scan.subject
     places = terms()["nodes"]["places"].items()
     return any(name in tables.by_id and organs.intersection(found) for name, found in places)
-
-
-def node_evidence(scan: Scan, number: int, tables: Tables) -> Iterator[tuple[int, Evidence]]:
-    """Nodes that are large by their size alone, where no more is said."""
-    nodes = terms()["nodes"]
-    named = frozenset(organ for group in scan.groups for organ in group.organs)
-    if scan.sentence.section in QUIET or scan.normals or not named & roving():
-        return
-    sizes = [
-        size
-        for size in measurements(scan.sentence.text)
-        if not size.is_prior and not size.is_distance and size.largest_mm >= nodes["enlarged_mm"]
-    ]
-    place = named if named - roving() else named | scan.subject
-    asked = [name for name, organs in nodes["places"].items() if place.intersection(organs)]
-    q = tables.by_id.get((asked or [nodes["else"]])[0])
-    if sizes and q is not None and named - roving() <= _NODAL:
-        rule = f"size: nodes of {sizes[0].largest_mm:g} mm"
-        yield q, Evidence("yes", "sign", rule, NORMAL, number, scan.sentence.section)
 
 
 def _judge(question: Question, hit: Hit, scan: Scan, number: int) -> Evidence | None:
@@ -161,8 +155,10 @@ def _value(question: Question, hit: Hit, context: Context, words: str) -> tuple[
         return "no", f"negated: {context.cues['negated'].lower()}"
     if context.uncertain:
         return "uncertain", f"uncertain: {context.cues['uncertain'].lower()}"
-    if context.nature and (question.asked_when or _is_vague(words)):
+    if context.nature and (question.asked_when or _is_vague(words, is_counted=True)):
         return "uncertain", f"uncertain: {context.cues['nature'].lower()}"
+    if context.nature:
+        return "yes", f"{_OPEN}{context.cues['nature'].lower()}"
     if context.likely:
         return "yes", f"likely: {context.cues['likely'].lower()}"
     return "yes", "affirmed"
@@ -181,7 +177,15 @@ def _vague() -> tuple[str, ...]:
     return tuple(terms()["vague"])
 
 
-def _is_vague(words: str) -> bool:
+@cache
+def _countable() -> tuple[str, ...]:
+    return tuple(terms()["countable"])
+
+
+def _is_vague(words: str, *, is_counted: bool) -> bool:
+    """Whether words name no finding; `is_counted`: one of those that a number makes a finding."""
+    if is_counted and any(word.startswith(_countable()) for word in words.split()):
+        return False
     return all(word.startswith(_vague()) or word in ("of", "in") for word in words.split())
 
 

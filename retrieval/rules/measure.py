@@ -25,7 +25,8 @@ _BOUND_BY_AND = re.compile(r"\band\b", re.I)
 _PRIOR_BEFORE = re.compile(
     r"\b(?:previously(?!\s+(?:described|seen|noted|identified|reported|demonstrated|known|"
     r"mentioned|characteri[sz]ed|visuali[sz]ed|detected|observed|followed))|prior(?:ly)?|"
-    r"formerly|compared (?:with|to)|versus|vs\.?|from|earlier|"
+    r"formerly|compared (?:with|to)|versus|vs\.?|earlier|"
+    r"(?<!aside )(?<!apart )from(?=\s+(?:\w+\s+){0,2}$)|"
     r"prev|(?:last|previous|preceding|former|old|pre-?) ?-?(?:study|exam\w*|ct|scan|control|"
     r"visit|time|investigation|imaging|report)|against|having been|had been|initially|"
     r"originally)\b[^.;,]{0,40}$",
@@ -49,7 +50,9 @@ _NOW = re.compile(
 )
 _PRIOR_AFTER = re.compile(
     r"^\s*(?:in size\s*)?,?\s*\(?"
-    r"(?:previously|on (?:the )?(?:\w+ )?(?:prior|previous)|before|prior|earlier)\b"
+    r"(?:previously|(?:on|at|in) (?:the )?(?:\w+ )?(?:prior|previous|last|former|earlier)|before|"
+    r"prior|earlier|(?:in|on|from) (?:\w+ )?(?:19|20)\d\d|last (?:time|year|month|week|visit)|"
+    r"(?:\w+ ){1,2}(?:days?|weeks?|months?|years?) (?:ago|before|prior|earlier))\b"
     r"(?!\s*(?:\d|measur|was|up))",
     re.I,
 )

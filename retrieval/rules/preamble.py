@@ -2,7 +2,7 @@
 
 import re
 
-from retrieval.rules.breaks import LABEL, is_label
+from retrieval.rules.breaks import label_at
 
 PREAMBLE = frozenset({"exam", "indication", "history", "comparison", "technique"})
 _NEWLINE = re.compile(r"\n")
@@ -35,8 +35,7 @@ def first_finding(report: str, begin: int, end: int) -> int:
     stop = blank.start() if blank else end
     stop = begin + len(report[begin:stop].rstrip())
     for at in [m.end() for m in _NEWLINE.finditer(report, begin, stop)]:
-        label = LABEL.match(report, at, stop)
-        if (label and is_label(label.group(1))) or not _BACKGROUND.match(report, at, stop):
+        if label_at(report, at, stop) or not _BACKGROUND.match(report, at, stop):
             return at
     stated = _STATEMENT.search(report, begin, stop)
     return stated.start() if stated else stop

@@ -8,18 +8,21 @@ from functools import cached_property
 from retrieval.questions import Question, load_questions, steps
 from retrieval.rules.conclude import Conclusion
 from retrieval.rules.evidence import Evidence
-from retrieval.rules.judge import evidence_of, node_evidence, normal_evidence
+from retrieval.rules.implied import implied
+from retrieval.rules.judge import evidence_of, normal_evidence
+from retrieval.rules.places import Places
 from retrieval.rules.scan import Hit, Scan, Scanner
 from retrieval.rules.tables import Tables
 from retrieval.rules.text import Sentence, sentences
 from voxcurate.config import shipped
 from voxcurate.protocols import Finding
 
-RULES = "5"  # raised with every change of the code that may change an answer
+RULES = "6"  # raised with every change of the code that may change an answer
 _TITLE = re.compile(r"\S(?:[^\n]*\S)?")
 _APART = re.compile(r"\n\s*\S")
 _GOES_ON = re.compile(
     r"\s*(?:it|this|these|they|those|measur\w+|which|one|some|"
+    r"(?:the )?(?:first|second|third|other)|"
     r"(?:the )?(?:largest|larger|biggest|smaller|smallest|dominant)|"
     r"the (?:lesion|mass|nodule|cyst|tumou?r|finding|focus|stone|calculus)s?)\b",
     re.I,
@@ -45,9 +48,12 @@ class RuleReader:
         self.version = f"{RULES}-{_digest(self.questions)}"
 
     @cached_property
-    def _compiled(self) -> tuple[Tables, Scanner, list[tuple[Question, ...]]]:
+    def _compiled(
+        self,
+    ) -> tuple[Tables, Scanner, Places, list[tuple[Question, ...]], list[tuple[int, ...]]]:
         tables = Tables(self.questions)
-        return tables, Scanner(tables), steps(self.questions)
+        broader = [_broader(question, tables) for question in self.questions]
+        return tables, Scanner(tables), Places(tables), steps(self.questions), broader
 
     def __getstate__(self) -> dict[str, object]:
         """What is compiled is not pickled."""
@@ -55,10 +61,11 @@ class RuleReader:
 
     def read(self, text: str) -> list[Finding]:
         """Findings in the order of the questions; an empty report has none."""
-        tables, scanner, depths = self._compiled
+        tables, scanner, places, depths, broader_of = self._compiled
         scans: list[Scan] = []
         evidence: dict[int, list[Evidence]] = {}
         affirmed: list[dict[int, list[Hit]]] = []
+        carried: list[frozenset[int]] = []
         before: Scan | None = None
         for number, sentence in enumerate(sentences(text)):
             is_apart = before is None or (
@@ -74,12 +81,17 @@ class RuleReader:
                     known.setdefault(question, []).append(hit)
             for question, found in normal_evidence(scan, number, tables):
                 evidence.setdefault(question, []).append(found)
-            for question, found in node_evidence(scan, number, tables):
+            for question, found in implied(scan, number, tables):
                 evidence.setdefault(question, []).append(found)
-            if not known and affirmed and not scan.groups and _GOES_ON.match(sentence.text):
-                known = {question: [] for question in affirmed[-1]}
+            for question, hits in list(known.items()):  # a cyst is a lesion, too
+                for broader in broader_of[question]:
+                    known[broader] = [*known.get(broader, ()), *hits]
+            going_on = self._going_on(scan, affirmed, known) if affirmed else frozenset()
+            if not known:
+                known = {question: [] for question in going_on}
             scans.append(scan)
             affirmed.append(known)
+            carried.append(going_on)
             before = scan
         if not scans:
             return []
@@ -88,7 +100,31 @@ class RuleReader:
             name = Sentence(title.group(), title.start(), title.end(), "exam")
             scans.append(scanner.scan(name, None, is_apart=True))
             affirmed.append({})
-        return Conclusion(tables, text, scans, affirmed, evidence).findings(depths)
+            carried.append(frozenset())
+        return Conclusion(tables, places, text, scans, affirmed, carried, evidence).findings(depths)
+
+    def _going_on(
+        self, scan: Scan, affirmed: list[dict[int, list[Hit]]], known: dict[int, list[Hit]]
+    ) -> frozenset[int]:
+        """What a sentence goes on with that the one before affirms ("It measures 2 cm")."""
+        if not _GOES_ON.match(scan.sentence.text):
+            return frozenset()
+        if not scan.groups:
+            return frozenset(affirmed[-1])
+        if known:
+            return frozenset()
+        named = frozenset(organ for group in scan.groups for organ in group.organs)
+        asked = self.questions
+        return frozenset(q for q in affirmed[-1] if asked[q].organ in named)
+
+
+def _broader(question: Question, tables: Tables) -> tuple[int, ...]:
+    """The questions above one, each by its first ``asked_when``."""
+    found: list[int] = []
+    while question.asked_when and question.asked_when[0] in tables.by_id:
+        found.append(tables.by_id[question.asked_when[0]])
+        question = tables.questions[found[-1]]
+    return tuple(found)
 
 
 def _digest(questions: tuple[Question, ...]) -> str:

@@ -17,6 +17,7 @@ _ONE_OF_TWO = re.compile(r"\b(?:right|left|other|each|both) ones?\b", re.I)
 _PHASE = re.compile(r"\s+(?:and \w+ )?phases?\b", re.I)
 _DUCT = frozenset({"duct"})
 _PANCREAS = frozenset({"pancreas", "pancreatic_duct"})
+_PANCREATIC_DUCT = frozenset({"pancreatic_duct"})  # what goes on from it may mean the gland
 _BILE = frozenset({"bile_duct", "liver", "gall_bladder"})
 _BY_PANCREAS = frozenset({"upstream", "pancreatitis"})  # a duct beside them is the pancreatic one
 Span = tuple[int, int]
@@ -94,7 +95,7 @@ class Scan:
         """Context of a hit; of a phrase in parts what acts on any part."""
         if len(hit.parts) == 1:
             return self.scopes.of(*hit.parts[0])
-        first, *others = (self.scopes.of(*part) for part in hit.parts)
+        first, *others = (self.scopes.of(*part, hit.parts) for part in hit.parts)
         return next((c for c in others if c.negated), first) if not first.negated else first
 
 
@@ -139,12 +140,13 @@ class Scanner:
             paired = [g.organs - unpaired() for g in before.groups if g.organs - unpaired()]
             if paired and _ONE_OF_TWO.search(sentence.text):
                 subject = paired[-1]
+        subject = topic or subject
         scan = Scan(
             sentence,
             tokens,
             Scopes(tokens, cues, sentence.text),
             groups,
-            topic or subject,
+            subject | _PANCREAS if subject == _PANCREATIC_DUCT else subject,
             bool(topic),
             [(m.start, m.end) for m in longest(normals)] if normals else [],
             found,

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from functools import cache
 
-from retrieval.rules.breaks import LABEL, LIST_ITEM, Layout, is_label, pieces, word_list
+from retrieval.rules.breaks import LIST_ITEM, Layout, label_at, names_organ, pieces, word_list
 from retrieval.rules.preamble import PREAMBLE, first_finding
 from voxcurate.config import read_yaml, shipped
 
@@ -119,9 +119,9 @@ def sentences(report: str) -> list[Sentence]:
         for start, end, is_new_line in pieces(report, section.start, section.end, layout):
             body = LIST_ITEM.match(report, start, end) if is_new_line else None
             begin = body.end() if body else start
-            label = LABEL.match(report, begin, end)
-            if label and is_label(label.group(1)):
-                topic = label.group(1).strip()
+            label = label_at(report, begin, end)
+            if label and (is_new_line or names_organ(label)):  # "Kidneys: ... Cysts: left."
+                topic = label
             elif is_new_line:
                 topic = ""
             while begin < end and report[begin].isspace():

@@ -131,7 +131,7 @@ CASES: dict[str, list[tuple[str, dict[str, Any]]]] = {
         ),
         (
             "5 mm hypodensity in the liver, too small to characterise.",
-            {"liver_lesion": "uncertain"},
+            {"liver_lesion": "yes", "liver_tumour": "uncertain"},
         ),
         ("Early cirrhosis is suspected.", {"cirrhosis": "uncertain"}),
         ("Cannot exclude a nondisplaced fracture.", {"fracture": "uncertain"}),
