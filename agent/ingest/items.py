@@ -139,7 +139,7 @@ def adopt(writer: Writer, workspace: Workspace, item: Item, made: IngestedScan) 
             "spacing": made.spacing,
             "affine": made.affine,
             "licence": payload["licence"],
-            "facts": {**payload["facts"], **_native(made.native)},
+            "facts": {**payload["facts"], **made.facts},
             "fingerprint": made.fingerprint,
             "complete": made.complete,
         },
@@ -154,10 +154,6 @@ def adopt(writer: Writer, workspace: Workspace, item: Item, made: IngestedScan) 
 
 def _resampled(how: str) -> dict[str, Any]:
     return {"resampled": how} if how else {}
-
-
-def _native(grid: Mapping[str, Any]) -> dict[str, Any]:
-    return {"native": dict(grid)} if grid else {}
 
 
 def _role(made: IngestedScan) -> str:

@@ -21,6 +21,7 @@ from agent.ingest.masks import (
     unnamed_values,
     whole_numbers,
 )
+from cleaning.deid.face import deface, find_face
 from cleaning.duplicates.hashing import fingerprint
 from cleaning.standardise.config import StandardiseConfig
 from cleaning.standardise.masks import KNOWN, fit, onto
@@ -60,7 +61,9 @@ class IngestedScan:
             and absent: "not there".
         complete: the declared classes about which this case's files could speak.
         problems: role of a mask -> why it was left out.
-        native: shape and affine of the source's grid in RAS+ axis order where the scan got another.
+        facts: whether the scan shows a face (``face``: present or possible) and whether that was
+            taken off (``defaced``); ``native``: shape and affine of the source's grid in RAS+ axis
+            order where the scan got another.
     """
 
     temporary: str
@@ -73,7 +76,7 @@ class IngestedScan:
     labels: list[IngestedLabel] = field(default_factory=list)
     complete: list[str] = field(default_factory=list)
     problems: dict[str, str] = field(default_factory=dict)
-    native: dict[str, Any] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
 
 
 def ingest_case(payload: Mapping[str, Any]) -> IngestedScan:
@@ -93,6 +96,9 @@ def ingest_case(payload: Mapping[str, Any]) -> IngestedScan:
     raw = _read_scan(payload)
     config = StandardiseConfig.model_validate(payload["standardise"])
     scan = standardise(raw, payload["modality"], hu_offset=payload["hu_offset"], config=config)
+    face = find_face(scan).surface if payload["modality"] == "CT" else ""
+    is_defaced = config.deface and face == "present"
+    scan = deface(scan)[0] if is_defaced else scan
     drawn = _Drawn(payload["case_id"], Path(payload["scratch"]), scan, reorient(raw))
     for mask in payload["masks"]:
         _read_mask(mask, raw, drawn)
@@ -113,7 +119,11 @@ def ingest_case(payload: Mapping[str, Any]) -> IngestedScan:
         labels=[drawn.labels[class_id] for class_id in sorted(drawn.labels)],
         complete=sorted(set(payload["complete"]) & told & set(drawn.labels)),
         problems=drawn.problems,
-        native=_native(drawn.native, scan),
+        facts={
+            **({"face": face} if face in ("present", "possible") else {}),
+            **({"defaced": True} if is_defaced else {}),
+            **_native(drawn.native, scan),
+        },
     )
 
 
@@ -162,7 +172,7 @@ class _Drawn:
 def _native(native: Volume, scan: Volume) -> dict[str, Any]:
     if native.shape == scan.shape and np.array_equal(native.affine, scan.affine):
         return {}
-    return {"shape": list(native.shape), "affine": native.affine.tolist()}
+    return {"native": {"shape": list(native.shape), "affine": native.affine.tolist()}}
 
 
 def _read_scan(payload: Mapping[str, Any]) -> Volume:

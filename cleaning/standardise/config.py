@@ -23,4 +23,7 @@ class StandardiseConfig(Config):
         None, description="of every scan, in RAS axis order; null: never resampled"
     )
     crop_body: bool = Field(False, description="CT: to the body, couch and air left out")
+    deface: bool = Field(
+        False, description="CT that shows a face: its front, 15 mm deep, becomes air"
+    )
     crop_margin_mm: float = Field(10.0, ge=0.0, le=200.0, description="of air kept around the body")
