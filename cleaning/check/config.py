@@ -1,8 +1,12 @@
 """Settings of the scan checks; every threshold carries its unit."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from voxcurate.config import Config
+
+Region = Literal["head", "neck", "chest", "abdomen", "pelvis", "limb"]
 
 
 class CheckConfig(Config):
@@ -32,3 +36,32 @@ class CheckConfig(Config):
     max_metal_share: float = Field(0.02, description="voxels above 4000 HU")
     suspect_clipped_share: float = Field(0.0005, description="voxels at a maximum below 1300 HU")
     suspect_floor_share: float = Field(0.02, description="voxels at a minimum above -850 HU")
+    min_mr_spread: float = Field(
+        0.22,
+        description="interquartile range over median of all values above a tenth of the bright "
+        "ones: 0.03-0.15 in a CT with an offset, 0.26 and more in MR",
+    )
+    max_labels: int = Field(300, description="values of a label map")
+    reject_label_flatness: float = Field(
+        0.9, description="voxels equal to their neighbour, where a map has more than one label"
+    )
+    wanted_regions: tuple[Region, ...] = Field(
+        (), description="a CT that shows none of them is rejected; empty: any region will do"
+    )
+    suspect_swapped: float = Field(0.2, description="score of swapped in-plane axes; ours: < -0.4")
+    reject_swapped: float = 0.4
+    suspect_front: float = Field(
+        0.1, description="gas behind the bones, half-depths; the least of our scans: 0.13 before"
+    )
+    reject_front: float = 0.25
+    reject_bones: float = Field(0.1, description="and bones before the middle, half-depths")
+    suspect_right: float = Field(0.3, description="solid tissue left below the lungs, of all")
+    suspect_cut_off_share: float = Field(0.2, description="of the outline at the border")
+    suspect_padded_inside: float = Field(0.001, description="padding among the body's inside")
+    reject_padded_inside: float = 0.02
+    streak_hu: float = Field(45.0, description="change from ray to ray from metal; organs: < 36")
+    suspect_streak_planes: float = Field(0.06, description="planes with such streaks")
+    suspect_step_mm: float = Field(
+        7.5, description="sideways jump beyond those around; ours: < 6.0"
+    )
+    suspect_ring_hu: float = Field(12.0, description="only where voxels are 1.6 mm or finer")

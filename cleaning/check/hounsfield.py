@@ -12,14 +12,17 @@ from voxcurate.volume import Volume
 
 AIR_HU = (-1060, -900)
 SOFT_HU = (-160, 160)
+BETWEEN_HU = (-880, -200)  # little of a body: lungs and edges
 BODY_HU = -500
+MIN_MOVED_HU, MAX_MOVED_HU, MIN_AIR = 700, 3500, 0.02
 CLIPPED_BELOW_HU = 1300  # scanners end at 1600, 3071 and above
 FLOOR_ABOVE_HU = -850
 METAL_HU = 4000
 MASKED_SHARE = 0.3
 NARROWEST_HU = 100  # of a window that somebody may have clipped to
 MIN_8BIT, MAX_8BIT = 15, 255  # of a maximum: values up to 1 are normalised, not 8-bit
-HIST_LOW = -32768  # first bin of the histogram of int16
+HIST_LOW, HIST_HIGH = -32768, 32768  # bins of the histogram of int16
+MR_FLOOR = 50  # a resampled MR rings a little below 0
 
 
 def hounsfield(volume: Volume, config: CheckConfig, evidence: dict[str, float]) -> Iterator[Reason]:
@@ -32,6 +35,18 @@ def hounsfield(volume: Volume, config: CheckConfig, evidence: dict[str, float]) 
     """
     hist = _histogram(volume.array)
     low, high = int(evidence["min"]), int(evidence["max"])
+    flat = evidence["flat_share"] = flat_share(volume.array)
+    n_values = evidence["n_values"] = int(np.count_nonzero(hist))
+    is_map = low >= 0 and n_values <= config.max_labels and flat > config.reject_label_flatness
+    if is_map and high - low < HIST_HIGH and _is_whole(volume.array):
+        yield Reason("label_map", "reject", n_values, 0, "values of a label map, not HU")
+        return
+    spread = evidence["mr_spread"] = mr_spread(volume.array)
+    looks_spread = low >= -MR_FLOOR and spread > config.min_mr_spread
+    if looks_spread and not _is_windowed(hist) and not _is_moved_ct(hist):
+        text = "values as of MR: from 0 up, no air at -1000, no narrow peak of soft tissue"
+        yield Reason("mr_values", "reject", spread, config.min_mr_spread, text)
+        return
     sigma = evidence.get("noise_hu", 0.0)
     noisy = sigma > config.suspect_noise_hu  # then air itself reaches far below -1100 HU
     padding = evidence["padding_share"] = 0.0 if noisy else _drop_padding(hist)
@@ -80,6 +95,58 @@ def _clipping(
     if low > FLOOR_ABOVE_HU and at_floor > config.suspect_floor_share:
         limit = config.suspect_floor_share
         yield Reason("clipped_low", "suspect", at_floor, limit, f"voxels at the minimum, {low} HU")
+
+
+def flat_share(array: npt.NDArray[Any]) -> float:
+    """Share of voxels equal to the next one along the first axis, among those that are not the most
+    common value; 0 where all are."""
+    step = max(1, round((array.size / 2_000_000) ** (1 / 3)))
+    part = array[:, ::step, ::step]
+    values, counts = np.unique(part[:: max(1, step)], return_counts=True)
+    inside = part[:-1] != values[int(np.argmax(counts))]
+    return float((part[:-1] == part[1:])[inside].mean()) if inside.any() else 0.0
+
+
+def mr_spread(array: npt.NDArray[Any]) -> float:
+    """Interquartile range over median of the values above a tenth of the 99 % quantile.
+
+    In a CT moved up by 1000 HU or so most tissue lies within 10 % of its mean; in MR the tissues
+    are spread over the whole range. 0 where nothing is positive.
+    """
+    step = max(1, round((array.size / 1_000_000) ** (1 / 3)))
+    part = array[::step, ::step, ::step]
+    positive = part[part > 0]
+    if positive.size == 0:
+        return 0.0
+    bright = positive[positive > np.quantile(positive, 0.99) / 10]
+    q1, q2, q3 = np.quantile(bright, (0.25, 0.5, 0.75))
+    return float((q3 - q1) / q2)
+
+
+def _is_windowed(hist: npt.NDArray[np.int64]) -> bool:
+    """Piled up at both ends: a CT through a display window."""
+    filled = np.flatnonzero(hist)
+    ends = hist[filled[[0, -1]]] / hist.sum()
+    return bool(ends[0] > 0.02 and ends[1] > 0.002)
+
+
+def _is_moved_ct(hist: npt.NDArray[np.int64]) -> bool:
+    """Air and soft tissue stand apart as in a CT to which some 1000 HU were added."""
+    _, offset, _ = _best_offset(hist, 0.0)
+    if not MIN_MOVED_HU <= offset <= MAX_MOVED_HU:
+        return False
+    running = np.concatenate(([0], np.cumsum(hist))) / hist.sum()
+
+    def share(low: int, high: int) -> float:
+        a, b = (int(np.clip(v + offset - HIST_LOW, 0, hist.size)) for v in (low, high + 1))
+        return float(running[b] - running[a])
+
+    soft = share(*SOFT_HU)
+    return share(*AIR_HU) > MIN_AIR and soft > 0.5 * (soft + share(*BETWEEN_HU))
+
+
+def _is_whole(array: npt.NDArray[Any]) -> bool:
+    return array.dtype.kind in "iub" or bool((array[::3, ::3] == np.rint(array[::3, ::3])).all())
 
 
 def body_ml(volume: Volume) -> float:

@@ -7,22 +7,25 @@ values mean something else than HU, ``suspect`` where a person should look but t
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from cleaning.check._kernels import NOISE_STEP, neighbour_sums, survey
+from cleaning.check.body import body_rules
 from cleaning.check.config import CheckConfig
 from cleaning.check.hounsfield import BODY_HU, hounsfield
-from cleaning.check.reasons import Reason, Severity
+from cleaning.check.reasons import Reason, Severity, Verdict, worst
+from voxcurate.geometry import ras_axes
 from voxcurate.volume import Volume
 
-CHECK_VERSION = "1"
-Verdict = Literal["pass", "suspect", "reject"]
+CHECK_VERSION = "2"
 DEFAULT = CheckConfig()
 TISSUE_HU = (-200.0, 200.0)
 QUANTISED_LEVELS = 4095
+NO_HU = 6000.0  # reached by more than a few voxels of metal: these are no HU
+Found = tuple[float, tuple[int, int, int] | None]
 FULL_SHARE = 0.1  # of the fullest plane: a plane with something in it
 
 
@@ -61,16 +64,31 @@ def check(volume: Volume, modality: str = "CT", config: CheckConfig = DEFAULT) -
     if low == high:
         reasons.append(Reason("constant", "reject", low, low, "every voxel has the same value"))
     elif not n_bad:
-        reasons += _structure(_whole_numbers(array, low, high), modality, config, evidence)
+        places = _Places(volume)
+        whole = _whole_numbers(array, low, high)
+        reasons += _structure(whole, modality, places, config, evidence)
         if modality == "CT":
-            reasons += hounsfield(volume, config, evidence)
-    return Check(_worst(reasons), tuple(reasons), {k: float(v) for k, v in evidence.items()})
+            values = list(hounsfield(volume, config, evidence))
+            reasons += values
+            # without air and tissue at their HU there is nothing to look at
+            if worst(values) != "reject" and "clipped_low" not in {r.code for r in values}:
+                reasons += body_rules(volume, config, evidence)
+    return Check(worst(reasons), tuple(reasons), {k: float(v) for k, v in evidence.items()})
 
 
-def _worst(reasons: list[Reason]) -> Verdict:
-    if any(reason.severity == "reject" for reason in reasons):
-        return "reject"
-    return "suspect" if reasons else "pass"
+class _Places:
+    """Where planes of the array lie in RAS order."""
+
+    def __init__(self, volume: Volume) -> None:
+        self.order, self.flips = ras_axes(volume.affine)
+        self.shape = volume.shape
+
+    def __call__(self, axis: int, first: int, last: int) -> tuple[int, int, int]:
+        """Axis and planes in RAS order."""
+        at = self.order.index(axis)
+        if self.flips[at]:
+            first, last = self.shape[axis] - 1 - last, self.shape[axis] - 1 - first
+        return at, int(first), int(last)
 
 
 def _range(array: npt.NDArray[Any]) -> tuple[float, float]:
@@ -118,30 +136,41 @@ def _geometry(volume: Volume, config: CheckConfig, evidence: dict[str, float]) -
 
 
 def _structure(
-    array: npt.NDArray[Any], modality: str, config: CheckConfig, evidence: dict[str, float]
+    array: npt.NDArray[Any],
+    modality: str,
+    places: _Places,
+    config: CheckConfig,
+    evidence: dict[str, float],
 ) -> Iterator[Reason]:
     """Planes and neighbours: what must hold whatever the values mean."""
     threshold = BODY_HU if modality == "CT" else _most_common(array)
     lows, highs, hashes, filled, noise = survey(array.T, threshold, *TISSUE_HU)
-    empty, repeated = 0.0, 0.0
+    empty: Found = (0.0, None)
+    repeated: Found = (0.0, None)
     for axis, size in enumerate(array.shape[::-1]):
         constant = lows[axis, :size] == highs[axis, :size]
         content = np.where(constant, 0, filled[axis, :size])
         inside = np.flatnonzero(content > FULL_SHARE * content.max())
         if inside.size:  # planes with a few voxels of couch or noise are empty or alike by chance
-            between = slice(inside[0], inside[-1] + 1)
-            empty = max(empty, float(constant[between].sum()) / inside.size)
+            between = inside[0] + np.flatnonzero(constant[inside[0] : inside[-1] + 1])
+            empty = max(empty, _found(between, inside, 2 - axis, places), key=lambda x: x[0])
             marks = hashes[axis, :size][inside]
-            repeated = max(repeated, 1 - np.unique(marks).size / inside.size)
-    evidence["empty_share"], evidence["repeated_share"] = empty, repeated
+            _, back, counts = np.unique(marks, return_inverse=True, return_counts=True)
+            alike = inside[counts[back] > 1]
+            share = 1 - counts.size / inside.size
+            found = _found(alike, inside, 2 - axis, places)
+            repeated = max(repeated, (share, found[1]), key=lambda x: x[0])
+    evidence["empty_share"], evidence["repeated_share"] = empty[0], repeated[0]
     limit = config.reject_empty_share
-    if empty:
-        how: Severity = "reject" if empty > limit else "suspect"
-        yield Reason("empty_slices", how, empty, limit, "constant planes between others")
+    if empty[0]:
+        how: Severity = "reject" if empty[0] > limit else "suspect"
+        text = "constant planes between others"
+        yield Reason("empty_slices", how, empty[0], limit, text, empty[1])
     limit = config.reject_repeated_share
-    if repeated:
-        how = "reject" if repeated > limit else "suspect"
-        yield Reason("repeated_slices", how, repeated, limit, "planes equal to other planes")
+    if repeated[0]:
+        how = "reject" if repeated[0] > limit else "suspect"
+        text = "planes equal to other planes"
+        yield Reason("repeated_slices", how, repeated[0], limit, text, repeated[1])
     bounds = _bounds(array, modality)
     correlation = evidence["neighbour_correlation"] = neighbour_correlation(array, bounds)
     limit = config.reject_neighbour_correlation
@@ -157,6 +186,15 @@ def _structure(
     if disorder > config.reject_shuffle:
         limit = config.reject_shuffle
         yield Reason("shuffled_slices", "reject", disorder, limit, "planes out of order")
+
+
+def _found(
+    planes: npt.NDArray[np.int64], inside: npt.NDArray[np.int64], axis: int, places: _Places
+) -> Found:
+    """Share of the planes with content, and where they are."""
+    if planes.size == 0:
+        return 0.0, None
+    return planes.size / inside.size, places(axis, int(planes[0]), int(planes[-1]))
 
 
 def neighbour_correlation(array: npt.NDArray[Any], bounds: tuple[float, float]) -> float:
@@ -191,10 +229,10 @@ def disorder_of(
 
 def _bounds(array: npt.NDArray[Any], modality: str) -> tuple[float, float]:
     """What lies beyond is metal, padding or an outlier."""
-    if modality == "CT":
-        return -1500.0, 1500.0
     step = max(1, round((array.size / 200_000) ** (1 / 3)))
     low, high = np.quantile(array[::step, ::step, ::step], (0.005, 0.995))
+    if modality == "CT" and high < NO_HU:
+        return -1500.0, 1500.0
     return (float(low), float(high)) if high > low else (float(array.min()), float(array.max()))
 
 

@@ -1,0 +1,152 @@
+"""What a coarse look at a CT shows of the body: where it is, its air, its bones, the table.
+
+Everything is measured on block means of about 4 mm in RAS+ axis order, so that a large scan costs
+a second and noise does not matter. Nothing here needs the header to be right: whoever asks whether
+the header is right (`cleaning.check.orientation`) looks along every axis.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from voxcurate.geometry import ras_axes
+from voxcurate.volume import Volume
+
+GRID_MM = 4.0
+BODY_HU, BONE_HU, LUNG_HU = -500.0, 220.0, -400.0
+GAS_HU = -600.0
+LUNG_CORE_HU = (-915.0, -500.0)
+MIN_LUNG_ML = 60.0
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Anatomy:
+    """A scan on a coarse grid; all arrays ``(I, J, K)`` in RAS+ order.
+
+    Attributes:
+        hu: block means.
+        spacing: of the grid, mm.
+        body: the largest connected thing above -500 HU.
+        other: what else is above -500 HU: table, headrest, clothes, arms apart from the trunk.
+        seen: where the scanner measured (False: padding beyond the field of view).
+    """
+
+    hu: npt.NDArray[np.float32]
+    spacing: tuple[float, float, float]
+    body: Mask
+    other: Mask
+    seen: Mask
+
+    @property
+    def voxel_ml(self) -> float:
+        """Volume of one voxel of the grid."""
+        return float(np.prod(self.spacing)) / 1000
+
+    @cached_property
+    def body_ml(self) -> float:
+        """Volume of the body."""
+        return float(self.body.sum() * self.voxel_ml)
+
+    @cached_property
+    def bone(self) -> Mask:
+        """Bone, contrast-filled vessels and metal."""
+        return np.asarray(self.body & (self.hu > BONE_HU))
+
+    def inside(self, axis: int = 2) -> Mask:
+        """The body with the cavities that each plane across `axis` encloses."""
+        from scipy import ndimage
+
+        planes = np.moveaxis(self.body, axis, 0)
+        # in a plane, what the border does not reach through air lies inside
+        structure = np.zeros((3, 3, 3), np.bool_)
+        structure[1] = ndimage.generate_binary_structure(2, 1)
+        padded = np.pad(~planes, ((0, 0), (1, 1), (1, 1)), constant_values=True)
+        labels, _ = ndimage.label(padded, structure)
+        outside = labels == labels[:, :1, :1]
+        return np.moveaxis(~outside[:, 1:-1, 1:-1], 0, axis)
+
+    @cached_property
+    def cavity(self) -> Mask:
+        """Air inside the axial outline: lungs, airways, bowel gas."""
+        return np.asarray(self.inside() & (self.hu < LUNG_HU))
+
+    @cached_property
+    def lungs(self) -> Mask:
+        """Cavities of at least 60 mL whose core has blood in it: gas in bowels is emptier."""
+        import cc3d
+        from scipy import ndimage
+
+        labels = cc3d.connected_components(self.cavity.astype(np.uint8), connectivity=6)
+        counts = np.bincount(labels.ravel())
+        core = np.where(ndimage.binary_erosion(self.cavity), labels, 0).ravel()
+        n_core = np.bincount(core, minlength=counts.size)
+        means = np.bincount(core, self.hu.ravel(), counts.size) / np.maximum(n_core, 1)
+        keep = (counts * self.voxel_ml >= MIN_LUNG_ML) & (n_core > 0)
+        keep &= (means > LUNG_CORE_HU[0]) & (means < LUNG_CORE_HU[1])
+        keep[0] = False
+        return np.asarray(keep[labels])
+
+    @cached_property
+    def gas(self) -> Mask:
+        """Air in bowels, stomach, throat, sinuses."""
+        return np.asarray(self.cavity & ~self.lungs & (self.hu < GAS_HU))
+
+    def areas(self, mask: Mask) -> npt.NDArray[np.float64]:
+        """Area in each axial plane, cm2."""
+        return np.asarray(mask.sum((0, 1)) * (self.spacing[0] * self.spacing[1] / 100))
+
+
+def look(volume: Volume, *, grid_mm: float = GRID_MM) -> Anatomy:
+    """The coarse look at a CT in HU.
+
+    Args:
+        volume: finite values.
+        grid_mm: wanted side of the blocks; a coarser axis stays as it is.
+    """
+    import cc3d
+
+    order, flips = ras_axes(volume.affine)
+    array = volume.array.transpose(order)
+    array = array[tuple(slice(None, None, -1 if flip else 1) for flip in flips)]
+    spacing = np.asarray(volume.spacing)[list(order)]
+    steps = [min(max(1, round(grid_mm / s)), n) for s, n in zip(spacing, array.shape, strict=True)]
+    hu = block_means(array, steps)
+    unseen = hu < -1500
+    tissue = (hu > BODY_HU) & (hu < 30000)
+    labels = cc3d.connected_components(_parted(tissue), connectivity=6)
+    counts = np.bincount(labels.ravel())
+    body = labels == 1 + int(np.argmax(counts[1:])) if counts.size > 1 else np.zeros_like(tissue)
+    body = _regrown(body, tissue)
+    i, j, k = (float(s * n) for s, n in zip(spacing, steps, strict=True))
+    return Anatomy(hu, (i, j, k), body, tissue & ~body, ~unseen)
+
+
+def block_means(array: npt.NDArray[Any], steps: list[int]) -> npt.NDArray[np.float32]:
+    """Means over blocks; a rest at an axis' end is left out. Values are clipped to what matter
+    has, so that padding and metal do not colour their neighbours."""
+    i, j, k = (n // s * s for n, s in zip(array.shape, steps, strict=True))
+    a, b, c = steps
+    result = np.empty((i // a, j // b, k // c), np.float32)
+    for n in range(result.shape[2]):  # a plane of blocks at a time: little memory
+        part = array[:i, :j, n * c : (n + 1) * c].astype(np.float32)
+        np.clip(part, -2048, 3000, out=part)
+        result[:, :, n] = part.reshape(i // a, a, j // b, b, c).mean(axis=(1, 3, 4))
+    return result
+
+
+def _parted(tissue: Mask) -> npt.NDArray[np.uint8]:
+    """Tissue without what is thinner than three voxels: it parts the body from the table."""
+    from scipy import ndimage
+
+    eroded = ndimage.binary_erosion(tissue, border_value=1)
+    return np.asarray(eroded if eroded.any() else tissue, np.uint8)
+
+
+def _regrown(core: Mask, tissue: Mask) -> Mask:
+    from scipy import ndimage
+
+    return np.asarray(ndimage.binary_dilation(core, iterations=2, mask=tissue))

@@ -1,0 +1,148 @@
+"""Rules on what the scan shows of the body: axes, region, cut-offs, padding, artefacts."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from cleaning.check.anatomy import Anatomy, look
+from cleaning.check.config import CheckConfig
+from cleaning.check.coverage import cut_off, padded_inside
+from cleaning.check.orientation import Axes, axes_of
+from cleaning.check.reasons import Reason, Severity
+from cleaning.check.regions import REGIONS, regions_of
+from cleaning.check.texture import artefacts
+from voxcurate.volume import Volume
+
+RING_SPACING_MM = 1.6  # coarser grids blur rings away and show organs for rings
+TRUNK_ML = 5000.0  # less may be a limb, which may lie along any axis
+LUNGS_TELL = 0.95
+
+
+def body_rules(volume: Volume, config: CheckConfig, evidence: dict[str, float]) -> Iterator[Reason]:
+    """Whether a CT in HU shows a body as its header says, whole, and the wanted part of it.
+
+    Args:
+        volume: a CT whose values passed as HU.
+        config: the limits.
+        evidence: measured values; more are added.
+    """
+    body = look(volume)
+    if min(body.hu.shape) < 4 or not body.body.any():
+        return
+    scale = volume_planes(volume) / body.hu.shape[2]
+    axes = axes_of(body)
+    yield from _axes(axes, body, config, evidence)
+    if axes.is_along is not False:
+        yield from _region(body, axes, config, evidence)
+        yield from _coverage(body, scale, config, evidence)
+    yield from _artefacts(volume, body, config, evidence)
+
+
+def volume_planes(volume: Volume) -> int:
+    """Planes along the axis nearest to foot-head."""
+    letters = volume.orientation
+    return volume.shape[letters.index("S") if "S" in letters else letters.index("I")]
+
+
+def _axes(
+    axes: Axes, body: Anatomy, config: CheckConfig, evidence: dict[str, float]
+) -> Iterator[Reason]:
+    measured = {
+        "cut_along": axes.cuts[2],
+        "cut_across": max(axes.cuts[:2]),
+        "gas_in_front": axes.gas,
+        "bones_behind": axes.bones,
+        "upright": axes.upright,
+        "head_up": axes.top,
+        "liver_right": axes.right,
+    }
+    evidence.update({name: v for name, v in measured.items() if np.isfinite(v)})
+    is_trunk = body.body_ml > TRUNK_ML
+    if axes.is_along is False:
+        how: Severity = "reject" if is_trunk else "suspect"
+        found = max(axes.cuts[:2])
+        text = "the body runs along another axis than the header's foot-head axis"
+        yield Reason("axes_permuted", how, found, axes.cuts[2], text)
+        return
+    if np.isfinite(axes.gas) and axes.upright < -config.suspect_swapped:
+        sure = is_trunk and axes.upright < -config.reject_swapped
+        text = "left-right and back-front axes are swapped: the body is symmetric along the wrong"
+        limit = -config.suspect_swapped
+        yield Reason(
+            "axes_permuted", "reject" if sure else "suspect", axes.upright, limit, text + " one"
+        )
+        return
+    if axes.gas < -config.suspect_front:
+        sure = axes.gas < -config.reject_front and axes.bones < -config.reject_bones
+        text = "the spine lies in front: back and front are swapped"
+        how = "reject" if sure and axes.is_along else "suspect"
+        yield Reason("front_back", how, axes.gas, -config.suspect_front, text)
+    if axes.top < 0:
+        how = "reject" if axes.top < -LUNGS_TELL and axes.is_along else "suspect"
+        yield Reason("upside_down", how, axes.top, 0.0, "head and foot are swapped")
+    if axes.right < -config.suspect_right:
+        text = "the liver seems to lie left: mirrored, or the patient's organs are"
+        yield Reason("left_right", "suspect", axes.right, -config.suspect_right, text)
+
+
+def _region(
+    body: Anatomy, axes: Axes, config: CheckConfig, evidence: dict[str, float]
+) -> Iterator[Reason]:
+    found = regions_of(body, is_upright=not axes.top < 0)
+    evidence.update({f"region_{name}_mm": found.get(name, 0.0) for name in REGIONS})
+    wanted = config.wanted_regions
+    if not wanted or set(found) & set(wanted):
+        return
+    shown = ", ".join(found) or "none that can be told"
+    # abdomen and pelvis have no sharp border, and neither have neck and head
+    near = {"abdomen": {"pelvis"}, "pelvis": {"abdomen"}, "head": {"neck"}, "neck": {"head"}}
+    is_near = any(set(found) & near.get(name, set()) for name in wanted)
+    how: Severity = "suspect" if not found or is_near else "reject"
+    longest = max(found.values(), default=0.0)
+    text = f"want {' or '.join(wanted)}, found: {shown}"
+    yield Reason("wrong_region", how, longest, 0.0, text)
+
+
+def _coverage(
+    body: Anatomy, scale: float, config: CheckConfig, evidence: dict[str, float]
+) -> Iterator[Reason]:
+    share, planes = cut_off(body)
+    evidence["cut_off_share"] = share
+    if share > config.suspect_cut_off_share:
+        k = round(int(np.argmax(planes)) * scale)
+        text = "share of the body's outline at the border of the field of view: cut off"
+        limit = config.suspect_cut_off_share
+        yield Reason("cut_off", "suspect", share, limit, text, (2, k, k))
+    share, planes = padded_inside(body)
+    evidence["padded_inside_share"] = share
+    if share > config.suspect_padded_inside:
+        limit = config.reject_padded_inside
+        where = np.flatnonzero(planes) * scale
+        text = "share of the body's inside that holds padding"
+        how: Severity = "reject" if share > limit else "suspect"
+        span = (2, round(float(where[0])), round(float(where[-1])))
+        yield Reason("padding_inside", how, share, limit, text, span)
+
+
+def _artefacts(
+    volume: Volume, body: Anatomy, config: CheckConfig, evidence: dict[str, float]
+) -> Iterator[Reason]:
+    found = artefacts(volume, body, streak_limit_hu=config.streak_hu)
+    evidence["metal_planes_share"] = found.metal_planes
+    evidence["streak_planes_share"] = found.streak_planes
+    evidence["streak_hu"], evidence["step_mm"] = found.streak_hu, found.step_mm
+    if found.streak_planes > config.suspect_streak_planes:
+        k = found.streak_plane
+        text = f"share of planes with streaks from metal (up to {found.streak_hu:.0f} HU)"
+        limit = config.suspect_streak_planes
+        yield Reason("metal_streaks", "suspect", found.streak_planes, limit, text, (2, k, k))
+    if found.step_mm > config.suspect_step_mm:
+        k = found.step_plane
+        text = "the body jumps sideways (mm) from plane to plane: motion, or scans joined"
+        limit = config.suspect_step_mm
+        yield Reason("step", "suspect", found.step_mm, limit, text, (2, max(0, k - 1), k))
+    if sorted(volume.spacing)[1] <= RING_SPACING_MM:
+        evidence["ring_hu"] = found.ring_hu
+        if found.ring_hu > config.suspect_ring_hu:
+            text = "rings (HU) about the centre of rotation"
+            yield Reason("rings", "suspect", found.ring_hu, config.suspect_ring_hu, text)
