@@ -49,7 +49,7 @@ _STATES = re.compile(
 _WIDEST_BEFORE, _WIDEST_AFTER = 70, 70
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class OrganGroup:
     """Organs named together ("liver, spleen and both kidneys"), at ``sentence[start:end]``."""
 

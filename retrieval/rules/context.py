@@ -33,7 +33,7 @@ _NEW_REACH = 4  # words: "new" speaks of the next few
 _NEUTRAL = ("neutral", *CHANGES)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Context:
     """What the words around a phrase do to it; all false means that it is plainly affirmed.
 
@@ -59,7 +59,7 @@ class Context:
 PLAIN = Context()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Reach:
     """A cue and the words ``low:high`` it acts on in one role."""
 

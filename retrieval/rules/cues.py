@@ -27,7 +27,7 @@ CueRoles = frozenset[tuple[str, str]]  # role and direction
 PREPOSITIONS = frozenset({"in", "of", "at", "on", "with", "within", "to", "from", "for", "(", ")"})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Cue:
     """A cue on the words ``start:end`` of a sentence."""
 

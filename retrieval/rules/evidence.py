@@ -21,7 +21,7 @@ SURE, IN_TOPIC, INHERITED, NORMAL, OTHERWISE = 0.95, 0.85, 0.7, 0.6, 0.5
 _LIKELY_COSTS, _RESTRICTED_COSTS = 0.15, 0.3
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Evidence:
     """One sentence's answer to one question.
 

@@ -9,10 +9,15 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
+from itertools import accumulate, compress
+from operator import sub
 
 from voxcurate.config import read_yaml, shipped
 
 _TOKEN = re.compile(r"\d+(?:[.,]\d+)+|[^\W_]+|[^\w\s]|_")
+_PIECE = re.compile(rf"\s*(?:{_TOKEN.pattern})")  # cuts a text without a rest, but for its end
+_HYPHEN = "-"
+_HYPHENS = frozenset("-'’‐‑")
 _DOUBLE = re.compile(r"(.)\1")
 _SHORTEST_MISSPELT = 6  # letters: shorter words have too many neighbours
 _SHORT = 7  # letters: words below it have too many neighbours by another letter
@@ -22,7 +27,7 @@ _MOST_WORDS = 100_000  # known spellings kept at once; bounds the memory
 _RE_ENDINGS = ("centre", "fibre", "calibre", "metre", "litre")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Tokens:
     """Words and signs of a text: `words` as the vocabulary spells them, "" for any other word.
 
@@ -105,6 +110,8 @@ class Lexicon:
                         self.vocabulary.add(singular(american(words[i - 1] + word)))
         self.prefixes = tuple(sorted(prefixes, key=len, reverse=True))
         self._known: dict[str, str] = {}
+        self._pieces: dict[str, str] = {}  # words as `tokens` finds them, white space before them
+        self._lengths: dict[str, int] = {}  # of those, without the white space
         self._by_start: dict[str, tuple[str, ...]] = {}
         for prefix in self.prefixes:
             self._by_start[prefix[:3]] = (*self._by_start.get(prefix[:3], ()), prefix)
@@ -166,43 +173,71 @@ class Lexicon:
 
     def tokens(self, text: str) -> Tokens:
         """Words and signs of a lower-case text; hyphens go, "gall bladder" is one word."""
+        pieces = _PIECE.findall(text)
+        words = list(map(self._pieces.get, pieces))
+        if None in words:
+            words = [self._piece(piece) for piece in pieces]
+            if None in words:
+                return self._joined(text)
+        ends = list(accumulate(map(len, pieces)))
+        starts = list(map(sub, ends, map(self._lengths.__getitem__, pieces)))
+        if _HYPHEN in words:
+            kept = [word != _HYPHEN for word in words]
+            words, starts, ends = (list(compress(each, kept)) for each in (words, starts, ends))
+        return Tokens(words, starts, ends)
+
+    def _piece(self, piece: str) -> str | None:
+        """A word with the white space before it; None for one that may join others or be parted."""
+        found = self._pieces.get(piece)
+        if found is not None:
+            return found
+        if len(self._pieces) > _MOST_WORDS:
+            self._pieces.clear()
+            self._lengths.clear()
+        word = piece.lstrip()
+        if word in self._joints or word == "s" or self._parted(word):
+            return None
+        self._lengths[piece] = len(word)
+        self._pieces[piece] = found = _HYPHEN if word in _HYPHENS else self.spell(word)
+        return found
+
+    def _parted(self, word: str) -> tuple[str, str, int] | None:
+        """Two words written as one, and the length of the first ("postcholecystectomy")."""
+        if not word.startswith(("post", "pre")) or self.spell(word):
+            return None
+        cut = 4 if word.startswith("post") else 3
+        rest, begin = self.spell(word[cut:]), self.spell(word[:cut])
+        return (begin, rest, cut) if rest and begin else None
+
+    def _joined(self, text: str) -> Tokens:
+        """`tokens` of a text with words that stand together or apart ("gall bladder")."""
         words: list[str] = []
         starts: list[int] = []
         ends: list[int] = []
-        known, spell, joints = self._known, self.spell, self._joints
         raw = ""
         for match in _TOKEN.finditer(text):
             word = match.group()
-            if word in "-'’‐‑":
+            if word in _HYPHENS:
                 continue
-            if raw in joints and word[0].isalpha():
-                joined = known.get(raw + word)
-                joined = spell(raw + word) if joined is None else joined
+            start, end = match.span()
+            if raw in self._joints and word[0].isalpha():
+                joined = self.spell(raw + word)
                 if joined and (joined in self.vocabulary or joined[-1] == "*"):
-                    words[-1] = joined
-                    ends[-1] = match.end()
-                    raw = ""
+                    words[-1], ends[-1], raw = joined, end, ""
                     continue
-            if word == "s" and match.start() and text[match.start() - 1] in "'’":
+            if word == "s" and start and text[start - 1] in "'’":
                 continue
-            found = known.get(word)
-            if found is None:
-                found = spell(word)
-            if not found and word[:1] == "p" and word.startswith(("post", "pre")):
-                cut = 4 if word.startswith("post") else 3
-                rest = spell(word[cut:])
-                if rest and spell(word[:cut]):  # "postcholecystectomy"
-                    words.append(spell(word[:cut]))
-                    starts.append(match.start())
-                    ends.append(match.start() + cut)
-                    words.append(rest)
-                    starts.append(match.start() + cut)
-                    ends.append(match.end())
-                    raw = ""
-                    continue
-            words.append(found)
-            starts.append(match.start())
-            ends.append(match.end())
+            parted = self._parted(word)
+            if parted:
+                begin, rest, cut = parted
+                words += (begin, rest)
+                starts += (start, start + cut)
+                ends += (start + cut, end)
+                raw = ""
+                continue
+            words.append(self.spell(word))
+            starts.append(start)
+            ends.append(end)
             raw = word
         return Tokens(words, starts, ends)
 

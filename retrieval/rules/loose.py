@@ -20,7 +20,7 @@ _LONGEST_PHRASE = 4
 _LONGEST_ITEM = 2  # words of a list item between the parts
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Parts(Generic[P]):
     """A phrase in parts: the places of its words, the last word's (the head's) first."""
 

@@ -73,7 +73,7 @@ _SUBCENTIMETRE = re.compile(r"\bsub-?\s?centimet(?:er|re|ric)s?\b", re.I)
 _BELOW_CM = 10.0
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Measurement:
     """A size in the text.
 

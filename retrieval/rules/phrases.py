@@ -13,7 +13,7 @@ _WIDEST_GAP_WORDS = 3
 _END = 0  # key of a node that holds what ends there; words are strings
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Match(Generic[P]):
     """A phrase found at ``text[start:end]``, and what it was registered for."""
 

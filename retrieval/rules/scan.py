@@ -35,7 +35,7 @@ def unpaired() -> frozenset[str]:
     return frozenset(terms()["unpaired"])
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Hit:
     """A question's words in a sentence.
 

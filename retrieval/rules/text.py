@@ -13,7 +13,7 @@ from retrieval.rules.preamble import PREAMBLE, first_finding
 from voxcurate.config import read_yaml, shipped
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Section:
     """A stretch of the report under one heading; `name` is "" for text before any heading.
 
@@ -25,7 +25,7 @@ class Section:
     end: int
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Sentence:
     """A sentence: ``report[start:end] == text``.
 
