@@ -1,6 +1,7 @@
 """From what each sentence says to the findings of the report."""
 
 from dataclasses import replace
+from typing import Any
 
 from retrieval.questions import Question, terms
 from retrieval.rules.evidence import Evidence, decide, raised, side_of
@@ -44,81 +45,80 @@ class Conclusion:
         self._affirmed, self._carried, self._evidence = affirmed, carried, evidence
         self._found: dict[str, Finding] = {}
 
-    def findings(self, depths: list[tuple[Question, ...]]) -> list[Finding]:
-        """In the order of the questions.
-
-        Args:
-            depths: the questions by depth, the broadest first.
-        """
+    def findings(self) -> list[Finding]:
+        """In the order of the questions."""
         questions = self._tables.questions
         for q, items in self._evidence.items():
             decided = decide(items)
             if decided is not None:
                 self._found[questions[q].id] = self._presence(questions[q], *decided)
-        self._raise(depths)
+        self._raise()
         if self._signs():
-            self._raise(depths)
+            self._raise()
         self._sizes()
         if self._wide():
-            self._raise(depths)
+            self._raise()
             self._signs()
         self._choices()
         for q in self._tables.numbers:
             self._number(q)
         found = self._found
-        return [found[item.id] for item in questions if item.id in found]
+        return [found[name] for name in self._tables.by_id if name in found]
 
     def _presence(self, question: Question, best: Evidence, items: list[Evidence]) -> Finding:
-        others = dict.fromkeys(e.order for e in items if e.order != best.order)
         is_there = best.value != "no"
-        change = next((e.change for e in items if e.change), "")
-        return replace(
-            self._made(question.id, best.value, best.order, best.confidence, best.rule),
-            side=side_of(items) if is_there else "",  # type: ignore[arg-type]
-            change=change if is_there else "",  # type: ignore[arg-type]
-            mentions=tuple(self._span(order) for order in others),
+        others = dict.fromkeys(e.order for e in items if e.order != best.order)
+        return self._made(
+            question.id,
+            best.value,
+            best.order,
+            best.confidence,
+            best.rule,
+            side=side_of(items) if is_there else "",
+            change=next((e.change for e in items if e.change), "") if is_there else "",
+            mentions=tuple(map(self._span, others)),
         )
 
     def _span(self, order: int) -> tuple[int, int]:
         sentence = self._scans[order].sentence
         return sentence.start, sentence.end
 
-    def _made(self, question: str, value: str, order: int, sure: float, rule: str) -> Finding:
+    def _made(
+        self, question: str, value: str, order: int, sure: float, rule: str, **more: Any
+    ) -> Finding:
         sentence = self._scans[order].sentence
         return Finding(
-            question=question,
-            value=value,  # type: ignore[arg-type]
+            question,
+            value,  # type: ignore[arg-type]
             sentence=" ".join(sentence.text.split()),
             section=sentence.section,
             span=(sentence.start, sentence.end),
             confidence=sure,
             rule=rule,
+            **more,
         )
 
     # --- answers that follow from others ---
-    def _raise(self, depths: list[tuple[Question, ...]]) -> None:
+    def _raise(self) -> None:
         """A narrower yes or doubt is its broader questions' too, from the narrowest up."""
-        for step in reversed(depths):
-            for question in step:
-                found = self._found.get(question.id)
-                if question.kind != "presence" or found is None or found.value not in _AFFIRMED:
+        for name, broader in self._tables.broader:
+            found = self._found.get(name)
+            if found is None or found.value not in _AFFIRMED:
+                continue
+            if len(broader) > 1:  # one of them suffices
+                held = [self._found.get(other) for other in broader]
+                if any(f is not None and f.value in _AFFIRMED for f in held):
                     continue
-                broader = question.asked_when
-                if len(broader) > 1:  # one of them suffices
-                    held = [self._found.get(name) for name in broader]
-                    if any(f is not None and f.value in _AFFIRMED for f in held):
-                        continue
-                for name in broader[:1]:
-                    new = raised(self._found.get(name), found, name)
-                    if new is not None:
-                        self._found[name] = new
+            new = raised(self._found.get(broader[0]), found, broader[0])
+            if new is not None:
+                self._found[broader[0]] = new
 
     def _signs(self) -> bool:
         """Answers that together make another question uncertain, where no more is said on it."""
         is_new = False
-        for question in self._tables.questions:
+        for question in self._tables.by_signs:
             old = self._found.get(question.id)
-            if not question.signs or (old is not None and not old.rule.startswith("normal")):
+            if old is not None and not old.rule.startswith("normal"):
                 continue
             for sign in question.signs:
                 held = [self._found.get(name) for name in sign.yes]
@@ -164,8 +164,9 @@ class Conclusion:
             largest, order, size = max(measured, key=lambda item: item[0])
             numbers = tuple(sorted(dict.fromkeys(n for n, _, _ in measured), reverse=True))
             rule = f"size: {size.rule}" if size.rule else "size: nearest"
-            made = self._made(question.id, "number", order, 0.9, rule)
-            self._found[question.id] = replace(made, number=largest, unit="mm", numbers=numbers)
+            self._found[question.id] = self._made(
+                question.id, "number", order, 0.9, rule, number=largest, unit="mm", numbers=numbers
+            )
 
     def _wide(self) -> bool:
         """Dilatation by the calibre alone, where no more is said."""
@@ -191,28 +192,19 @@ class Conclusion:
         thing = owner(size, things, scan, self._tables.sized)
         is_carried = bool(self._carried[order]) and all(h.start >= size.end for h in things)
         known = self._affirmed[order]
-        found = []
-        for q in self._tables.sizes:
-            question = self._tables.questions[q]
-            of = self._tables.by_id.get(question.of, -1)
-            if thing is None or is_carried:
-                fits = of in self._carried[order]
-            else:
-                start, end = thing
-                own = [h for h in things if self._is_of(h, q)]
-                fits = any(h.start < end and start < h.end for h in (*known.get(of, ()), *own))
-                if not question.of and question.organ:  # "the main duct is 2 mm"
-                    named = [g for g in scan.groups if (g.start, g.end) == thing]
-                    fits = fits or any(question.organ in g.organs for g in named)
-            if fits:
-                found.append(q)
-        return found
-
-    def _is_of(self, hit: Hit, q: int) -> bool:
-        """Whether a hit speaks of what a size is asked of: its own words, or those of its organ."""
-        question, other = self._tables.questions[q], self._tables.questions[hit.question]
-        is_organ = not question.of and bool(question.organ) and other.organ == question.organ
-        return hit.question == q or is_organ
+        if thing is None or is_carried:
+            return [q for q, of, _ in self._tables.sizes if of in self._carried[order]]
+        start, end = thing
+        there = {h.question for h in things if h.start < end and start < h.end}
+        organs = {self._tables.questions[q].organ for q in there}  # "the main duct is 2 mm"
+        organs.update(o for g in scan.groups if (g.start, g.end) == thing for o in g.organs)
+        return [
+            q
+            for q, of, organ in self._tables.sizes
+            if q in there
+            or (organ and organ in organs)
+            or (of in known and any(h.start < end and start < h.end for h in known[of]))
+        ]
 
     def _is_affirmed(self, name: str) -> bool:
         found = self._found.get(name)
@@ -246,11 +238,10 @@ class Conclusion:
             first = in_order[0]
             if question.anywhere and question.sections:  # what was scanned stands first
                 first = min(in_order, key=lambda choice: orders[choice])
-            made = self._made(question.id, question.kind, orders[first], 0.9, f"named: {first}")
-            if question.kind == "list":
-                self._found[question.id] = replace(made, items=tuple(in_order))
-            else:
-                self._found[question.id] = replace(made, choice=first)
+            answer = {"items": tuple(in_order)} if question.kind == "list" else {"choice": first}
+            self._found[question.id] = self._made(
+                question.id, question.kind, orders[first], 0.9, f"named: {first}", **answer
+            )
 
     def _is_beside(self, hit: Hit, of: str, order: int) -> bool:
         """Whether a place stands in the clause of what it is the place of."""
@@ -275,8 +266,13 @@ class Conclusion:
                 if best is None or value > best[0]:
                     best = value, order
         if best is not None and (not question.of or self._is_affirmed(question.of)):
-            made = self._made(question.id, "number", best[1], 0.85, "number: nearest")
-            numbers = tuple(sorted(dict.fromkeys(values), reverse=True))
-            self._found[question.id] = replace(
-                made, number=best[0], unit=question.unit, numbers=numbers
+            self._found[question.id] = self._made(
+                question.id,
+                "number",
+                best[1],
+                0.85,
+                "number: nearest",
+                number=best[0],
+                unit=question.unit,
+                numbers=tuple(sorted(dict.fromkeys(values), reverse=True)),
             )

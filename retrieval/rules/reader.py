@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable
 from functools import cached_property
 
-from retrieval.questions import Question, load_questions, steps
+from retrieval.questions import Question, load_questions
 from retrieval.rules.conclude import Conclusion
 from retrieval.rules.evidence import Evidence
 from retrieval.rules.implied import implied
@@ -48,12 +48,10 @@ class RuleReader:
         self.version = f"{RULES}-{_digest(self.questions)}"
 
     @cached_property
-    def _compiled(
-        self,
-    ) -> tuple[Tables, Scanner, Places, list[tuple[Question, ...]], list[tuple[int, ...]]]:
+    def _compiled(self) -> tuple[Tables, Scanner, Places, list[tuple[int, ...]]]:
         tables = Tables(self.questions)
         broader = [_broader(question, tables) for question in self.questions]
-        return tables, Scanner(tables), Places(tables), steps(self.questions), broader
+        return tables, Scanner(tables), Places(tables), broader
 
     def __getstate__(self) -> dict[str, object]:
         """What is compiled is not pickled."""
@@ -61,7 +59,7 @@ class RuleReader:
 
     def read(self, text: str) -> list[Finding]:
         """Findings in the order of the questions; an empty report has none."""
-        tables, scanner, places, depths, broader_of = self._compiled
+        tables, scanner, places, broader_of = self._compiled
         scans: list[Scan] = []
         evidence: dict[int, list[Evidence]] = {}
         affirmed: list[dict[int, list[Hit]]] = []
@@ -101,7 +99,7 @@ class RuleReader:
             scans.append(scanner.scan(name, None, is_apart=True))
             affirmed.append({})
             carried.append(frozenset())
-        return Conclusion(tables, places, text, scans, affirmed, carried, evidence).findings(depths)
+        return Conclusion(tables, places, text, scans, affirmed, carried, evidence).findings()
 
     def _going_on(
         self, scan: Scan, affirmed: list[dict[int, list[Hit]]], known: dict[int, list[Hit]]

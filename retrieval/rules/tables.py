@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
 
-from retrieval.questions import Question, organ_words, roles, terms
+from retrieval.questions import Question, organ_words, roles, steps, terms
 from retrieval.rules.cues import CueRoles, cue_phrases, cue_words
 from retrieval.rules.lexicon import Lexicon
 from retrieval.rules.loose import LoosePhrases, loose_words
@@ -63,12 +63,23 @@ class Tables:
             for kind, words in terms()["attributes"].items()
         }
         self.by_id = {item.id: i for i, item in enumerate(self.questions)}
+        self.by_signs = [item for item in self.questions if item.signs]
+        self.broader = [  # of presence questions, the narrowest first
+            (item.id, item.asked_when)
+            for step in reversed(steps(self.questions))
+            for item in step
+            if item.kind == "presence" and item.asked_when
+        ]
         self.normal_of: dict[str, list[int]] = {}
         for i, item in enumerate(self.questions):
             if item.organ and (item.normal or item.normal_size):
                 self.normal_of.setdefault(item.organ, []).append(i)
-        self.sizes = [i for i, item in enumerate(self.questions) if item.kind == "size"]
-        self.sized = frozenset(self.by_id.get(self.questions[i].of, i) for i in self.sizes)
+        self.sizes = [  # with what it is of, and the organ whose own size it is
+            (i, self.by_id.get(item.of, -1), "" if item.of else item.organ)
+            for i, item in enumerate(self.questions)
+            if item.kind == "size"
+        ]
+        self.sized = frozenset(i if of < 0 else of for i, of, _ in self.sizes)
         self.numbers = [i for i, item in enumerate(self.questions) if item.kind == "number"]
 
 
