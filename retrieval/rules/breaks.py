@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from string import ascii_letters
 
 from voxcurate.config import read_yaml, shipped
 
@@ -21,12 +22,13 @@ _NARROW = 50  # characters: lines that are all shorter than this were not wrappe
 _WIDE = 160  # characters: a longer line was not wrapped either
 _LONG_LINE = 0.7  # of the longest line: a line at least this long may go on in the next one
 _LONGEST = 1000  # characters of a sentence: more is no sentence, and would take long to read
-_SMALL_START = re.compile(r"[^\W\d_]{2}[.!?][ \t]*\n?[ \t]*[a-z]")
-_BIG_START = re.compile(r"[^\W\d_]{2}[.!?][ \t]*\n?[ \t]*[A-Z]")
+_START = re.compile(r"[.!?](?<=[^\W\d_]{2}[.!?])[ \t]*\n?[ \t]*([A-Za-z])")
 _SMALL_LINE = re.compile(r"^[ \t]*[a-z]", re.M)
 _BIG_LINE = re.compile(r"^[ \t]*[A-Z]", re.M)
-_LAST_WORD = re.compile(r"(?:[A-Za-z][A-Za-z.]*|\d+)$")
+_LAST_NUMBER = re.compile(r"\d+$")
 _LONGEST_WORD = 30  # characters
+_WORD_SIGNS = ascii_letters + "."
+_LONGEST_TAIL = 8  # characters of `_WRAP_TAIL` and one before
 _VERB = re.compile(r"\b(?:is|are|was|were|shows?|there)\b", re.I)
 _SIDE_LABEL = re.compile(r"(?:the )?(?:left|right|lt|rt|both|bilateral)(?: side)?", re.I)
 _OWN_WORD = 5  # letters before a full stop: no abbreviation, unless it is a known one
@@ -49,15 +51,29 @@ class Layout:
     @classmethod
     def of(cls, report: str) -> "Layout":
         """The layout of a whole report."""
-        lengths = [len(line.strip()) for line in report.splitlines() if line.strip()]
+        lengths = [len(line) for raw in report.splitlines() if (line := raw.strip())]
         widest = max(lengths, default=0)
         n_long = sum(length >= _LONG_LINE * widest for length in lengths)
         is_wrapped = _NARROW <= widest <= _WIDE and n_long > 1 and 2 * n_long >= len(lengths)
-        small, big = len(_SMALL_START.findall(report)), len(_BIG_START.findall(report))
+        small, big = _starts(report)
         if small + big < 3:  # too few full stops to tell: lines instead
             small += len(_SMALL_LINE.findall(report))
             big += len(_BIG_LINE.findall(report))
         return cls(widest, len(lengths), small > 1 and 2 * small >= big, is_wrapped)
+
+
+def _starts(report: str) -> tuple[int, int]:
+    """How many sentences begin in a small letter, and how many in a big one.
+
+    Of those that begin alike, the letter that one begins with is not the end of the one before.
+    """
+    ends, counts = [0, 0], [0, 0]
+    for match in _START.finditer(report):
+        is_big = match.group(1).isupper()
+        if match.start() - 2 >= ends[is_big]:
+            ends[is_big] = match.end()
+            counts[is_big] += 1
+    return counts[0], counts[1]
 
 
 @cache
@@ -110,7 +126,10 @@ def pieces(report: str, start: int, end: int, layout: Layout) -> Iterator[tuple[
         at, is_first = begin, True
         for stop in _STOP.finditer(report, begin, finish):
             if _ends_sentence(report, begin, finish, stop, layout):
-                yield from _short(report, at, stop.end(), is_first)
+                if stop.end() - at > _LONGEST:
+                    yield from _short(report, at, stop.end(), is_first)
+                else:
+                    yield at, stop.end(), is_first
                 at, is_first = stop.end(), False
         if at < finish:
             trimmed = at + len(report[at:finish].rstrip())
@@ -155,7 +174,7 @@ def _breaks_line(line: str, following: str, layout: Layout) -> bool:
     first = following.lstrip()[0]
     if label_at(following, 0, len(following)) and (first.isupper() or layout.is_dictated):
         return True
-    if _WRAP_TAIL.search(line):
+    if _WRAP_TAIL.search(line, max(0, len(line) - _LONGEST_TAIL)):
         return False
     is_small = not (first.isupper() or first.isdigit())
     if layout.widest < _NARROW and (layout.n_lines > 2 or not is_small):
@@ -176,15 +195,18 @@ def _ends_sentence(
             after[0].isupper() and report[max(begin, stop.start() - 2) : stop.start()].islower()
         )
         return is_glued and len(after) > 1 and after[1].islower()
-    if stop.group()[0] != ".":
-        return True
-    word = _LAST_WORD.search(report, max(begin, stop.start() - _LONGEST_WORD), stop.start())
     rest = after.lstrip()
-    if word is None or not rest:
+    if not rest or stop.group()[0] != ".":
         return True
-    token = word.group().lower()
+    last = stop.start()
+    if last > begin and report[last - 1] == "\n":  # "1\n. Cyst": a line wrapped there
+        last -= 1
+    token = _last_word(report[max(begin, stop.start() - _LONGEST_WORD) : last])
+    if not token:
+        return True
+    token = token.lower()
     if token.isdigit():  # "1. Cyst" at the start of a block or after a full stop is a list number
-        before = report[begin : word.start()].rstrip()
+        before = report[begin : last - len(token)].rstrip()
         is_start = layout.is_dictated or not rest[0].islower()
         return bool(before) and before[-1] not in ".;:" and is_start
     if token in word_list("titles"):
@@ -192,6 +214,15 @@ def _ends_sentence(
     if rest[0].islower():
         return _ends_before_small(token, rest, layout)
     return not (rest[0].isdigit() and token in word_list("abbreviations"))
+
+
+def _last_word(text: str) -> str:
+    """The letters (with full stops) or digits that a text ends with, if any."""
+    word = text[len(text.rstrip(_WORD_SIGNS)) :].lstrip(".")
+    if word or not text[-1:].isdigit():
+        return word
+    number = _LAST_NUMBER.search(text)
+    return number.group() if number else ""
 
 
 def _ends_before_small(token: str, rest: str, layout: Layout) -> bool:

@@ -40,6 +40,13 @@ class Sentence:
     topic: str = ""
 
 
+_BEGIN = r"[ \t#*_\d.)]*"  # of a line, before its heading
+_MAY_BEGIN = re.compile(rf"(?:\n{_BEGIN}|[.!?;][ \t]+)([^\W\d_]+)")
+_FIRST_LINE = re.compile(rf"{_BEGIN}([^\W\d_]+)")
+_LETTERS = re.compile(r"[a-z]+")
+_ALNUM = re.compile(r"[^\W_]")
+
+
 @cache
 def _headings() -> tuple[re.Pattern[str], dict[str, str]]:
     names = {
@@ -54,7 +61,7 @@ def _headings() -> tuple[re.Pattern[str], dict[str, str]]:
         for item in longest_first
         if names[item] in _SHOUTED and item not in _NOT_SHOUTED
     )
-    begin = r"(?:^[ \t#*_\d.)]*|(?<=[.!?;])[ \t]+)"
+    begin = rf"(?:^{_BEGIN}|(?<=[.!?;])[ \t]+)"
     end = r"(?:[*_]*[ \t]*:[*_]*|[ \t]*[*_]*[ \t]*\r?$|[ \t]+[-–—][ \t])"
     pattern = rf"{begin}(?i:({any_heading}))(?i:{end})|^[ \t]*({shout})[ \t]+(?=[A-Z0-9])"
     return re.compile(pattern, re.M), names
@@ -76,8 +83,7 @@ def sections(report: str) -> list[Section]:
     technique, ...) ends with its first paragraph where no heading of findings follows it: the rest
     are the findings.
     """
-    pattern, names = _headings()
-    marks = list(pattern.finditer(report))
+    marks, names = _marks(report), _headings()[1]
     starts = [(0, 0, "")] + [
         (m.start(), m.end(), names[" ".join((m.group(1) or m.group(2)).lower().split())])
         for m in marks
@@ -89,6 +95,27 @@ def sections(report: str) -> list[Section]:
         if report[begin:end].strip()
     ]
     return [part for n, item in enumerate(found) for part in _parted(report, item, found[n + 1 :])]
+
+
+@cache
+def _first_words() -> frozenset[str]:
+    return frozenset(word.group() for name in _headings()[1] if (word := _LETTERS.match(name)))
+
+
+def _marks(report: str) -> list[re.Match[str]]:
+    """The headings, left to right: tried only where a line or sentence begins with a first word."""
+    pattern, firsts = _headings()[0], _first_words()
+    found: list[re.Match[str]] = []
+    begin = _FIRST_LINE.match(report)
+    for maybe in (*([begin] if begin else ()), *_MAY_BEGIN.finditer(report)):
+        word = maybe.group(1)
+        if word.lower() not in firsts and word.isascii():
+            continue
+        at = maybe.start() + (maybe is not begin)
+        mark = pattern.match(report, at) if not found or at >= found[-1].end() else None
+        if mark:
+            found.append(mark)
+    return found
 
 
 def _parted(report: str, section: Section, later: list[Section]) -> list[Section]:
@@ -126,6 +153,6 @@ def sentences(report: str) -> list[Sentence]:
                 topic = ""
             while begin < end and report[begin].isspace():
                 begin += 1
-            if begin < end and any(c.isalnum() for c in report[begin:end]):
+            if begin < end and _ALNUM.search(report, begin, end):
                 found.append(Sentence(report[begin:end], begin, end, section.name, topic))
     return found
