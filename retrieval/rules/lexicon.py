@@ -16,7 +16,7 @@ from voxcurate.config import read_yaml, shipped
 
 _TOKEN = re.compile(r"\d+(?:[.,]\d+)+|[^\W_]+|[^\w\s]|_")
 _PIECE = re.compile(rf"\s*(?:{_TOKEN.pattern})")  # cuts a text without a rest, but for its end
-_HYPHEN = "-"
+_HYPHEN, _MAY_JOIN = "-", " "  # in the place of a word
 _HYPHENS = frozenset("-'’‐‑")
 _DOUBLE = re.compile(r"(.)\1")
 _SHORTEST_MISSPELT = 6  # letters: shorter words have too many neighbours
@@ -110,8 +110,7 @@ class Lexicon:
                         self.vocabulary.add(singular(american(words[i - 1] + word)))
         self.prefixes = tuple(sorted(prefixes, key=len, reverse=True))
         self._known: dict[str, str] = {}
-        self._pieces: dict[str, str] = {}  # words as `tokens` finds them, white space before them
-        self._lengths: dict[str, int] = {}  # of those, without the white space
+        self._pieces = _Pieces(self)
         self._by_start: dict[str, tuple[str, ...]] = {}
         for prefix in self.prefixes:
             self._by_start[prefix[:3]] = (*self._by_start.get(prefix[:3], ()), prefix)
@@ -174,32 +173,21 @@ class Lexicon:
     def tokens(self, text: str) -> Tokens:
         """Words and signs of a lower-case text; hyphens go, "gall bladder" is one word."""
         pieces = _PIECE.findall(text)
-        words = list(map(self._pieces.get, pieces))
-        if None in words:
-            words = [self._piece(piece) for piece in pieces]
-            if None in words:
-                return self._joined(text)
+        words = list(map(self._pieces.__getitem__, pieces))
+        if _MAY_JOIN in words:
+            return self._joined(text)
         ends = list(accumulate(map(len, pieces)))
-        starts = list(map(sub, ends, map(self._lengths.__getitem__, pieces)))
+        starts = list(map(sub, ends, map(len, map(str.lstrip, pieces))))
         if _HYPHEN in words:
             kept = [word != _HYPHEN for word in words]
             words, starts, ends = (list(compress(each, kept)) for each in (words, starts, ends))
         return Tokens(words, starts, ends)
 
-    def _piece(self, piece: str) -> str | None:
-        """A word with the white space before it; None for one that may join others or be parted."""
-        found = self._pieces.get(piece)
-        if found is not None:
-            return found
-        if len(self._pieces) > _MOST_WORDS:
-            self._pieces.clear()
-            self._lengths.clear()
-        word = piece.lstrip()
+    def piece(self, word: str) -> str:
+        """`spell` for the pieces of a text; what may join others or be parted is marked."""
         if word in self._joints or word == "s" or self._parted(word):
-            return None
-        self._lengths[piece] = len(word)
-        self._pieces[piece] = found = _HYPHEN if word in _HYPHENS else self.spell(word)
-        return found
+            return _MAY_JOIN
+        return _HYPHEN if word in _HYPHENS else self.spell(word)
 
     def _parted(self, word: str) -> tuple[str, str, int] | None:
         """Two words written as one, and the length of the first ("postcholecystectomy")."""
@@ -259,6 +247,20 @@ class Lexicon:
         known = sorted(item for item in self.vocabulary if item.startswith(start))
         longer = (item + "*" for item in self.prefixes if item.startswith(start))
         return (*known, *longer)
+
+
+class _Pieces(dict[str, str]):
+    """Spellings of the words that texts are cut into, with the white space before them; learnt."""
+
+    def __init__(self, lexicon: Lexicon) -> None:
+        super().__init__()
+        self._lexicon = lexicon
+
+    def __missing__(self, piece: str) -> str:
+        if len(self) > _MOST_WORDS:
+            self.clear()
+        self[piece] = found = self._lexicon.piece(piece.lstrip())
+        return found
 
 
 def _split(phrase: str) -> list[tuple[str, int, int]]:
