@@ -3,10 +3,7 @@
 Coordinates are LPS inside this module only; what leaves it is RAS+.
 """
 
-import struct
-import warnings
-from collections.abc import Iterator, Mapping, MutableSequence, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, MutableSequence, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -14,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from voxcurate.dicom_file import UNREADABLE, open_dicom
+from voxcurate.dicom_file import quiet_pydicom as quiet_pydicom
 from voxcurate.dicom_slices import place, read_pixels, slices_of
 from voxcurate.errors import VolumeReadError
 from voxcurate.identifiers import Identifiers
@@ -78,10 +77,6 @@ _PLACE = [
     "SpacingBetweenSlices",
     "SliceThickness",
 ]
-_UNREADABLE = (
-    *(OSError, EOFError, ValueError, KeyError, AttributeError, NotImplementedError),
-    struct.error,  # of a file cut short
-)
 _NO_IMAGES = ("SEG", "RTSTRUCT", "RTPLAN", "SR", "PR", "KO", "REG", "RWV", "DOC")
 
 
@@ -192,60 +187,56 @@ def read_series(series: Series | Sequence[Path]) -> Volume:
     if not files:
         raise VolumeReadError("no DICOM files to read")
     with quiet_pydicom():
-        slices = [piece for path in files for piece in slices_of(path, _whole_header(path))]
+        slices = [
+            piece
+            for path in files
+            for piece in slices_of(path, open_dicom(path, stop_before_pixels=True, force=True))
+        ]
         slices, affine = place(slices)
         return Volume(read_pixels(slices).transpose(2, 1, 0), affine)
 
 
-@contextmanager
-def quiet_pydicom() -> Iterator[None]:
-    """pydicom's warnings about odd values quote them, and they may name the patient."""
-    from pydicom import config
-
-    before = config.settings.reading_validation_mode
-    config.settings.reading_validation_mode = config.IGNORE
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        config.settings.reading_validation_mode = before
-
-
 def _header(path: Path) -> "Dataset | None":
     """What we want of a file's header; None if it is not DICOM."""
-    from pydicom import dcmread
-    from pydicom.errors import InvalidDicomError
+    is_part_10 = looks_like_dicom(path)
+    if is_part_10 is None:
+        return None
+    tags: list[Any] = [*_PLAIN, *_IDENTIFYING, *_PLACE]
+    try:
+        header = open_dicom(path, stop_before_pixels=True, specific_tags=tags, force=not is_part_10)
+        is_instance = "SeriesInstanceUID" in header
+        _touch(header)
+    except VolumeReadError:
+        return None
+    except UNREADABLE:
+        return None
+    return header if is_instance else None
 
+
+def looks_like_dicom(path: Path) -> bool | None:
+    """True: it says so. False: it begins as a data set without the preamble. None: it is none."""
     try:
         with path.open("rb") as file:
             start = file.read(132)
     except OSError:  # its text would name the path
         return None
-    is_part_10 = start[128:] == b"DICM"
-    if not is_part_10 and start[:2] not in (b"\x08\x00", b"\x02\x00"):
-        return None
-    tags: list[Any] = [*_PLAIN, *_IDENTIFYING, *_PLACE]
-    try:
-        header = dcmread(path, stop_before_pixels=True, specific_tags=tags, force=not is_part_10)
-        is_instance = "SeriesInstanceUID" in header
-    except (*_UNREADABLE, InvalidDicomError):
-        return None
-    return header if is_instance else None
+    if start[128:] == b"DICM":
+        return True
+    return False if start[:2] in (b"\x08\x00", b"\x02\x00") else None
 
 
-def _whole_header(path: Path) -> "Dataset":
-    from pydicom import dcmread
-    from pydicom.errors import InvalidDicomError
-
-    try:
-        return dcmread(path, stop_before_pixels=True, force=True)
-    except (*_UNREADABLE, InvalidDicomError):
-        raise VolumeReadError("a file of the series is no readable DICOM") from None
+def _touch(header: "Dataset") -> None:
+    """pydicom parses values when they are asked for: damage shows only then."""
+    for element in header:
+        str(element.value)
 
 
 def _is_image(header: "Dataset") -> bool:
-    has_place = "ImagePositionPatient" in header or int(header.get("NumberOfFrames") or 1) > 1
+    try:
+        is_multi_frame = int(header.get("NumberOfFrames") or 1) > 1
+    except (TypeError, ValueError):
+        is_multi_frame = False
+    has_place = "ImagePositionPatient" in header or is_multi_frame
     return "Rows" in header and has_place and header.get("Modality") not in _NO_IMAGES
 
 
@@ -270,7 +261,10 @@ def _order(header: "Dataset") -> tuple[float, int]:
         along = float(np.cross(*across) @ np.asarray(header.ImagePositionPatient, dtype=float))
     except (AttributeError, TypeError, ValueError):
         along = 0.0
-    return along, int(number) if number is not None else 0
+    try:
+        return along, int(number) if number is not None else 0
+    except (TypeError, ValueError, OverflowError):
+        return along, 0
 
 
 def _text(header: "Dataset", keyword: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from voxcurate.dicom import quiet_pydicom
+from voxcurate.dicom_file import quiet_pydicom
 from voxcurate.dicom_slices import LPS_TO_RAS, Slice, decoded, slices_of
 from voxcurate.errors import VolumeReadError
 from voxcurate.geometry import resample_to

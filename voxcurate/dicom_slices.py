@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from voxcurate.dicom_file import MAX_BYTES, UNREADABLE, open_dicom
 from voxcurate.errors import VolumeReadError
 from voxcurate.volume import Affine
 
@@ -58,15 +59,18 @@ def slices_of(path: Path, header: "Dataset") -> list[Slice]:
     Raises:
         VolumeReadError: no image, colour, or no usable place in the patient.
     """
-    if "Rows" not in header or "Columns" not in header:
-        raise VolumeReadError("a DICOM file of the series holds no image")
-    if int(header.get("SamplesPerPixel") or 1) != 1:
-        raise VolumeReadError("want grey values, found a colour image in the series")
-    frames = header.get("PerFrameFunctionalGroupsSequence")
-    if not frames:
-        return [_slice(path, None, header, [header])]
-    shared = list(header.get("SharedFunctionalGroupsSequence") or [])
-    return [_slice(path, n, header, [frame, *shared]) for n, frame in enumerate(frames)]
+    try:
+        if "Rows" not in header or "Columns" not in header:
+            raise VolumeReadError("a DICOM file of the series holds no image")
+        if int(header.get("SamplesPerPixel") or 1) != 1:
+            raise VolumeReadError("want grey values, found a colour image in the series")
+        frames = header.get("PerFrameFunctionalGroupsSequence")
+        if not frames:
+            return [_slice(path, None, header, [header])]
+        shared = list(header.get("SharedFunctionalGroupsSequence") or [])
+        return [_slice(path, n, header, [frame, *shared]) for n, frame in enumerate(frames)]
+    except UNREADABLE:
+        raise VolumeReadError("the header of a slice is damaged") from None
 
 
 def place(slices: Sequence[Slice]) -> tuple[list[Slice], Affine]:
@@ -130,7 +134,7 @@ def _slice(path: Path, frame: int | None, header: Any, groups: list[Any]) -> Sli
     orientation = look("PlaneOrientationSequence", "ImageOrientationPatient")
     position = look("PlanePositionSequence", "ImagePositionPatient")
     spacing = look("PixelMeasuresSequence", "PixelSpacing")
-    if orientation is None or position is None or spacing is None:
+    if orientation is None or position is None or spacing is None:  # what no scan lacks
         raise VolumeReadError("a slice has no position, orientation or pixel spacing")
     thickness = look("PixelMeasuresSequence", "SliceThickness")
     slope = look("PixelValueTransformationSequence", "RescaleSlope")
@@ -188,14 +192,18 @@ def decoded(path: Path) -> tuple[npt.NDArray[Any], bool]:
 
     pydicom first; SimpleITK (GDCM) for compressions that pydicom has no plugin for.
     """
-    from pydicom import dcmread
-
+    header = open_dicom(path, force=True)
     try:
-        return dcmread(path, force=True).pixel_array, False
-    except (OSError, EOFError, ValueError, KeyError, AttributeError):
+        check_claim(header, path.stat().st_size)
+        return header.pixel_array, False
+    except VolumeReadError:
+        raise
+    except RecursionError:
         raise VolumeReadError("the pixels of a slice are missing or damaged") from None
-    except (RuntimeError, NotImplementedError):
+    except RuntimeError:  # NotImplementedError too: no plugin for this compression
         pass
+    except UNREADABLE:
+        raise VolumeReadError("the pixels of a slice are missing or damaged") from None
     import SimpleITK
 
     try:
@@ -203,6 +211,27 @@ def decoded(path: Path) -> tuple[npt.NDArray[Any], bool]:
     except RuntimeError:
         raise VolumeReadError("the compressed pixels of a slice cannot be decoded") from None
     return (image[0] if image.shape[0] == 1 else image), True
+
+
+def check_claim(header: "Dataset", size: int) -> None:
+    """What a header promises, before memory is taken for it.
+
+    Raises:
+        VolumeReadError: more pixels than fit into the file (or, packed, into memory), or none.
+    """
+    sides = [int(header.get(word) or 0) for word in ("Rows", "Columns")]
+    frames = int(header.get("NumberOfFrames") or 1)
+    bits = int(header.get("BitsAllocated") or 16)
+    n_bytes = sides[0] * sides[1] * frames * int(header.get("SamplesPerPixel") or 1) * bits // 8
+    syntax = getattr(getattr(header, "file_meta", None), "TransferSyntaxUID", None)
+    is_packed = bool(syntax is not None and (syntax.is_compressed or syntax.is_deflated))
+    if n_bytes <= 0 or frames < 1:
+        raise VolumeReadError("the header promises no pixels")
+    if n_bytes > (MAX_BYTES if is_packed else size):
+        shape = f"{sides[0]} x {sides[1]} x {frames}"
+        raise VolumeReadError(
+            f"the header promises {shape} pixels, more than the file of {size} bytes can hold"
+        )
 
 
 def _rescaled(stored: npt.NDArray[Any], piece: Slice) -> npt.NDArray[Any]:
