@@ -98,12 +98,17 @@ class Scopes:
         reaches = self.reaches()
         own = [c for c in self._raw if c.start < end and start < c.end]
         if parts:  # a whole part of the phrase: "absent" of "absent uterus"
-            own += [c for c in self._raw if any(a <= c.start and c.end <= b for a, b in parts)]
+            own += [c for c in self._raw if any(self._is_part(c, a, b) for a, b in parts)]
         if own and any(r.cue in own for r in reaches):
             others = [c for c in self._raw if c not in own]
             reaches = Scopes(self._tokens, others, self._text).reaches()
         acting = [r for r in reaches if r.low <= start and end <= r.high]
         return self._context(acting, start) if acting else PLAIN
+
+    def _is_part(self, cue: Cue, start: int, end: int) -> bool:
+        """Whether a cue is made of a part's words and verbs before them ("are missing")."""
+        verbs = word_lists()["verbs"]
+        return start < cue.end <= end and verbs.issuperset(self._tokens.words[cue.start : start])
 
     def _context(self, acting: list[Reach], start: int) -> Context:
         roles: dict[str, Reach] = {}
@@ -202,6 +207,9 @@ class Scopes:
     def _low(self, cue: Cue) -> int:
         """The first word that a cue behind its phrase speaks of."""
         words, lists = self._tokens.words, word_lists()
+        if words[cue.start] == "no" and cue.start and words[cue.start - 1] in _CLOSING:
+            if words[cue.start + 1] != "longer":  # "Dilated duct, no mass seen"
+                return cue.start
         low = max(
             (c.end for c in self._cues if ("both", "stop") in c.roles and c.end <= cue.start),
             default=0,
@@ -220,6 +228,7 @@ class Scopes:
         return over_list(words, low, end, lists, ("negated", "after") in cue.roles)
 
 
+_CLOSING = frozenset({",", ")"})
 _VERSUS = frozenset({"versus", "vs"})
 _READS = frozenset((role, way) for role in ("uncertain", "likely") for way in ("before", "near"))
 _ENDS_DENIAL = ("denial", "stop")

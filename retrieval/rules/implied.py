@@ -105,7 +105,10 @@ def _removed(scan: Scan, number: int, tables: Tables) -> Iterator[tuple[int, Evi
     whole, part = terms()["removed"]["whole"], terms()["removed"]["part"]
     for group in scan.groups:
         match = _GONE.match(text, group.end)
-        is_finding = any(h.start < group.end and group.start < h.end for h in scan.hits)
+        is_finding = any(
+            h.start < group.end and group.start < h.end and not tables.questions[h.question].surgery
+            for h in scan.hits
+        )
         if match is None or is_finding:  # "hydronephrosis: absent"
             continue
         how = match["how"].lower()

@@ -65,6 +65,7 @@ _DISTANCE = re.compile(
 )
 
 
+_BESIDE = re.compile(r"(?:mm|cm)\s*\(\s*$", re.I)  # "42 mm (41 mm)"
 _BETWEEN = re.compile(r"\bbetween\s+$", re.I)
 _FROM = re.compile(r"\bfrom\s+$", re.I)
 _NOWADAYS = re.compile(r"\b(?:now|currently|today)\b", re.I)
@@ -153,12 +154,13 @@ def _measurement(sentence: str, start: int, end: int, dims: tuple[float, ...]) -
     is_prior = bool(cue and not _NOW.search(before[cue.start() :])) or bool(
         _WAS_BEFORE.search(before)
     )
+    is_beside = bool(_BESIDE.search(before)) and after.lstrip().startswith(")")
     is_past = bool(_NOWADAYS.search(sentence) and _PAST_BEFORE.search(before))
     return Measurement(
         start,
         end,
         dims,
         is_range,
-        is_prior or is_past or bool(_PRIOR_AFTER.match(after)),
+        is_prior or is_past or is_beside or bool(_PRIOR_AFTER.match(after)),
         bool(_DISTANCE.match(after)),
     )
