@@ -4,7 +4,7 @@ import io
 import struct
 import warnings
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -58,13 +58,27 @@ def open_dicom(path: Path, **options: Any) -> "Dataset":
         VolumeReadError: it is none, is damaged, or unpacks to more than 1 GiB. The path is not
             named, nor is any value.
     """
+    return _open(path, options)[0]
+
+
+def open_header(path: Path, **options: Any) -> tuple["Dataset", int]:
+    """What comes before the pixels, and the bytes of the file from there on.
+
+    Raises:
+        VolumeReadError: as `open_dicom`.
+    """
+    return _open(path, {**options, "stop_before_pixels": True})
+
+
+def _open(path: Path, options: Mapping[str, Any]) -> tuple["Dataset", int]:
     from pydicom import dcmread
     from pydicom.errors import InvalidDicomError
 
     try:
         with closing(BoundedFile(path)) as file:
             _check_deflated(file)
-            return dcmread(file, **options)
+            header = dcmread(file, **options)
+            return header, max(0, file.size - file.tell())
     except InvalidDicomError:
         raise VolumeReadError("no DICOM file: its first bytes are others") from None
     except UNREADABLE:

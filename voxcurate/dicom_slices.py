@@ -1,6 +1,8 @@
 """The slices of a DICOM series: their places, which make the affine, and their pixels."""
 
+from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +12,7 @@ import numpy.typing as npt
 
 from voxcurate.dicom_file import MAX_BYTES, UNREADABLE, open_dicom
 from voxcurate.errors import VolumeReadError
-from voxcurate.volume import Affine
+from voxcurate.volume import Affine, Volume
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -119,6 +121,47 @@ def read_pixels(slices: Sequence[Slice]) -> npt.NDArray[Any]:
     low, high = min(int(p.min()) for p in planes), max(int(p.max()) for p in planes)
     narrow = np.int16 if low >= -(1 << 15) and high < 1 << 15 else np.int32
     return np.stack(planes, dtype=narrow, casting="unsafe")
+
+
+def loose_stack(paths: Sequence[Path]) -> Volume:
+    """What fits together of a series that `place` refuses: for looking at, not for use.
+
+    The slices of the most common shape and orientation, one per place, stacked at their median
+    distance. Slices that cannot be read are left out.
+
+    Raises:
+        VolumeReadError: no slice is left.
+    """
+    slices: list[Slice] = []
+    for path in paths:
+        with suppress(VolumeReadError):
+            slices += slices_of(path, open_dicom(path, stop_before_pixels=True, force=True))
+    if not slices:
+        raise VolumeReadError("no slice of the series can be read")
+    shape = Counter(piece.shape for piece in slices).most_common(1)[0][0]
+    alike = [piece for piece in slices if piece.shape == shape]
+    usual = np.median([[p.along_row, p.along_column] for p in alike], axis=0)
+    alike = [
+        p for p in alike if np.allclose([p.along_row, p.along_column], usual, atol=0.05)
+    ] or alike[:1]
+    places: dict[float, Slice] = {}
+    for piece in alike:
+        places.setdefault(round(float(alike[0].normal @ piece.position), 2), piece)
+    planes, kept = [], []
+    for _, piece in sorted(places.items()):
+        with suppress(VolumeReadError):
+            planes.append(read_pixels([piece])[0])
+            kept.append(piece)
+    if not kept:
+        raise VolumeReadError("no slice of the series can be read")
+    gaps = np.diff([float(kept[0].normal @ piece.position) for piece in kept])
+    step = float(np.median(gaps)) if gaps.size else kept[0].thickness or 1.0
+    affine = np.eye(4)
+    affine[:3, 0] = kept[0].along_row * kept[0].spacing[0]
+    affine[:3, 1] = kept[0].along_column * kept[0].spacing[1]
+    affine[:3, 2] = kept[0].normal * max(step, 1e-3)
+    affine[:3, 3] = kept[0].position
+    return Volume(np.stack(planes).transpose(2, 1, 0), LPS_TO_RAS @ affine)
 
 
 def _slice(path: Path, frame: int | None, header: Any, groups: list[Any]) -> Slice:

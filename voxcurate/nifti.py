@@ -22,7 +22,10 @@ CHUNK_BYTES = 256 << 10
 _BROKEN: Any = (EOFError, gzip.BadGzipFile, zlib.error, IsalError)
 
 
-def read_nifti(path: Path, *, allow_nonfinite: bool = False) -> Volume:
+MAX_BYTES = 64 << 30  # of stored data: no scan comes near
+
+
+def read_nifti(path: Path, *, allow_nonfinite: bool = False, max_bytes: int = MAX_BYTES) -> Volume:
     """A ``.nii`` or ``.nii.gz`` file (told by content) as a volume.
 
     The stored type is kept, in native byte order and Fortran order as stored; float64 becomes
@@ -32,13 +35,14 @@ def read_nifti(path: Path, *, allow_nonfinite: bool = False) -> Volume:
     Args:
         path: the file.
         allow_nonfinite: let NaN and infinite values pass.
+        max_bytes: larger data are refused before memory is taken for them.
 
     Raises:
         VolumeReadError: says what is wrong with the file, without its path.
     """
     try:
         with path.open("rb") as file:
-            header, raw = _read_all(file)
+            header, raw = _read_all(file, max_bytes)
     except OSError as error:
         raise VolumeReadError(f"cannot read the file: {error.strerror or 'broken'}") from None
     array = _values(raw.view(header.dtype), header)
@@ -64,6 +68,21 @@ def read_geometry(path: Path) -> tuple[tuple[int, int, int], Affine]:
     except OSError as error:
         raise VolumeReadError(f"cannot read the file: {error.strerror or 'broken'}") from None
     return header.shape, header.affine
+
+
+def read_start(path: Path) -> tuple[bytes, bool]:
+    """The first 540 bytes of the content (fewer in a smaller file), and whether it is packed.
+
+    Raises:
+        VolumeReadError: empty, unreadable, or packed data that are damaged at their start.
+    """
+    try:
+        with path.open("rb") as file:
+            return _start(file), _is_gzip(file)
+    except _BROKEN:
+        raise VolumeReadError("the compressed data are truncated or damaged") from None
+    except OSError as error:
+        raise VolumeReadError(f"cannot read the file: {error.strerror or 'broken'}") from None
 
 
 def read_slice(path: Path, axis: int, index: int) -> npt.NDArray[Any]:
@@ -128,23 +147,33 @@ def _planes(array: npt.NDArray[Any], first: int, last: int) -> npt.NDArray[np.ui
     return part.reshape(-1, order="F").view(np.uint8)
 
 
-def _read_all(file: BinaryIO) -> tuple[NiftiHeader, npt.NDArray[np.uint8]]:
+def _read_all(file: BinaryIO, max_bytes: int) -> tuple[NiftiHeader, npt.NDArray[np.uint8]]:
     index = read_index(file)
     try:
         if index is not None:
             header = parse_header(index.prefix(file))
+            _check_limit(header, max_bytes)
             if header.offset == index.prefix_bytes and header.n_bytes == index.total:
                 return header, index.read(file, 0, len(index.starts) - 1)
-        return _read_stream(file)
+        return _read_stream(file, max_bytes)
     except _BROKEN:
         raise VolumeReadError("the compressed data are truncated or damaged") from None
 
 
-def _read_stream(file: BinaryIO) -> tuple[NiftiHeader, npt.NDArray[np.uint8]]:
+def _check_limit(header: NiftiHeader, max_bytes: int) -> None:
+    if header.n_bytes > max_bytes:
+        raise VolumeReadError(
+            f"too large: the header claims {header.n_bytes / 2**30:.3g} GiB, "
+            f"the limit is {max_bytes / 2**30:.3g} GiB"
+        )
+
+
+def _read_stream(file: BinaryIO, max_bytes: int) -> tuple[NiftiHeader, npt.NDArray[np.uint8]]:
     """Anybody's file; what it claims is checked against its size before memory is taken."""
     size = file.seek(0, 2)
     start = _start(file)
     header = parse_header(start)
+    _check_limit(header, max_bytes)
     is_packed = _is_gzip(file)
     wanted = header.offset + header.n_bytes
     if wanted > (size * MAX_RATIO if is_packed else size):

@@ -53,7 +53,7 @@ def parse_header(raw: bytes) -> NiftiHeader:
     Raises:
         VolumeReadError: not NIfTI, or a claim that cannot be true or that we cannot read.
     """
-    header = _nibabel_header(raw)
+    header = raw_header(raw)
     shape = _shape([int(n) for n in header["dim"]])
     code = int(header["datatype"])
     if code not in TYPES:
@@ -101,7 +101,12 @@ def build_header(volume: Volume) -> bytes:
     return bytes(header.binaryblock) + bytes(4)
 
 
-def _nibabel_header(raw: bytes) -> Any:
+def raw_header(raw: bytes) -> Any:
+    """nibabel's header object, not checked.
+
+    Raises:
+        VolumeReadError: not NIfTI, or the header of a pair of files.
+    """
     from nibabel.nifti1 import Nifti1Header
     from nibabel.nifti2 import Nifti2Header
 

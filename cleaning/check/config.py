@@ -65,3 +65,12 @@ class CheckConfig(Config):
         7.5, description="sideways jump beyond those around; ours: < 6.0"
     )
     suspect_ring_hu: float = Field(12.0, description="only where voxels are 1.6 mm or finer")
+    max_gib: float = Field(8.0, description="of one volume in memory; refused before it is read")
+    suspect_tilt_deg: float = Field(0.5, description="headers round positions: below is straight")
+    reject_tilt_deg: float = Field(35.0, description="gantries tilt by 30 degrees at most")
+    suspect_slice_gap: float = Field(1.6, description="slice distance over slice thickness")
+    suspect_pose_mm: float = Field(1.0, description="sform and qform apart, at the worst corner")
+    suspect_shear_deg: float = Field(0.5, description="axes off the right angle: a gantry tilt")
+    reject_shear_deg: float = 35.0
+    memory_mb: int = Field(6000, ge=512, description="of the process that reads one scan")
+    time_limit_s: float = Field(300.0, gt=0, description="of one scan; then it is unreadable")

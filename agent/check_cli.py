@@ -1,0 +1,148 @@
+"""``voxcurate check``: are these scans usable? Files and folders in, verdicts out; no workspace."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from agent.console import DONE, SOME_FAILED, run_command
+from voxcurate.errors import ConfigError
+
+if TYPE_CHECKING:
+    from cleaning.check.config import CheckConfig
+    from cleaning.check.folder import Checked
+
+INTERRUPTED = "interrupted; nothing is kept, the same command begins anew"
+MARKS = {"pass": "pass   ", "suspect": "SUSPECT", "reject": "REJECT "}
+
+
+def check(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(
+            help="Files (NIfTI, NRRD, MetaImage, DICOM) or folders of them, case folders with "
+            "ct.nii.gz, DICOM trees."
+        ),
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+    pictures: Annotated[
+        Path | None,
+        typer.Option(help="Folder for a picture of each suspect or rejected scan, by its number."),
+    ] = None,
+    modality: Annotated[str, typer.Option(help="The wanted modality: CT, MR ... or any.")] = "CT",
+    region: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A wanted region (head, neck, chest, abdomen, pelvis, limb); may be given again. "
+            "Scans that show none of them are rejected."
+        ),
+    ] = None,
+    with_paths: Annotated[
+        bool,
+        typer.Option(
+            "--paths", help="Name files below a folder too; their names may identify patients."
+        ),
+    ] = False,
+    with_masks: Annotated[
+        bool, typer.Option("--masks", help="Check files that are named as masks or labels, too.")
+    ] = False,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", help="A limit, as key=value (docs/checks.md lists them); may be given again."
+        ),
+    ] = None,
+    workers: Annotated[int, typer.Option(min=0, help="Processes; 0: one per core.")] = 0,
+) -> None:
+    """Check scans: broken files, incomplete series, values that are no HU, wrong axes, artefacts.
+
+    Each scan passes, is suspect (a person should look), or is rejected, with the reasons and what
+    was measured. Scans in a folder are numbered in the order of their paths. The exit status is 1
+    if any scan is rejected.
+
+    Example: voxcurate check cohort/ --region abdomen --pictures evidence --json > checks.json
+    """
+
+    def command() -> int:
+        config = _config(settings or [], region or [])
+        wanted = "" if modality.lower() == "any" else modality.upper()
+        return _run(paths, config, wanted, pictures, workers, as_json, with_paths, with_masks)
+
+    run_command(command, interrupted=INTERRUPTED)
+
+
+def _config(settings: Sequence[str], regions: Sequence[str]) -> "CheckConfig":
+    from cleaning.check.config import CheckConfig
+    from voxcurate.config import build, parse_overrides
+
+    wanted: dict[str, Any] = {"wanted_regions": [r.lower() for r in regions]} if regions else {}
+    return build(CheckConfig, parse_overrides(settings), wanted)
+
+
+def _run(
+    paths: Sequence[Path],
+    config: "CheckConfig",
+    modality: str,
+    pictures: Path | None,
+    workers: int,
+    as_json: bool,
+    with_paths: bool,
+    with_masks: bool,
+) -> int:
+    from cleaning.check.folder import Checked, check_paths, list_files
+    from voxcurate.executor import LocalExecutor
+    from voxcurate.progress import progress
+
+    listing = list_files(paths, with_masks=with_masks)
+    if not listing.volumes and not listing.dicom:
+        raise ConfigError("no scans found: want NIfTI, NRRD, MetaImage or DICOM files")
+    if pictures is not None:
+        pictures.mkdir(parents=True, exist_ok=True)
+    executor = LocalExecutor(workers=workers, time_limit_s=config.time_limit_s, retries=0)
+    found: list[Checked] = []
+    results = check_paths(listing, executor, modality=modality, config=config, pictures=pictures)
+    total = next(results)
+    assert isinstance(total, int)
+    with progress("check scans", total) as bar:
+        for one in results:
+            assert isinstance(one, Checked)
+            found.append(one)
+            bar.advance()
+    found.sort(key=lambda one: one.item.number)
+    if as_json:
+        _show_json(found, listing.masks, listing.others, with_paths)
+    else:
+        _show(found, listing.masks, with_paths)
+    return SOME_FAILED if any(one.check.verdict == "reject" for one in found) else DONE
+
+
+def _counts(found: Sequence["Checked"]) -> dict[str, int]:
+    verdicts = [one.check.verdict for one in found]
+    return {name: verdicts.count(name) for name in ("pass", "suspect", "reject")}
+
+
+def _show_json(found: Sequence["Checked"], masks: int, others: int, with_paths: bool) -> None:
+    from agent.console import show_json
+    from cleaning.check.folder import as_json
+
+    items = [as_json(one, with_paths=with_paths) for one in found]
+    passed_over = {"masks": masks, "other_files": others}
+    show_json({"scans": items, "counts": _counts(found), "passed_over": passed_over})
+
+
+def _show(found: Sequence["Checked"], masks: int, with_paths: bool) -> None:
+    for one in found:
+        item = one.item
+        name = f"{item.root}/{item.inside}" if with_paths and item.inside else item.root
+        regions = [
+            key.removeprefix("region_").removesuffix("_mm")
+            for key, mm in one.check.evidence.items()
+            if key.startswith("region_") and mm > 0
+        ]
+        shown = f" ({', '.join(regions)})" if regions else ""
+        typer.echo(f"{MARKS[one.check.verdict]} {item.number:>5}  {name}{shown}")
+        for reason in one.check.reasons:
+            typer.echo(f"               {reason.code}: {reason.text} ({reason.measured:.4g})")
+    counts = ", ".join(f"{n} {name}" for name, n in _counts(found).items())
+    typer.echo(counts + (f"; {masks} files named as masks passed over" if masks else ""))
