@@ -9,6 +9,7 @@ import typer
 from agent.ask_cli import ask
 from agent.check_cli import check
 from agent.console import run_command
+from agent.deid_cli import app as deid_app
 from agent.reading_cli import read_reports
 from agent.report_cli import app as report_app
 from agent.review_cli import app as review_app
@@ -25,6 +26,7 @@ app = typer.Typer(
 )
 app.add_typer(review_app, name="review")
 app.add_typer(report_app, name="report")
+app.add_typer(deid_app, name="deid")
 app.command(name="read-reports")(read_reports)
 app.command()(check)
 

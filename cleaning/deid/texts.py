@@ -1,0 +1,150 @@
+"""Texts of a header without what identifies: known identifiers out, patterns out, and of the rest
+the words that are known to be harmless."""
+
+import re
+from collections.abc import Iterable, Iterator
+
+from cleaning.deid.words import CAMEL, header_words, is_harmless
+from voxcurate.identifiers import Hit, Identifiers
+from voxcurate.scrub import Scrubber
+
+_PIECE = re.compile(r"[^\W_]+(?:[.,]\d+)*")  # letters and digits in a row, decimals whole
+_DECIMAL = re.compile(r"\d{1,3}(?:[.,]\d{1,3})?")
+_MIXED = re.compile(
+    r"[A-Za-z]{0,3}\d{1,2}[A-Za-z]{0,2}|\d{1,3}[A-Za-z]{1,3}|\d{1,4}x\d{1,4}(?:x\d{1,4})?"
+)
+# digits with signs between them as in dates and telephone numbers: "12/03/1987", "555-1234"
+_NUMBERS = re.compile(r"\d+(?:\s?[-/.:()]\s?\d+){2,}|\d{2,}-\d{2,}|\+\d[\d\s().-]*")
+_LETTERS = frozenset("acloprtwx")  # "C+", "L hand", "T spine", "w/o"; other letters may be initials
+_LABELS = frozenset({"id", "mrs", "dr", "ms", "pt", "nr", "mrn"})  # of what was taken out
+_SIGNS = re.compile(r"[^\w\s]+|_+")
+_TWICE = re.compile(r"([-_/,.])[-_/,.]+")
+_SPACE = re.compile(r"[ \t]+")
+CODE = re.compile(r"[A-Za-z]{0,4}[-_]?[A-Z]?\d[\d.\-A-Z]{0,14}|\d{5,18}|[A-Z0-9]{2,6}")
+# schemes whose codes are public; any other may be a hospital's own
+SCHEMES = frozenset(
+    """SCT SRT SNM3 DCM LN UCUM RADLEX FMA UMLS I10 I10P I9C ICD10 ICD-O-3 ICDO3 NCIt RXNORM MSH MDC
+    IBSI BARI NEU NDC CD8 C4 C5 HL7 ISO3166_1 ISO639_1 ISO639_2 ITIS_TSN POS PUBCHEM_CID SDM UNS BI
+    JJ1017 GCS IVDB LOINC SNOMED RFC5646 ACR MA UBERON 99DCMQI 99SDM 99PMP 99HIGHDICOM 99QIICR
+    99TS""".split()  # noqa: SIM905
+)
+
+
+class TextCleaner:
+    """Cleans the texts of one patient's files.
+
+    Args:
+        known: what the headers tell about the patient.
+        keep_words: keep words that are not in the list of harmless ones.
+        max_text: longer texts are dropped.
+    """
+
+    def __init__(
+        self, known: Identifiers, *, keep_words: bool = False, max_text: int = 2000
+    ) -> None:
+        self._known = known
+        self._scrubber = Scrubber()
+        self._keep_words = keep_words
+        self._max_text = max_text
+        self._parts = frozenset(_parts(known))
+
+    def description(self, text: str) -> str:
+        """A text for people: without known identifiers, patterns, long numbers and unknown words.
+
+        A text of which no word is left becomes empty.
+        """
+        if not text.strip() or len(text) > self._max_text:
+            return ""
+        left = _without(text, self._scrubber.scrub(text, self._known).replacements)
+        left = _NUMBERS.sub(" ", left)
+        pieces: list[str] = []
+        last = 0
+        for match in _PIECE.finditer(left):
+            pieces += [left[last : match.start()], self._kept(match.group())]
+            last = match.end()
+        return _tidy("".join([*pieces, left[last:]]))
+
+    def term(self, text: str) -> str:
+        """A coded string (CS): its harmless words."""
+        return _SPACE.sub(
+            " ", " ".join(filter(None, (self._kept_term(one) for one in text.split(" "))))
+        )
+
+    def fact(self, text: str) -> str:
+        """A fact of the device: whole, or nothing where an identifier may be in it."""
+        if len(text) > 64 or re.search(r"[@^]|\d{6}", text):
+            return ""
+        found = self._scrubber.scrub(text, self._known).replacements
+        if any(hit.kind != "INSTITUTION" for hit in found) or self._names(text):
+            return ""
+        return text
+
+    def code(self, text: str, *, is_public: bool) -> str:
+        """A code value: of a public scheme if it looks like one, else only if it is harmless."""
+        if self._names(text):
+            return ""
+        if is_public and CODE.fullmatch(text):
+            return text
+        return self.description(text)
+
+    def is_known(self, text: str) -> bool:
+        """Whether a value is one of the patient's ids."""
+        return len(text) > 5 and text.strip().casefold() in self._parts
+
+    def _kept(self, piece: str) -> str:
+        low = piece.casefold()
+        if low in self._parts:
+            return ""
+        if piece.isalpha():
+            return piece if self._harmless(piece) else ""
+        if _DECIMAL.fullmatch(piece) or _MIXED.fullmatch(piece):
+            return piece
+        words = re.findall(r"[^\W\d_]+", piece)
+        numbers = re.findall(r"\d+", piece)
+        short = all(len(n) < 4 for n in numbers) and sum(map(len, numbers)) < 5
+        return piece if short and words and all(map(self._harmless, words)) else ""
+
+    def _kept_term(self, term: str) -> str:
+        pieces = _PIECE.findall(term)
+        plain = header_words()  # "CT" stays the modality of a patient called "CT^PHANTOM"
+        return term if all(p.casefold() in plain or self._kept(p) for p in pieces) else ""
+
+    def _harmless(self, word: str) -> bool:
+        low = word.casefold()
+        if low in self._parts or low in _LABELS:
+            return False
+        if len(word) == 1:
+            return low in _LETTERS
+        if self._keep_words:
+            return True
+        parts = CAMEL.findall(word)
+        return is_harmless(word) and not any(part.casefold() in self._parts for part in parts)
+
+    def _names(self, text: str) -> bool:
+        return any(piece.casefold() in self._parts for piece in _PIECE.findall(text))
+
+
+def _parts(known: Identifiers) -> Iterator[str]:
+    """Words that are gone wherever they stand: parts of names, and ids."""
+    for name in (*known.names, *known.physicians):
+        for part in re.findall(r"[^\W\d_]+", name):
+            if len(part) > 1:
+                yield part.casefold()
+    for one in (*known.ids, *known.accessions):
+        yield one.strip().casefold()
+        yield from (p.casefold() for p in _PIECE.findall(one) if len(p) > 2)
+
+
+def _without(text: str, hits: Iterable[Hit]) -> str:
+    pieces, last = [], 0
+    for hit in hits:
+        pieces += [text[last : hit.start], " "]
+        last = hit.end
+    return "".join([*pieces, text[last:]])
+
+
+def _tidy(text: str) -> str:
+    """One space between words; signs that stand alone, and a text without words, go."""
+    words = [w for w in text.split() if not _SIGNS.fullmatch(w) or w == "+"]
+    left = _TWICE.sub(r"\1", " ".join(words)).strip(" ,;:-_/\\^=()[]")
+    return left if re.search(r"[^\W_]", left) else ""

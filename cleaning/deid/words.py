@@ -1,0 +1,74 @@
+"""The words that may stand in a header: a list, because what a name is nobody can list.
+
+A word of a description, a label or a coded value is kept only if it is known to identify nobody.
+The list is made of the names of DICOM's attributes, the plain and clinical words that the text
+scrubber knows (``configs/scrubbing/words.yaml``), and the words of headers in ``words.txt``.
+Frequent names are never in it unless a body part or a technique is called so.
+"""
+
+import re
+from functools import lru_cache
+from pathlib import Path
+
+from voxcurate.config import read_yaml, shipped
+
+WORD = re.compile(r"[^\W\d_]+")
+_ENDINGS = ("s", "es", "ed", "d", "ing", "al", "ly", "n", "en", "er", "e")
+
+
+@lru_cache(maxsize=1)
+def header_words() -> frozenset[str]:
+    """The words of headers written down here, lower case."""
+    lines = Path(__file__).with_name("words.txt").read_text(encoding="utf-8").splitlines()
+    return frozenset(w for line in lines if not line.startswith("#") for w in line.split())
+
+
+@lru_cache(maxsize=1)
+def vocabulary() -> frozenset[str]:
+    """All words, lower case, with and without accents."""
+    from pydicom._dicom_dict import DicomDictionary
+
+    plain = read_yaml(shipped("scrubbing", "words.yaml"))
+    names = read_yaml(shipped("scrubbing", "names.yaml"))
+    attributes = {
+        word for entry in DicomDictionary.values() for word in WORD.findall(entry[2].lower())
+    }
+    people = set(f"{names['given']} {names['surnames']} {plain['both']}".split())
+    return frozenset((attributes | set(plain["words"].split())) - people | header_words())
+
+
+@lru_cache(maxsize=65536)
+def is_plain(word: str) -> bool:
+    """Whether a word of letters alone identifies nobody, in this or a plainer form of it."""
+    known = vocabulary()
+    low = word.casefold()
+    if low in known:
+        return True
+    plain = low.translate(_PLAIN)
+    if plain in known or (len(low) > 1 and f"{plain[:-1]}ies" in known):
+        return True
+    for ending in _ENDINGS:
+        stem = plain.removesuffix(ending)
+        if len(stem) > 3 and stem != plain and stem in known:
+            return True
+    return plain.endswith("ies") and f"{plain[:-3]}y" in known
+
+
+def is_harmless(word: str) -> bool:
+    """Whether a word identifies nobody, or is run together of words that do not: "SpinalCord"."""
+    if is_plain(word):
+        return True
+    parts = CAMEL.findall(word)
+    return (
+        len(parts) > 1
+        and "".join(parts) == word
+        and all(len(part) > 1 and is_plain(part) for part in parts)
+    )
+
+
+CAMEL = re.compile(r"[A-ZÄÖÜ]+(?![a-zäöüß])|[A-ZÄÖÜ]?[a-zäöüß]+")
+_PLAIN = str.maketrans(
+    {"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "é": "e", "è": "e", "ê": "e", "à": "a", "á": "a"}
+    | {"â": "a", "í": "i", "ì": "i", "î": "i", "ó": "o", "ò": "o", "ô": "o", "ú": "u", "ù": "u"}
+    | {"û": "u", "ç": "c", "ñ": "n", "ï": "i", "ë": "e"}
+)
