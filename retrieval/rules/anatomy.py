@@ -10,7 +10,9 @@ from retrieval.rules.phrases import Match, PhraseFinder, longest
 
 _JOINT = re.compile(
     r"[\s,/&-]*(?:(?:and|or|the|both|right|left|bilateral|visuali[sz]ed|either|within|in|of|"
-    r"lobes?|nor|as well as|also|upper|lower)\b[\s,/&-]*)*",
+    r"lobes?|nor|as well as|also|upper|lower|main|major|proximal|distal|their|its|supra-?aortic|"
+    r"branch(?:es)?|vessels?|vascular|structures?|arter(?:y|ies)|walls?|regions?|areas?|levels?)\b"
+    r"[\s,/&-]*)*",
     re.I,
 )
 _CLAUSE = re.compile(r";|\b(?:but|however|while|whereas|although)\b", re.I)

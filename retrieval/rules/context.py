@@ -207,9 +207,9 @@ class Scopes:
     def _low(self, cue: Cue) -> int:
         """The first word that a cue behind its phrase speaks of."""
         words, lists = self._tokens.words, word_lists()
-        if words[cue.start] == "no" and cue.start and words[cue.start - 1] in _CLOSING:
-            if words[cue.start + 1] != "longer":  # "Dilated duct, no mass seen"
-                return cue.start
+        is_closed = cue.start > 0 and words[cue.start - 1] in _CLOSING
+        if is_closed and words[cue.start] == "no" and words[cue.start + 1] != "longer":
+            return cue.start  # "Dilated duct, no mass seen"
         low = max(
             (c.end for c in self._cues if ("both", "stop") in c.roles and c.end <= cue.start),
             default=0,

@@ -67,17 +67,29 @@ def _nodes(
     """
     nodes = terms()["nodes"]
     largest = max(size.largest_mm for size in sizes)
-    place = named if named - roving() else named | scan.subject
-    asked = [name for name, organs in nodes["places"].items() if place.intersection(organs)]
-    q = tables.by_id.get((asked or [nodes["else"]])[0])
-    if largest < nodes["doubtful_mm"] or q is None or not named - roving() <= _NODAL:
+    if largest < nodes["doubtful_mm"] or not named - roving() <= _NODAL:
         return
     is_large = largest >= nodes["enlarged_mm"] or (
         largest > nodes["doubtful_mm"] and bool(_SHORT_AXIS.search(scan.sentence.text))
     )
     rule = f"size: nodes of {largest:g} mm"
     value = "yes" if is_large else "uncertain"
-    yield q, Evidence(value, "sign", rule, NORMAL, number, scan.sentence.section)
+    for q in _node_questions(named if named - roving() else named | scan.subject, tables):
+        yield q, Evidence(value, "sign", rule, NORMAL, number, scan.sentence.section)
+
+
+def _node_questions(place: frozenset[str], tables: Tables) -> list[int]:
+    """The question on nodes of a place, else all on nodes that do not leave its place out."""
+    nodes = terms()["nodes"]
+    placed = [name for name, organs in nodes["places"].items() if place.intersection(organs)]
+    known = [tables.by_id[name] for name in placed or [nodes["else"]] if name in tables.by_id]
+    return known or [
+        q
+        for q, question in enumerate(tables.questions)
+        if question.kind == "presence"
+        and (question.organ in roving() or "lymphadenopathy" in question.phrases)
+        and not (placed and any("mediastinal" in word for word in question.excludes))
+    ]
 
 
 def _large(

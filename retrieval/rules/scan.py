@@ -190,6 +190,8 @@ class Scanner:
                 continue
             spans = tuple((p, p + 1) for p in parts.places)
             for use in parts.payloads:
+                if use.role == "exclude" and self._is_shared(use.question, scan, parts.places):
+                    continue
                 _put(by_question, scan, use, head, head + 1, spans)
         return [
             hit
@@ -197,6 +199,15 @@ class Scanner:
             for hit in (hits if len(hits) == 1 else _longest(hits))
             if hit.role != "exclude"
         ]
+
+    def _is_shared(self, question: int, scan: Scan, places: tuple[int, ...]) -> bool:
+        """Whether a look-alike is told of the question's own organ as well.
+
+        "Calcified plaques in the aorta and coronary arteries" is more than the look-alike "coronary
+        artery plaque".
+        """
+        organ, head = self._tables.questions[question].organ, places[0]
+        return bool(organ) and head < places[-1] and organ in scan.organs(head, head + 1)
 
 
 _MOST_TOPICS = 5000

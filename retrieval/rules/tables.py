@@ -103,6 +103,10 @@ def _uses(index: int, question: Question) -> Iterator[tuple[str, str, Use]]:
                 seen.add((word, role))
                 organ = question.organ if role == "term" else ""
                 yield word, "use", Use(index, role, organ)
+        for word in _lookalikes(phrase) if role in ("phrase", "term") else ():
+            if (word, "exclude") not in seen:
+                seen.add((word, "exclude"))
+                yield word, "use", Use(index, "exclude")
         if role == "phrase" and question.kind == "presence":
             for organ, finding in _borne(phrase):
                 if (organ, finding) not in seen and (finding, "phrase") not in seen:
@@ -124,6 +128,11 @@ def _relatives() -> dict[str, tuple[str, ...]]:
         for group in terms()["related"]
         for word in group
     }
+
+
+def _lookalikes(phrase: str) -> tuple[str, ...]:
+    """Longer phrases around one that are something else, whoever asks."""
+    return tuple(terms()["lookalikes"].get(phrase.lower(), ()))
 
 
 def _borne(phrase: str) -> Iterator[tuple[str, str]]:

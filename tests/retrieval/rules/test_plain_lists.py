@@ -80,7 +80,7 @@ CASES = [
     ("Bronchiectatic changes in the middle lobe.", {"bronchiectasis": "yes"}),
     ("Thickening of the interlobular septa is noted.", {"septal_thickening": "yes"}),
     ("Interlobular septal thickenings.", {"septal_thickening": "yes"}),
-    ("Septal and interlobular thickening.", {"septal_thickening": None}),
+    ("Septal and interlobular thickening.", {"septal_thickening": "yes"}),
     ("The bile ducts are dilated.", {"bile_duct_dilated": "yes"}),
     ("The bile ducts are not dilated.", {"bile_duct_dilated": "no"}),
     ("No dilatation of the bile ducts.", {"bile_duct_dilated": "no"}),
