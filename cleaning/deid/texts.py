@@ -70,9 +70,17 @@ class TextCleaner:
             " ", " ".join(filter(None, (self._kept_term(one) for one in text.split(" "))))
         )
 
-    def fact(self, text: str) -> str:
-        """A fact of the device: whole, or nothing where an identifier may be in it."""
+    def fact(self, text: str, *, is_make: bool = False) -> str:
+        """A fact of the device: whole, or nothing where an identifier may be in it.
+
+        Args:
+            text: the fact.
+            is_make: manufacturer or model, whose names are in no list of words.
+        """
         if len(text) > 64 or re.search(r"[@^]|\d{6}", text):
+            return ""
+        words = [] if is_make else re.findall(r"[^\W\d_]{5,}", text)
+        if not all(map(is_harmless, words)):
             return ""
         found = self._scrubber.scrub(text, self._known).replacements
         if any(hit.kind != "INSTITUTION" for hit in found) or self._names(text):
@@ -105,7 +113,7 @@ class TextCleaner:
         return piece if short and words and all(map(self._harmless, words)) else ""
 
     def _kept_term(self, term: str) -> str:
-        pieces = _PIECE.findall(term)
+        pieces = [piece for piece in _PIECE.findall(term) if len(piece) > 1 or term != piece]
         plain = header_words()  # "CT" stays the modality of a patient called "CT^PHANTOM"
         return term if all(p.casefold() in plain or self._kept(p) for p in pieces) else ""
 

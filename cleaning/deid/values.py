@@ -33,6 +33,7 @@ _CLASS_TAGS = frozenset({0x00080016, 0x00081150, 0x0008001A, 0x0008010C, 0x00080
 _PUBLIC_ROOTS = (STANDARD_ROOT, "2.16.840.1.113883.", "1.2.840.113619.4.", "1.2.392.200119.",
                  "1.3.12.2.1107.5.9.", "1.3.46.670589.")  # fmt: skip
 _CODING_TAG = 0x00080102
+_MAKES = frozenset({0x00080070, 0x00081090, 0x00181016, 0x00181018, 0x00189041, 0x00180031})
 
 
 class ValueCleaner:
@@ -112,11 +113,12 @@ class ValueCleaner:
             return self._number(text)
         if action == "code":
             return self._code(tag, text.strip(" \0"), is_public)
-        how = self._texts.fact if action == "facts" else self._texts.description
-        if vr == "CS":
-            how = self._texts.term
-        several = [text] if vr in _ONE_VALUE else text.split("\\")
-        return "\\".join(how(one.strip(" \0")) for one in several)
+        several = [one.strip(" \0") for one in ([text] if vr in _ONE_VALUE else text.split("\\"))]
+        if action == "facts":
+            make = tag in _MAKES
+            return "\\".join(self._texts.fact(one, is_make=make) for one in several)
+        how = self._texts.term if vr == "CS" else self._texts.description
+        return "\\".join(map(how, several))
 
     def _uids(self, tag: int, text: str) -> str:
         several = [one.strip(" \0") for one in text.split("\\")]
