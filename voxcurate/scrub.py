@@ -1,41 +1,57 @@
 """The one scrubber: text in, text without identifiers out.
 
 First what is known from the matching header or table row (`voxcurate.identifiers`), then patterns
-(`voxcurate.phi`). Every replacement is a placeholder of its kind, so that the same text gives the
-same result everywhere and scrubbing twice changes nothing. Replaced values are never returned,
-logged or stored.
+and names (`voxcurate.scrubbing`). Every replacement is a placeholder of its kind, so that the same
+text gives the same result everywhere and scrubbing twice changes nothing. Replaced values are never
+returned, logged or stored.
 """
 
 import hmac
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import date, timedelta
+from bisect import bisect_right
+from collections.abc import Sequence
 from hashlib import sha256
+from itertools import accumulate
+
+from pydantic import Field
 
 from voxcurate.config import Config
 from voxcurate.identifiers import Hit, Identifiers, find_known
-from voxcurate.phi import find_patterns
+from voxcurate.scrubbing.dates import parse_date, shifted
+from voxcurate.scrubbing.hits import merge_hits
+from voxcurate.scrubbing.pattern import HOLE
+from voxcurate.scrubbing.patterns import find_patterns
+from voxcurate.scrubbing.result import Scrubbed
 
-SCRUBBER_VERSION = "1"
+__all__ = [
+    "KINDS", "NOTHING_KNOWN", "SCRUBBER_VERSION", "ScrubConfig", "Scrubbed", "Scrubber", "leak_scan",
+    "merge_hits", "parse_date",
+]  # fmt: skip
+
+SCRUBBER_VERSION = "2"
 NOTHING_KNOWN = Identifiers()
+KINDS = (
+    "NAME", "DATE", "ID", "PHONE", "EMAIL", "ADDRESS", "INSTITUTION", "AGE", "URL", "IP", "OTHER",
+)  # fmt: skip
+_PLACEHOLDER = re.compile(
+    rf"\[(?:{'|'.join(KINDS)})\]|\[DATE (?:\d{{4}}-\d\d(?:-\d\d)?|--\d\d-\d\d)\]"
+)
 
 
 class ScrubConfig(Config):
     """How text is scrubbed."""
 
-    patterns: bool = True
-    shift_dates: bool = False
-    max_shift_days: int = 365
-    day_first: bool = False
-
-
-@dataclass(frozen=True)
-class Scrubbed:
-    """Scrubbed text with what was replaced: kinds and spans in the *source* text, never a value."""
-
-    text: str
-    replacements: tuple[Hit, ...]
+    patterns: bool = Field(True, description="look for what only looks like an identifier too")
+    doubtful: bool = Field(
+        True,
+        description="replace what may be an ordinary word too; a lost word costs less than a name "
+        "that stays. Listed for review either way",
+    )
+    shift_dates: bool = Field(False, description="move dates instead of blanking them")
+    max_shift_days: int = Field(
+        365, ge=1, description="a patient's dates move by 1 to so many days"
+    )
+    day_first: bool = Field(False, description="3/5/2021 is 3 May; 3.5.2021 always is")
 
 
 class Scrubber:
@@ -58,30 +74,50 @@ class Scrubber:
     ) -> Scrubbed:
         """The text with placeholders such as ``[NAME]``, ``[DATE]``, ``[ID]``.
 
+        Placeholders that are there already stay. What is found is taken out and the rest is looked
+        at again until nothing more is found: so the result, scrubbed again, stays what it is.
+
         Args:
             text: any text; an empty one stays empty.
             known: what the header or table says about this patient and study.
             patient: pseudonym whose dates move together, when dates are shifted.
         """
+        found = self.find(text, known)
+        replaced = [hit for hit in found if hit.sure or self.config.doubtful]
+        year = self._year(text, replaced, known) if self.config.shift_dates else None
+        pieces, last = [], 0
+        for hit in replaced:
+            value = self._replacement(text[hit.start : hit.end], hit, patient, year)
+            pieces += [text[last : hit.start], value]
+            last = hit.end
+        return Scrubbed("".join([*pieces, text[last:]]), tuple(found))
+
+    def find(self, text: str, known: Identifiers = NOTHING_KNOWN) -> list[Hit]:
+        """What would be replaced, doubtful hits included; disjoint, in order, spans in `text`."""
+        rest = _Rest(text)
+        while hits := merge_hits(self._search(rest.text, known)):
+            rest.take_out(hits)
+        return rest.hits
+
+    def _search(self, text: str, known: Identifiers) -> list[Hit]:
         hits = list(find_known(text, known))
         if self.config.patterns:
             hits += find_patterns(text)
-        merged = merge_hits(hits)
-        pieces, last = [], 0
-        for hit in merged:
-            pieces += [
-                text[last : hit.start],
-                self._replacement(text[hit.start : hit.end], hit, patient),
-            ]
-            last = hit.end
-        return Scrubbed("".join([*pieces, text[last:]]), tuple(merged))
+        return hits
 
-    def _replacement(self, value: str, hit: Hit, patient: str) -> str:
+    def _replacement(self, value: str, hit: Hit, patient: str, year: int | None) -> str:
         if hit.kind == "DATE" and self.config.shift_dates and patient:
-            day = parse_date(value, day_first=self.config.day_first)
-            if day is not None:
-                return (day + timedelta(days=self.shift_days(patient))).isoformat()
+            days = self.shift_days(patient)
+            moved = shifted(value, days, year=year, day_first=self.config.day_first)
+            return f"[DATE {moved}]" if moved else "[DATE]"
         return f"[{hit.kind}]"
+
+    def _year(self, text: str, hits: Sequence[Hit], known: Identifiers) -> int | None:
+        """The year of dates without one: that of the latest whole date known, or in the text."""
+        spans = (text[hit.start : hit.end] for hit in hits if hit.kind == "DATE")
+        told = [day for span in spans if (day := parse_date(span, day_first=self.config.day_first))]
+        days = [*told, *known.dates]
+        return max(days).year if days else None
 
     def shift_days(self, patient: str) -> int:
         """Days by which all dates of a patient move: 1 to `max_shift_days` back, by key."""
@@ -89,24 +125,39 @@ class Scrubber:
         return -1 - int.from_bytes(digest[:8], "big") % self.config.max_shift_days
 
 
-def merge_hits(hits: Iterable[Hit]) -> list[Hit]:
-    """Overlapping hits as one, with the kind of the longest; sorted, disjoint, covering all.
+class _Rest:
+    """A text whose identifiers are single holes, and where each hole was in the whole text."""
 
-    A doubtful hit is replaced as a sure one is: a lost word costs less than a name that stays.
-    """
-    merged: list[Hit] = []
-    width = 0
-    for hit in sorted(hits, key=lambda h: (h.start, -h.end)):
-        if merged and hit.start < merged[-1].end:
-            last = merged[-1]
-            wider = hit.end - hit.start > width
-            kind = hit.kind if wider else last.kind
-            width = max(width, hit.end - hit.start)
-            merged[-1] = Hit(kind, last.start, max(last.end, hit.end), last.sure or hit.sure)
-        else:
-            merged.append(hit)
-            width = hit.end - hit.start
-    return merged
+    def __init__(self, text: str) -> None:
+        self.hits: list[Hit] = []
+        self.text = text.replace(HOLE, " ")
+        self._holes: list[tuple[int, int]] = []
+        self._put([Hit("", *match.span()) for match in _PLACEHOLDER.finditer(self.text)])
+
+    def take_out(self, hits: Sequence[Hit]) -> None:
+        """Make holes of disjoint hits in the present text, none of which holds a hole."""
+        places = [i for i, char in enumerate(self.text) if char == HOLE]
+        lost = list(accumulate((end - start - 1 for start, end in self._holes), initial=0))
+        moved = [
+            Hit(
+                hit.kind,
+                hit.start + lost[bisect_right(places, hit.start)],
+                hit.end + lost[bisect_right(places, hit.end - 1)],
+                hit.sure,
+            )
+            for hit in hits
+        ]
+        self.hits = sorted([*self.hits, *moved], key=lambda hit: hit.start)
+        self._put(hits, moved)
+
+    def _put(self, hits: Sequence[Hit], moved: Sequence[Hit] | None = None) -> None:
+        pieces, last = [], 0
+        for hit in hits:
+            pieces += [self.text[last : hit.start], HOLE]
+            last = hit.end
+        self.text = "".join([*pieces, self.text[last:]])
+        spans = [(hit.start, hit.end) for hit in (moved if moved is not None else hits)]
+        self._holes = sorted([*self._holes, *spans])
 
 
 def leak_scan(text: str, known: Identifiers, *, file_name: bool = False) -> list[Hit]:
@@ -121,39 +172,8 @@ def leak_scan(text: str, known: Identifiers, *, file_name: bool = False) -> list
     Returns:
         Disjoint hits in order; `sure` is False where the words may be ordinary ones. Empty: clean.
     """
-    hits = list(find_known(text, known, embedded=file_name))
-    if not file_name:
-        hits += find_patterns(text)
-    return merge_hits(hits)
-
-
-_MONTH_STARTS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-
-
-def parse_date(value: str, *, day_first: bool = False) -> date | None:
-    """The full date that a span spells; None where a part is missing or impossible."""
-    words = "".join(c if c.isalnum() else " " for c in re.sub(r"(?<=\d)T.*", "", value)).split()
-    month_at = next((i for i, w in enumerate(words) if w[:3].lower() in _MONTH_STARTS), None)
-    numbers = [int(d) for w in words if (d := w.rstrip("stndrh")).isdigit()]
-    if month_at is not None:
-        month = _MONTH_STARTS.index(words[month_at][:3].lower()) + 1
-        if len(numbers) < 2:
-            return None
-        first, second = numbers[:2]
-        day, year = (first, second) if first <= 31 else (second, first)
-    elif len(words) >= 1 and len(words[0]) >= 8 and words[0].isdigit():
-        year, month, day = int(words[0][:4]), int(words[0][4:6]), int(words[0][6:8])
-    elif len(numbers) < 3:
-        return None
-    elif numbers[0] > 31:
-        year, month, day = numbers[:3]
-    else:
-        first, second, year = numbers[:3]
-        day, month = (
-            (first, second) if (day_first and second <= 12) or first > 12 else (second, first)
-        )
-    year += 0 if year > 99 else (2000 if year < 50 else 1900)
-    try:
-        return date(year, month, day)
-    except ValueError:
-        return None
+    if file_name:
+        return merge_hits(find_known(text, known, embedded=True))
+    rest = _Rest(text)
+    rest.take_out(merge_hits([*find_known(rest.text, known), *find_patterns(rest.text)]))
+    return rest.hits

@@ -1,0 +1,238 @@
+"""Where a name that begins at some word ends, and whether it can begin there."""
+
+import re
+from functools import lru_cache
+
+from voxcurate.scrubbing import name_words as w
+from voxcurate.scrubbing.hits import Hit
+from voxcurate.scrubbing.name_reading import Words
+from voxcurate.scrubbing.vocabulary import EPONYMS, MEDICAL_NOUN, lexicon
+from voxcurate.scrubbing.wordlist import word_set
+
+JOIN = re.compile(r"(?:[ \t]+|\.[ \t]?|-|\^|[ \t]*=[ \t]*)\Z")  # between the words of a name
+COMMA = re.compile(r"[ \t]?,[ \t]*\Z")
+_UNLIKELY = -9.0
+_HARD = word_set("foley gleason hickman barrett park conn fontan apgar doppler still down hill")
+
+
+@lru_cache(maxsize=1)
+def hard_eponyms() -> frozenset[str]:
+    """Eponyms that are hardly anybody's name in a report: they need a title to be one."""
+    known = lexicon()
+    return frozenset(e for e in EPONYMS if known.kind(e) in "wu") | _HARD
+
+
+class NameSpans:
+    """The names found so far in one text, and how to take one more.
+
+    How much a word has to look like a name depends on the `mode`, what stands before it: a
+    ``title``, a ``label`` ("Attending:"), a ``strong`` verb ("discussed with"), a ``medium`` one
+    ("asked"), or nothing: ``free``.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.words = Words(text)
+        self.lexicon = lexicon()
+        self.taken = [False] * self.words.n
+        self.hits: list[Hit] = []
+
+    def _fits(self, i: int, mode: str, *, first: bool = True) -> bool:
+        """Whether word `i` can be (the first) part of a name after such an introduction."""
+        words = self.words
+        low, kind, shape = words.low[i], words.kinds[i], words.shapes[i]
+        if low in w.STOP or (low in w.DEGREES and shape == "U"):
+            return False
+        caseless = words.caseless[i]
+        if shape == "C" and not caseless:
+            if kind != "w":
+                return (
+                    first
+                    or kind != "u"
+                    or mode in ("title", "label")
+                    or self._likeness(low) > _UNLIKELY
+                )
+            return first and (mode == "title" or (mode in ("label", "strong") and self._leads(i)))
+        if shape in ("U", "C"):
+            if low in w.SHORT_FORMS:
+                return False
+            if kind == "n":
+                return True
+            if caseless:
+                if mode in ("title", "label"):
+                    return kind in "bu" or (first and mode == "label" and self._leads(i))
+                return kind == "u" and len(low) > 3 and self._likeness(low) > 0
+            if mode in ("title", "label"):
+                return kind in "bu" and (len(low) > 2 or mode == "title")
+            return kind in "u" and len(low) > 4 and self._likeness(low) > 1
+        if shape == "L" and len(low) > 1:
+            if kind == "n":
+                return len(low) > 2 or mode in ("title", "label")
+            if mode == "title":
+                return kind == "u" or (kind == "b" and first)
+            if mode == "label":
+                return kind == "u" and caseless and self._likeness(low) > -2
+            return (
+                kind == "u"
+                and caseless
+                and mode == "strong"
+                and len(low) > 3
+                and self._likeness(low) > 0
+            )
+        if shape == "M":
+            return kind in "nu" and mode in ("title", "label")
+        return False
+
+    def _leads(self, i: int) -> bool:
+        """Whether word `i`, an ordinary one, begins a name as "Summer" does in "Summer Fletcher"."""
+        words = self.words
+        k = i + 1
+        if k < words.n and words.shapes[k] == "I" and words.gap(k + 1)[:1] == ".":
+            k += 1
+        if k >= words.n or not JOIN.match(words.gap(k)) or "\n" in words.gap(k):
+            return False
+        if words.shapes[k] != words.shapes[i] or words.low[k] in w.STOP:
+            return False
+        return words.kinds[k] == "n" or (words.kinds[k] == "u" and self._likeness(words.low[k]) > 0)
+
+    def _likeness(self, low: str) -> float:
+        return self.lexicon.likeness(low)
+
+    def _take(self, i: int, mode: str) -> int:
+        """The index after the name that begins with word `i`; `i` itself if none does."""
+        words = self.words
+        j, solid, comma = i, 0, False
+        while j < words.n and j - i < 6:
+            if words.low[j] in w.SUFFIXES and solid and words.shapes[j] != "L":
+                j += 1
+                break
+            if j > i:
+                gap = words.gap(j)
+                if (
+                    COMMA.match(gap)
+                    and not comma
+                    and solid <= 2
+                    and self._is_given_after_comma(j, mode)
+                ):
+                    comma = True
+                elif not JOIN.match(gap) or (gap.startswith(".") and words.shapes[j - 1] != "I"):
+                    break
+            if (
+                words.low[j] in ("m", "r", "d")
+                and j + 1 < words.n
+                and words.low[j] + words.low[j + 1] in ("md", "rn", "do")
+                and words.gap(j + 1) == "."
+                and solid
+            ):
+                break
+            if words.shapes[j] == "I" or (words.low[j] in w.PARTICLES and words.shapes[j] != "U"):
+                if not self._leads_on(j, mode, solid):
+                    break
+                j += 1
+                continue
+            if (
+                words.low[j] in w.PARTICLES
+                and words.kinds[j] in "wb"
+                and words.shapes[j] == "U"
+                and self._leads_on(j, mode, solid)
+                and mode in ("title", "label")
+            ):
+                j += 1
+                continue
+            if not self._fits(j, mode, first=solid == 0):
+                if not (solid and self._odd_surname(j, mode)):
+                    break
+            solid += 1
+            j += 1
+        lone_initial = solid == 0 and j > i
+        if lone_initial and mode not in ("title", "label"):
+            return i
+        return j if solid or lone_initial else i
+
+    def _leads_on(self, j: int, mode: str, solid: int) -> bool:
+        """Whether an initial or particle at `j` belongs to a name: more of it follows or precedes."""
+        words = self.words
+        after = words.gap(j + 1)
+        if words.shapes[j] == "I":
+            dotted = after[:1] == "."
+            if (
+                j + 1 < words.n
+                and JOIN.match(after)
+                and (words.shapes[j + 1] == "I" or self._fits(j + 1, mode, first=True))
+            ):
+                return words.low[j + 1] not in w.STOP
+            if mode == "free":
+                return solid > 0 and (dotted and words.shapes[j - 1] in "CU")
+            return ((dotted or solid > 0 or mode == "title") and words.low[j] != "a") or dotted
+        k = j + 1
+        while (
+            k < words.n and k < j + 3 and words.low[k] in w.PARTICLES and JOIN.match(words.gap(k))
+        ):
+            k += 1
+        if k >= words.n or not JOIN.match(words.gap(k)) or words.low[k] in w.STOP:
+            return False
+        if not solid and words.shapes[j] == "L" and mode not in ("title", "label"):
+            return False
+        if (
+            words.low[j] in ("y", "e", "o", "te", "op", "al")
+            and words.shapes[j] == "L"
+            and not (solid and words.shapes[k] == "C")
+        ):
+            return False
+        return self._fits(k, mode, first=True)
+
+    def _is_given_after_comma(self, j: int, mode: str) -> bool:
+        words = self.words
+        low = words.low[j]
+        if low in w.DEGREES or low in w.STOP:
+            return False
+        if words.shapes[j] == "I":
+            return mode in ("label", "title") or words.gap(j + 1)[:1] == "."
+        if words.shapes[j] == "L" and not words.caseless[j]:
+            return False
+        if low in self.lexicon.given:
+            return True
+        return mode == "label" and words.kinds[j] in "nub" and words.kinds[j - 1] != "w"
+
+    def _odd_surname(self, j: int, mode: str = "free") -> bool:
+        """A surname that is an ordinary word: capitalised after a given name, inside a sentence."""
+        words = self.words
+        before = words.low[j - 1]
+        if (
+            mode == "title"
+            and words.is_titled(j)
+            and words.low[j] not in w.STOP
+            and words.shapes[j - 1] == "C"
+        ):
+            return re.match(r"\s*[.,;)\n]|\s[a-z]|\Z", words.text[words.ends[j] :]) is not None
+        if words.low[j] in w.STOP or not words.is_titled(j) or before not in self.lexicon.given:
+            return False
+        if words.kinds[j - 1] != "n" or words.low[j] in EPONYMS or len(words.low[j]) < 4:
+            return False
+        return not (j + 1 < words.n and words.shapes[j + 1] in "CU" and words.gap(j + 1) == " ")
+
+    def _hit(self, i: int, j: int, *, sure: bool = True) -> None:
+        words = self.words
+        if any(self.taken[i:j]):
+            while i < j and self.taken[i]:
+                i += 1
+            k = i
+            while k < j and not self.taken[k]:
+                k += 1
+            j = k
+            if i == j:
+                return
+        for k in range(i, j):
+            self.taken[k] = True
+        self.hits.append(Hit("NAME", words.starts[i], words.ends[j - 1], sure))
+
+    def _is_eponym(self, i: int, j: int) -> bool:
+        """Whether the words name a disease, sign or device rather than somebody."""
+        words = self.words
+        if j - i == 1 and words.low[i] in hard_eponyms():
+            return True
+        if not any(words.low[k] in EPONYMS for k in range(i, j)):
+            return False
+        return MEDICAL_NOUN.match(words.text, words.ends[j - 1]) is not None
+
+    def _is_heading(self, i: int) -> bool:
+        return self.words.gap(i + 1).lstrip()[:1] == ":"

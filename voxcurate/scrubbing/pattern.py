@@ -1,0 +1,68 @@
+"""One expression for one kind of identifier, and when it is worth trying."""
+
+import re
+from collections.abc import Callable
+from typing import NamedTuple
+
+HOLE = "\x01"  # stands where an identifier was
+
+UPPER = r"[^\W\d_a-zß-öø-ÿ]"  # a capital of any alphabet, nearly: no lower Latin, digit, underscore
+UNITS = (
+    r"(?:mm|cm|m|ml|cc|l|dl|hu|hounsfield|mg|mcg|µg|ug|g|kg|gy|mgy|msv|kv|kvp|ma|mas|mbq|mci|%|ms|s|sec|seconds?|minutes?|"
+    r"min|hours?|hrs?|days?|weeks?|wks?|months?|mos|years?|yrs?|slices?|units?|iu|mmol|meq|mhz|t|tesla|bpm|mmhg|degrees?|°|"
+    r"fold|x|×|cm2|cm3|mm2|mm3|mm²|mm³|cm²|cm³|lbs?|pounds|kcal|copies|cells|lpm|ft|feet|inches|dpi|pack-?years?|tabs?|tablets?)"
+)  # fmt: skip
+Check = Callable[[str, int, int], bool]
+
+
+class Pattern(NamedTuple):
+    """A kind of identifier with its expression, whose group ``x`` is what goes.
+
+    Trying an expression costs more than seeing that it cannot match: so one is tried only where a
+    word that it wants is, and only in a text that has the shape.
+
+    Attributes:
+        shape: an expression that every text with a match matches too.
+        starts: words (folded, letters only) that every match begins with.
+        near: words that every match holds or is beside; ``*ring`` stands for their endings.
+        labelled: a word such as "MRN:" introduces it, so that it beats protected spans.
+        check: whether what matched in the text, from one place to another, is one after all.
+        sure: False where it may be something else.
+    """
+
+    kind: str
+    regex: re.Pattern[str]
+    labelled: bool = False
+    shape: re.Pattern[str] | None = None
+    starts: frozenset[str] = frozenset()
+    near: frozenset[str] = frozenset()
+    endings: tuple[str, ...] = ()
+    check: Check | None = None
+    sure: bool = True
+
+
+def pattern(
+    kind: str,
+    expression: str,
+    flags: re.RegexFlag | int = re.IGNORECASE,
+    *,
+    labelled: bool = False,
+    shape: str = "",
+    starts: str = "",
+    near: str = "",
+    check: Check | None = None,
+    sure: bool = True,
+) -> Pattern:
+    """A `Pattern`; the words of `starts` and `near` are parted by spaces, case counts in `shape`."""
+    words = near.split()
+    return Pattern(
+        kind,
+        re.compile(expression, flags),
+        labelled,
+        re.compile(shape) if shape else None,
+        frozenset(starts.split()),
+        frozenset(word for word in words if word[0] != "*"),
+        tuple(word[1:] for word in words if word[0] == "*"),
+        check,
+        sure,
+    )

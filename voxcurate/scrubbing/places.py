@@ -1,0 +1,111 @@
+# ruff: noqa: E501 -- tables of expressions read best with one expression per line
+"""Addresses, towns, rooms, and the places of care and work."""
+
+import re
+
+from voxcurate.scrubbing.pattern import UPPER, Pattern, pattern
+from voxcurate.scrubbing.vocabulary import fold, lexicon
+from voxcurate.scrubbing.wordlist import word_set
+
+_STATES = "A[LKZR]|C[AOT]|D[EC]|FL|GA|HI|I[DLNA]|K[SY]|LA|M[EDAINSOT]|N[EVHJMYCD]|O[HKR]|PA|RI|S[CD]|T[NX]|UT|V[TA]|W[AVIY]|Alabama|Arizona|California|Colorado|Connecticut|Florida|Georgia|Illinois|Indiana|Kentucky|Maryland|Massachusetts|Michigan|Minnesota|Missouri|New York|New Jersey|North Carolina|Ohio|Oregon|Pennsylvania|Tennessee|Texas|Virginia|Washington|Wisconsin|BC|AB|ON|QC|NSW|VIC|QLD"
+_STREET = (
+    r"(?:(?i:street|avenue|road|boulevard|lane|drive|circle|terrace|square|highway|parkway|alley|crescent|close|gardens|grove|mews|walk|way|court|trail|ridge|plaza|loop|turnpike|pike)|"
+    r"St|Ave|Rd|Blvd|BLVD|Ln|Dr|Cir|Pl|Place|PLACE|Sq|Hwy|HWY|Pkwy|PKWY|AVE|RD|ST|LN|Ct|Ter|Trl)"
+)
+_EURO_STREET = r"(?:stra(?:ß|ss)e|str\.|weg|gasse|allee|platz|ufer|ring|damm|steig|chaussee|straat|laan|plein|gracht|kade|dijk|singel|dreef|dreed|hof|pad|steeg|vej|gade|gatan|vägen|gata|katu)"
+_APT = r"(?:apt|apartment|suite|ste|unit|flat|app)\.?"
+_HOSPITAL = (
+    r"(?:Hospitals?|HOSPITALS?|Medical Cent(?:er|re)|MEDICAL CENT(?:ER|RE)|Med(?:ical)? Ctr\.?|Clinics?|CLINICS?|Klinikum|Klinik|Infirmary|INFIRMARY|Hospice|HOSPICE|Hosp\.?|"
+    r"Health (?:System|Cent(?:er|re)|care|Network|Services)|HEALTH (?:SYSTEM|CENTER)|Healthcare|Imaging Cent(?:er|re)|IMAGING CENTER|Imaging|Cancer (?:Cent(?:er|re)|Institute)|CANCER CENTER|Krankenhaus|Spital|Kliniken|"
+    r"University|UNIVERSITY|Universitätsklinikum|Universität|Universitair Medisch Centrum|Medisch Centrum|H[ôo]pital|Ziekenhuis|ziekenhuis|Rehab(?:ilitation)?(?: Cent(?:er|re))?|Nursing (?:Home|Cent(?:er|re))|NURSING HOME|"
+    r"Surgery Cent(?:er|re)|Surgical Cent(?:er|re)|Care Cent(?:er|re)|Manor|Pavilion|Practice|Surgery(?=[,.]|$)|NHS (?:Foundation )?Trust|Radiology (?:Associates|Group|Partners)|Medical (?:Group|Associates|Practice)|Family (?:Medicine|Practice)|High School|Elementary School|College|COLLEGE)"
+)
+_NO_PLACE = (
+    r"(?:The|Outside|Our|This|That|Prior|Previous|From|At|Local|General|Comparison|Department|Referring|Same|Another|Advanced|Diagnostic|Cross|Sectional|Abdominal|Chest|Cardiac|Brain|Body|Musculoskeletal|Nuclear|Breast|Medical|Clinical|Limited|Follow-up|Fetal|MR|CT|PET|Surgical|Pediatric|Portable|Interventional|"
+    r"An|A|Emergency|Outpatient|Inpatient|Oncology|Surgery|Pain|Follow|In|Day|To|Discharged|Transferred|Acute|Home|Primary|Private|Skilled|Urgent|Brief|Admitted|Further|Additional|Repeat|Dynamic|Reason|Best|Current|THE|OUTSIDE|AT|FROM|TO|IN|"
+    r"THIS|OUR|ANOTHER|OF|PRIOR|Past|Per|By|Via|With|For|Called|Recent|Standard|Routine|Multiplanar|Delayed|No|Hospital|Initial|Dear|Since)"
+)
+_NO_LINK = r"(?:The|Outside|Our|This|From|At|In|To|THE|OUTSIDE|AT|FROM|TO|IN|THIS|OUR|ANOTHER)"
+_PLACE_WORD = rf"{UPPER}(?:[\w'’&-]|\.(?=\s[A-Z][a-z]+['’]?s?\s))*"
+_SHORT = r"(?:MGH|BWH|BIDMC|BMC|MSKCC|MSK|UCSF|UCLA|UCSD|UPMC|UMASS|NYP|NYU|JHH|JHMI|UMCU|UMCG|LUMC|AMC|VUMC|OLVG|MUMC|UZA?|UKE|UKB|UKGM|LMU|TUM|USZ|CHUV|HUG|AKH|APHP|CHU|UCH|UCLH|GSTT|RVI|QMC|DGH|VAMC|VA|CHOP|OSH)"
+_NOT_TOWNS = word_set("""
+    ml mg hu ct mr us pet xr pa ap ed er am pm mm cm cc iu kg gy hz kv ms gm mri cta mra dr md
+    icu or no ad bc ce st nd rd th in on at to by is of
+""")
+
+
+def _is_town(text: str, start: int, end: int) -> bool:
+    """Whether what follows the digits is no unit and no ordinary word."""
+    word = re.sub(r"^[\d\s-]+", "", text[start:end]).split()[-1]
+    return lexicon().kind(fold(word)) != "w" or fold(word) in lexicon().places
+
+
+def _is_town_of_state(text: str, start: int, end: int) -> bool:
+    town, state = fold(text[start:end]).rsplit(", ", 1)
+    if town in lexicon().places:
+        return True
+    return (
+        state not in ("md", "pa", "do", "me", "or", "in", "ma", "ms", "ct", "va")
+        and lexicon().kind(town.split()[-1]) != "w"
+    )
+
+
+def _is_dutch_code(text: str, start: int, end: int) -> bool:
+    return fold(text[start:end])[-2:] not in _NOT_TOWNS and not text[start:end].startswith(
+        ("19", "20", "18")
+    )
+
+
+def _is_listed_town(text: str, start: int, end: int) -> bool:
+    return fold(text[start:end]) in lexicon().places
+
+
+def _is_named(text: str, start: int, end: int) -> bool:
+    """Whether a hospital in lower case has a name, not only a description ("outside hospital")."""
+    words = fold(text[start:end]).split()
+    generic = {"hospital", "medical", "center", "centre", "clinic", "general", "university", "county", "city", "regional",
+               "community", "childrens", "local", "va", "health", "nursing", "home", "rehab", "hospice", "and", "of", "the"}  # fmt: skip
+    saintly = {"mercy", "memorial", "saint", "st", "st.", "mount", "mt", "samaritan", "sinai", "sacred", "holy", "baptist", "methodist",
+               "presbyterian", "lutheran", "providence", "trinity", "deaconess", "lakeside", "riverside", "hillcrest"}  # fmt: skip
+    names = [w for w in words if w not in generic]
+    return any(w in saintly or w in lexicon().places or lexicon().kind(w) in "nb" for w in names)
+
+
+def _is_ward(text: str, start: int, end: int) -> bool:
+    return lexicon().kind(fold(text[start:end].split()[0])) != "w"
+
+
+_UP_WORDS = rf"(?:{UPPER}[\w'’-]*\.?\s+)"
+PLACES: tuple[Pattern, ...] = (
+    pattern("ADDRESS", r"\b(?P<x>p\.?\s?o\.?\s?box\s+\d+|postfach\s+\d+|postbus\s+\d+)", starts="p po postfach postbus"),
+    pattern("ADDRESS", rf"(?<![\w./-])(?P<x>\d{{1,6}}[A-Za-z]?,?\s+(?:[NSEW]{{1,2}}\.?\s+|North\s|South\s|East\s|West\s)?(?:{_UP_WORDS}|\d{{1,3}}(?:st|nd|rd|th)\s+){{1,4}}{_STREET}\b\.?(?:\s+[NSEW]{{1,2}}\b)?(?:,?\s+(?i:{_APT}|floor)\s*#?\w+)?)", 0, shape=r"\d[A-Za-z]?,?\s+\S"),
+    pattern("ADDRESS", r"(?<![\w./-])(?P<x>\d{1,5}\s+(?:[nsew]\.?\s+)?(?!hour|min|sec|week|month|year|day|mg|ml|mm|cm|tab|per|french|unit|x\b)(?:[^\W\d_]{3,}\s+){1,3}(?:street|avenue|road|boulevard|blvd|lane|rd|ave|parkway|crescent)\b\.?(?:,?\s+(?:apt|apartment|suite|ste|unit|flat)\.?\s*#?\w+)?)", near="street avenue road boulevard blvd lane rd ave parkway crescent"),
+    pattern("ADDRESS", rf"(?<!\w)(?P<x>(?:(?:{UPPER}[\w'’.-]*\s){{0,3}}{UPPER}[\w'’-]*[\s-]?(?i:{_EURO_STREET})|(?:Im|Am|An der|Auf dem|De|Het)\s{UPPER}[^\W\d_]{{3,}}|{UPPER}[^\W\d_]{{2,}}(?i:{_EURO_STREET}))\s\d{{1,4}}\s?[a-zA-Z]?(?!\w)(?:\s?[-/]\s?\d{{1,4}}\w?)?(?:,?\s*\n?\s*(?:[A-Z]{{1,2}}-)?\d{{4,5}}\s?(?:[A-Z]{{2}}\s)?{UPPER}[^\W\d_]+(?:[\s-]{UPPER}[^\W\d_]+)?)?)", 0, near="*strasse *straße *str *weg *gasse *allee *platz *ufer *ring *damm *steig *chaussee *straat *laan *plein *gracht *kade *dijk *singel *dreef *dreed *hof *pad *steeg *vej *gade *gatan *vagen *gata *katu im am an auf de het", shape=r"\s\d"),
+    pattern("ADDRESS", rf"(?<!\w)(?P<x>(?:\d{{1,4}}\s?(?:bis|ter|[A-Z])?,?\s+)?(?i:rue|avenue|boulevard|place|impasse|chemin|quai|all[ée]e|route|calle|avenida|plaza|paseo|carrer|via|viale|piazza|corso|rua|ulica|ul\.)\s+(?:(?i:de|du|des|de la|de l['’]|d['’]|la|le|del|della|dei|da|do)\s?)*{UPPER}[\w'’-]*(?:[\s-](?:(?:de|du|la|le|del|di)\s)?{UPPER}[\w'’-]*){{0,3}}(?:,?\s\d{{1,4}}\w?)?)(?!\w)", 0, near="rue avenue boulevard place impasse chemin quai allee route calle avenida plaza paseo carrer via viale piazza corso rua ulica ul", shape=r"\d", check=lambda text, start, end: (any(map(str.isdigit, text[start:end])) and not text[start:end].lower().startswith(("via ", "route "))) or text[start:end].startswith(("Via ", "Rue ", "Calle ", "Viale "))),
+    pattern("ADDRESS", rf"\b(?P<x>{_APT}\s*#?\s?(?:\d+\w?|[A-Z]\d*))\b(?!\s*(?:mg|ml|/))", starts="apt apartment suite ste unit flat app", check=lambda text, start, end: not text[start:end].lower().startswith("unit") and (any(map(str.isdigit, text[start:end])) or text[start:end].lower().startswith(("apt", "apart", "suite")))),
+    pattern("ADDRESS", rf"\b(?P<x>(?:(?:{UPPER}[\w.'’-]+\s){{0,2}}{UPPER}[\w'’-]+,\s*)?(?:{_STATES}),?\s+\d{{5}}(?:-\d{{4}})?)(?!\w|\.\d)", 0, shape=r"\d{5}"),
+    pattern("ADDRESS", rf"(?<!\w)(?P<x>(?:Mount |San |Santa |St\. |New |Fort |Los |Las |El |Saint |Lake |Port |West |East |North |South )?{UPPER}[a-z'’-]{{2,}},\s(?:{_STATES}))(?!\w)", 0, shape=r",\s[A-Z]", check=_is_town_of_state),
+    pattern("ADDRESS", r"\b(?:zip|postal|post|plz|postcode)\s*-?(?:code)?\s*[:#]?\s*(?P<x>(?=\w*\d)[\w-]{4,8}(?:\s\d[A-Z]{2})?)", labelled=True, starts="zip zipcode postal post plz postcode postalcode"),
+    pattern("ADDRESS", r"(?<![\w-])(?P<x>(?:[A-PR-UWYZ][A-HK-Y]?\d[A-Z\d]?)\s?\d(?!MM|CM|ML|CC|HU|MG|KG|PM|AM|CT|MR)[ABD-HJLNP-UW-Z]{2})(?!\w)", 0, shape=r"[A-Z][A-Z]?\d[A-Z\d]?\s?\d[A-Z]{2}"),
+    pattern("ADDRESS", r"(?<![\w-])(?P<x>[ABCEGHJ-NPRSTVXY]\d[A-Z]\s\d[A-Z]\d)(?!\w)", 0, shape=r"\d[A-Z]\s\d[A-Z]\d"),
+    pattern("ADDRESS", rf"(?<![\w.,/-])(?P<x>[1-9]\d{{3}}\s[A-Z]{{2}}(?:\s{UPPER}[^\W\d_]+(?:[\s-](?:aan\s(?:de[nr]?\s)?)?{UPPER}[^\W\d_]+)?)?)(?!\w)", 0, shape=r"\d{4}\s[A-Z]{2}", check=lambda text, start, end: _is_dutch_code(text, start, min(end, start + 7))),
+    pattern("ADDRESS", rf"(?<![\w.,/-])(?:(?<=, )|(?<=\n)|(?<=in )|(?<=aus )|(?<=à )|(?<=[a-z0-9] )|(?<!.))(?P<x>(?:[A-Z]{{1,2}}-)?\d{{5}}\s{UPPER}[a-zà-ÿß]+(?:[\s-](?:(?:am|an der|im|bei|sur|sous)\s)?{UPPER}[a-zà-ÿß]+)?)(?!\w)", 0, shape=r"\d{5}\s", check=_is_town),
+    pattern("ADDRESS", r"\b(?:address|lives\s+at|resid\w+\s+at|home\s+is|adresse|anschrift|wohnhaft|woonachtig|adres|domicilio)\s*(?:in|te)?\s*[:=]?\s*(?P<x>\d[^\n;.]{4,60})", labelled=True, starts="address lives residing resides resided residence home adresse anschrift wohnhaft woonachtig adres domicilio"),
+    pattern("ADDRESS", rf"(?:\b(?:address|adresse|anschrift|wohnhaft|woonachtig|adres)\b\s*(?:in|te)?\s*[:=]\s*)(?P<x>{UPPER}[^\n;:]{{4,70}})", labelled=True, starts="address adresse anschrift wohnhaft woonachtig adres"),
+    pattern("ADDRESS", rf"\b(?i:lives?|living|resid(?:es?|ing)|resident|moved|born|native|originally|from|grew\s+up|travell?ed|visiting|wohnt|wohnhaft|woont|habite|vive|in|near|to)\s(?:(?i:in|to|from|near|of|te|en|à)\s)?(?P<x>(?:New |San |Los |Den |Sankt |St\. |Saint |Bad |Santa )?{UPPER}[^\W\d_]{{2,}}(?:-{UPPER}[^\W\d_]+)?)(?!\w|['’]s)", 0, check=lambda text, start, end: _is_listed_town(text, start, end) or _is_listed_town(text, start + text[start:end].rfind(" ") + 1, end), sure=False, starts="live lives living resides residing reside resident moved born native originally from grew traveled travelled visiting wohnt wohnhaft woont habite vive in near to"),
+    pattern("ADDRESS", rf"\b(?i:lives?|living|resid(?:es?|ing)|moved|native|grew\s+up|wohnt|wohnhaft|woont|habite|vive|visiting|travell?ed)\s(?i:in|to|of|from|te|en|à)\s(?P<x>{UPPER}[^\W\d_]{{2,}}(?:[\s-]{UPPER}[^\W\d_]+)?)(?!\w)", 0, starts="live lives living resides residing reside moved native grew wohnt wohnhaft woont habite vive visiting traveled travelled", check=_is_ward),
+    # rooms and wards
+    pattern("ADDRESS", r"\b(?:room|rm|bed|bay|zimmer|kamer|chambre|habitaci[oó]n)\s*(?:#|no\.?|number|nr\.?)?\s*:?\s*(?P<x>(?=[\w-]*\d)[A-Z]{0,2}-?\d{1,4}[A-Z]?(?:-\w{1,2})?)(?![\w.]\d|\w|\s*(?:mm|cm|days?|hours?))", labelled=True, starts="room rm bed bay zimmer kamer chambre habitacion"),
+    pattern("ADDRESS", r"\b(?:ward|station|afdeling|floor|unit)\s*:?\s*(?P<x>(?:\d{1,2}[A-Z]\d?|[A-Z]\d{1,2}[A-Z]?))(?!\w)(?!\s*[-/]\s*[A-Z]?\d)", 0, starts="ward station afdeling floor unit"),
+    pattern("ADDRESS", r"\b(?:Ward|WARD|Station|Zimmer|Afdeling|afdeling|ward)\s*:?\s*(?P<x>\d{1,3}[A-Z]?)(?![\w.]|\s*(?:lymph|node|mm|cm))", 0, starts="ward station zimmer afdeling", check=lambda text, start, end: "tation" not in text[max(0, start - 9) : start] or text[end : end + 2] != " l"),
+    pattern("ADDRESS", rf"\b(?:Ward|Afdeling|afdeling|Station|Pavilion)\s(?P<x>{UPPER}[a-zà-ÿ]{{3,}})(?!\w)", 0, starts="ward afdeling station pavilion", check=_is_ward),
+    pattern("ADDRESS", rf"(?<!\w)(?P<x>{UPPER}[a-zà-ÿ]{{3,}})\s(?:Ward|Pavilion|Wing)(?!\w)", 0, near="ward pavilion wing", check=_is_ward),
+    # places of care and work
+    pattern("INSTITUTION", rf"\b(?P<x>(?!{_NO_PLACE}\s){_PLACE_WORD}(?:\s(?:of|the|and|&|for|de|di|der|am|du)|\s(?!{_NO_LINK}\s){_PLACE_WORD}){{0,4}}\s{_HOSPITAL}(?:\s(?:of|at|de|du)\s{UPPER}\w+(?:\s{UPPER}\w+)?|\s(?:Utrecht|{UPPER}[a-z]+burg|Groningen|Leiden|Nord|Süd))?)(?!\w)(?!\s(?:Course|Stay|Day|Admission|Discharge|[Cc]ourse|[Ss]tay))", 0, near="hospital hospitals hosp medical med clinic clinics klinikum klinik kliniken infirmary hospice health healthcare imaging cancer krankenhaus spital university universitatsklinikum universitat universitair medisch hopital ziekenhuis rehab rehabilitation nursing surgery surgical care manor pavilion practice nhs radiology family high elementary college *ziekenhuis *klinikum"),
+    pattern("INSTITUTION", rf"\b(?P<x>(?:Universitätsklinikum|Universitätsspital|Klinikum|Krankenhaus|Klinik|H[ôo]pital|Clinique|CHU|Centre Hospitalier|Ziekenhuis|Hospital|Cl[ií]nica|Ospedale|Policlinico)\s(?:(?:der|am|an der|im|de|du|des|de la|la|le|del|di|St\.|Sankt|Saint|San|Santa)\s)*{UPPER}[\w'’-]+(?:[\s-](?:de\s|la\s|der\s|du\s)*{UPPER}[\w'’-]+){{0,2}})", 0, starts="universitatsklinikum universitatsspital klinikum krankenhaus klinik hopital clinique chu centre ziekenhuis hospital clinica ospedale policlinico", check=lambda text, start, end: lexicon().kind(fold(re.split(r"[\s-]", text[start:end])[-1])) != "w" or (" " in text[start:end].strip() and not text[start:end].startswith("Hospital "))),
+    pattern("INSTITUTION", rf"\b(?P<x>University (?:Hospital |Medical Center )?(?:of|Hospital) {UPPER}\w+(?:\s{UPPER}\w+)?)", 0, starts="university"),
+    pattern("INSTITUTION", r"\b(?:at|from|to|in|outside|the|of)\s+(?P<x>(?:[a-z.']{2,}\s+){1,3}(?:hospital|medical center|medical centre|clinic|nursing home|rehab|hospice))\b", 0, near="hospital center centre clinic home rehab hospice", check=_is_named),
+    pattern("INSTITUTION", rf"(?<![\w-])(?P<x>{_SHORT})(?![\w-])", 0, check=lambda text, start, end: re.search(r"(?:\b(?:at|from|to|in|en|naar|of|im|am|outside|@|the)\s|^\s*|\n\s*)$", text[max(0, start - 10) : start]) is not None and ((end - start > 2 and text[start:end] not in ("AMC", "HUG", "OSH", "VA")) or (text[max(0, start - 3) : start] in ("at ", "he ") and text[start:end] != "VA")), sure=False),
+    pattern("INSTITUTION", rf"(?<!\w)(?P<x>(?:{UPPER}[\w&'’-]+\s){{1,4}}(?:Inc\.?|LLC|Ltd\.?|GmbH|Corp\.?|Corporation|Company|B\.V\.|PLC|S\.A\.))(?!\w)", 0, shape=r"Inc|LLC|Ltd|GmbH|Corp|Comp|B\.V|PLC|S\.A", check=lambda text, start, end: fold(text[start:end].split()[0]) not in ("siemens", "philips", "ge", "canon", "toshiba", "medtronic", "boston", "bayer", "the"), sure=False),
+    pattern("INSTITUTION", rf"\b(?i:works?|worked|working|employed|employee|retired)\s(?i:at|for|by|from|of)\s(?P<x>(?!The\s){UPPER}[\w&'’.-]+(?:\s(?:and\s|of\s|&\s)?{UPPER}[\w&'’-]+){{0,3}})", 0, starts="work works worked working employed employee retired", check=lambda text, start, end: lexicon().kind(fold(text[start:end].split()[0])) != "w" or len(text[start:end].split()) > 1, sure=False),
+)  # fmt: skip
