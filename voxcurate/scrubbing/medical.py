@@ -13,7 +13,7 @@ _SCORES = (
     r"grade\s+group|isup|deauville|lugano|fleischner|kellgren|modic|pfirrmann|gustilo|salter-harris|garden|aast|who"
 )
 PROTECTED: tuple[re.Pattern[str], ...] = (
-    re.compile(rf"(?<![\w.]){_N}(?:\s*(?:mm|cm)?\s*(?:x|×|by|\*|-|–|to|/)\s*{_N}){{0,3}}\s*{UNITS}(?:/\w+)?(?![\w])", _I),
+    re.compile(rf"(?<![\w.]){_N}(?:\s*(?:mm|cm)?\s*(?:x|×|by|\*|-|–|to|/)\s*{_N}){{0,3}}[ \t]*-?{UNITS}(?:/\w+)?(?![\w@]|\.\w)", _I),
     re.compile(r"\b[CTLSDctls](?:1[0-2]|[1-9])(?:\s?(?:[-/–]|to)\s?[CTLSctls]?(?:1[0-2]|[1-9]))*\b"),
     re.compile(r"\b(?:images?|img|series|ser|se|im|slices?|sequence|phase|frames?|sections?|key\s+image|views?|fig(?:ure)?s?|tables?|levels?)\s*(?:#|no\.?|numbers?|:)?\s*\d+(?:\s*(?:[-/,&–]|and|to|of|through)\s*\d+)*(?!\d|-\d)", _I),
     re.compile(rf"\b(?:{_SCORES})\s*(?:score|segment|no\.?|of)?\s*[-:]?\s*(?:[IVX]+|\d+)[abcf]?(?:\s*(?:[-/,+–=]|and|to)\s*(?:[IVX]+|\d+)[abcf]?)*\b", _I),

@@ -12,6 +12,9 @@ _AFTER_TITLE = re.compile(r"\.?[ \t]*(?:\n[ \t]*)?\Z")
 _AFTER_VERB = re.compile(r"(?:[ \t]*,)?[ \t]*(?:\n[ \t]*)?\Z|[ \t]*[(\"“][ \t]*\Z|\.[ \t]\Z")
 _AND = re.compile(r"[ \t]*(?:[;,/&+]|\band\b|\bund\b|\ben\b|\by\b)[ \t]*\Z")
 _INITIALS = re.compile(r"(?<![\w/])[A-Z]{2,4}\s?[/:]\s?[a-z]{2,4}(?=\s*(?:\n|$|\d))")
+_NO_INITIALS = frozenset(
+    ("lat", "min", "hr", "day", "kg", "dl", "ml", "mm", "cm", "hrs", "obl", "mr", "sec")
+)
 _SIGNED = re.compile(r"(?im)(?:^[ \t]*(?:--?|[–—~])[ \t]?|/s/[ \t]*|\bs/[ \t]+)(?=[^\W\d_])")
 
 
@@ -249,11 +252,7 @@ class IntroducedNames(NameSpans):
         words = self.words
         for match in _INITIALS.finditer(words.text):
             first, second = re.split(r"\s?[/:]\s?", fold(match.group()))
-            if (
-                first not in w.SHORT_FORMS
-                and second not in w.SHORT_FORMS
-                and self.lexicon.kind(second) != "w"
-            ):
+            if first not in w.SHORT_FORMS and second not in w.SHORT_FORMS | _NO_INITIALS:
                 self.hits.append(Hit("NAME", *match.span()))
         for match in _SIGNED.finditer(words.text):
             i = next((k for k in range(words.n) if words.starts[k] >= match.end()), words.n)

@@ -12,6 +12,11 @@ from voxcurate.scrubbing.wordlist import word_set
 JOIN = re.compile(r"(?:[ \t]+|\.[ \t]?|-|\^|[ \t]*=[ \t]*)\Z")  # between the words of a name
 COMMA = re.compile(r"[ \t]?,[ \t]*\Z")
 _UNLIKELY = -9.0
+_MONTH_NAMES = word_set("may april june august march")
+_ANATOMY = word_set("""
+    pouch circle ligament angle sphincter duct foramen space triangle canal ampulla island islands
+    islet islets loop tunnel fascia cave angle vein valve fissure line sign arch node nodes
+""")  # "pouch of Douglas"
 _HARD = word_set("foley gleason hickman barrett park conn fontan apgar doppler still down hill")
 
 
@@ -40,7 +45,9 @@ class NameSpans:
         """Whether word `i` can be (the first) part of a name after such an introduction."""
         words = self.words
         low, kind, shape = words.low[i], words.kinds[i], words.shapes[i]
-        if low in w.STOP or (low in w.DEGREES and shape == "U"):
+        if low in w.STOP and not (mode == "title" and low in _MONTH_NAMES and shape == "C"):
+            return False
+        if (low in w.DEGREES and shape == "U") or (low in w.NO_NAME and kind in "wu"):
             return False
         caseless = words.caseless[i]
         if shape == "C" and not caseless:
@@ -53,7 +60,7 @@ class NameSpans:
                 )
             return first and (mode == "title" or (mode in ("label", "strong") and self._leads(i)))
         if shape in ("U", "C"):
-            if low in w.SHORT_FORMS:
+            if low in w.SHORT_FORMS and not (kind == "n" and mode in ("title", "label")):
                 return False
             if kind == "n":
                 return True
@@ -230,8 +237,12 @@ class NameSpans:
         words = self.words
         if j - i == 1 and words.low[i] in hard_eponyms():
             return True
-        if not any(words.low[k] in EPONYMS for k in range(i, j)):
+        if not any(part in EPONYMS for k in range(i, j) for part in words.low[k].split("-")):
             return False
+        if i > 1 and words.low[i - 1] == "of" and words.low[i - 2] in _ANATOMY:
+            return True
+        if j - i == 1 and "-" in words.low[i]:
+            return any(part in hard_eponyms() for part in words.low[i].split("-"))
         return MEDICAL_NOUN.match(words.text, words.ends[j - 1]) is not None
 
     def _is_heading(self, i: int) -> bool:

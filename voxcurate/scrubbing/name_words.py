@@ -107,6 +107,11 @@ WEAK_BEFORE = word_set("""
     by with to from and for per via told asked saw of met said says see thanks under
 """)
 
+# after "was": what is done to people only
+DONE_TO_PEOPLE = word_set("""
+    born admitted discharged brought transferred referred diagnosed hospitalized informed notified
+    intubated extubated told paged
+""")
 # what a capital or a label before it does not make a name
 STOP = word_set("""
     at on by and or in is was has for of the to from with who via date time mrn dob age sex
@@ -139,6 +144,8 @@ SHORT_FORMS = word_set("""
     xiv
 """)  # fmt: skip
 
+# never part of a name, unless the lists know it as one
+NO_NAME = LABELS | OBJECT_VERBS | BY_VERBS | WITH_VERBS | TO_VERBS
 # between a title and its name: "Dr. med. Weiss"
 BETWEEN = word_set("med ing dent phil drs ir kollege kollegin collega confrere")
 # after these a name is likelier than after the other verbs

@@ -16,9 +16,9 @@ from voxcurate.scrubbing.name_cues import IntroducedNames
 from voxcurate.scrubbing.name_spans import COMMA, JOIN, hard_eponyms
 from voxcurate.scrubbing.vocabulary import EPONYMS, MEDICAL_NOUN
 
-_AGED = re.compile(r",?\s(?:is\s)?an?\s\d{1,3}", re.IGNORECASE)
+_AGED = re.compile(r",?\s(?:is\s)?an?\s\d{1,3}\b", re.IGNORECASE)
 _NO_MORE_ON_LINE = re.compile(r"[ \t]*(?:\n|\Z|[<(\[|]|\d|DOB|MRN)")
-_AGE = re.compile(r",?[ \t](?:is[ \t])?an?[ \t]\d{1,3}|[ \t]?\(?\d{1,3}[ \t]?(?:yo|y/o|[mf]\b)")
+_AGE = re.compile(r",?[ \t](?:is[ \t])?an?[ \t]\d{1,3}\b|[ \t]?\(?\d{1,3}[ \t]?(?:yo|y/o|[mf]\b)")
 
 
 class _Finder(IntroducedNames):
@@ -200,7 +200,8 @@ class _Finder(IntroducedNames):
             return ""
         context = self._context(k, j)
         if kind == "b":
-            return "doubtful" if context >= 3 else ""
+            likely = context >= (1.5 if low in self.lexicon.given and not words.begins(k) else 3)
+            return "doubtful" if likely else ""
         return "doubtful" if context > 0 and self._likeness(low) + 2 * context > 2.5 else ""
 
     def _context(self, i: int, j: int) -> float:
@@ -230,9 +231,10 @@ class _Finder(IntroducedNames):
             if words.low[j] not in w.WEAK_VERBS:
                 weight += 3.0
             elif j + 1 < words.n and words.low[j + 1] in w.AFTER_WAS:
-                weight += 2.0 if words.low[j] in ("is", "was") else 3.0
+                personal = words.low[j + 1] in w.DONE_TO_PEOPLE
+                weight += 3.0 if personal or words.low[j] not in ("is", "was") else 2.0
         if re.match(
-            r",?[ \t](?:is[ \t])?an?[ \t]\d{1,3}|[ \t]?\(?\d{1,3}[ \t]?(?:yo|y/o|[mf]\b)",
+            r",?[ \t](?:is[ \t])?an?[ \t]\d{1,3}\b|[ \t]?\(?\d{1,3}[ \t]?(?:yo|y/o|[mf]\b)",
             words.text[words.ends[j - 1] : words.ends[j - 1] + 14],
         ):
             weight += 4.0

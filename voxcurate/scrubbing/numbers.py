@@ -1,11 +1,13 @@
 # ruff: noqa: E501 -- tables of expressions read best with one expression per line
 """Numbers and codes of people: record numbers, phones, mail, network addresses, cards, ages."""
 
+import re
+
 from voxcurate.scrubbing.pattern import Pattern, pattern
 
 _LABEL = (
     r"(?:mrn|umrn|emrn|mr\s?#|mr\s?no\.?|hrn|csn|urn|ur\s?no\.?|chi|ipp|nip|bsn|ahv|kvnr|ssn|sin|ssno|nhs|nino|ppsn|fin\s?#|har\s?#|medical\s+record(?:\s+(?:number|no\.?|num))?|"
-    r"accession(?:\s+(?:number|no\.?|num|id))?|acc(?:\s?#|\.?\s?no\.?|ession\s?#|:)|"
+    r"accession(?:\s+(?:number|no\.?|num|id))?|acc(?:\s?#|\.?\s?no\.?|ession\s?#|:|\.?(?=\s\w{2,4}-\d))|"
     r"(?:patient|pat\.?|pt\.?|case|exam|examination|order|visit|encounter|account|acct|hospital|policy|insurance|subscriber|member|group|license|licence|driver'?s?\s+licen[sc]e|"
     r"passport|national|nhs|ssn|health\s?(?:card|plan|insurance)|medicare|medicaid|study|chart|file|record|unit|specimen|episode|requisition|req|referral|claim|authori[sz]ation|certificate|"
     r"employee|badge|staff|npi|dea|device|implant|serial|lot|batch|model\s+serial|equipment|biometric|fingerprint|retina(?:l)?(?:\s+scan)?|iris(?:\s+scan)?|voice\s?print|tax)\s*(?:id|ident(?:ifier|ification)?|number|nos?\.?|nr\.?|num|code|#)(?:\s+(?:id|number|no\.?|#))?|"
@@ -24,17 +26,26 @@ _LABEL_STARTS = (
     "patientennummer patientnr patientnummer patientennummer patienten dossier dossiernr dossiernummer polis polisnr polisnummer "
     "burgerservicenummer n numero historia hc dni nie nuhsa s sn id "
 )
-_USER = r"\b(?:user\s?(?:name|id)?|log-?in(?:\s+(?:name|id))?|login|account\s+name|twitter|facebook|instagram|skype|handle|gebruikersnaam|benutzer(?:name)?)\s*[:=]\s*(?P<x>@?[\w.\\-]{3,40})"
+_USER = r"\b(?:user\s?(?:name|id)?|log-?in(?:\s+(?:name|id))?|login|account\s+name|twitter|facebook|instagram|skype|handle|gebruikersnaam|benutzer(?:name)?)(?:\s*[:=]\s*|\s+(?=[\w.-]*[\d_]))(?P<x>@?[\w.\\-]{3,40})"
 _PHONE_LABEL = (
     r"\b(?:tel(?:ephone|efon|efoonnummer|efoon)?|t[ée]l(?:[ée]phone)?|phone|ph|fax|telefax|pager?|beeper|bleep|ext(?:ension)?|mobile|mobil|mobiel|handy|gsm|cell(?:ular)?|contact|call(?:ed|back|\s+me|\s+back)?|"
     r"reach\w*|number|telefoon|durchwahl|voicemail|hotline|whats?app)\b"
 )
 _WORDY_NINETY = r"(?:ninety(?:[\s-](?:one|two|three|four|five|six|seven|eight|nine))?|(?:one|a)\s+hundred(?:\s+(?:and\s+)?(?:one|two|three|four|five|six|seven|eight|nine|ten))?)"
-_OLD = r"(?:year|yr|y/?o\b|y\.o\.|y\s+(?:old|female|male)|jahre|j[aä]hrig|jarige?|jaar|ans\b|a[nñ]os|[FM]\b|yof\b|yom\b|y\b)"
+_OLD = r"(?:year|yr|y/?o\b|y\.o\.|y\s+(?:old|female|male)|jahre|j[aä]hrig|jarige?|jaar|ans\b|a[nñ]os|yof\b|yom\b|y\b)"
 
 
 def _is_ip(text: str, start: int, end: int) -> bool:
     return all(int(part) < 256 for part in text[start:end].split("."))
+
+
+def _is_no_temperature(text: str, start: int, end: int) -> bool:
+    before = re.search(
+        r"(?:\bt|temp\w*|tmax|febrile|fever)\W*(?:of|to|was|is)?\W*$",
+        text[max(0, start - 14) : start],
+        re.IGNORECASE,
+    )
+    return before is None
 
 
 def _is_nhs(text: str, start: int, end: int) -> bool:
@@ -53,9 +64,9 @@ def _is_code(text: str, start: int, end: int) -> bool:
 
 
 NUMBERS: tuple[Pattern, ...] = (
-    pattern("EMAIL", r"(?P<x>[\w.+%'-]+\s?(?:@|\(at\)|\[at\])\s?[\w-]+(?:\.[\w-]+)+)", shape=r"@|\([aA][tT]\)|\[[aA][tT]\]"),
-    pattern("URL", r"(?P<x>(?:https?://|ftp://|www\.)[^\s<>\]\x01]+)", starts="http https ftp www"),
-    pattern("URL", r"(?<![\w@.-])(?P<x>(?:[a-z0-9-]+\.)+(?:com|org|net|edu|gov|info|health|nhs\.uk|co\.uk|ac\.uk|de|nl|fr|ch|at|be|eu|io|ca)(?:/[^\s<>\]\x01]*)?)(?![\w@]|\.\w)", shape=r"[a-zA-Z0-9]\.[a-zA-Z]{2}"),
+    pattern("EMAIL", r"(?P<x>[\w.+%'-]+\s?(?:@|\(at\)|\[at\])\s?[\w-]+(?:\.[\w-]+)+)", labelled=True, shape=r"@|\([aA][tT]\)|\[[aA][tT]\]"),
+    pattern("URL", r"(?P<x>(?:https?://|ftp://|www\.)[^\s<>\]\x01]+)", labelled=True, starts="http https ftp www"),
+    pattern("URL", r"(?<![\w@.-])(?P<x>(?:[a-z0-9-]+\.)+(?:com|org|net|edu|gov|info|health|nhs\.uk|co\.uk|ac\.uk|de|nl|fr|ch|at|be|eu|io|ca)(?:/[^\s<>\]\x01]*)?)(?![\w@]|\.\w)", labelled=True, shape=r"[a-zA-Z0-9]\.[a-zA-Z]{2}"),
     pattern("IP", r"(?<![\d.])(?P<x>(?:\d{1,3}\.){3}\d{1,3})(?![\d.]\d)", shape=r"\d\.\d{1,3}\.\d", check=_is_ip),
     pattern("IP", r"(?<![\w:])(?P<x>(?:[0-9a-f]{1,4}:){4,7}:?[0-9a-f]{1,4}|(?:[0-9a-f]{2}[:-]){5}[0-9a-f]{2})(?![\w:])", shape=r"[0-9a-fA-F][:-][0-9a-fA-F]{1,4}[:-]"),
     pattern("ID", r"(?<![\w-])(?P<x>[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12})(?![\w-])", shape=r"-[0-9a-fA-F]{4}-"),
@@ -70,20 +81,21 @@ NUMBERS: tuple[Pattern, ...] = (
     pattern("ID", r"(?<!\w)(?P<x>[A-Z]{2}\d{2}(?:\s?[A-Z0-9]{4}){3,7}(?:\s?[A-Z0-9]{1,3})?)(?!\w)", 0, shape=r"[A-Z]{2}\d\d"),  # bank accounts
     pattern("ID", r"(?<!\w)(?P<x>[A-CEGHJ-PR-TW-Z]{2}\s?\d{2}\s?\d{2}\s?\d{2}\s?[A-D]|[12]\s\d\d\s\d\d\s\d[\dAB]\s\d{3}\s\d{3}(?:\s\d\d)?|756\.\d{4}\.\d{4}\.\d\d|[A-Z]{6}\d\d[A-Z]\d\d[A-Z]\d{3}[A-Z]|\d{3}\.\d{3}\.\d{3}-\d\d)(?!\w)", 0),
     pattern("ID", r"(?<![\d.,-])(?P<x>\d{3}\s\d{3}\s\d{4})(?![\w-]|\.\d)", check=_is_nhs),
-    pattern("PHONE", _PHONE_LABEL + r"(?!\s*of\b)(?P<g>[^\d\n+(\x01]{0,20})(?P<x>[+(]?\d(?:[\s().+/–-]*\d){4,14}(?:\s?(?:x|ext\.?)\s?\d+)?)(?![\d.]*\s*(?:mm|cm|hu)\b)", labelled=True, starts="tel telephone telefon telefoonnummer telefoon phone ph fax telefax pager page beeper bleep ext extension mobile mobil mobiel handy gsm cell cellular contact call called callback reach reached reachable reaching number durchwahl voicemail hotline whatsapp whats", shape=r"\d(?:[\s().+/–-]*\d){4}"),
+    pattern("PHONE", _PHONE_LABEL + r"(?!\s*of\b)(?P<g>[^\d\n+(\x01]{0,20})(?P<x>(?![67]\.\d\d)[+(]?\d(?:[\s().+/–-]*\d){4,14}(?:\s?(?:x|ext\.?)\s?\d+)?)(?![\d.]*\s*(?:mm|cm|hu)\b)", labelled=True, starts="tel telephone telefon telefoonnummer telefoon phone ph fax telefax pager page beeper bleep ext extension mobile mobil mobiel handy gsm cell cellular contact call called callback reach reached reachable reaching number durchwahl voicemail hotline whatsapp whats", shape=r"\d(?:[\s().+/–-]*\d){4}"),
+    pattern("PHONE", r"(?<!\w)p\.?\s?#?(?P<x>\d{4,5})(?![\w.,/%])", 0, shape=r"p\.?\s?#?\d{4}"),
     pattern("PHONE", r"\b(?:pager|beeper|bleep|ext(?:ension)?|durchwahl|x)\.?\s*(?:id|no\.?|number|is)?\s*[:#(]*\s*#?(?P<x>\d{3,6})(?![\w.]\d|\w)", labelled=True, starts="pager beeper bleep ext extension durchwahl x"),
     pattern("PHONE", r"(?<![\w.,/-])(?P<x>(?:\+?\d{1,3}[\s.-])?(?:\(\d{2,5}\)\s?(?:\d{2,4}[\s.-]?\d{3,5}|\d{5,8})|\d{3}[.-]\d{3,4}[\s.-]\d{3,4}|\d{3}\s\d{3}[\s.-]\d{4})(?:\s?(?:x|ext\.?)\s?\d+)?)(?![\w/]|[.-]\d)"),
     pattern("PHONE", r"(?<!\w)(?P<x>\+\d{1,3}(?:[\s.()/-]*\d){7,12}(?:\s?(?:x|ext\.?)\s?\d+)?)(?!\d)", shape=r"\+\d"),
-    pattern("PHONE", r"(?<![\w.,/-])(?P<x>00\d{1,3}(?:[\s.-]\d{2,4}){3,4}(?:\s?x\d+)?|0\d{2,4}[\s-]\d{3,4}[\s-]\d{2,4}(?:[\s-]\d{2,4})?|0\d{1,4}\s?[/-]\s?\d{4,9}(?:-\d{1,4})?|0\d{3,4}\s\d{6}|0\d\s\d{4}\s\d{4}|0[1-9](?:[\s.]\d\d){4}|0\d{2,4}\s\d{2,4}(?:\s\d{2,3}){1,3})(?![\w/]|\.\d)", shape=r"0\d"),
+    pattern("PHONE", r"(?<![\w.,/-])(?P<x>00\d{1,3}(?:[\s.-]\d{2,4}){3,4}(?:\s?x\d+)?|00\d{2}(?:[\s.-]?\d){8,11}|0\d{2,4}[\s-]\d{3,4}[\s-]\d{2,4}(?:[\s-]\d{2,4})?|0\d{1,4}\s?[/-]\s?\d{4,9}(?:-\d{1,4})?|0\d{3,4}\s\d{6}|0\d\s\d{4}\s\d{4}|0[1-9](?:[\s.]\d\d){4}|0\d{2,4}\s\d{2,4}(?:\s\d{2,3}){1,3})(?![\w/]|\.\d)", shape=r"0\d"),
     pattern("PHONE", r"(?<![\w.,/+-])(?P<x>\d{3}-\d{4}|\d{1,2}-\d{3}-\d{3}-\d{4}|\d{2}\s\d{3}\s\d{3}\s\d{4}|\d{2,3}\s\d{3}\s\d{2}\s\d{2})(?![\w/-]|\.\d)", shape=r"\d{3}[- ]\d"),
     pattern("ID", r"(?<![\w.,])(?P<x>\d{7,}|\d{4}(?:[ -]\d{4}){2,3}(?:[ -]\d{1,3})?|\d{4}[ -]\d{6}[ -]\d{4,5})(?![\w]|\.\d)", shape=r"\d{4}"),
     pattern("ID", r"(?<![\w-])(?P<x>[A-Z]{1,5}[-_]?\d{6,}|[A-Z]{1,4}\d{2}-\d{4,}|[A-Z]{1,4}[-_]\d{2,4}[-_]\d{3,}|[A-Z]{2,4}-?\d{5})(?![\w])", shape=r"\d{5}|\d[-_]\d{3}"),
     pattern("ID", r"(?<![\w-])(?P<x>(?=[A-Z]*\d)(?=\d*[A-Z])[A-Z0-9]{8,})(?![\w-])", 0, shape=r"[A-Z0-9]{8}", check=_is_code, sure=False),
     # ages over 89 (a HIPAA identifier)
-    pattern("AGE", rf"(?<![\w.])(?P<x>(?:9\d|1[0-2]\d)(?=\s*[-–]?\s*{_OLD}))", shape=r"9\d|1[012]\d"),
-    pattern("AGE", r"\b(?:age[ds]?|alter|leeftijd)\s*(?:is|of|:|=)?\s*(?P<x>9\d|1[0-2]\d)(?!\w|[.,/]\d|\s*(?:%|mm|cm|kg))", starts="age aged ages alter leeftijd"),
-    pattern("AGE", rf"\b(?P<x>{_WORDY_NINETY})(?=[\s-]*(?:year|yr|y/?o))", near="ninety hundred"),
-    pattern("AGE", rf"\b(?:aged?|turned|is\s+now)\s+(?P<x>{_WORDY_NINETY})\b(?!\s*(?:percent|%|degrees|mm|cm|mg))", near="ninety hundred"),
-    pattern("AGE", r"\b(?:in\s+(?:his|her|their)\s+(?:early\s+|mid[\s-]+|late\s+)?)(?P<x>90['’]?s|nineties|100['’]?s)\b", starts="in"),
-    pattern("AGE", r"\b(?:nonagenarian|centenarian)\b".replace(r"\b(?:", r"\b(?P<x>", 1), starts="nonagenarian centenarian"),
+    pattern("AGE", rf"(?<![\w.])(?P<x>(?:9\d|1[0-2]\d)(?=\s*[-–]?\s*{_OLD}|/?[FM]\b))", shape=r"9\d|1[012]\d", labelled=True, check=_is_no_temperature),
+    pattern("AGE", r"\b(?:age[ds]?|alter|leeftijd)\s*(?:is|of|:|=)?\s*(?P<x>9\d|1[0-2]\d)(?!\w|[.,/]\d|\s*(?:%|mm|cm|kg))", starts="age aged ages alter leeftijd", labelled=True),
+    pattern("AGE", rf"\b(?P<x>{_WORDY_NINETY})(?=[\s-]*(?:year|yr|y/?o))", near="ninety hundred", labelled=True),
+    pattern("AGE", rf"\b(?:aged?|turned|is\s+now)\s+(?P<x>{_WORDY_NINETY})\b(?!\s*(?:percent|%|degrees|mm|cm|mg))", near="ninety hundred", labelled=True),
+    pattern("AGE", r"\b(?:in\s+(?:his|her|their)\s+(?:early\s+|mid[\s-]+|late\s+)?)(?P<x>90['’]?s|nineties|100['’]?s)\b", starts="in", labelled=True),
+    pattern("AGE", r"\b(?:nonagenarian|centenarian)\b".replace(r"\b(?:", r"\b(?P<x>", 1), starts="nonagenarian centenarian", labelled=True),
 )  # fmt: skip
