@@ -10,8 +10,9 @@ from voxcurate.config import read_yaml, shipped
 
 LIST_ITEM = re.compile(r"[ \t]*(?:\(?\d{1,2}[.)](?!\d)|[-*•·‣])[ \t]*")
 _LABEL = re.compile(
-    r"[ \t]*([A-Za-z][A-Za-z0-9 /,&'()-]{1,60}?)(?:[ \t]*([:|])(?!\d)|[ \t]+([-–—])[-–—]*[ \t])"
-)  # "Liver: normal", "Liver | normal", "Liver - normal"
+    r"[ \t#*_]*([A-Za-z][A-Za-z0-9 /,&'()-]{1,60}?)"
+    r"(?:[ \t*_]*([:|])(?!\d)|[ \t]+([-–—])[-–—]*[ \t])"
+)  # "Liver: normal", "**Liver:** normal", "Liver | normal", "Liver - normal"
 _WRAP_TAIL = re.compile(
     r"(?:[,(/&–-]|\b(?:a|an|and|are|as|at|by|for|from|in|is|no|of|on|or|the|to|was|were|with|without))$",
     re.I,
@@ -169,7 +170,7 @@ def _breaks_line(line: str, following: str, layout: Layout) -> bool:
         return True
     if not line or not following.strip() or LIST_ITEM.match(following):
         return True
-    if line[-1] == ":":
+    if line.rstrip("*_")[-1:] == ":":
         return False
     first = following.lstrip()[0]
     if label_at(following, 0, len(following)) and (first.isupper() or layout.is_dictated):

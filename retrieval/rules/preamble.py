@@ -25,6 +25,25 @@ _STATEMENT = re.compile(
 )
 
 
+_STUDY = re.compile(r"\b(?:ct|cta|ctpa|hrct|mdct|ct scan|tomography|angiogra\w+)\b", re.I)
+_SAYS = re.compile(
+    r"\b(?:is|are|was|were|has|have|shows?|demonstrates?|reveals?|there|no|normal|unremarkable|seen|"
+    r"noted|increased|decreased|new|stable|unchanged|mild|moderate|severe|small|large)\b|"
+    r"\d\s*(?:mm|cm)\b|:\s*\S",
+    re.I,
+)
+_LONGEST_TITLE = 120  # characters
+
+
+def is_title(text: str) -> bool:
+    """Whether the first sentence of a report only names the study ("CTA chest, PE protocol")."""
+    return (
+        len(text) <= _LONGEST_TITLE
+        and _STUDY.search(text) is not None
+        and _SAYS.search(text) is None
+    )
+
+
 def first_finding(report: str, begin: int, end: int) -> int:
     """Where the findings begin behind a preamble: at a paragraph, label or statement.
 

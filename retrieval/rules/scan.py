@@ -15,6 +15,10 @@ from retrieval.rules.text import Sentence
 
 _ONE_OF_TWO = re.compile(r"\b(?:right|left|other|each|both) ones?\b", re.I)
 _PHASE = re.compile(r"\s+(?:and \w+ )?phases?\b", re.I)
+_KIND = re.compile(
+    r"\s+(?:mass|lesion|nodul|densit|component|implant|deposit|attenuat|focus|cuff)", re.I
+)
+_SOFT_TISSUE = frozenset({"soft_tissue"})
 _DUCT = frozenset({"duct"})
 _PANCREAS = frozenset({"pancreas", "pancreatic_duct"})
 _PANCREATIC_DUCT = frozenset({"pancreatic_duct"})  # what goes on from it may mean the gland
@@ -280,6 +284,8 @@ def _groups(
     merged: dict[Span, frozenset[str]] = {}
     for match in organs:
         if _PHASE.match(text, match.end):  # "the portal venous phase" is no vessel
+            continue
+        if match.payload == _SOFT_TISSUE and _KIND.match(text, match.end):  # "soft tissue mass"
             continue
         key = (match.start, match.end)
         merged[key] = merged.get(key, frozenset()) | match.payload

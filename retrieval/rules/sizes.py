@@ -8,7 +8,8 @@ from retrieval.rules.scan import Hit, Scan
 
 _BEFORE_PENALTY = 8  # characters: "2 cm cyst" beats "mass, 2 cm cyst"
 _OWN_SIZE = re.compile(
-    r"\s*,?\s*(?:(?:[\w/-]+\s+){0,4}?(?:is|are|measures?|measuring|measured)|spans?|at|of)?\s*"
+    r"(?:\s*,?\s*(?:is|are|measures?|measuring|measured|spans?|at|of)?|"
+    r"\s+(?:(?!and\b|with\b|the\b)[\w/-]+\s+){1,4}?(?:is|are|measures?|measuring|measured))\s*"
     r"(?:up to|about|approximately|roughly|ca\.?)?\s*",
     re.I,
 )
