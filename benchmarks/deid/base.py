@@ -7,16 +7,16 @@ from random import Random
 import numpy as np
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.sequence import Sequence
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
+from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian
 
 from benchmarks.deid.people import Person
 
 ROOT = "1.2.826.0.1.3680043.8.498.77"
 
 
-def uid_of(*parts: object) -> str:
+def uid_of(*parts: object) -> UID:
     """A hospital's UID, the same for the same parts."""
-    return f"{ROOT}.{Random('/'.join(map(str, parts))).randrange(10**17, 10**18)}"
+    return UID(f"{ROOT}.{Random('/'.join(map(str, parts))).randrange(10**17, 10**18)}")
 
 
 def slice_of(
@@ -26,7 +26,7 @@ def slice_of(
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = CTImageStorage
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    meta.ImplementationClassUID = f"{ROOT}.1"
+    meta.ImplementationClassUID = UID(f"{ROOT}.1")
     ds = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
     meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID = uid_of(series, number)
     ds.SpecificCharacterSet = "ISO_IR 192"
@@ -64,7 +64,7 @@ def encoded(ds: FileDataset) -> bytes:
     stream = BytesIO()
     plain = Dataset()  # a data set that was never read may be written in any encoding
     plain.update(ds)
-    plain.file_meta, plain.preamble = ds.file_meta, ds.preamble  # type: ignore[attr-defined]
+    plain.file_meta, plain.preamble = ds.file_meta, ds.preamble
     syntax = ds.file_meta.TransferSyntaxUID
     plain.save_as(
         stream,

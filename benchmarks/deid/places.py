@@ -1,3 +1,4 @@
+# ruff: noqa: E501 -- the table of places reads best with one place per line
 """Where identifiers are planted: each place is a change of a slice's header or of its bytes."""
 
 import struct
@@ -5,10 +6,11 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pydicom.dataelem import DataElement, RawDataElement
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset, FileDataset
 from pydicom.tag import Tag
 from pydicom.uid import (
+    UID,
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
     ImplicitVRLittleEndian,
@@ -118,6 +120,24 @@ def _content(**values: str) -> Plant:
     return plant
 
 
+def _both(*plants: Plant) -> Plant:
+    def plant(ds: FileDataset, p: Person) -> None:
+        for one in plants:
+            one(ds, p)
+
+    return plant
+
+
+def _charset(name: str | list[str], then: Plant) -> Plant:
+    """A stated character set, and a value that may not be in it."""
+
+    def plant(ds: FileDataset, p: Person) -> None:
+        ds.SpecificCharacterSet = name
+        then(ds, p)
+
+    return plant
+
+
 def _no(ds: FileDataset, p: Person) -> None:
     """Nothing in the header: the bytes are changed."""
 
@@ -142,7 +162,7 @@ def _curve(element: int, vr: str, text: str) -> Plant:
 
 def _syntax(uid: str) -> Plant:
     def plant(ds: FileDataset, p: Person) -> None:
-        ds.file_meta.TransferSyntaxUID = uid
+        ds.file_meta.TransferSyntaxUID = UID(uid)
         ds.PatientComments = f"{p.stranger} {p.number}"
         ds.RequestAttributesSequence = items(item(RequestedProcedureID=p.number))
         ds.private_block(0x0031, "HOSPITAL", create=True).add_new(0x20, "LO", p.stranger)
@@ -190,7 +210,7 @@ def _sequence_as_unknown(ds: FileDataset, p: Person) -> None:
 
 def _class(uid: str, **values: str) -> Plant:
     def plant(ds: FileDataset, p: Person) -> None:
-        ds.SOPClassUID = ds.file_meta.MediaStorageSOPClassUID = uid
+        ds.SOPClassUID = ds.file_meta.MediaStorageSOPClassUID = UID(uid)
         for word, text in values.items():
             setattr(ds, word, _fill(text, p))
 
@@ -223,10 +243,16 @@ def _icon(ds: FileDataset, p: Person) -> None:
     ds.IconImageSequence[0]["PixelData"].VR = "OB"
 
 
+def _private_inside(ds: FileDataset, p: Person) -> None:
+    inside = item(SeriesInstanceUID=uid_of("x"))
+    inside.private_block(0x0029, "HOSPITAL", create=True).add_new(0x11, "LO", p.stranger)
+    ds.ReferencedSeriesSequence = items(inside)
+
+
 def _mixed_charsets(ds: FileDataset, p: Person) -> None:
     ds.SpecificCharacterSet = "ISO_IR 100"
     inside = item(SpecificCharacterSet="ISO_IR 192")
-    _raw(inside, 0x00080104, "LO", f"é {p.stranger}ü ".encode("utf-8").ljust(60))
+    _raw(inside, 0x00080104, "LO", f"é {p.stranger}ü ".encode().ljust(60))
     _raw(inside, 0x00321060, "LO", f"é {p.stranger}ü ".encode("latin-1").ljust(60))
     ds.ProcedureCodeSequence = items(inside)
 
@@ -345,7 +371,7 @@ PLACES: tuple[Place, ...] = (
     Place("private without creator", _in_raw(0x00311099, "LO", "{name} {no}")),
     Place("private group, low element", _in_raw(0x00310003, "LO", "{name} {no}")),
     Place("private sequence", lambda ds, p: ds.private_block(0x0029, "HOSPITAL", create=True).add_new(0x40, "SQ", items(item(PatientName=p.stranger)))),
-    Place("private in a sequence", lambda ds, p: (setattr(ds, "ReferencedSeriesSequence", items(item(SeriesInstanceUID=uid_of("x")))), ds.ReferencedSeriesSequence[0].private_block(0x0029, "HOSPITAL", create=True).add_new(0x11, "LO", p.stranger))[1]),
+    Place("private in a sequence", _private_inside),
     # texts that are cleaned, not dropped
     Place("description: own name", _set("StudyDescription", "CT ABDOMEN {last} {first}")),
     Place("description: a stranger's", _set("SeriesDescription", "Abdomen 5.0 {name}")),
@@ -364,11 +390,11 @@ PLACES: tuple[Place, ...] = (
     Place("code meaning of the standard", _seq("AnatomicRegionSequence", CodeValue="113345001", CodingSchemeDesignator="SCT", CodeMeaning="Abdomen of {name}")),
     Place("own code scheme", _seq("AnatomicRegionSequence", CodeValue="{no}", CodingSchemeDesignator="{name}", CodeMeaning="{name}")),
     # encodings
-    Place("Latin-1", lambda ds, p: (setattr(ds, "SpecificCharacterSet", "ISO_IR 100"), _in_raw(0x00104000, "LT", "Müller-{name} é", "latin-1")(ds, p))[1]),
-    Place("UTF-8 said to be Latin-1", lambda ds, p: (setattr(ds, "SpecificCharacterSet", "ISO_IR 100"), _in_raw(0x00081030, "LO", "CT für {name} é", "utf-8")(ds, p))[1]),
+    Place("Latin-1", _charset("ISO_IR 100", _in_raw(0x00104000, "LT", "Müller-{name} é", "latin-1"))),
+    Place("UTF-8 said to be Latin-1", _charset("ISO_IR 100", _in_raw(0x00081030, "LO", "CT für {name} é", "utf-8"))),
     Place("Latin-1 said to be UTF-8", _in_raw(0x0008103E, "LO", "Schädel {name} ü", "latin-1")),
-    Place("Japanese, ISO 2022", lambda ds, p: (setattr(ds, "SpecificCharacterSet", ["", "ISO 2022 IR 87"]), _in_raw(0x00101001, "PN", "{name}^Taro=山田^太郎", "iso2022_jp")(ds, p))[1]),
-    Place("Chinese, GB18030", lambda ds, p: (setattr(ds, "SpecificCharacterSet", "GB18030"), _in_raw(0x00204000, "LT", "王{name}小东", "gb18030")(ds, p))[1]),
+    Place("Japanese, ISO 2022", _charset(["", "ISO 2022 IR 87"], _in_raw(0x00101001, "PN", "{name}^Taro=山田^太郎", "iso2022_jp"))),
+    Place("Chinese, GB18030", _charset("GB18030", _in_raw(0x00204000, "LT", "王{name}小东", "gb18030"))),
     Place("mixed in one file", _mixed_charsets),
     Place("odd length", _no, _odd_length),
     # outside of the data set
@@ -406,7 +432,7 @@ PLACES: tuple[Place, ...] = (
     Place("deflated", _syntax(DeflatedExplicitVRLittleEndian)),
     Place("no preamble", _syntax(ImplicitVRLittleEndian), _no_preamble),
     # files whose pixels or payload may show a name
-    Place("burned-in annotation", lambda ds, p: (setattr(ds, "BurnedInAnnotation", "YES"), setattr(ds, "PatientComments", p.stranger))[1], risky=True),
+    Place("burned-in annotation", _both(_set("BurnedInAnnotation", "YES"), _set("PatientComments", "{name}")), risky=True),
     Place("secondary capture", _class("1.2.840.10008.5.1.4.1.1.7", PatientComments="{name}"), risky=True),
     Place("screen saved as CT", _class("1.2.840.10008.5.1.4.1.1.2", SeriesDescription="Dose Report", PatientComments="{name}"), risky=True),
     Place("encapsulated PDF", _pdf, risky=True),

@@ -16,9 +16,7 @@ _ENCODINGS = (
     "euc_kr",
     "iso2022_jp",
 )
-_MONTHS = (
-    "January February March April May June July August September October November December".split()
-)
+_MONTHS = [date(2000, month, 1).strftime("%B") for month in range(1, 13)]
 
 
 def forms_of_name(name: str) -> Iterator[bytes]:

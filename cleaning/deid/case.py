@@ -1,10 +1,10 @@
 """One series: de-identified beside its place, searched, and only then put there."""
 
+import ctypes
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
-from hashlib import sha256
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,7 @@ class _Case:
         self._deidentifier = Deidentifier(self._config, key, shared)
         self._known = Identities()
         self._known.add_known((*shared.names, *shared.physicians), shared.ids, shared.dates)
-        self._written: dict[Path, tuple[int, str, tuple[str, ...]]] = {}
+        self._written: dict[Path, tuple[int, tuple[str, ...]]] = {}
         self._shift = 0
         self._result: dict[str, Any] = {
             "case": payload["case"],
@@ -95,21 +95,18 @@ class _Case:
 
     def _write(self, number: int, found: Instance) -> None:
         place = self._place(found)
-        digest = sha256(b"".join(found.content)).hexdigest()
+        target = self._work / place
         if place in self._written:
-            if self._written[place][1] == digest:
+            if target.read_bytes() == b"".join(found.content):
                 self._result["copies"] += 1
             else:
                 why = "another file of the series has the same SOP Instance UID"
                 self._result["refused"].append({"file": number, "reason": why})
             return
-        target = self._work / place
         target.parent.mkdir(parents=True, exist_ok=True)
         with target.open("wb") as stream:
             stream.writelines(found.content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        self._written[place] = (number, digest, found.flags)
+        self._written[place] = (number, found.flags)
 
     def _place(self, found: Instance) -> Path:
         study = self._names.name("study", found.study)
@@ -121,16 +118,16 @@ class _Case:
         """What the search finds in the written files, read back."""
         self._known.finish(self._shift)
         scan = FileScan(self._known, private_allowed=self._config.keep_safe_private)
-        for place, (number, _, _) in self._written.items():
+        for place, (number, _) in self._written.items():
             finds = scan.scan((self._work / place).read_bytes()) + scan.name(place.as_posix())
             for find in dict.fromkeys(finds):
                 yield {"file": number, "where": find.where, "kind": find.kind}
 
     def _release(self) -> None:
+        _sync([self._work / place for place in self._written])
         for folder in sorted({place.parent for place in self._written}):
             final = self._out / folder
             make_folder(final.parent)
-            sync_folder(self._work / folder)
             if not final.exists():
                 (self._work / folder).rename(final)
             else:
@@ -138,14 +135,14 @@ class _Case:
                     one.replace(final / one.name)
                 sync_folder(final)
             sync_folder(final.parent)
-        flags = [flag for _, _, several in self._written.values() for flag in several]
+        flags = [flag for _, several in self._written.values() for flag in several]
         self._result |= {
             "released": bool(self._written),
             "written": len(self._written),
             "flags": {flag: flags.count(flag) for flag in dict.fromkeys(flags)},
             "outputs": [
                 [number, place.as_posix(), (self._out / place).stat().st_size]
-                for place, (number, _, _) in self._written.items()
+                for place, (number, _) in self._written.items()
             ],
         }
 
@@ -160,6 +157,25 @@ class _Case:
                 (self._out / place).unlink(missing_ok=True)
         record = {"fingerprint": self._given["fingerprint"], "result": self._result}
         write_text(path, json.dumps(record))
+
+
+def _sync(paths: Sequence[Path]) -> None:
+    """Put written files on disk; all at once where the system can, for one by one each waits for
+    the disk."""
+    if not paths:
+        return
+    try:
+        descriptor = os.open(paths[0].parent, os.O_RDONLY)
+        try:
+            if ctypes.CDLL(None).syncfs(descriptor) == 0:
+                return
+        finally:
+            os.close(descriptor)
+    except (OSError, AttributeError):  # not Linux
+        pass
+    for path in paths:
+        with path.open("rb") as stream:
+            os.fsync(stream.fileno())
 
 
 def record_path(out: Path, case: str) -> Path:

@@ -1,7 +1,10 @@
 """A data set written anew, element by element and item by item."""
 
+import struct
 from collections.abc import Callable, Iterator, Mapping, MutableSequence
 from typing import Any
+
+from pydicom.errors import BytesLengthException
 
 from cleaning.deid.encoding import UNDEFINED, Encoding
 from cleaning.deid.errors import RefusedError
@@ -19,13 +22,8 @@ _AMBIGUOUS = {"US or SS": "US", "OB or OW": "OW", "US or OW": "OW", "US or SS or
 _BY_DICTIONARY = frozenset({"DA", "DT", "TM", "PN", "UI", "AS"})
 _NO_TAGS = frozenset({0xFFFE, 0xFFFC, 0xFFFA, 0x0000, 0x0002})
 _READ_ERRORS = (
-    ValueError,
-    KeyError,
-    TypeError,
-    AttributeError,
-    NotImplementedError,
-    OSError,
-    EOFError,
+    *(ValueError, KeyError, TypeError, AttributeError, NotImplementedError, OSError, EOFError),
+    *(BytesLengthException, struct.error),
 )
 Element = tuple[int, bytes]  # tag, the element encoded
 

@@ -3,7 +3,7 @@
 import re
 import struct
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from cleaning.deid.folding import LETTERS, PIECE, days_in, folded, squeezed, texts_in
 from cleaning.deid.identities import CLASS_UIDS, STANDARD, UID, Identities
@@ -214,16 +214,18 @@ _SIZES = frozenset({_ROWS, _COLUMNS, _BITS, _FRAMES, _SAMPLES})
 
 def _native_bytes(size: dict[int, bytes], found: int) -> int:
     """Bytes that uncompressed pixels need; all that there are where the header does not say it."""
-
-    def number(tag: int) -> int:
-        raw = size.get(tag, b"")
-        return min(int.from_bytes(raw[:2], "little"), int.from_bytes(raw[:2], "big")) if raw else 0
-
     frames = size.get(_FRAMES, b"1").strip(b" \0") or b"1"
-    bits = number(_ROWS) * number(_COLUMNS) * number(_BITS) * max(1, number(_SAMPLES))
-    if not bits or not frames.isdigit():
+    if not frames.isdigit():
         return found
-    return (bits * max(1, int(frames)) + 7) // 8
+    needed = [(_bits(size, order) * max(1, int(frames)) + 7) // 8 for order in ("little", "big")]
+    return max((n for n in needed if 0 < n <= found), default=found)
+
+
+def _bits(size: dict[int, bytes], order: Literal["little", "big"]) -> int:
+    """Bits of a frame, if numbers are written in this order."""
+    numbers = [int.from_bytes(size.get(tag, b"")[:2], order) for tag in (_ROWS, _COLUMNS, _BITS)]
+    samples = int.from_bytes(size.get(_SAMPLES, b"")[:2], order)
+    return numbers[0] * numbers[1] * numbers[2] * max(1, samples)
 
 
 def jpeg_comments(stream: bytes) -> Iterator[bytes]:

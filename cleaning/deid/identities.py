@@ -25,7 +25,7 @@ CLASS_UIDS = frozenset(
 TECHNICAL = frozenset(
     {
         0x00080008, 0x00080060, 0x00080070, 0x00081090, 0x00180015, 0x00180022, 0x00180024,
-        0x00180031, 0x00181016, 0x00181018, 0x00181019, 0x00181020, 0x00181160, 0x00181210,
+        0x00181016, 0x00181018, 0x00181019, 0x00181020, 0x00181160, 0x00181210,
         0x00181250, 0x00181251, 0x00189005, 0x00189041, 0x00541101, 0x00541103,
         0x00541105, 0x00080005, 0x00080100, 0x00080102, 0x00080103, 0x00120063,
     }
@@ -100,15 +100,23 @@ class Identities:
         elif vr in ("DA", "DT"):
             for text in texts_in(value):
                 self.days |= days_in(text)
+            self._misplaced(value)
         elif tag in TECHNICAL:
             for text in map(folded, texts_in(value)):
                 self._technical.update(PIECE.findall(text), LETTERS.findall(text))
                 self._device.append(squeezed(text))
         elif vr in TEXT:
             self._text(value, "PRIVATE" if private else "ID" if tag in IDS else "TEXT")
+        elif vr in ("TM", "AS", "DS", "IS"):
+            self._misplaced(value)
         elif vr in ("UN", "OB", "OW", "") and len(value) <= _MAX_BINARY:
             for run in (*_PRINTABLE.findall(value), *_WIDE.findall(value)):
                 self._text(run, "BINARY")
+
+    def _misplaced(self, value: bytes) -> None:
+        """Words where numbers should be."""
+        if re.search(rb"[A-Za-z\x80-\xff]{4}", value):
+            self._text(value, "TEXT")
 
     def name(self, value: bytes | str, *, own: bool) -> None:
         """Collect a name: its parts, and all of it in any order.

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
 
+from pydicom.errors import BytesLengthException
+
 from cleaning.deid.config import DeidConfig
 from cleaning.deid.dataset import (
     Element,
@@ -32,9 +34,11 @@ MAX_INFLATED = 1 << 30
 _DEFLATED = "1.2.840.10008.1.2.1.99"
 _IMPLICIT, _EXPLICIT = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1"
 _UNREADABLE = (
-    ValueError, KeyError, TypeError, AttributeError, NotImplementedError, OSError, EOFError,
-    IndexError, OverflowError, RecursionError, MemoryError, struct.error, zlib.error,
-)  # fmt: skip
+    *(ValueError, KeyError, TypeError, AttributeError, NotImplementedError, OSError, EOFError),
+    *(IndexError, OverflowError, RecursionError, MemoryError, struct.error, zlib.error),
+    BytesLengthException,
+)
+
 METHOD = (
     "PS3.15 2026c Basic Profile, voxcurate",
     "Descriptors, graphics, structured content cleaned",
@@ -301,6 +305,8 @@ def _pixels(dataset: Any, syntax: str, sop_class: str) -> Callable[[Any], bytes]
             return raw
         if len(raw) < n_bytes:
             raise RefusedError("the pixel data are cut short")
+        if len(raw) == n_bytes and n_bytes % 2 == 0:
+            return raw
         return raw[:n_bytes] + b"\0" * (n_bytes % 2)
 
     has_pixels = 0x7FE00010 in dataset or 0x7FE00008 in dataset or 0x7FE00009 in dataset

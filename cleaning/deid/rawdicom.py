@@ -96,6 +96,8 @@ class _Walker:
         """The leaves of the element at an offset, and the offset behind it; the same offset where
         no element is."""
         data = self._data
+        if end - at < 8:
+            return [], at
         group, number = self._tag.unpack_from(data, at)
         tag = group << 16 | number
         if group == 0xFFFE:  # an item or delimiter out of place: go into it

@@ -13,6 +13,7 @@ TEXT = frozenset({"LO", "SH", "LT", "ST", "UC", "UT", "CS", "AE", "PN", "UR"})
 STRINGS = TEXT | {"UI", "DA", "DT", "TM", "AS", "DS", "IS"}
 NUMBERS = frozenset({"US", "SS", "UL", "SL", "FL", "FD", "SV", "UV", "AT"})
 BULK = frozenset({"OB", "OW", "OF", "OD", "OL", "OV"})
+_PIXELS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 _ONE_VALUE = frozenset({"LT", "ST", "UT"})
 _NUMBER = re.compile(r"[ \0]*(?:[+-]?(?:\d+[.,]?\d*|[.,]\d+)(?:[eE][+-]?\d+)?)?[ \0]*")
 _LIKE_TEXT = re.compile(rb"[A-Za-z][A-Za-z0-9 ^=,.'\-]{5,}[ \0]*")
@@ -33,7 +34,7 @@ _CLASS_TAGS = frozenset({0x00080016, 0x00081150, 0x0008001A, 0x0008010C, 0x00080
 _PUBLIC_ROOTS = (STANDARD_ROOT, "2.16.840.1.113883.", "1.2.840.113619.4.", "1.2.392.200119.",
                  "1.3.12.2.1107.5.9.", "1.3.46.670589.")  # fmt: skip
 _CODING_TAG = 0x00080102
-_MAKES = frozenset({0x00080070, 0x00081090, 0x00181016, 0x00181018, 0x00189041, 0x00180031})
+_MAKES = frozenset({0x00080070, 0x00081090})
 
 
 class ValueCleaner:
@@ -91,8 +92,7 @@ class ValueCleaner:
     def _bulk(self, tag: int, action: Action, raw: bytes) -> bytes | None:
         if action != "by kind" or tag not in _BULK_TAGS:
             return None
-        is_pixels = tag >> 16 == 0x7FE0
-        return None if not is_pixels and _LIKE_TEXT.fullmatch(raw) else raw
+        return None if tag not in _PIXELS and _LIKE_TEXT.fullmatch(raw) else raw
 
     def _text(self, tag: int, vr: str, action: Action, text: str, is_public: bool) -> str | None:
         if action == "empty":
