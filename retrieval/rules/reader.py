@@ -67,10 +67,10 @@ class RuleReader:
         affirmed: list[dict[int, list[Hit]]] = []
         carried: list[frozenset[int]] = []
         before: Scan | None = None
-        found = sentences(text)
-        if found and not found[0].section and is_title(found[0].text):
-            found[0] = replace(found[0], section="exam")
-        for number, sentence in enumerate(found):
+        parts = sentences(text)
+        if parts and not parts[0].section and is_title(parts[0].text):
+            parts[0] = replace(parts[0], section="exam")
+        for number, sentence in enumerate(parts):
             is_apart = before is None or (
                 before.sentence.section != sentence.section
                 or before.sentence.topic != sentence.topic

@@ -88,6 +88,12 @@ CASES = [
     ("Hepatic and renal cysts.", {"liver_cyst": "yes"}),
     ("A cyst in the left kidney. The liver is normal.", {"liver_cyst": None}),
     ("The catheter tip is in the right atrium.", {"device": "yes"}),
+    ("Sliding type hernia at the hiatus.", {"hiatal_hernia": "yes"}),
+    ("The bronchial walls are thickened.", {"peribronchial_thickening": "yes"}),
+    ("Cardiothoracic index increased.", {"cardiomegaly": "yes"}),
+    ("Subcutaneous emphysema on the left.", {"emphysema": None}),
+    ("Subcarinal lymph node of 14 mm in short axis.", {"lymphadenopathy": "yes"}),
+    ("As far as can be seen, there is a pericardial effusion.", {"pericardial_effusion": "yes"}),
 ]
 
 
