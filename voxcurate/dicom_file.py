@@ -9,6 +9,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydicom.errors import BytesLengthException, InvalidDicomError
+
 from voxcurate.errors import VolumeReadError
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ MAX_BYTES = 16 << 30  # of one volume in memory, unless the caller says otherwis
 UNREADABLE: tuple[type[Exception], ...] = (
     *(OSError, EOFError, ValueError, LookupError, AttributeError, TypeError, ArithmeticError),
     *(AssertionError, RuntimeError, MemoryError, struct.error, zlib.error),
+    *(BytesLengthException, InvalidDicomError),
 )
 
 
@@ -72,7 +75,6 @@ def open_header(path: Path, **options: Any) -> tuple["Dataset", int]:
 
 def _open(path: Path, options: Mapping[str, Any]) -> tuple["Dataset", int]:
     from pydicom import dcmread
-    from pydicom.errors import InvalidDicomError
 
     try:
         with closing(BoundedFile(path)) as file:

@@ -173,7 +173,6 @@ def _read_stream(file: BinaryIO, max_bytes: int) -> tuple[NiftiHeader, npt.NDArr
     size = file.seek(0, 2)
     start = _start(file)
     header = parse_header(start)
-    _check_limit(header, max_bytes)
     is_packed = _is_gzip(file)
     wanted = header.offset + header.n_bytes
     if wanted > (size * MAX_RATIO if is_packed else size):
@@ -181,6 +180,7 @@ def _read_stream(file: BinaryIO, max_bytes: int) -> tuple[NiftiHeader, npt.NDArr
             f"the header claims shape {header.shape} of {header.dtype.name}, "
             f"more than a file of {size} bytes can hold: truncated, or a wrong header"
         )
+    _check_limit(header, max_bytes)
     stream: Any = igzip.IGzipFile(fileobj=file, mode="rb") if is_packed else file
     stream.seek(header.offset)
     try:

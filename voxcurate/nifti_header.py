@@ -101,6 +101,25 @@ def build_header(volume: Volume) -> bytes:
     return bytes(header.binaryblock) + bytes(4)
 
 
+def coded_affine(header: Any, name: str) -> Affine | None:
+    """The affine of ``sform`` or ``qform``; None if its code says that it is not set.
+
+    Raises:
+        GeometryError: it is singular or not finite, or its quaternion is no rotation.
+    """
+    from nibabel.spatialimages import HeaderDataError
+
+    if float(header["pixdim"][0]) not in (-1.0, 1.0):  # as the standard has it; nibabel refuses
+        header = header.copy()
+        header["pixdim"][0] = 1.0
+    try:
+        with np.errstate(all="ignore"):
+            found = getattr(header, f"get_{name}")(coded=True)[0]
+    except (HeaderDataError, ValueError, ArithmeticError, np.linalg.LinAlgError):
+        raise GeometryError(f"the {name} is no rotation") from None
+    return None if found is None else checked_affine(found)
+
+
 def raw_header(raw: bytes) -> Any:
     """nibabel's header object, not checked.
 
@@ -138,18 +157,15 @@ def _shape(dim: list[int]) -> tuple[int, int, int]:
 def _affine(header: Any) -> Affine:
     """The sform if it is set and usable, else the qform: nibabel's order."""
     problem = "neither sform nor qform is set: left and right are unknown"
-    for name in ("get_sform", "get_qform"):
+    for name in ("sform", "qform"):
         try:
-            found = getattr(header, name)(coded=True)[0]
-            if found is None:
+            affine = coded_affine(header, name)
+            if affine is None:
                 continue
-            affine = checked_affine(found)
             spacing = spacing_of(affine)
             if min(spacing) >= MIN_SPACING_MM and max(spacing) <= MAX_SPACING_MM:
                 return affine
             problem = "impossible spacing: " + " x ".join(f"{s:g}" for s in spacing) + " mm"
         except GeometryError as error:
             problem = str(error)
-        except (ValueError, ArithmeticError, np.linalg.LinAlgError):  # quaternions that are none
-            problem = "the qform is no rotation"
     raise VolumeReadError(problem)

@@ -43,7 +43,7 @@ class CheckConfig(Config):
     )
     max_labels: int = Field(300, description="values of a label map")
     reject_label_flatness: float = Field(
-        0.9, description="voxels equal to their neighbour, where a map has more than one label"
+        0.7, description="voxels equal to their neighbour, where a map has more than one label"
     )
     wanted_regions: tuple[Region, ...] = Field(
         (), description="a CT that shows none of them is rejected; empty: any region will do"

@@ -10,6 +10,7 @@ from typing import Any
 from cleaning.check.config import CheckConfig
 from cleaning.check.reasons import Reason
 from cleaning.check.rules import Check
+from cleaning.check.series import NO_IMAGES
 from voxcurate.dicom import looks_like_dicom
 from voxcurate.dicom_survey import FileFacts
 from voxcurate.errors import ConfigError
@@ -129,14 +130,17 @@ Group = tuple[str, str, str, tuple[Path, ...]]
 def _series(listing: Listing, executor: Executor, config: CheckConfig) -> list[Group]:
     where = {path: (root, inside) for root, inside, path in listing.dicom}
     facts = _surveyed(sorted(where), executor, config)
-    by_series: dict[tuple[str, str], list[Path]] = {}
+    by_series: dict[tuple[str, str, bool], list[Path]] = {}
     broken: list[Path] = []
     for path in sorted(facts):
         f = facts[path]
         if f.error:
             broken.append(path)
         else:
-            by_series.setdefault((where[path][0], f.texts.get("series_uid", "")), []).append(path)
+            # reports and masks that took over their scan's series UID are not part of it
+            is_scan = f.texts.get("modality", "") not in NO_IMAGES
+            key = where[path][0], f.texts.get("series_uid", ""), is_scan
+            by_series.setdefault(key, []).append(path)
     lone: dict[Path, list[Path]] = {}
     for path in broken:
         home = [
@@ -146,7 +150,7 @@ def _series(listing: Listing, executor: Executor, config: CheckConfig) -> list[G
             by_series[max(home, key=lambda key: len(by_series[key]))].append(path)
         else:
             lone.setdefault(path.parent, []).append(path)
-    grouped = [(root, files) for (root, _), files in by_series.items()]
+    grouped = [(root, files) for (root, _, _), files in by_series.items()]
     grouped += [(where[files[0]][0], files) for files in lone.values()]
     return [
         (root, str(Path(where[files[0]][1]).parent) if where[files[0]][1] else "", "dicom",

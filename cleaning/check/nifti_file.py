@@ -13,8 +13,8 @@ from cleaning.check.reasons import Reason, Severity
 from voxcurate.errors import GeometryError, VolumeReadError
 from voxcurate.indexed_gzip import MAX_RATIO
 from voxcurate.nifti import read_start
-from voxcurate.nifti_header import REFUSED, TYPES, raw_header
-from voxcurate.volume import checked_affine, orientation_of, spacing_of
+from voxcurate.nifti_header import REFUSED, TYPES, coded_affine, raw_header
+from voxcurate.volume import orientation_of, spacing_of
 
 UNITS = {0: "unknown", 1: "metres", 2: "mm", 3: "micrometres"}
 Array = npt.NDArray[np.float64]
@@ -95,13 +95,11 @@ def _pose(header: Any, config: CheckConfig, evidence: dict[str, float]) -> Itera
     problems = {}
     for name in ("sform", "qform"):
         try:
-            affine = getattr(header, f"get_{name}")(coded=True)[0]
+            affine = coded_affine(header, name)
             if affine is not None:
-                found[name] = checked_affine(affine)
+                found[name] = affine
         except GeometryError as error:
             problems[name] = str(error)
-        except (ValueError, ArithmeticError, np.linalg.LinAlgError):
-            problems[name] = "its quaternion is no rotation"
     for name, problem in problems.items():
         how: Severity = "suspect" if found else "reject"
         yield Reason("impossible_affine", how, 0, 0, f"{name}: {problem}")
