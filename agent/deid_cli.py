@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from agent.console import DONE, SOME_FAILED, run_command, say, show_json
+from agent.deid_text_cli import text
 from voxcurate.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Files and texts without what identifies.", no_args_is_help=True)
 KEY_NAME = "deid.key"
 LISTED = 30
+app.command()(text)
 
 
 @app.callback()

@@ -14,7 +14,24 @@ from datetime import date, timedelta
 from typing import Any, NamedTuple
 
 LOCALES = ("en_US", "en_GB", "de_DE", "nl_NL", "fr_FR", "es_ES", "it_IT", "pl_PL", "tr_TR", "sv_SE", "en_IN", "pt_BR", "cs_CZ", "fi_FI", "hu_HU", "ro_RO", "hr_HR", "en_NZ", "en_IE", "da_DK", "no_NO")  # fmt: skip
-_FIRST = ["Oluwaseyi", "Marjolein", "Thorvald", "Guinevere", "Isolde", "Caspian", "Rosalba", "Yevgenia", "Tunde", "Anneliese", "Priyanka", "Dashiell", "Soraya", "Ignatius", "Wilhelmine", "Kwabena"]
+_FIRST = [
+    "Oluwaseyi",
+    "Marjolein",
+    "Thorvald",
+    "Guinevere",
+    "Isolde",
+    "Caspian",
+    "Rosalba",
+    "Yevgenia",
+    "Tunde",
+    "Anneliese",
+    "Priyanka",
+    "Dashiell",
+    "Soraya",
+    "Ignatius",
+    "Wilhelmine",
+    "Kwabena",
+]
 _LAST = "Abernathy Quackenbush Wetherspoon Villanova Krzeminski Brankovic Achterberg Oyinlola Szalai Thistlewood Van der Heyden Bontemps Ostergaard Mazzucato Karunaratne Featherstone".replace(
     "Van der Heyden", "Vanderheyden"
 ).split()
@@ -133,9 +150,48 @@ class Filler:
         return str(self.random.randrange(90, 103))
 
 
-_DE = ["Januar", "Februar", "März", "April", "Mai", "Juni", "Juli", "August", "September", "Oktober", "November", "Dezember"]
-_NL = ["januari", "februari", "maart", "april", "mei", "juni", "juli", "augustus", "september", "oktober", "november", "december"]
-_FR = ["janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août", "septembre", "octobre", "novembre", "décembre"]
+_DE = [
+    "Januar",
+    "Februar",
+    "März",
+    "April",
+    "Mai",
+    "Juni",
+    "Juli",
+    "August",
+    "September",
+    "Oktober",
+    "November",
+    "Dezember",
+]
+_NL = [
+    "januari",
+    "februari",
+    "maart",
+    "april",
+    "mei",
+    "juni",
+    "juli",
+    "augustus",
+    "september",
+    "oktober",
+    "november",
+    "december",
+]
+_FR = [
+    "janvier",
+    "février",
+    "mars",
+    "avril",
+    "mai",
+    "juin",
+    "juillet",
+    "août",
+    "septembre",
+    "octobre",
+    "novembre",
+    "décembre",
+]
 
 
 def _th(day: int) -> str:

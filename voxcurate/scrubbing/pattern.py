@@ -53,13 +53,13 @@ def pattern(
     check: Check | None = None,
     sure: bool = True,
 ) -> Pattern:
-    """A `Pattern`; the words of `starts` and `near` are parted by spaces, case counts in `shape`."""
+    """A `Pattern`; the words of `starts` and `near` are parted by spaces."""
     words = near.split()
     return Pattern(
         kind,
         re.compile(expression, flags),
         labelled,
-        re.compile(shape) if shape else None,
+        re.compile(shape, flags) if shape else None,
         frozenset(starts.split()),
         frozenset(word for word in words if word[0] != "*"),
         tuple(word[1:] for word in words if word[0] == "*"),
