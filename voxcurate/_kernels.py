@@ -9,6 +9,14 @@ import numpy.typing as npt
 
 Array = npt.NDArray[Any]
 F = TypeVar("F", bound=Callable[..., Any])
+FAR = 1 << 62  # where the box of a label that does not occur starts
+_EIGHT = np.uint64(0x0101010101010101)
+# place of a word's only set bit: the top six bits of its product with a de Bruijn sequence
+_DE_BRUIJN = np.uint64(0x03F79D71B4CB0A89)
+_BYTE_OF = np.zeros(64, np.int64)
+_BYTE_OF[(np.uint64(1) << np.arange(64, dtype=np.uint64)) * _DE_BRUIJN >> np.uint64(58)] = (
+    np.arange(64) // 8
+)
 
 
 def _compiled(function: F) -> F:
@@ -84,35 +92,113 @@ def label_boxes(labels: Array, n_labels: int) -> tuple[Array, Array]:
 
 
 @_compiled
-def joint_histogram(one: Array, two: Array, n_labels: int) -> Array:
-    """Counts of pairs of labels, ``(n, n)``, of two flat uint8 arrays of equal length.
+def _grow_box(box: Array, first: int, stop: int, n_j: int, n_k: int) -> None:
+    """Grow a box ``(axis, start/stop)`` so that it holds the flat voxels ``first .. stop - 1``."""
+    row, last_row = first // n_k, (stop - 1) // n_k
+    i, i_last = row // n_j, last_row // n_j
+    j, j_last = row - i * n_j, last_row - i_last * n_j
+    k, k_stop = first - row * n_k, stop - last_row * n_k
+    if row != last_row:  # it holds the end of a row and the beginning of the next
+        k, k_stop = 0, n_k
+    if i != i_last:
+        j, j_last = 0, n_j - 1
+    box[0, 0], box[0, 1] = min(box[0, 0], i), max(box[0, 1], i_last + 1)
+    box[1, 0], box[1, 1] = min(box[1, 0], j), max(box[1, 1], j_last + 1)
+    box[2, 0], box[2, 1] = min(box[2, 0], k), max(box[2, 1], k_stop)
 
-    Eight voxels at a time where both hold the same value eight times, as most of a volume does.
+
+def empty_survey() -> tuple[Array, Array]:
+    """Counts and boxes for `joint_survey` to begin with."""
+    boxes = np.empty((256, 3, 2), np.int64)
+    boxes[:, :, 0], boxes[:, :, 1] = FAR, -1
+    return np.zeros((256, 256), np.int64), boxes
+
+
+@_compiled
+def joint_survey(one: Array, two: Array, counts: Array, boxes: Array) -> None:
+    """Count pairs of labels and grow each label's box, run by run of equal pairs.
+
+    A run's end is found eight voxels at a time: where a word differs from the run's value, its
+    lowest bit that does tells the voxel.
+
+    Args:
+        one: uint8 ``(I, J, K)``, C order.
+        two: likewise; may be the same array.
+        counts: int64 ``(256, 256)``, added to.
+        boxes: int64 ``(256, axis, start/stop)``, grown to hold a label of either map; stop stays
+            -1 for label 0 and one that does not occur.
     """
-    counts = np.zeros((n_labels, n_labels), np.int64)
-    n_words = one.size // 8
-    words_one = one[: n_words * 8].view(np.uint64)
-    words_two = two[: n_words * 8].view(np.uint64)
-    spread = np.uint64(0x0101010101010101)
-    w = 0
-    while w < n_words:
-        a = words_one[w]
-        b = words_two[w]
-        low_a = a & np.uint64(255)
-        low_b = b & np.uint64(255)
-        if a == low_a * spread and b == low_b * spread:
-            first = w
-            w += 1
-            while w < n_words and words_one[w] == a and words_two[w] == b:
+    n_j, n_k = one.shape[1], one.shape[2]
+    flat_one, flat_two = one.reshape(-1), two.reshape(-1)
+    n_words = flat_one.size // 8
+    words_one = flat_one[: n_words * 8].view(np.uint64)
+    words_two = flat_two[: n_words * 8].view(np.uint64)
+    none = np.uint64(0)
+    i = j = begin = 0  # the row where the last run began
+    n = 0
+    while n < flat_one.size:
+        first = n
+        u, v = np.uint64(flat_one[n]), np.uint64(flat_two[n])
+        all_u, all_v = u * _EIGHT, v * _EIGHT
+        w = n >> 3
+        if w < n_words:
+            shift = np.uint64((n & 7) * 8)
+            differ = ((words_one[w] ^ all_u) | (words_two[w] ^ all_v)) >> shift
+            if differ == none:
                 w += 1
-            counts[low_a, low_b] += 8 * (w - first)
+                n = w * 8
+                while w < n_words:
+                    differ = (words_one[w] ^ all_u) | (words_two[w] ^ all_v)
+                    if differ != none:
+                        break
+                    w += 1
+                n = w * 8
+            if differ != none:
+                lowest = differ & (~differ + np.uint64(1))
+                n += _BYTE_OF[(lowest * _DE_BRUIJN) >> np.uint64(58)]
+        else:
+            n += 1
+        counts[u, v] += n - first
+        if (u | v) == none:
+            continue
+        if first < begin or n > begin + n_k:
+            row = first // n_k
+            begin = row * n_k
+            i = row // n_j
+            j = row - i * n_j
+        for label in (u, v):
+            box = boxes[label]
+            if label == none:
+                continue
+            if n > begin + n_k:
+                _grow_box(box, first, n, n_j, n_k)
+                continue
+            box[0, 0], box[0, 1] = min(box[0, 0], i), max(box[0, 1], i + 1)
+            box[1, 0], box[1, 1] = min(box[1, 0], j), max(box[1, 1], j + 1)
+            box[2, 0], box[2, 1] = min(box[2, 0], first - begin), max(box[2, 1], n - begin)
+            if u == v:
+                break
+
+
+@_compiled
+def labels_present(flat: Array, found: Array) -> None:
+    """Set ``found[v]`` for each value of a flat uint8 array, eight equal ones at a time."""
+    n_words = flat.size // 8
+    words = flat[: n_words * 8].view(np.uint64)
+    known = np.uint64(1)  # no word of eight equal values
+    for w in range(n_words):
+        word = words[w]
+        if word == known:
+            continue
+        low = word & np.uint64(255)
+        if word == low * _EIGHT:
+            found[low] = 1
+            known = word
         else:
             for n in range(w * 8, w * 8 + 8):
-                counts[one[n], two[n]] += 1
-            w += 1
-    for n in range(n_words * 8, one.size):
-        counts[one[n], two[n]] += 1
-    return counts
+                found[flat[n]] = 1
+    for n in range(n_words * 8, flat.size):
+        found[flat[n]] = 1
 
 
 @_compiled
@@ -149,6 +235,30 @@ def corner_codes(labels: Array, value: int, bits: Array, margin: int) -> Array:
 
 
 @_compiled
+def _count_surface(codes: Array) -> int:
+    """How many flat corner codes are on the surface: neither 0 nor 255."""
+    count = 0
+    for code in codes:
+        count += int(np.uint8(code + np.uint8(1)) > 1)
+    return count
+
+
+@_compiled
+def _surface_places(codes: Array, at: Array) -> int:
+    """Where the surface corners are, into `at`, which has room for one more; how many."""
+    found = 0
+    n_words = codes.size // 8
+    words = codes[: n_words * 8].view(np.uint64)
+    for w in range(n_words + 1):
+        if w < n_words and (words[w] == 0 or words[w] == np.uint64(0xFFFFFFFFFFFFFFFF)):
+            continue
+        for n in range(w * 8, min(w * 8 + 8, codes.size)):
+            at[found] = n
+            found += int(np.uint8(codes[n] + np.uint8(1)) > 1)  # no branch to guess wrong
+    return found
+
+
+@_compiled
 def surface_within(one: Array, two: Array, areas: Array, offsets: Array) -> tuple[float, float]:
     """Surface area of `one`, and how much of it has surface of `two` at one of the offsets.
 
@@ -158,23 +268,22 @@ def surface_within(one: Array, two: Array, areas: Array, offsets: Array) -> tupl
         areas: float64 ``(256,)``, area of each code.
         offsets: int64, flat offsets of the ball, nearest first.
     """
+    at = np.empty(_count_surface(one) + 1, np.int64)
+    found = _surface_places(one, at)
     total = 0.0
     near = 0.0
-    n_words = one.size // 8
-    words = one[: n_words * 8].view(np.uint64)
-    for w in range(n_words + 1):
-        if w < n_words and (words[w] == 0 or words[w] == np.uint64(0xFFFFFFFFFFFFFFFF)):
-            continue
-        for n in range(w * 8, min(w * 8 + 8, one.size)):
-            code = one[n]
-            if code == 0 or code == 255:
-                continue
-            total += areas[code]
-            for offset in offsets:
-                other = two[n + offset]
-                if other != 0 and other != 255:
-                    near += areas[code]
-                    break
+    n_first = min(8, offsets.size)
+    for n in at[:found]:
+        area = areas[one[n]]
+        total += area
+        hit = False
+        for k in range(n_first):  # guessing wrong costs more than looking eight times
+            hit |= bool(np.uint8(two[n + offsets[k]] + np.uint8(1)) > 1)
+        for k in range(n_first, offsets.size):
+            if hit:
+                break
+            hit = bool(np.uint8(two[n + offsets[k]] + np.uint8(1)) > 1)
+        near += area * hit
     return total, near
 
 
@@ -190,23 +299,15 @@ def nearest_offset(one: Array, two: Array, offsets: Array) -> tuple[Array, Array
     Returns:
         Flat indices of the corners, and numbers of offsets (-1: none).
     """
-    count = 0
-    for code in one:
-        count += (code != 0) & (code != 255)
-    at = np.empty(count, np.int64)
-    hits = np.full(count, -1, np.int64)
-    found = 0
-    for n in range(one.size):
-        code = one[n]
-        if code == 0 or code == 255:
-            continue
-        at[found] = n
+    at = np.empty(_count_surface(one) + 1, np.int64)
+    at = at[: _surface_places(one, at)]
+    hits = np.full(at.size, -1, np.int64)
+    for found in range(at.size):
+        n = at[found]
         for k in range(offsets.size):
-            other = two[n + offsets[k]]
-            if other != 0 and other != 255:
+            if np.uint8(two[n + offsets[k]] + np.uint8(1)) > 1:
                 hits[found] = k
                 break
-        found += 1
     return at, hits
 
 

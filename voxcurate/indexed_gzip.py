@@ -31,6 +31,7 @@ _END = b"\x03\x00"  # an empty last block
 _ZERO = 1 << 31
 _THREADED = 8 << 20  # raw bytes from which a second thread pays
 Raw = npt.NDArray[np.uint8]
+Packed = tuple[bytes, int, int, bool]  # deflated, CRC-32 and length of the raw bytes, all zeros
 S = TypeVar("S")
 T = TypeVar("T")
 
@@ -49,7 +50,9 @@ def pack(
     zeros = np.zeros(chunk_bytes, np.uint8)
     packed_zeros: dict[int, tuple[bytes, int]] = {}
 
-    def work(chunk: Callable[[], Raw]) -> tuple[bytes, int, int, bool]:
+    n_bytes = chunk_bytes * len(chunks)
+
+    def work(chunk: Callable[[], Raw]) -> Packed:
         raw = chunk()
         if raw.any():
             return *_deflate(raw), raw.size, False
@@ -57,18 +60,27 @@ def pack(
             packed_zeros[raw.size] = _deflate(zeros[: raw.size])
         return *packed_zeros[raw.size], raw.size, True
 
-    entries = [(*_deflate(np.frombuffer(prefix, np.uint8)), len(prefix), False)]
-    entries += _map(work, chunks, threads and chunk_bytes * len(chunks) >= _THREADED)
+    return join(prefix, _map(work, chunks, threads and n_bytes >= _THREADED), chunk_bytes)
+
+
+def pack_chunk(raw: Raw) -> Packed:
+    """One chunk, for `join`."""
+    return *_deflate(raw), raw.size, not raw.any()
+
+
+def join(prefix: bytes, entries: Sequence[Packed], chunk_bytes: int) -> list[bytes]:
+    """The parts of a gzip file from chunks that are packed already, as `pack` gives them."""
     crc, total = 0, 0
     index = bytearray()
-    for body, part, size, is_zero in entries:
+    every = [(*_deflate(np.frombuffer(prefix, np.uint8)), len(prefix), False), *entries]
+    for body, part, size, is_zero in every:
         crc = isal_zlib.crc32_combine(crc, part, size)
         total += size
         index += struct.pack("<II", len(body) | (_ZERO if is_zero else 0), part)
-    field = _HEAD.pack(len(prefix), chunk_bytes, len(chunks), total - len(prefix)) + bytes(index)
+    field = _HEAD.pack(len(prefix), chunk_bytes, len(entries), total - len(prefix)) + bytes(index)
     head = _FIXED.pack(31, 139, 8, 4, 0, 4, 255, len(field) + 4, ord("V"), ord("X"), len(field))
     tail = _END + struct.pack("<II", crc, total & 0xFFFFFFFF)
-    return [head, field, *(entry[0] for entry in entries), tail]
+    return [head, field, *(entry[0] for entry in every), tail]
 
 
 @dataclass(frozen=True, eq=False)

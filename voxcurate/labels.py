@@ -15,7 +15,7 @@ from voxcurate.atomic import SUFFIX, adopt_file, make_folder, temporary_name
 from voxcurate.catalog import Label, Scan, Writer
 from voxcurate.errors import CatalogError, GeometryError
 from voxcurate.ids import content_id
-from voxcurate.volume import Volume
+from voxcurate.volume import Box, Volume
 from voxcurate.workspace import Workspace
 
 
@@ -31,33 +31,53 @@ class MaskFile:
 
 
 def write_mask(
-    scratch: Path, name: str, mask: npt.NDArray[np.bool_], affine: npt.NDArray[np.float64]
+    scratch: Path,
+    name: str,
+    mask: npt.NDArray[np.bool_],
+    affine: npt.NDArray[np.float64],
+    *,
+    box: Box | None = None,
+    shape: tuple[int, int, int] | None = None,
 ) -> MaskFile:
     """Write a mask to the scratch folder; for workers.
 
     Args:
         name: unique among what is running, for example ``<case>_<class>_<origin>``.
-        mask: shape ``(I, J, K)``; non-zero is inside.
-        affine: voxel to RAS+ mm.
+        mask: shape ``(I, J, K)``, or that of `box`; non-zero is inside.
+        affine: of the volume, voxel to RAS+ mm.
+        box: where the mask lies in the volume; not given: it is the whole volume.
+        shape: of the volume; wanted with `box`.
 
     Returns:
-        Where it lies and what is known of it. The SHA-256 is of shape and packed voxels, not of
-        the file.
+        Where it lies and what is known of it. The SHA-256 is of the volume's shape, the smallest
+        box around the voxels and the voxels in it, not of the file.
     """
     import hashlib
 
-    from voxcurate.nifti import write_nifti
+    from voxcurate.atomic import write_atomic
+    from voxcurate.labelmaps import mask_parts
+    from voxcurate.masks import bounding_box
 
     inside = np.ascontiguousarray(mask, dtype=bool)
-    packed = hashlib.sha256(repr(inside.shape).encode() + np.packbits(inside).tobytes()).hexdigest()
-    voxels = int(np.count_nonzero(inside))
+    i, j, k = (slice(0, n) for n in inside.shape) if box is None else box
+    whole = inside.shape if shape is None else shape
+    tight = bounding_box(inside)
+    content = hashlib.sha256(repr(tuple(int(n) for n in whole)).encode())
+    if tight is None:
+        return MaskFile("", content.hexdigest(), 0, 0.0)
+    part = np.ascontiguousarray(inside[tight])
+    start = (i.start, j.start, k.start)
+    place = tuple(
+        slice(first + side.start, first + side.stop)
+        for first, side in zip(start, tight, strict=True)
+    )
+    content.update(repr([(side.start, side.stop) for side in place]).encode())
+    content.update(np.packbits(part).tobytes())
+    voxels = int(np.count_nonzero(part))
     ml = voxels * abs(float(np.linalg.det(affine[:3, :3]))) / 1000.0
-    if not voxels:
-        return MaskFile("", packed, 0, 0.0)
     path = scratch / f"{name}.{os.getpid()}.nii.gz"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_nifti(path, Volume(inside.view(np.uint8), affine))
-    return MaskFile(str(path), packed, voxels, round(ml, 6))
+    write_atomic(path, mask_parts(part, place, whole, affine))  # type: ignore[arg-type]
+    return MaskFile(str(path), content.hexdigest(), voxels, round(ml, 6))
 
 
 def adopt_mask(

@@ -15,6 +15,7 @@ from voxcurate.volume import ML_PER_MM3, Affine, Box, orientation_of
 Mask = npt.NDArray[Any]
 Bools = npt.NDArray[np.bool_]
 Spacing = tuple[float, float, float]
+MOST_LABELS = 1 << 20  # of a label map; larger values are no labels to count in a table
 
 
 def components(labels: Mask, *, connectivity: int = 26) -> tuple[npt.NDArray[np.uint32], int]:
@@ -88,17 +89,45 @@ def label_boxes(labels: Mask) -> dict[int, Box]:
     Raises:
         GeometryError: not 3-D, or a negative label.
     """
-    if labels.ndim != 3 or labels.min(initial=0) < 0:
+    if labels.ndim != 3 or (labels.dtype.kind == "i" and labels.min(initial=0) < 0):
         raise GeometryError(f"want 3-D labels of 0 and more, found shape {labels.shape}")
     is_fortran = labels.flags.f_contiguous and not labels.flags.c_contiguous
     array = np.ascontiguousarray(labels.T if is_fortran else labels)
-    boxes, counts = _kernels.label_boxes(array, int(array.max(initial=0)) + 1)
+    if array.dtype == np.bool_:
+        array = array.view(np.uint8)
+    if array.dtype == np.uint8:
+        counts, boxes = _kernels.empty_survey()
+        _kernels.joint_survey(array, array, counts, boxes)
+    else:
+        boxes, _ = _kernels.label_boxes(array, int(array.max(initial=0)) + 1)
     result: dict[int, Box] = {}
-    for label in np.flatnonzero(counts[1:]) + 1:
+    for label in np.flatnonzero(boxes[1:, 0, 1] >= 0) + 1:
         sides = boxes[label][::-1] if is_fortran else boxes[label]
         i, j, k = (slice(int(a), int(b)) for a, b in sides)
         result[int(label)] = (i, j, k)
     return result
+
+
+def unique_labels(labels: Mask) -> dict[int, int]:
+    """Each value that occurs, in rising order, and its number of voxels.
+
+    Raises:
+        GeometryError: no whole numbers.
+    """
+    if labels.dtype.kind not in "bui":
+        raise GeometryError(f"want labels as whole numbers, found {labels.dtype.name}")
+    array = labels.T if labels.flags.f_contiguous else labels
+    line = np.ascontiguousarray(array).reshape(1, 1, -1)
+    if line.dtype.itemsize == 1 and line.dtype.kind in "bu":
+        counts, boxes = _kernels.empty_survey()
+        _kernels.joint_survey(line.view(np.uint8), line.view(np.uint8), counts, boxes)
+        sizes = counts.diagonal()
+    elif line.min(initial=0) >= 0 and line.max(initial=0) < MOST_LABELS:
+        _, sizes = _kernels.label_boxes(line, int(line.max(initial=0)) + 1)
+    else:
+        values, sizes = np.unique(line, return_counts=True)
+        return dict(zip(values.tolist(), sizes.tolist(), strict=True))
+    return {int(value): int(sizes[value]) for value in np.flatnonzero(sizes)}
 
 
 def volume_ml(mask: Mask, affine: Affine) -> float:

@@ -50,9 +50,8 @@ def dsc(one: Mask, two: Mask) -> float:
     Raises:
         GeometryError: the shapes differ.
     """
-    first, second = _as_bytes(one, two)
-    counts = _kernels.joint_histogram(first.reshape(-1), second.reshape(-1), 2)
-    return _dsc(counts, 1)
+    counts, _ = _survey(*_as_bytes(one, two))
+    return dsc_of_counts(counts, 1)
 
 
 def joint_histogram(one: Mask, two: Mask) -> npt.NDArray[np.int64]:
@@ -65,16 +64,21 @@ def joint_histogram(one: Mask, two: Mask) -> npt.NDArray[np.int64]:
     Raises:
         GeometryError: the shapes differ, or a label is negative or above 255.
     """
-    first, second = _as_labels(one, two)
-    n = 1 + max(int(first.max()), int(second.max()))
-    counts = _kernels.joint_histogram(first.reshape(-1), second.reshape(-1), n)
-    return np.asarray(counts, dtype=np.int64)
+    return _survey(*_as_labels(one, two))[0]
 
 
 def dsc_per_label(one: Mask, two: Mask, labels: Iterable[int]) -> dict[int, float]:
     """DSC of each label of two label maps, in one pass over them."""
     counts = joint_histogram(one, two)
-    return {label: _dsc(counts, label) for label in labels}
+    return {label: dsc_of_counts(counts, label) for label in labels}
+
+
+def dsc_of_counts(counts: npt.NDArray[np.int64], label: int) -> float:
+    """DSC of a label by a joint histogram; NaN if it occurs in neither map."""
+    if not 0 <= label < len(counts):
+        return float("nan")
+    both = int(counts[label].sum() + counts[:, label].sum())
+    return 2 * int(counts[label, label]) / both if both else float("nan")
 
 
 def nsd(one: Mask, two: Mask, spacing: Spacing, tolerance_mm: float) -> float:
@@ -93,7 +97,7 @@ def nsd(one: Mask, two: Mask, spacing: Spacing, tolerance_mm: float) -> float:
         GeometryError: the shapes differ.
     """
     first, second = _as_bytes(one, two)
-    box = _union(first, second, 1)
+    box = _box_of(_survey(first, second)[1], 1)
     return _nsd(first, second, 1, box, grid_of(one, spacing), tolerance_mm)
 
 
@@ -107,7 +111,7 @@ def hd95(one: Mask, two: Mask, spacing: Spacing) -> float:
         GeometryError: the shapes differ.
     """
     first, second = _as_bytes(one, two)
-    box = _union(first, second, 1)
+    box = _box_of(_survey(first, second)[1], 1)
     if box is None:
         return float("nan")
     return hausdorff95(first[box], second[box], 1, grid_of(one, spacing))
@@ -134,21 +138,19 @@ def score_labels(
         GeometryError: shapes differ, labels outside 0..255, or tolerances without a spacing.
     """
     first, second = _as_labels(one, two)
-    counts = joint_histogram(first, second)
     wanted = tolerances_mm or {}
     if wanted and spacing is None:
         raise GeometryError("NSD needs a spacing")
-    parts = (first, second) if wanted else ()
-    boxes = [_kernels.label_boxes(part, len(counts)) for part in parts]
+    counts, boxes = _survey(first, second)
     sizes = counts.sum(axis=1), counts.sum(axis=0)
     result = {}
     for label in labels:
         value = float("nan")
         if spacing is not None and label in wanted and label < len(counts):
-            box = _join([found[label] for found, n in boxes if n[label]])
+            box = _box_of(boxes, label)
             value = _nsd(first, second, label, box, grid_of(one, spacing), wanted[label])
         n_one, n_two = (int(n[label]) if label < len(n) else 0 for n in sizes)
-        result[label] = Score(_dsc(counts, label), value, (n_one, n_two))
+        result[label] = Score(dsc_of_counts(counts, label), value, (n_one, n_two))
     return result
 
 
@@ -177,26 +179,22 @@ def _as_labels(one: Mask, two: Mask) -> tuple[npt.NDArray[np.uint8], npt.NDArray
     return parts[0].astype(np.uint8, copy=False), parts[1].astype(np.uint8, copy=False)
 
 
-def _dsc(counts: npt.NDArray[np.int64], label: int) -> float:
-    if not 0 <= label < len(counts):
-        return float("nan")
-    both = int(counts[label].sum() + counts[:, label].sum())
-    return 2 * int(counts[label, label]) / both if both else float("nan")
+def _survey(
+    one: npt.NDArray[np.uint8], two: npt.NDArray[np.uint8]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Counts of pairs, cut after the largest label that occurs, and the labels' common boxes."""
+    counts, boxes = _kernels.empty_survey()
+    _kernels.joint_survey(one, two, counts, boxes)
+    n = 1 + int(np.flatnonzero(counts.any(axis=0) | counts.any(axis=1))[-1])
+    return counts[:n, :n], boxes
 
 
-def _union(one: Mask, two: Mask, label: int) -> Box | None:
-    found = (_kernels.label_boxes(part, label + 1) for part in (one, two))
-    return _join([boxes[label] for boxes, n in found if n[label]])
-
-
-def _join(boxes: list[Mask]) -> Box | None:
-    if not boxes:
+def _box_of(boxes: npt.NDArray[np.int64], label: int) -> Box | None:
+    """None for a label that does not occur."""
+    if not 0 < label < len(boxes) or boxes[label, 0, 1] < 0:
         return None
-    both = np.stack(boxes)
-    i, j, k = zip(
-        both[:, :, 0].min(axis=0).tolist(), both[:, :, 1].max(axis=0).tolist(), strict=True
-    )
-    return slice(*i), slice(*j), slice(*k)
+    i, j, k = (slice(a, b) for a, b in boxes[label].tolist())
+    return i, j, k
 
 
 def _nsd(

@@ -172,3 +172,28 @@ def test_nothing_stays_nothing():
         assert result.dtype == bool
         assert result.shape == empty.shape
         assert not result.any()
+
+
+@given(hnp.arrays(np.uint8, (3, 5, 23), elements=st.sampled_from([0, 0, 0, 1, 2, 7, 255])))
+@settings(max_examples=80, deadline=None)
+def test_boxes_and_unique_labels_are_those_of_numpy(labels):
+    for array in (labels, np.asfortranarray(labels), labels.astype(np.int32)):
+        values, counts = np.unique(array, return_counts=True)
+        assert masks.unique_labels(array) == dict(
+            zip(values.tolist(), counts.tolist(), strict=True)
+        )
+        boxes = masks.label_boxes(array)
+        assert set(boxes) == set(values.tolist()) - {0}
+        for label, box in boxes.items():
+            at = np.argwhere(array == label)
+            assert [(s.start, s.stop - 1) for s in box] == list(
+                zip(at.min(0).tolist(), at.max(0).tolist(), strict=True)
+            )
+
+
+def test_unique_labels_of_any_whole_numbers():
+    assert masks.unique_labels(np.array([[[-3, 5, 5]]], np.int16)) == {-3: 1, 5: 2}
+    assert masks.unique_labels(np.array([[[1 << 40, 0]]])) == {0: 1, 1 << 40: 1}
+    assert masks.unique_labels(np.array([[[True, False]]])) == {0: 1, 1: 1}
+    with pytest.raises(GeometryError, match="whole numbers"):
+        masks.unique_labels(np.zeros((1, 1, 2)))
