@@ -11,9 +11,10 @@ from cleaning.check.rules import CHECK_VERSION, check
 from cleaning.config import CleaningConfig
 from cleaning.deid.leakscan import LeakVerdict, header_texts, scan_case
 from cleaning.duplicates.config import DuplicateConfig
-from cleaning.duplicates.hashing import HASH_VERSION, ScanFingerprint, fingerprint, thumbnail
-from cleaning.duplicates.pairs import DuplicatePair, clusters, group, keep_one
-from cleaning.duplicates.registration import agreement
+from cleaning.duplicates.groups import clusters, keep_one
+from cleaning.duplicates.hashing import HASH_VERSION, ScanFingerprint, fingerprint
+from cleaning.duplicates.pairs import DuplicatePair, group
+from cleaning.duplicates.proof import prove_files
 from voxcurate.catalog import Decision, Label, Report, Scan, Writer
 from voxcurate.identifiers import Identifiers
 from voxcurate.ledger import Item, run_items
@@ -103,13 +104,20 @@ def examine(payload: Mapping[str, Any]) -> dict[str, Any]:
     return {"check": found.as_dict(), "fingerprint": mark}
 
 
-def prove(payload: Mapping[str, Any]) -> dict[str, float]:
+def prove(payload: Mapping[str, Any]) -> dict[str, Any]:
     """Worker: agreement of two scans on a finer grid than their thumbnails'."""
-    images: list[Any] = []
-    for path in payload["paths"]:
-        images += thumbnail(read_nifti(Path(path)), payload["modality"], grid=payload["grid"])
-    found = agreement(*images, min_overlap=payload["min_overlap"])
-    return {"fine_ncc": round(found.ncc, 4), "fine_detail_ncc": round(found.detail_ncc, 4)}
+    first, second = (Path(path) for path in payload["paths"])
+    pair = prove_files(first, second, payload["modality"], DuplicateConfig(**payload["config"]))
+    if pair is None or pair.agreement is None:
+        return {"fine_kind": "different", "fine_ncc": 0.0, "fine_detail_ncc": 0.0}
+    found = pair.agreement
+    return {
+        "fine_kind": pair.kind,
+        "fine_ncc": round(found.ncc, 4),
+        "fine_detail_ncc": round(found.detail_ncc, 4),
+        "fine_shift_mm": round(min(found.shift_mm, 999.0), 2),
+        "fine_misfit": round(found.misfit, 4),
+    }
 
 
 def _keep_fingerprint(writer: Writer, item: Item, value: Any) -> Mapping[str, Any]:
@@ -132,7 +140,7 @@ Standing = dict[str, tuple[str, str, dict[str, Any]]]
 
 def _duplicates(
     ctx: StageContext, config: DuplicateConfig, standing: Standing
-) -> tuple[list[tuple[DuplicatePair, dict[str, float]]], Mapping[str, str]]:
+) -> tuple[list[tuple[DuplicatePair, dict[str, Any]]], Mapping[str, str]]:
     """Pairs of the whole catalog with the evidence of their proof, and pairs not readable.
 
     Rejected scans take no part. Scans of one patient at known, different days are two scans unless
@@ -155,7 +163,7 @@ def _duplicates(
         "cleaning.stage:prove",
         lambda writer, item, value: value,
         version=VERSION,
-        config=[config.proof_grid, config.min_overlap],
+        config=config,
         across_rounds=True,
         title="compare pairs",
     )
@@ -163,7 +171,8 @@ def _duplicates(
         pair = alike[key]
         is_one_patient = scans[pair.first].patient == scans[pair.second].patient
         limit = config.min_same_patient_detail_ncc if is_one_patient else config.min_fine_detail_ncc
-        if found["fine_detail_ncc"] >= limit:
+        is_copy = found.get("fine_kind", "transformed") == "transformed"
+        if is_copy and found["fine_detail_ncc"] >= limit:
             sure.append((pair, {**pair.as_dict(), **found}))
     return sure, proved.failed
 
@@ -193,14 +202,13 @@ def _pair_item(
         payload={
             "paths": [str(ctx.workspace.root / scan.path) for scan in both],
             "modality": both[0].modality,
-            "grid": config.proof_grid,
-            "min_overlap": config.min_overlap,
+            "config": config.model_dump(),
         },
     )
 
 
 def _copies(
-    ctx: StageContext, pairs: Sequence[tuple[DuplicatePair, dict[str, float]]]
+    ctx: StageContext, pairs: Sequence[tuple[DuplicatePair, dict[str, Any]]]
 ) -> dict[str, tuple[str, dict[str, Any]]]:
     """For every scan that is a copy: the scan that stays, and what says so.
 

@@ -11,97 +11,269 @@ Array = npt.NDArray[Any]
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def _compiled(function: F) -> F:
+def compiled(function: F) -> F:
     """Compiled at first use and kept on disk; other threads run meanwhile."""
     return cast("F", numba.njit(cache=True, nogil=True)(function))
 
 
-@_compiled
+def _fast(function: F) -> F:
+    """The same where sums may be taken in any order, which lets them run in vector registers."""
+    return cast("F", numba.njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})(function))
+
+
+@_fast
 def block_means(
     array: Array,
-    starts: Array,
-    edges_i: Array,
-    edges_j: Array,
-    edges_k: Array,
+    edges_a: Array,
+    edges_b: Array,
+    edges_c: Array,
     low: float,
     high: float,
 ) -> Array:
-    """Means of exact blocks of a box, values clipped to ``low..high``, in one pass over the box.
+    """Means of exact blocks, values clipped to ``low..high``, in one pass over the array.
 
-    A block's edges may lie inside a voxel, which then counts by its share (area weighting), so that
-    any size gives any grid and flips of the array flip the result exactly.
+    A block's edges may lie inside a voxel, which then counts by its share (area weighting). Rows
+    are clipped and summed whole, in vector registers; only the sums are cut into blocks.
 
     Args:
-        array: shape ``(I, J, K)``.
-        starts: first voxel of the box per axis.
-        edges_i, edges_j, edges_k: block edges per axis in voxels from the box's start, from 0 up.
+        array: shape ``(A, B, C)``, C order.
+        edges_a, edges_b, edges_c: block edges per axis in voxels, ascending, within the array.
+
+    Returns:
+        float32, one value per block.
     """
-    n_i, n_j, n_k = len(edges_i) - 1, len(edges_j) - 1, len(edges_k) - 1
-    out = np.zeros((n_i, n_j, n_k))
-    plane = np.zeros((n_j, n_k))
-    row = np.zeros(n_k)
-    size_i, size_j, size_k = int(edges_i[-1]), int(edges_j[-1]), int(edges_k[-1])
-    at_i = 0
-    for i in range(size_i):
-        plane[:] = 0.0
-        at_j = 0
-        for j in range(size_j):
-            row[:] = 0.0
-            at_k = 0
-            for k in range(size_k):
-                value = min(
-                    max(float(array[starts[0] + i, starts[1] + j, starts[2] + k]), low), high
-                )
-                while edges_k[at_k + 1] <= k:
-                    at_k += 1
-                here = at_k
-                left = float(k)
-                while edges_k[here + 1] < k + 1:
-                    row[here] += (edges_k[here + 1] - left) * value
-                    left = edges_k[here + 1]
-                    here += 1
-                row[here] += (k + 1 - left) * value
-            while edges_j[at_j + 1] <= j:
-                at_j += 1
-            here = at_j
-            left = float(j)
-            while edges_j[here + 1] < j + 1:
-                plane[here] += (edges_j[here + 1] - left) * row
-                left = edges_j[here + 1]
-                here += 1
-            plane[here] += (j + 1 - left) * row
-        while edges_i[at_i + 1] <= i:
-            at_i += 1
-        here = at_i
-        left = float(i)
-        while edges_i[here + 1] < i + 1:
-            out[here] += (edges_i[here + 1] - left) * plane
-            left = edges_i[here + 1]
-            here += 1
-        out[here] += (i + 1 - left) * plane
-    for a in range(n_i):
-        for b in range(n_j):
-            for c in range(n_k):
-                size = edges_i[a + 1] - edges_i[a]
-                size *= (edges_j[b + 1] - edges_j[b]) * (edges_k[c + 1] - edges_k[c])
-                out[a, b, c] /= size
+    n_a, n_b, n_c = len(edges_a) - 1, len(edges_b) - 1, len(edges_c) - 1
+    size_c = array.shape[2]
+    out = np.empty((n_a, n_b, n_c), np.float32)
+    row = np.empty(size_c, np.float32)
+    bottom, top = np.float32(low), np.float32(high)
+    for a in range(n_a):
+        a0, a1 = edges_a[a], edges_a[a + 1]
+        for b in range(n_b):
+            b0, b1 = edges_b[b], edges_b[b + 1]
+            row[:] = np.float32(0)
+            for i in range(int(a0), int(np.ceil(a1))):
+                weight_a = min(a1, i + 1.0) - max(a0, float(i))
+                for j in range(int(b0), int(np.ceil(b1))):
+                    weight = np.float32(weight_a * (min(b1, j + 1.0) - max(b0, float(j))))
+                    for k in range(size_c):
+                        value = min(max(np.float32(array[i, j, k]), bottom), top)
+                        row[k] += weight * value
+            area = (a1 - a0) * (b1 - b0)
+            for c in range(n_c):
+                c0, c1 = edges_c[c], edges_c[c + 1]
+                total = 0.0
+                for k in range(int(c0), int(np.ceil(c1))):
+                    total += row[k] * (min(c1, k + 1.0) - max(c0, float(k)))
+                out[a, b, c] = total / (area * (c1 - c0))
     return out
 
 
-@_compiled
-def profiles(array: Array, threshold: float) -> tuple[Array, Array, Array]:
-    """How many voxels of each plane of each axis lie above a threshold."""
-    n_i, n_j, n_k = array.shape
-    along_i = np.zeros(n_i, np.int64)
-    along_j = np.zeros(n_j, np.int64)
-    along_k = np.zeros(n_k, np.int64)
-    for i in range(n_i):
-        for j in range(n_j):
-            count = 0
-            for k in range(n_k):
-                above = array[i, j, k] > threshold
-                along_k[k] += above
-                count += above
-            along_i[i] += count
-            along_j[j] += count
-    return along_i, along_j, along_k
+@_fast
+def blur(grid: Array, taps: Array) -> Array:
+    """Separable convolution along all three axes with a symmetric kernel; edges are repeated.
+
+    Args:
+        grid: float32 ``(A, B, C)``, C order.
+        taps: float32, odd length.
+    """
+    n_a, n_b, n_c = grid.shape
+    r = len(taps) // 2
+    one = np.empty_like(grid)
+    for a in range(n_a):
+        for b in range(n_b):
+            for c in range(n_c):
+                one[a, b, c] = taps[r] * grid[a, b, c]
+            for t in range(1, r + 1):
+                up, down = min(a + t, n_a - 1), max(a - t, 0)
+                for c in range(n_c):
+                    one[a, b, c] += taps[r + t] * (grid[up, b, c] + grid[down, b, c])
+    two = np.empty_like(grid)
+    padded = np.empty(n_c + 2 * r, np.float32)
+    row = np.empty(n_c, np.float32)
+    for a in range(n_a):
+        for b in range(n_b):
+            for c in range(n_c):
+                row[c] = taps[r] * one[a, b, c]
+            for t in range(1, r + 1):
+                up, down = min(b + t, n_b - 1), max(b - t, 0)
+                for c in range(n_c):
+                    row[c] += taps[r + t] * (one[a, up, c] + one[a, down, c])
+            padded[:r] = row[0]
+            padded[r : r + n_c] = row
+            padded[r + n_c :] = row[n_c - 1]
+            for c in range(n_c):
+                two[a, b, c] = taps[r] * padded[c + r]
+            for t in range(1, r + 1):
+                for c in range(n_c):
+                    two[a, b, c] += taps[r + t] * (padded[c + r + t] + padded[c + r - t])
+    return two
+
+
+@compiled
+def extrema(grid: Array, floor: float) -> Array:
+    """Voxels greater (or less) than all their 26 neighbours and beyond ``floor`` (``-floor``).
+
+    Returns:
+        int64 ``(n, 3)``, in C order; none at the grid's faces.
+    """
+    n_a, n_b, n_c = grid.shape
+    found = np.empty((grid.size // 8 + 8, 3), np.int64)
+    n = 0
+    for a in range(1, n_a - 1):
+        for b in range(1, n_b - 1):
+            for c in range(1, n_c - 1):
+                here = grid[a, b, c]
+                if abs(here) < floor:
+                    continue
+                sign = np.float32(1) if here > 0 else np.float32(-1)
+                here = here * sign
+                is_peak = here > sign * grid[a, b, c - 1] and here > sign * grid[a, b, c + 1]
+                if not is_peak:
+                    continue
+                for i in range(a - 1, a + 2):
+                    for j in range(b - 1, b + 2):
+                        for k in range(c - 1, c + 2):
+                            if (i != a or j != b or k != c) and sign * grid[i, j, k] >= here:
+                                is_peak = False
+                                break
+                        if not is_peak:
+                            break
+                    if not is_peak:
+                        break
+                if is_peak and n < len(found):
+                    found[n, 0], found[n, 1], found[n, 2] = a, b, c
+                    n += 1
+    return found[:n]
+
+
+@compiled
+def patches(
+    grid: Array, places: Array, offsets: Array, limit: int, apart: float, air: float, unknown: float
+) -> tuple[Array, Array]:
+    """Cubes sampled around places by linear interpolation, best places first, until enough.
+
+    A place is passed over if it lies closer than `apart` voxels to one that was taken, or if more
+    than the share `unknown` of the inner samples lies outside the grid where its edge is no air:
+    there the scan ends within the body.
+
+    Args:
+        grid: float32 ``(A, B, C)``.
+        places: float64 ``(n, 3)``, voxels, best first.
+        offsets: float64 ``(m,)``, of the samples of each axis from the place, voxels.
+        limit: cubes at most.
+
+    Returns:
+        indices of the places taken, int64 ``(t,)``; the cubes, float32 ``(t, m, m, m)``.
+    """
+    n_a, n_b, n_c = grid.shape
+    m = len(offsets)
+    limit = min(limit, len(places))
+    taken = np.empty(limit, np.int64)
+    cubes = np.empty((limit, m, m, m), np.float32)
+    inner_low, inner_high = m // 10, m - m // 10
+    n_inner = (inner_high - inner_low) ** 3
+    n = 0
+    low_b, part_b = np.empty(m, np.int64), np.empty(m, np.float32)
+    low_c, part_c = np.empty(m, np.int64), np.empty(m, np.float32)
+    for p in range(len(places)):
+        if n >= limit:
+            break
+        is_near = False
+        for q in range(n):
+            d0 = places[p, 0] - places[taken[q], 0]
+            d1 = places[p, 1] - places[taken[q], 1]
+            d2 = places[p, 2] - places[taken[q], 2]
+            if d0 * d0 + d1 * d1 + d2 * d2 < apart * apart:
+                is_near = True
+                break
+        if is_near:
+            continue
+        for t in range(m):
+            at = min(max(places[p, 1] + offsets[t], 0.0), n_b - 1.0)
+            low_b[t] = min(int(at), max(n_b - 2, 0))
+            part_b[t] = at - low_b[t]
+            at = min(max(places[p, 2] + offsets[t], 0.0), n_c - 1.0)
+            low_c[t] = min(int(at), max(n_c - 2, 0))
+            part_c[t] = at - low_c[t]
+        lost = 0
+        for x in range(m):
+            raw_a = places[p, 0] + offsets[x]
+            at = min(max(raw_a, 0.0), n_a - 1.0)
+            low_a = min(int(at), max(n_a - 2, 0))
+            part_a = np.float32(at - low_a)
+            next_a = min(low_a + 1, n_a - 1)
+            out_a = raw_a < -0.5 or raw_a > n_a - 0.5
+            in_a = inner_low <= x < inner_high
+            for y in range(m):
+                raw_b = places[p, 1] + offsets[y]
+                b0, wb = low_b[y], part_b[y]
+                b1 = min(b0 + 1, n_b - 1)
+                out_b = raw_b < -0.5 or raw_b > n_b - 0.5
+                in_b = inner_low <= y < inner_high
+                for z in range(m):
+                    c0, wc = low_c[z], part_c[z]
+                    c1 = min(c0 + 1, n_c - 1)
+                    v00 = grid[low_a, b0, c0] + wc * (grid[low_a, b0, c1] - grid[low_a, b0, c0])
+                    v01 = grid[low_a, b1, c0] + wc * (grid[low_a, b1, c1] - grid[low_a, b1, c0])
+                    v10 = grid[next_a, b0, c0] + wc * (grid[next_a, b0, c1] - grid[next_a, b0, c0])
+                    v11 = grid[next_a, b1, c0] + wc * (grid[next_a, b1, c1] - grid[next_a, b1, c0])
+                    v0, v1 = v00 + wb * (v01 - v00), v10 + wb * (v11 - v10)
+                    value = v0 + part_a * (v1 - v0)
+                    cubes[n, x, y, z] = value
+                    if in_a and in_b and inner_low <= z < inner_high and value > air:
+                        raw_c = places[p, 2] + offsets[z]
+                        if out_a or out_b or raw_c < -0.5 or raw_c > n_c - 0.5:
+                            lost += 1
+        if lost <= unknown * n_inner:
+            taken[n] = p
+            n += 1
+    return taken[:n], cubes[:n]
+
+
+@_fast
+def spectra(cubes: Array, window: Array, basis: Array) -> Array:
+    """Separable transform of cubes less their weighted mean, times the window.
+
+    Args:
+        cubes: float32 ``(n, m, m, m)``.
+        window: float32 ``(m, m, m)``, weights.
+        basis: float32 ``(f, m)``, one row per frequency.
+
+    Returns:
+        float32 ``(n, f, f, f)``.
+    """
+    n, m, f = cubes.shape[0], cubes.shape[1], basis.shape[0]
+    out = np.zeros((n, f, f, f), np.float32)
+    rows = np.ascontiguousarray(basis.T)
+    plane = np.empty((m, f), np.float32)
+    small = np.empty((f, f), np.float32)
+    total = np.float32(0)
+    for x in range(m):
+        for y in range(m):
+            for z in range(m):
+                total += window[x, y, z]
+    for cube in range(n):
+        mean = np.float32(0)
+        for x in range(m):
+            for y in range(m):
+                for z in range(m):
+                    mean += cubes[cube, x, y, z] * window[x, y, z]
+        mean /= total
+        for x in range(m):
+            plane[:] = np.float32(0)
+            for y in range(m):
+                for z in range(m):
+                    value = (cubes[cube, x, y, z] - mean) * window[x, y, z]
+                    for c in range(f):
+                        plane[y, c] += value * rows[z, c]
+            small[:] = np.float32(0)
+            for y in range(m):
+                for b in range(f):
+                    for c in range(f):
+                        small[b, c] += rows[y, b] * plane[y, c]
+            for a in range(f):
+                for b in range(f):
+                    for c in range(f):
+                        out[cube, a, b, c] += rows[x, a] * small[b, c]
+    return out

@@ -1,82 +1,174 @@
-"""Duplicate scans: candidates by hash, proof by registered thumbnails, clusters, and which to keep.
+"""Duplicate scans: candidates by their codes, confirmed by comparing small images.
 
-Only scans that show the same thing voxel for voxel count: re-encoded, reoriented, cropped, padded,
-resampled, windowed or noisy copies. Two scans of one patient at two times look alike, but their
-detail does not fit.
+What a pair can be:
+
+- ``identical_pixels``: the same voxels, however stored.
+- ``transformed``: one acquisition: resampled, reoriented, cropped, padded, windowed, noisy,
+  compressed, in other units, or with a wrong header.
+- ``same_patient``: another phase or reconstruction of the study, or a follow-up: the anatomy is the
+  same and does not lie still, or its contrast differs. Both stay, linked.
+- ``mirrored``: the one is the other's mirror image, left for right: a wrong header or an augmented
+  copy. Nobody can tell which is right, so both stay, linked.
+
+Everything else is different and makes no pair.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from cleaning.duplicates.candidates import Candidate, candidates
 from cleaning.duplicates.config import DuplicateConfig
-from cleaning.duplicates.hashing import BITS, ScanFingerprint, hamming
-from cleaning.duplicates.registration import agreement
+from cleaning.duplicates.hashing import ScanFingerprint
+from cleaning.duplicates.placing import (
+    IDENTITY,
+    UPRIGHT,
+    Turn,
+    image_of,
+    is_mirror,
+    is_same_size,
+    scaled_to,
+    turned_image,
+    world_transform,
+)
+from cleaning.duplicates.registration import Agreement, Image, agreement
 
-Codes = npt.NDArray[np.uint8]
-QUERY_CHUNK = 4096
-COARSE_NCC = 0.85
-STRETCH_BITS = 16  # as near as this although the sizes differ: the spacing is wrong
+Kind = Literal["identical_pixels", "transformed", "same_patient", "mirrored"]
+COPIES: tuple[Kind, ...] = ("identical_pixels", "transformed")
 DEFAULT = DuplicateConfig()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class DuplicatePair:
-    """Two scans found to be one, `first` < `second`, with what says so.
+    """Two scans found to belong together, `first` < `second`, with what says so.
 
-    `distance` is the smaller Hamming distance of the two views, of 256 bits.
+    Attributes:
+        kind: see the module.
+        votes: landmarks that agree on one offset.
+        view_distance: Hamming distance of the nearer view, of 256 bits; 256 if not searched.
+        agreement: what the comparison measured; None for identical pixels.
+        transform: world mm of `second` to world mm of `first`, ``(4, 4)``; None if unknown.
+        turn: how `second` was turned and flipped against its header.
+        is_proved: compared on a finer grid than the thumbnails'.
     """
 
     first: str
     second: str
-    kind: Literal["identical_pixels", "transformed"]
-    distance: int
-    ncc: float = 1.0
-    detail_ncc: float = 1.0
-    overlap: float = 1.0
+    kind: Kind
+    votes: int = 0
+    view_distance: int = 256
+    agreement: Agreement | None = None
+    transform: npt.NDArray[np.float64] | None = field(default=None, repr=False)
+    turn: Turn = UPRIGHT
+    is_proved: bool = False
+
+    @property
+    def is_copy(self) -> bool:
+        """One of the two may go."""
+        return self.kind in COPIES
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data for a decision's evidence."""
-        return {
-            "kind": self.kind,
-            "distance": self.distance,
-            "ncc": round(self.ncc, 4),
-            "detail_ncc": round(self.detail_ncc, 4),
-            "overlap": round(self.overlap, 3),
-        }
+        found = self.agreement
+        result: dict[str, Any] = {"kind": self.kind, "votes": self.votes}
+        if self.view_distance < 256:
+            result["distance"] = self.view_distance
+        if found is not None:
+            result |= {
+                "ncc": round(found.ncc, 4),
+                "detail_ncc": round(found.detail_ncc, 4),
+                "overlap": round(found.overlap, 3),
+                "shift_mm": round(min(found.shift_mm, 999.0), 2),
+                "misfit": round(found.misfit, 4),
+            }
+        if self.turn != UPRIGHT:
+            result["turned"] = {"axes": list(self.turn[0]), "flipped": list(self.turn[1])}
+        if self.transform is not None:
+            result["transform"] = np.round(self.transform[:3], 5).tolist()
+        return result
 
 
 def group(
     fingerprints: Mapping[str, ScanFingerprint], config: DuplicateConfig = DEFAULT
 ) -> list[DuplicatePair]:
-    """Every confirmed pair of a collection, in order of its ids.
-
-    Scans with the same pixels are joined first, each to the smallest id of theirs; only that one
-    goes on, so that many copies of one scan cost no more than their number. Empty scans can be
-    identical but never alike.
+    """Every pair of copies of a collection, in order of its ids, by the fingerprints alone.
 
     Args:
         fingerprints: by case id.
-        config: radius and thresholds.
+        config: radii and thresholds.
     """
-    pairs: list[DuplicatePair] = []
-    same: dict[str, list[str]] = defaultdict(list)
-    for key in sorted(fingerprints):
-        same[fingerprints[key].pixel_sha256].append(key)
-    for keys in same.values():
-        pairs += [DuplicatePair(keys[0], key, "identical_pixels", 0) for key in keys[1:]]
-    unique = sorted(keys[0] for keys in same.values() if not fingerprints[keys[0]].is_empty)
-    for i, j in candidate_pairs([fingerprints[key] for key in unique], config):
+    return [pair for pair in compare(fingerprints, config) if pair.is_copy]
+
+
+def compare(
+    fingerprints: Mapping[str, ScanFingerprint],
+    config: DuplicateConfig = DEFAULT,
+    *,
+    known: Mapping[str, ScanFingerprint] | None = None,
+    on_pair: Callable[[int], None] | None = None,
+) -> list[DuplicatePair]:
+    """Every pair that is no pair of different scans, in order of its ids.
+
+    Scans with the same pixels are joined first, each to the first id of theirs; only that one goes
+    on, so that many copies of one scan cost no more than their number. Empty scans can be identical
+    but never alike.
+
+    Args:
+        fingerprints: by id.
+        config: radii and thresholds.
+        known: fingerprints that were compared with each other before: only pairs with at least one
+            new scan are looked for. None of their ids may be among the new ones.
+        on_pair: called with the number of candidates, then with 0 after each.
+    """
+    old = dict(known or {})
+    both = {**old, **fingerprints}
+    if len(both) != len(old) + len(fingerprints):
+        raise ValueError("want new ids that are not among the known ones")
+    pairs, heads = same_pixels(both, set(old))
+    ids = sorted((h for h in heads if h in old), key=str) + sorted(h for h in heads if h not in old)
+    prints = [both[key] for key in ids]
+    found = candidates(prints, config, known=sum(key in old for key in ids))
+    if on_pair is not None:
+        on_pair(len(found))
+    for candidate in found:
         pair = confirm(
-            unique[i], fingerprints[unique[i]], unique[j], fingerprints[unique[j]], config
+            ids[candidate.first],
+            prints[candidate.first],
+            ids[candidate.second],
+            prints[candidate.second],
+            candidate,
+            config,
         )
         if pair is not None:
             pairs.append(pair)
+        if on_pair is not None:
+            on_pair(0)
     return sorted(pairs, key=lambda pair: (pair.first, pair.second))
+
+
+def same_pixels(
+    fingerprints: Mapping[str, ScanFingerprint], known: set[str]
+) -> tuple[list[DuplicatePair], list[str]]:
+    """Pairs with the same pixels, and one id of each kind of pixels that is not empty.
+
+    A known scan stands for its pixels before a new one; pairs of two known ones are left out.
+    """
+    same: dict[str, list[str]] = defaultdict(list)
+    for key in sorted(fingerprints, key=lambda k: (k not in known, k)):
+        same[fingerprints[key].pixels].append(key)
+    pairs = []
+    for keys in same.values():
+        for key in keys[1:]:
+            if not (key in known and keys[0] in known):
+                first, second = sorted((keys[0], key))
+                shift = world_transform(fingerprints[first], fingerprints[second], None, IDENTITY)
+                pairs.append(DuplicatePair(first, second, "identical_pixels", transform=shift))
+    heads = [keys[0] for keys in same.values() if not fingerprints[keys[0]].is_empty]
+    return pairs, heads
 
 
 def confirm(
@@ -84,105 +176,124 @@ def confirm(
     one: ScanFingerprint,
     second: str,
     other: ScanFingerprint,
+    candidate: Candidate,
     config: DuplicateConfig = DEFAULT,
 ) -> DuplicatePair | None:
-    """The pair if its registered thumbnails agree, in the image and in its detail; else None."""
-    distance = min(hamming(one.whole, other.whole), hamming(one.body, other.body))
-    extents = one.extent_mm, other.extent_mm
-    if distance <= STRETCH_BITS and _differ(*extents):
-        extents = one.extent_mm, one.extent_mm  # a copy whose header lost its spacing
-    images = one.thumbnail, extents[0], other.thumbnail, extents[1]
-    coarse = agreement(*images, min_overlap=config.min_overlap, step=2)
-    if coarse.ncc < COARSE_NCC:
+    """The pair that two candidates make by their thumbnails; None if they are different."""
+    if first > second:
+        raise ValueError("want the ids in ascending order")
+    pair = DuplicatePair(
+        first, second, "transformed", candidate.votes, candidate.view_distance, turn=candidate.turn
+    )
+    return judged(pair, one, other, (image_of(one),), (image_of(other),), candidate, config)
+
+
+def judged(
+    pair: DuplicatePair,
+    one: ScanFingerprint,
+    other: ScanFingerprint,
+    images: Sequence[Image],
+    others: Sequence[Image],
+    candidate: Candidate,
+    config: DuplicateConfig = DEFAULT,
+) -> DuplicatePair | None:
+    """The pair with its kind, by one or more images of each scan; None if they are different.
+
+    Args:
+        pair: what is known so far.
+        one, other: fingerprints, for their places in the world.
+        images, others: small images: the thumbnails, or finer ones: of the window, and beyond it.
+        candidate: where to look.
+        config: thresholds.
+    """
+    best: tuple[Agreement, npt.NDArray[np.float64], Turn] | None = None
+    for offset, turn, may_scale in _tries(candidate):
+        for image, plain in zip(images, others, strict=True):
+            turned, way = turned_image(plain, turn)
+            if may_scale:
+                turned, way = scaled_to(image, turned, way)
+            found = agreement(image, turned, offset, min_overlap=config.min_overlap)
+            if best is None:
+                best = found, way, turn
+            elif _quality(found) > _quality(best[0]):
+                best = _merged(found, best[0]), way, turn
+            else:
+                best = _merged(best[0], found), best[1], best[2]
+        if best is not None and best[0].ncc >= config.min_ncc:
+            break
+    if best is None:
         return None
-    found = agreement(*images, min_overlap=config.min_overlap)
-    if found.ncc < config.min_ncc or found.detail_ncc < config.min_detail_ncc:
+    found, way, turn = best
+    kind = _kind(found, turn, way, pair, max(*one.spacing, *other.spacing), config, len(images) > 1)
+    if kind is None:
         return None
-    return DuplicatePair(
-        first, second, "transformed", distance, found.ncc, found.detail_ncc, found.overlap
+    return replace(
+        pair,
+        kind=kind,
+        agreement=found,
+        turn=turn,
+        transform=world_transform(one, other, found.offset_mm, way),
+        is_proved=len(images) > 1,
     )
 
 
-def _differ(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
-    return any(abs(a - b) > 0.1 * max(a, b) for a, b in zip(one, other, strict=True))
+def _tries(candidate: Candidate) -> list[tuple[npt.NDArray[np.float64] | None, Turn, bool]]:
+    """Offset, turn and whether sizes may differ: the landmarks' vote first, then the views."""
+    tries: list[tuple[npt.NDArray[np.float64] | None, Turn, bool]] = []
+    if candidate.offset_mm is not None:
+        tries.append((np.asarray(candidate.offset_mm), UPRIGHT, False))
+    if candidate.view_distance < 256:
+        tries.append((None, candidate.turn, False))
+        tries.append((None, candidate.turn, True))
+    return tries
 
 
-def candidate_pairs(
-    fingerprints: Sequence[ScanFingerprint], config: DuplicateConfig = DEFAULT
-) -> list[tuple[int, int]]:
-    """Pairs of positions whose hash of either view lies within the radius, ascending."""
-    found: set[tuple[int, int]] = set()
-    for view in ("whole", "body"):
-        codes = np.array([getattr(f, view) for f in fingerprints], np.uint8)
-        found.update(
-            (int(i), int(j))
-            for i, j in close_codes(codes, config.radius_bits, flat_limit=config.flat_limit)
+def _quality(found: Agreement) -> float:
+    return found.ncc + found.detail_ncc
+
+
+def _merged(better: Agreement, other: Agreement) -> Agreement:
+    """Two looks at one pair: the smaller shift and misfit of both, the rest of the better."""
+    if other.ncc < 0.8 or better.offset_mm is None:
+        return better
+    return replace(
+        better,
+        shift_mm=min(better.shift_mm, other.shift_mm),
+        misfit=min(better.misfit, other.misfit),
+    )
+
+
+def _kind(
+    found: Agreement,
+    turn: Turn,
+    way: npt.NDArray[np.float64],
+    pair: DuplicatePair,
+    coarsest_mm: float,
+    config: DuplicateConfig,
+    is_fine: bool,
+) -> Kind | None:
+    if found.overlap < config.min_overlap:
+        return None
+    is_plain = turn == UPRIGHT and is_same_size(way)
+    if not is_plain and (
+        found.ncc < config.min_odd_ncc
+        or found.detail_ncc < config.min_odd_detail_ncc
+        or pair.view_distance > config.odd_view_radius_bits
+    ):
+        return None
+    if found.ncc < config.min_ncc or found.detail_ncc < config.min_detail_ncc:
+        is_patient = (
+            is_plain
+            and found.ncc >= config.min_patient_ncc
+            and found.detail_ncc >= config.min_patient_detail_ncc
         )
-    return sorted(found)
-
-
-def close_codes(
-    codes: Codes, radius: int, *, flat_limit: int = DEFAULT.flat_limit
-) -> npt.NDArray[np.int64]:
-    """All pairs i < j of packed 256-bit codes within a Hamming radius, shape ``(m, 2)``, ascending.
-
-    Equal codes are searched once, and each of them is paired with the first of its kind only: a
-    thousand equal codes give 999 pairs, and each pairs with outsiders through its first.
-    Up to `flat_limit` different codes the search is exhaustive. Beyond it, multi-index hashing
-    (Norouzi et al., arXiv:1307.2982): a code within radius r differs by at most ``r // 16`` bits in
-    one of 16 chunks, so that trying those flips finds every pair.
-    """
-    if len(codes) < 2:
-        return np.zeros((0, 2), np.int64)
-    unique, first, inverse = np.unique(codes, axis=0, return_index=True, return_inverse=True)
-    own = first[inverse.ravel()]
-    extra = np.flatnonzero(own != np.arange(len(codes)))
-    pairs = [np.stack((own[extra], extra), axis=1)]
-    index = _index(unique, radius, flat_limit)
-    for start in range(0, len(unique), QUERY_CHUNK):
-        limits, _, found = index.range_search(unique[start : start + QUERY_CHUNK], radius + 1)
-        queries = np.repeat(
-            np.arange(start, start + len(limits) - 1), np.diff(limits.astype(np.int64))
-        )
-        keep = queries < found
-        pairs.append(np.stack((first[queries[keep]], first[found[keep]]), axis=1))
-    result = np.unique(np.sort(np.concatenate(pairs).astype(np.int64), axis=1), axis=0)
-    return np.asarray(result, np.int64)
-
-
-def _index(codes: Codes, radius: int, flat_limit: int) -> Any:
-    import faiss
-
-    index: Any = faiss.IndexBinaryFlat(BITS)
-    if len(codes) > flat_limit:
-        index = faiss.IndexBinaryMultiHash(BITS, 16, 16)
-        index.nflip = radius // 16
-    index.add(np.ascontiguousarray(codes))
-    return index
-
-
-def clusters(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, ...]]:
-    """Connected components of the pairs, each sorted, in order of their first members."""
-    parent: dict[str, str] = {}
-
-    def root(key: str) -> str:
-        parent.setdefault(key, key)
-        while parent[key] != key:
-            parent[key] = parent[parent[key]]
-            key = parent[key]
-        return key
-
-    for one, other in pairs:
-        a, b = sorted((root(one), root(other)))
-        parent[b] = a
-    members: dict[str, list[str]] = defaultdict(list)
-    for key in sorted(parent):
-        members[root(key)].append(key)
-    return sorted(tuple(keys) for keys in members.values())
-
-
-def keep_one(
-    members: Sequence[str], *, n_labels: Mapping[str, int], voxel_ml: Mapping[str, float]
-) -> str:
-    """The scan of a cluster that stays: most labels, then the smallest voxel, then the first id."""
-    return min(members, key=lambda m: (-n_labels.get(m, 0), voxel_ml.get(m, np.inf), m))
+        return "same_patient" if is_patient else None
+    if is_mirror(turn):
+        return "mirrored"
+    if is_fine:
+        limit = config.max_shift_mm + config.max_shift_voxels * coarsest_mm
+        if found.shift_mm > limit or found.misfit > config.max_misfit:
+            return "same_patient"
+    elif found.shift_mm > config.max_coarse_shift_mm:
+        return "same_patient"
+    return "transformed"

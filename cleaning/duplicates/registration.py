@@ -1,68 +1,123 @@
-"""How well two thumbnails agree where they overlap best: normalised correlation over all shifts.
+"""How two small images of scans compare where they lie best on each other.
 
-Masked normalised cross-correlation by FFT (Padfield, IEEE TIP 2012; real images, no rotation): for
-every whole-voxel shift the correlation over the overlap alone. Then the shift is refined below a
-voxel, and the correlation taken again of the images and of their detail.
+The images are translated only: copies of an acquisition are not turned or bent against each other.
+The offset comes from the landmarks' vote, or from masked normalised cross-correlation over all
+shifts by FFT (Padfield, IEEE TIP 2012; real images, no rotation). Then, over the body within the
+overlap, at about 7 mm of blur (less for a small scan):
+
+- `ncc`, `detail_ncc`: correlation of the images, and of what differs from their blur.
+- `shift_mm`: of blocks of about 45 mm, by how much more each would have to move (Lucas and Kanade,
+  IJCAI 1981, with gain and offset per block). A copy does not move anywhere; a patient who
+  breathed or lay down again does. Voxels near air are left out: blur moves that edge.
+- `misfit`: what is left of the difference after one monotone map of all values, in units of the
+  window, in the flat parts of the soft tissue: contrast agent in another phase shows there,
+  another window, scale or kernel does not.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from cleaning.duplicates._kernels import blur
+
 Grid = npt.NDArray[np.float32]
+Vector = npt.NDArray[np.float64]
 MIN_SIDE = 3
+BLUR_MM = 7.0
+BLOCK_MM = 45.0
+FULL_SIZE_MM = 250.0  # mean side; of a smaller scan blur and blocks shrink with it
+BODY = 0.1
+MIN_BLOCK_VOXELS = 24
+MAP_BINS = 24
+SOFT = (0.2, 0.8)  # of the window: -100 to 200 HU
+FLAT_SHARE = 0.4  # of the soft tissue, away from edges, which blur and sharpening change
+MAX_RATIO = 6.0
+
+
+@dataclass(frozen=True, eq=False)
+class Image:
+    """A small image on its canonical axes.
+
+    Attributes:
+        values: float32 ``(I, J, K)``, 0..1 of the window.
+        cube_mm: voxel size per axis.
+        corner_mm: of the first voxel's first corner.
+    """
+
+    values: Grid
+    cube_mm: Vector
+    corner_mm: Vector
+
+    @property
+    def size_mm(self) -> Vector:
+        """Extent per axis."""
+        return np.asarray(self.cube_mm * self.values.shape, np.float64)
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """Correlations of two registered images; 0 where there is nothing to correlate.
+    """What was measured at the best offset; all 0 (`shift_mm` infinite) where nothing overlaps.
 
     Attributes:
-        ncc: of the images.
-        detail_ncc: of the images less their blur (sigma 2 voxels): edges and small structures.
-        overlap: share of the smaller image that lies in the overlap.
-        shift_mm: of the second image.
+        ncc, detail_ncc: correlations over the body.
+        overlap: share of the smaller scan's body that lies in the overlap.
+        offset_mm: from a place in the first to the same in the second.
+        shift_mm: 80th percentile over blocks.
+        misfit: root mean square, window units.
     """
 
-    ncc: float
-    detail_ncc: float
-    overlap: float
-    shift_mm: tuple[float, float, float]
+    ncc: float = 0.0
+    detail_ncc: float = 0.0
+    overlap: float = 0.0
+    offset_mm: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    shift_mm: float = float("inf")
+    misfit: float = 1.0
+    n_blocks: int = 0
+
+
+NONE = Agreement()
 
 
 def agreement(
-    one: npt.NDArray[np.uint8],
-    one_mm: tuple[float, float, float],
-    other: npt.NDArray[np.uint8],
-    other_mm: tuple[float, float, float],
+    one: Image,
+    other: Image,
+    offset_mm: Vector | None = None,
     *,
-    min_overlap: float = 0.6,
-    step: int = 1,
+    min_overlap: float = 0.4,
 ) -> Agreement:
-    """Agreement of two thumbnails of boxes of known size at their best shift.
+    """Agreement of two images at their best offset.
 
     Args:
-        one, other: uint8, same number of blocks per axis.
-        one_mm, other_mm: box sizes in mm, array order.
-        min_overlap: of the smaller image's volume, for a shift to count.
-        step: blocks averaged per axis before the search, for a quick look.
+        one, other: images.
+        offset_mm: about where, from a place in `one` to the same in `other`; None: searched.
+        min_overlap: of the smaller image's volume, for an offset that is searched.
     """
-    sizes = np.array(one_mm), np.array(other_mm)
-    if min(s.min() for s in sizes) <= 0 or (np.maximum(*sizes) > 4 * np.minimum(*sizes)).any():
-        return Agreement(0.0, 0.0, 0.0, (0.0, 0.0, 0.0))
-    voxel = np.maximum(*sizes) / one.shape[0] * step
-    first, second = (_on_grid(t, s, voxel) for t, s in zip((one, other), sizes, strict=True))
-    ncc, shift, overlap = best_shift(first, second, min_overlap)
-    if step > 1 or ncc <= 0:
-        return Agreement(ncc, 0.0, overlap, _mm(shift, voxel))
-    best, detail, fine = _refine(first, second, shift)
-    return Agreement(max(best, ncc), detail, overlap, _mm(fine, voxel))
+    sizes = one.size_mm, other.size_mm
+    if offset_mm is None and (np.maximum(*sizes) > MAX_RATIO * np.minimum(*sizes)).any():
+        return NONE
+    scale = min(1.0, float(min(np.prod(s) for s in sizes)) ** (1 / 3) / FULL_SIZE_MM)
+    voxel = np.maximum(np.maximum(one.cube_mm, other.cube_mm), max(sizes[0].max() / 160, 1e-3))
+    voxel = np.minimum(voxel, np.minimum(*sizes) / MIN_SIDE)
+    a = _on_voxels(one, voxel)
+    b = _on_voxels(other, voxel)
+    if offset_mm is None:
+        found, shift, _ = best_shift(a.values, b.values, min_overlap)
+        if found <= 0:
+            return NONE
+        offset_mm = b.corner_mm - a.corner_mm - shift * voxel
+    blur_mm = np.maximum(BLUR_MM * scale, 0.6 * voxel)
+    taps = [_taps(sigma / v) for sigma, v in zip(blur_mm, voxel, strict=True)]
+    smooth = _blurred(a.values, taps), _blurred(b.values, taps)
+    offset = _refined(smooth, a, b, voxel, np.asarray(offset_mm, np.float64))
+    pair = _overlapping(smooth[0], smooth[1], a, b, voxel, offset)
+    if pair is None:
+        return NONE
+    return _measured(pair, voxel, blur_mm, BLOCK_MM * scale, offset, _share(a, b, voxel, offset))
 
 
-def best_shift(
-    one: Grid, other: Grid, min_overlap: float
-) -> tuple[float, npt.NDArray[np.float64], float]:
+def best_shift(one: Grid, other: Grid, min_overlap: float) -> tuple[float, Vector, float]:
     """The whole-voxel shift with the highest correlation over an overlap that is large enough.
 
     Returns:
@@ -92,75 +147,232 @@ def best_shift(
     with np.errstate(divide="ignore", invalid="ignore"):
         ncc = np.where(variance > floor * n * n, covariance / np.sqrt(variance), 0)
     smaller = min(one.size, other.size)
-    ncc[n < min_overlap * smaller] = 0
+    within = tuple(slice(x + y - 1) for x, y in zip(one.shape, other.shape, strict=True))
+    ncc = np.where(n < min_overlap * smaller, 0, ncc)[within]
     at = np.unravel_index(int(np.argmax(ncc)), ncc.shape)
     shift = np.array(at, float) - (np.array(other.shape) - 1)
-    return float(min(ncc[at], 1.0)), shift, float(n[at] / smaller)
+    return float(min(ncc[at], 1.0)), shift, float(n[within][at] / smaller)
 
 
-def _on_grid(
-    thumbnail: npt.NDArray[np.uint8], size: npt.NDArray[np.float64], voxel: npt.NDArray[np.float64]
-) -> Grid:
-    """Block means of the thumbnail on voxels of the given size, as many as fit (at least three)."""
-    grid = thumbnail.astype(np.float32)
-    for axis in range(3):
-        n_blocks = thumbnail.shape[axis]
-        n = max(MIN_SIDE, int(np.floor(size[axis] / voxel[axis] + 1e-6)))
-        edges = np.arange(n + 1) * min(voxel[axis] / size[axis], 1 / n) * n_blocks
-        total = np.concatenate(([0.0], np.cumsum(np.ones(n_blocks))))
-        sums = np.concatenate(
-            (
-                np.zeros((1, *np.moveaxis(grid, axis, 0).shape[1:])),
-                np.cumsum(np.moveaxis(grid, axis, 0), 0),
-            )
-        )
-        low = np.minimum(edges.astype(int), n_blocks - 1)
-        part = (edges - total[low])[:, None, None]
-        at_edges = sums[low] * (1 - part) + sums[low + 1] * part
-        means = np.diff(at_edges, axis=0) / np.diff(edges)[:, None, None]
-        grid = np.moveaxis(means, 0, axis).astype(np.float32)
-    return grid
+def _on_voxels(image: Image, voxel: Vector) -> Image:
+    """Block means on voxels of the given size, as many as fit; the image itself if it has them."""
+    from cleaning.duplicates._kernels import block_means
+
+    if np.allclose(image.cube_mm, voxel, rtol=1e-3):
+        return image
+    edges = []
+    for n, have, want in zip(image.values.shape, image.cube_mm, voxel, strict=True):
+        count = max(MIN_SIDE, int(np.floor(n * have / want + 1e-6)))
+        width = min(want / have, n / count)
+        edges.append(np.clip((n - count * width) / 2 + np.arange(count + 1) * width, 0, n))
+    i, j, k = edges
+    values = block_means(np.ascontiguousarray(image.values), i, j, k, -1e9, 1e9)
+    corner = image.corner_mm + np.array([e[0] for e in edges]) * image.cube_mm
+    cube = np.array([e[1] - e[0] for e in edges]) * image.cube_mm
+    return Image(values, cube, corner)
 
 
-def _refine(
-    one: Grid, other: Grid, shift: npt.NDArray[np.float64]
-) -> tuple[float, float, npt.NDArray[np.float64]]:
-    from scipy.ndimage import gaussian_filter
-
-    smooth = gaussian_filter(one, 0.6), gaussian_filter(other, 0.6)
-    best, value = shift.copy(), _ncc_at(*smooth, shift)
-    for step in (0.5, 0.25, 0.125):
-        for axis in range(3):
-            for sign in (-1, 1):
-                trial = best.copy()
-                trial[axis] += sign * step
-                found = _ncc_at(*smooth, trial)
-                if found > value:
-                    best, value = trial, found
-    detail = [image - gaussian_filter(image, 2.0) for image in smooth]
-    return value, _ncc_at(detail[0], detail[1], best), best
+def _taps(sigma: float) -> npt.NDArray[np.float32]:
+    reach = max(1, int(np.ceil(2.5 * sigma)))
+    taps = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
+    return np.asarray(taps / taps.sum(), np.float32)
 
 
-def _ncc_at(one: Grid, other: Grid, shift: npt.NDArray[np.float64]) -> float:
-    from scipy.ndimage import shift as moved
+def _blurred(grid: Grid, taps: list[npt.NDArray[np.float32]]) -> Grid:
+    if all(len(t) == len(taps[0]) and np.allclose(t, taps[0], atol=1e-3) for t in taps):
+        return blur(np.ascontiguousarray(grid, np.float32), taps[0])
+    from scipy.ndimage import correlate1d
 
-    low = np.maximum(np.ceil(shift), 0).astype(int)
-    high = np.minimum(np.array(one.shape), np.floor(np.array(other.shape) + shift)).astype(int)
-    if (high - low < MIN_SIDE).any():
-        return 0.0
-    here = one[tuple(slice(a, b) for a, b in zip(low, high, strict=True))]
-    whole = np.floor(shift).astype(int)
-    there = (
-        other if (shift == whole).all() else moved(other, shift - whole, order=1, mode="nearest")
+    result: Any = grid
+    for axis, t in enumerate(taps):
+        result = correlate1d(result, t, axis=axis, mode="nearest")
+    return np.asarray(result, np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class _Pair:
+    """Two images on the overlap, voxel for voxel."""
+
+    one: Grid
+    other: Grid
+
+
+def _overlapping(
+    first: Grid, second: Grid, a: Image, b: Image, voxel: Vector, offset: Vector
+) -> _Pair | None:
+    """The part of the first image that the second covers, and the second there (linear)."""
+    start = (a.corner_mm + offset - b.corner_mm) / voxel  # of a's first voxel, in b's voxels
+    low = np.maximum(np.ceil(-start - 1e-6), 0).astype(int)
+    high = np.minimum(
+        np.array(first.shape), np.floor(np.array(second.shape) - 1 - start + 1e-6).astype(int) + 1
     )
-    part = tuple(slice(a - w, b - w) for a, b, w in zip(low, high, whole, strict=True))
-    a, b = here - here.mean(), there[part] - there[part].mean()
+    if (high - low < MIN_SIDE).any():
+        return None
+    here = first[tuple(slice(x, y) for x, y in zip(low, high, strict=True))]
+    there = second
+    for axis in range(3):
+        at = start[axis] + low[axis]
+        base = int(np.floor(at + 1e-6))
+        part = np.float32(max(at - base, 0.0))
+        n = int(high[axis] - low[axis])
+        near = np.take(there, range(base, base + n), axis=axis)
+        if part > 1e-4:
+            far = np.take(
+                there, np.minimum(np.arange(base + 1, base + n + 1), there.shape[axis] - 1), axis
+            )
+            near = near + part * (far - near)
+        there = near
+    return _Pair(here, np.asarray(there, np.float32))
+
+
+def _refined(
+    smooth: tuple[Grid, Grid], a: Image, b: Image, voxel: Vector, offset: Vector
+) -> Vector:
+    """The offset moved by Gauss-Newton steps on the whole overlap, gain and offset free."""
+    best, value = offset, -1.0
+    trial = offset
+    for _ in range(6):
+        pair = _overlapping(smooth[0], smooth[1], a, b, voxel, trial)
+        if pair is None:
+            break
+        body = (pair.one > BODY) | (pair.other > BODY)
+        found = _correlation(pair.one[body], pair.other[body]) if body.sum() > 30 else 0.0
+        if found <= value + 1e-5:
+            break
+        best, value = trial, found
+        columns = [np.asarray(g)[body].ravel() for g in _slopes(pair.one)]
+        design = np.stack([np.ones(int(body.sum()), np.float32), pair.one[body], *columns], axis=1)
+        normal = design.T @ design
+        right = design.T @ pair.other[body]
+        solved = np.linalg.solve(normal + 1e-6 * np.trace(normal) * np.eye(5) / 5, right)
+        gain = max(abs(float(solved[1])), 0.05)
+        step = np.clip(solved[2:] / gain, -1.0, 1.0)
+        trial = best - step * voxel
+    return best
+
+
+def _measured(
+    pair: _Pair, voxel: Vector, blur_mm: Vector, block_mm: float, offset: Vector, overlap: float
+) -> Agreement:
+    body = (pair.one > BODY) | (pair.other > BODY)
+    if body.sum() < 60:
+        return NONE
+    taps = [_taps(2.0 * sigma / v) for sigma, v in zip(blur_mm, voxel, strict=True)]
+    details = [image - _blurred(image, taps) for image in (pair.one, pair.other)]
+    mapped = _mapped(pair.other[body], pair.one[body])
+    image = np.zeros_like(pair.one)
+    image[body] = mapped
+    image[~body] = pair.one[~body]
+    inner = _inside(pair, voxel, blur_mm)
+    shift, left, n = _blocks(pair.one, image, inner if inner.sum() >= 60 else body, voxel, block_mm)
+    i, j, k = (float(v) for v in offset)
+    return Agreement(
+        _correlation(pair.one[body], pair.other[body]),
+        _correlation(details[0][body], details[1][body]),
+        overlap,
+        (i, j, k),
+        shift,
+        left,
+        n,
+    )
+
+
+def _inside(pair: _Pair, voxel: Vector, blur_mm: Vector) -> npt.NDArray[np.bool_]:
+    """Body voxels that lie farther than the blur reaches from air in either image."""
+    from scipy.ndimage import minimum_filter
+
+    size = [2 * max(1, round(1.2 * s / v)) + 1 for s, v in zip(blur_mm, voxel, strict=True)]
+    darkest = minimum_filter(np.minimum(pair.one, pair.other), size, mode="nearest")
+    return np.asarray(darkest > BODY, np.bool_)
+
+
+def _mapped(values: npt.NDArray[Any], onto: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The values through the monotone map, in quantile bins, that brings them nearest to `onto`."""
+    edges = np.unique(np.quantile(values, np.linspace(0, 1, MAP_BINS + 1)))
+    if len(edges) < 3:
+        return np.full_like(values, onto.mean())
+    which = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(edges) - 2)
+    counts = np.maximum(np.bincount(which, minlength=len(edges) - 1), 1)
+    centres = np.bincount(which, values, len(edges) - 1) / counts
+    means = np.bincount(which, onto, len(edges) - 1) / counts
+    return np.asarray(np.interp(values, centres, np.maximum.accumulate(means)), np.float32)
+
+
+def _blocks(
+    one: Grid, other: Grid, body: npt.NDArray[np.bool_], voxel: Vector, block_mm: float
+) -> tuple[float, float, int]:
+    """80th percentile of the blocks' shifts in mm; what is left of the difference; blocks."""
+    sides = np.maximum(np.rint(block_mm / voxel), 2).astype(int)
+    index = np.zeros(one.shape, np.int64)
+    total = 1
+    for axis, side in enumerate(sides):
+        n = max(1, round(one.shape[axis] / side))
+        at = np.minimum(np.arange(one.shape[axis]) * n // one.shape[axis], n - 1)
+        shape = [1, 1, 1]
+        shape[axis] = -1
+        index = index * n + at.reshape(shape)
+        total *= n
+    slopes = _slopes(one)
+    inner = body.copy()
+    for axis in range(3):  # one-sided slopes at the faces are worse
+        cut = [slice(None)] * 3
+        for end in (0, -1):
+            cut[axis] = end  # type: ignore[call-overload]
+            inner[tuple(cut)] = False
+    if inner.sum() < 60:
+        inner = body
+    where = index[inner]
+    columns = [np.ones(len(where)), one[inner].astype(np.float64)]
+    columns += [s[inner].astype(np.float64) for s in slopes]
+    target = other[inner].astype(np.float64)
+    sums = np.zeros((total, 5, 5))
+    right = np.zeros((total, 5))
+    for x in range(5):
+        right[:, x] = np.bincount(where, columns[x] * target, total)
+        for y in range(x, 5):
+            sums[:, x, y] = sums[:, y, x] = np.bincount(where, columns[x] * columns[y], total)
+    counts = np.bincount(where, minlength=total)
+    ridge = np.diag([1e-6, 1e-4, 1e-5, 1e-5, 1e-5])
+    solved = np.linalg.solve(
+        sums + ridge * np.maximum(counts, 1)[:, None, None],
+        (right + np.array([0, 1e-4, 0, 0, 0]) * np.maximum(counts, 1)[:, None])[..., None],
+    )[..., 0]
+    gain = np.maximum(np.abs(solved[:, 1]), 0.2)
+    moved = solved[:, 2:] / gain[:, None] * voxel
+    good = counts >= MIN_BLOCK_VOXELS
+    textured = np.linalg.eigvalsh(sums[:, 2:, 2:])[:, 0] / np.maximum(counts, 1) > 1e-4
+    good = good & textured if (good & textured).sum() >= 3 else good
+    if not good.any():
+        return float("inf"), 1.0, 0
+    shift = float(np.percentile(np.linalg.norm(moved[good], axis=1), 80))
+    motion = (solved[where, 2:].T * np.stack(columns[2:])).sum(axis=0)
+    left = target - columns[1] - motion
+    steep = np.asarray(columns[2] ** 2 + columns[3] ** 2 + columns[4] ** 2, np.float64)
+    soft = (columns[1] > SOFT[0]) & (columns[1] < SOFT[1])
+    flat = soft & (steep <= np.quantile(steep[soft], FLAT_SHARE)) if soft.sum() > 60 else soft
+    misfit = float(np.sqrt(np.mean((left if flat.sum() < 30 else left[flat]) ** 2)))
+    return shift, misfit, int(good.sum())
+
+
+def _share(a: Image, b: Image, voxel: Vector, offset: Vector) -> float:
+    """Share of the smaller body that lies within the overlap of both images."""
+    shares = []
+    start = (a.corner_mm + offset - b.corner_mm) / voxel
+    for image, other, begin in ((a, b, start), (b, a, -start)):
+        low = np.clip(np.rint(-begin), 0, image.values.shape).astype(int)
+        high = np.clip(np.rint(np.array(other.values.shape) - begin), 0, image.values.shape)
+        body = image.values > BODY
+        box = tuple(slice(int(x), int(y)) for x, y in zip(low, high, strict=True))
+        shares.append((float(body[box].sum()), float(max(body.sum(), 1))))
+    inside, total = min(shares, key=lambda s: s[1])
+    return inside / total
+
+
+def _slopes(grid: Grid) -> list[Grid]:
+    return [np.asarray(np.gradient(grid, axis=axis), np.float32) for axis in range(3)]
+
+
+def _correlation(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> float:
+    a, b = one - one.mean(dtype=np.float64), other - other.mean(dtype=np.float64)
     size = float(np.sqrt((a * a).sum() * (b * b).sum()))
     return float((a * b).sum() / size) if size > 1e-6 else 0.0
-
-
-def _mm(
-    shift: npt.NDArray[np.float64], voxel: npt.NDArray[np.float64]
-) -> tuple[float, float, float]:
-    i, j, k = shift * voxel
-    return float(i), float(j), float(k)

@@ -1,0 +1,142 @@
+"""A scan on the canonical grid: cubes of fixed size in mm, RAS+ order, the window's values as 0..1.
+
+The axes are the scan's own, each counted as its nearest anatomical direction: an oblique scan is
+not turned, a tilted one not sheared back. The cubes lie centred in the scan; what is left at its
+ends, less than one cube in all, is left out, so that a flipped array gives the flipped grid.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cleaning.duplicates._kernels import block_means
+from cleaning.duplicates.intensity import Window, found_window, hu_window, sample
+from voxcurate.geometry import ras_axes
+from voxcurate.volume import Volume
+
+STATISTICS_MM = 6.0
+FAR = 1e9  # no clipping
+MAX_CUBES = 6_000_000
+
+Grid = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Canonical:
+    """A scan on the canonical grid.
+
+    Attributes:
+        grid: float32 ``(I, J, K)``, RAS+ order, 0 at the window's low end and 1 at its high end.
+        cube_mm: side of a cube.
+        window: of source values that were kept apart; equal ends for a constant scan.
+        frame: from mm along the grid's axes, counted from its first corner, to RAS+ world mm.
+    """
+
+    grid: Grid
+    cube_mm: float
+    window: Window
+    frame: npt.NDArray[np.float64]
+
+    @property
+    def is_constant(self) -> bool:
+        """Nothing to compare."""
+        return self.window[0] >= self.window[1] or float(np.ptp(self.grid)) < 1e-6
+
+
+def canonical(
+    volume: Volume, cube_mm: float, window: Window | None = None, *, beyond: float = 0.0
+) -> Canonical:
+    """A scan on the canonical grid; NaN counts as the lowest value.
+
+    Args:
+        volume: any orientation and type.
+        cube_mm: side of the cubes; enlarged where there would be more than 6 million of them.
+        window: source values that become 0 and 1; None: found from the values.
+        beyond: values are kept so many window widths beyond 0 and 1 before they are cut.
+    """
+    array = plain(volume.array)
+    order, flips = ras_axes(volume.affine)
+    spacing = np.asarray(volume.spacing)
+    sides = np.maximum(spacing * array.shape, 1e-3)
+    cube_mm = max(cube_mm, float(np.prod(sides) / MAX_CUBES) ** (1 / 3))
+    if window is None:
+        window = window_of(array, spacing)
+    low, high = window
+    edges = [cube_edges(n, step, cube_mm) for n, step in zip(array.shape, spacing, strict=True)]
+    more = beyond * (high - low)
+    means = _means(array, edges, low - more, high + more)
+    ras = means.transpose(order)[tuple(slice(None, None, -1) if f else slice(None) for f in flips)]
+    grid = (ras - np.float32(low)) * np.float32(1 / (high - low) if high > low else 0)
+    return Canonical(
+        np.ascontiguousarray(grid, np.float32), cube_mm, window, _frame(volume, edges, order, flips)
+    )
+
+
+def window_of(array: npt.NDArray[Any], spacing: npt.NDArray[np.float64]) -> Window:
+    """The window of source values: fixed for Hounsfield units, else found from the values."""
+    values = sample(array)
+    known = hu_window(values)
+    if known is not None or not values.size:
+        return known or (0.0, 0.0)
+    side = max(STATISTICS_MM, float(np.prod(spacing * array.shape) / MAX_CUBES) ** (1 / 3))
+    edges = [cube_edges(n, step, side) for n, step in zip(array.shape, spacing, strict=True)]
+    return found_window(values, _means(array, edges, -FAR, FAR).ravel())
+
+
+def cube_edges(n: int, step_mm: float, cube_mm: float) -> npt.NDArray[np.float64]:
+    """Edges of the cubes along an axis, in voxels: as many as fit, at least one, centred."""
+    count = max(1, int(np.floor(n * step_mm / cube_mm + 1e-6)))
+    width = min(cube_mm / step_mm, n / count)
+    edges = (n - count * width) / 2 + np.arange(count + 1) * width
+    return np.asarray(np.clip(edges, 0, n), np.float64)
+
+
+def plain(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The array in a type and byte order that the compiled loops take; no NaN."""
+    if array.dtype == np.bool_:
+        return array.astype(np.uint8)
+    if array.dtype.byteorder == ">" or not array.dtype.isnative:
+        array = array.astype(array.dtype.newbyteorder("="))
+    if array.dtype.kind == "f":
+        if array.dtype != np.float32:
+            array = array.astype(np.float32)
+        if not np.isfinite(array).all():
+            array = np.nan_to_num(array, nan=-FAR, posinf=FAR, neginf=-FAR)
+    return array
+
+
+def _means(
+    array: npt.NDArray[Any], edges: list[npt.NDArray[np.float64]], low: float, high: float
+) -> Grid:
+    """Block means with the fastest axis of the memory innermost."""
+    axes = sorted(range(3), key=lambda axis: -abs(array.strides[axis]))
+    view = array.transpose(axes)
+    flips = tuple(slice(None, None, -1) if stride < 0 else slice(None) for stride in view.strides)
+    view = np.ascontiguousarray(view[flips])
+    sides = []
+    for axis, flip in zip(axes, flips, strict=True):
+        n = array.shape[axis]
+        sides.append(edges[axis] if flip.step is None else n - edges[axis][::-1])
+    means = block_means(view, sides[0], sides[1], sides[2], low, high)
+    back = np.argsort(axes)
+    return np.asarray(means[flips].transpose(back), np.float32)
+
+
+def _frame(
+    volume: Volume,
+    edges: list[npt.NDArray[np.float64]],
+    order: tuple[int, ...],
+    flips: tuple[bool, ...],
+) -> npt.NDArray[np.float64]:
+    """Millimetres along the RAS-ordered axes, from the first corner of the grid, to the world."""
+    frame = np.eye(4)
+    corner = np.zeros(4)
+    corner[3] = 1
+    for world, (axis, flip) in enumerate(zip(order, flips, strict=True)):
+        unit = volume.affine[:3, axis] / volume.spacing[axis]
+        frame[:3, world] = -unit if flip else unit
+        corner[axis] = (edges[axis][-1] if flip else edges[axis][0]) - 0.5
+    frame[:3, 3] = (volume.affine @ corner)[:3]
+    return frame

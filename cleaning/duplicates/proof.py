@@ -1,0 +1,86 @@
+"""Proof of a pair from the scans themselves: compared in cubes of 4 mm, not by the thumbnails.
+
+Twice: within the window, where a windowed copy is like its original, and a wide way beyond it,
+where a smoothed or sharpened one is: to cut values off before averaging moves every edge to air
+and bone. The better of the two counts.
+"""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from cleaning.duplicates.candidates import Candidate
+from cleaning.duplicates.config import DuplicateConfig
+from cleaning.duplicates.grid import canonical
+from cleaning.duplicates.hashing import CUBE_MM, ScanFingerprint, fingerprint, shift_of
+from cleaning.duplicates.pairs import DEFAULT, DuplicatePair, compare, judged
+from cleaning.duplicates.placing import UPRIGHT
+from cleaning.duplicates.registration import Image
+from cleaning.duplicates.thumbnail import body_box
+from voxcurate.nifti import read_nifti
+from voxcurate.volume import Volume
+
+PROOF_CUBE_MM = 4.0
+CUBES_PER_SIDE = 60  # of a small scan: mean side over so many
+BEYOND = 1.6  # window widths: -1000 to 1100 HU
+MARGIN_CUBES = 2
+
+
+class Fine(NamedTuple):
+    """Images of a scan in small cubes: within the window, and beyond it."""
+
+    within: Image
+    beyond: Image
+
+
+def fine_images(volume: Volume) -> Fine:
+    """The body of a scan in cubes of 4 mm (less for a small one)."""
+    side = float(np.prod(np.asarray(volume.shape) * volume.spacing)) ** (1 / 3)
+    cube_mm = min(PROOF_CUBE_MM, side / CUBES_PER_SIDE)
+    coarse = canonical(volume, CUBE_MM)
+    within = canonical(volume, cube_mm, coarse.window)
+    wide = canonical(volume, cube_mm, coarse.window, beyond=BEYOND)
+    box = body_box(within.grid, MARGIN_CUBES)
+    cube = np.full(3, within.cube_mm)
+    corner = np.array([low for low, _ in box]) * within.cube_mm + shift_of(coarse, within)
+    cut = tuple(slice(low, high) for low, high in box)
+    one, other = (
+        Image(np.ascontiguousarray(each.grid[cut]), cube, corner) for each in (within, wide)
+    )
+    return Fine(one, other)
+
+
+def proved(
+    pair: DuplicatePair,
+    one: ScanFingerprint,
+    other: ScanFingerprint,
+    images: Fine,
+    others: Fine,
+    config: DuplicateConfig = DEFAULT,
+) -> DuplicatePair | None:
+    """The pair with the kind that the finer comparison gives; None if the scans are different."""
+    if pair.kind == "identical_pixels" or pair.agreement is None:
+        return pair
+    is_plain = pair.turn == UPRIGHT
+    candidate = Candidate(
+        0,
+        1,
+        votes=pair.votes,
+        offset_mm=pair.agreement.offset_mm if is_plain and pair.votes else None,
+        view_distance=pair.view_distance,
+        turn=pair.turn,
+    )
+    return judged(pair, one, other, images, others, candidate, config)
+
+
+def prove_files(
+    first: Path, second: Path, modality: str, config: DuplicateConfig = DEFAULT
+) -> DuplicatePair | None:
+    """The pair that two NIfTI files make, read and compared anew; None if they are different."""
+    volumes = [read_nifti(path, allow_nonfinite=True) for path in (first, second)]
+    one, other = (fingerprint(volume, modality) for volume in volumes)
+    found = compare({"1": one, "2": other}, config)
+    if not found:
+        return None
+    return proved(found[0], one, other, fine_images(volumes[0]), fine_images(volumes[1]), config)

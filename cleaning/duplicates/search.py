@@ -1,0 +1,91 @@
+"""All pairs of codes within a Hamming radius: exact, without comparing all pairs.
+
+Multi-index hashing (Norouzi et al., arXiv:1307.2982) as a join: the bits are dealt into m chunks
+with ``r // m`` at most 1, so of two codes within the radius some chunk agrees but for one bit. For
+each chunk the codes are sorted by it, and compared within a bucket and with the buckets one bit
+away: streams through memory, no table look-ups. A pair counts at its first such chunk.
+
+Bits of real codes are correlated, neighbours in frequency most, which would make a few buckets
+huge. So bit n goes to chunk ``n mod m``: the bits are in order of frequency, and chunks of far
+frequencies stay even.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from cleaning.duplicates._search import deal, expand, find_pairs, same_codes
+
+BITS = 256
+WORDS = 4
+WIDEST = 32
+Codes = npt.NDArray[np.uint8]
+Words = npt.NDArray[np.uint64]
+
+
+@dataclass(frozen=True, eq=False)
+class ClosePairs:
+    """Pairs of positions ``first < second`` with their distances, in ascending order."""
+
+    first: npt.NDArray[np.int64]
+    second: npt.NDArray[np.int64]
+    distance: npt.NDArray[np.uint8]
+
+    def __len__(self) -> int:
+        """How many pairs."""
+        return len(self.first)
+
+
+def close_pairs(codes: Codes, radius: int, *, known: int = 0, max_equal: int = 0) -> ClosePairs:
+    """All pairs of packed 256-bit codes within the radius.
+
+    Args:
+        codes: uint8 ``(n, 32)``.
+        radius: bits that may differ, 0 to 127.
+        known: so many first codes were compared before: pairs among them are left out.
+        max_equal: of a group of more equal codes than this only the first is compared with others,
+            and paired with the rest; 0: no such limit. Without it a thousand equal codes give half
+            a million pairs.
+    """
+    if not 0 <= radius < BITS // 2:
+        raise ValueError(f"want a radius from 0 to {BITS // 2 - 1}, got {radius}")
+    n = len(codes)
+    if n < 2 or known >= n:
+        return ClosePairs(*(np.zeros(0, t) for t in (np.int64, np.int64, np.uint8)))  # type: ignore[arg-type]
+    words = dealt(codes, radius)
+    order, starts = same_codes(words)  # groups of equal codes, members ascending
+    heads = order[starts[:-1]]
+    by_head = np.argsort(heads, kind="stable")
+    sizes = np.diff(starts)
+    # a group is known if its first member is: all pairs of two known groups are still needed when
+    # either has new members
+    has_new = order[starts[1:] - 1] >= known
+    place = by_head[np.argsort(~has_new[by_head], kind="stable")] if known else by_head
+    widths = chunk_widths(radius)
+    n_query = int(has_new.sum()) if known else len(place)
+    a, b, distance = find_pairs(words[heads[place]], n_query, widths, radius)
+    first, second, near = expand(
+        place[a], place[b], distance, order, starts, sizes, known, max_equal
+    )
+    ascending = np.lexsort((second, first))
+    return ClosePairs(first[ascending], second[ascending], near[ascending])
+
+
+def chunk_widths(radius: int) -> npt.NDArray[np.int64]:
+    """Bits of each chunk: so many chunks that one of them differs by no more than one bit."""
+    m = max(BITS // WIDEST, radius // 2 + 1)
+    return np.array([BITS // m + (c < BITS % m) for c in range(m)], np.int64)
+
+
+def dealt(codes: Codes, radius: int) -> Words:
+    """The codes with the bits of each chunk side by side, as words ``(n, 4)``."""
+    m = len(chunk_widths(radius))
+    place = np.empty(BITS, np.int64)
+    place[np.concatenate([np.arange(c, BITS, m) for c in range(m)])] = np.arange(BITS)
+    table = np.zeros((BITS // 8, 256, WORDS), np.uint64)
+    values = np.arange(256)
+    for bit, to in enumerate(place):
+        is_set = (values >> (7 - bit % 8)) & 1  # packbits puts the first bit highest
+        table[bit // 8, :, to // 64] |= is_set.astype(np.uint64) << np.uint64(to % 64)
+    return deal(np.ascontiguousarray(codes), table)
