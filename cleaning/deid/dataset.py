@@ -10,8 +10,8 @@ from cleaning.deid.encoding import UNDEFINED, Encoding
 from cleaning.deid.errors import RefusedError
 from cleaning.deid.private import kept_private
 from cleaning.deid.table import action_of
-from cleaning.deid.texts import SCHEMES
 from cleaning.deid.values import STRINGS, ValueCleaner
+from cleaning.deid.words import SCHEMES
 
 MAX_DEPTH = 24
 _TELLING = frozenset({"PN", "DA", "DT", "LO", "SH", "ST", "LT", "UT", "UC", "CS", "AE"})

@@ -43,6 +43,19 @@ def day_of(value: str) -> date | None:
         return None
 
 
+def age_at(born: date, day: date) -> str:
+    """An AS value: days, months or years; ``""`` for a day before birth."""
+    days = (day - born).days
+    years = day.year - born.year - ((day.month, day.day) < (born.month, born.day))
+    if days < 0 or years > 130:
+        return ""
+    if days < 60:
+        return f"{days:03d}D"
+    if years < 2:
+        return f"{int(days / 30.4375):03d}M"
+    return _age(f"{years:03d}Y")
+
+
 def _each(value: str, change: Callable[[str], str]) -> str:
     return "\\".join(change(one.strip(" \0")) for one in value.split("\\"))
 

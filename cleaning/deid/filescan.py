@@ -3,15 +3,16 @@
 import re
 import struct
 from collections.abc import Iterator
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from cleaning.deid.folding import LETTERS, PIECE, days_in, folded, squeezed, texts_in
 from cleaning.deid.identities import CLASS_UIDS, STANDARD, UID, Identities
-from cleaning.deid.rawdicom import PIXEL_TAGS, Leaf, leaves
+from cleaning.deid.rawdicom import PIXEL_TAGS, SIZES, Leaf, behind_pixels, leaves
 from cleaning.deid.words import is_harmless
 
 _NUMERIC = re.compile(rb"[0-9+\-.eE\\, \0]*")
-_TIME = re.compile(rb"[0-9.:\-\\ \0]*")
+_ONE_TIME = rb"\d{2}(?::?\d{2}){0,2}(?:\.\d*)?"
+_TIME = re.compile(rb"(?:" + _ONE_TIME + rb"(?:[-\\]" + _ONE_TIME + rb")*)?[ \0]*")
 _PSEUDONYM = re.compile(rb"(?:[a-z2-7]{10}|REMOVED)?[ \0]*")
 _BINARY = frozenset({"US", "SS", "UL", "SL", "FL", "FD", "SV", "UV", "AT"})
 _RUN = re.compile(rb"[\x20-\x7e\xa0-\xff]{4,}")
@@ -57,7 +58,7 @@ class FileScan:
         found: list[Find] = []
         size: dict[int, bytes] = {}
         for leaf in leaves(data):
-            if leaf.tag in _SIZES and "[" not in leaf.place:
+            if leaf.tag in SIZES and "[" not in leaf.place:
                 size[leaf.tag] = leaf.value
             found += self._leaf(leaf, size)
         return found
@@ -196,36 +197,10 @@ class FileScan:
             for text in jpeg_comments(value):
                 for kind in self._runs(text):
                     yield Find(f"{leaf.place} comment", kind)
-        elif leaf.vr != "OB" or len(size) >= len(_SIZES) - 2:
-            tail = value[_native_bytes(size, len(value)) :]
+        else:
+            tail = behind_pixels(value, size)
         for kind in self._runs(tail):
             yield Find(f"behind {leaf.place}", kind)
-
-
-_ROWS, _COLUMNS, _BITS, _FRAMES, _SAMPLES = (
-    0x00280010,
-    0x00280011,
-    0x00280100,
-    0x00280008,
-    0x00280002,
-)
-_SIZES = frozenset({_ROWS, _COLUMNS, _BITS, _FRAMES, _SAMPLES})
-
-
-def _native_bytes(size: dict[int, bytes], found: int) -> int:
-    """Bytes that uncompressed pixels need; all that there are where the header does not say it."""
-    frames = size.get(_FRAMES, b"1").strip(b" \0") or b"1"
-    if not frames.isdigit():
-        return found
-    needed = [(_bits(size, order) * max(1, int(frames)) + 7) // 8 for order in ("little", "big")]
-    return max((n for n in needed if 0 < n <= found), default=found)
-
-
-def _bits(size: dict[int, bytes], order: Literal["little", "big"]) -> int:
-    """Bits of a frame, if numbers are written in this order."""
-    numbers = [int.from_bytes(size.get(tag, b"")[:2], order) for tag in (_ROWS, _COLUMNS, _BITS)]
-    samples = int.from_bytes(size.get(_SAMPLES, b"")[:2], order)
-    return numbers[0] * numbers[1] * numbers[2] * max(1, samples)
 
 
 def jpeg_comments(stream: bytes) -> Iterator[bytes]:

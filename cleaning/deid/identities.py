@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from datetime import date, timedelta
 
 from cleaning.deid.folding import LETTERS, PIECE, days_in, folded, squeezed, texts_in, variants
-from cleaning.deid.rawdicom import PIXEL_TAGS, Leaf, leaves
-from cleaning.deid.words import is_harmless, is_plain
+from cleaning.deid.rawdicom import PIXEL_TAGS, SIZES, Leaf, behind_pixels, leaves
+from cleaning.deid.words import SCHEMES, is_harmless, is_plain
 
 STANDARD = "1.2.840.10008."
 UID = re.compile(r"[0-2](?:\.\d+){3,}")
@@ -24,12 +24,14 @@ CLASS_UIDS = frozenset(
 # facts of the device: their words are no secrets
 TECHNICAL = frozenset(
     {
-        0x00080008, 0x00080060, 0x00080070, 0x00081090, 0x00180015, 0x00180022, 0x00180024,
+        0x00080060, 0x00080070, 0x00081090, 0x00180024,
         0x00181016, 0x00181018, 0x00181019, 0x00181020, 0x00181160, 0x00181210,
         0x00181250, 0x00181251, 0x00189005, 0x00189041, 0x00541101, 0x00541103,
-        0x00541105, 0x00080005, 0x00080100, 0x00080102, 0x00080103, 0x00120063,
+        0x00541105, 0x00080005, 0x00120063,
     }
 )  # fmt: skip
+_CODES = frozenset({0x00080100, 0x00080103})  # of public schemes: they come again
+_SCHEMES = frozenset(scheme.encode() for scheme in SCHEMES)
 PATIENT_NAMES = frozenset({0x00100010, 0x00101001, 0x00101005})
 _NOBODY = frozenset(
     """anonymous anonymized anonymised anonym anon unknown none test phantom patient noname removed
@@ -52,6 +54,8 @@ NUMERIC_TABLES = PIXEL_TAGS | {
 _SIZE = re.compile(r"\d{1,4}x\d{1,4}(?:x\d{1,4})?")
 _PRINTABLE = re.compile(rb"[\x20-\x7e\xa0-\xff]{5,}")
 _WIDE = re.compile(rb"(?:[\x20-\x7e]\0){4,}|(?:\0[\x20-\x7e]){4,}")
+_READABLE = re.compile(rb"[A-Za-z][A-Za-z0-9 ^=,.'\-]{5,}[ \0]*")
+_BINARY = frozenset({"UN", "OB", "OW", "OF", "OD", "OL", "OV", ""})
 _MAX_BINARY = 1 << 16
 
 
@@ -83,13 +87,25 @@ class Identities:
 
     def add_file(self, data: bytes) -> None:
         """Collect from a source file."""
+        size: dict[int, bytes] = {}
         for leaf in leaves(data):
-            self.add(leaf)
+            if leaf.tag in SIZES and "[" not in leaf.place:
+                size[leaf.tag] = leaf.value
+            if leaf.tag in PIXEL_TAGS:
+                is_jpeg = leaf.value[:1] == b"\xff"
+                tail = b"" if is_jpeg else behind_pixels(leaf.value, size)
+                self.add(Leaf(leaf.place, 0, "", tail))
+            else:
+                self.add(leaf)
 
     def add(self, leaf: Leaf) -> None:
         """Collect from one value."""
         _, tag, vr, value = leaf
-        if tag in NUMERIC_TABLES or not value or (tag, vr, value) in self._seen:
+        if (
+            (tag in NUMERIC_TABLES and not _READABLE.fullmatch(value))
+            or not value
+            or (tag, vr, value) in self._seen
+        ):
             return
         self._seen.add((tag, vr, value))
         private = bool(tag >> 16 & 1)
@@ -101,6 +117,8 @@ class Identities:
             for text in texts_in(value):
                 self.days |= days_in(text)
             self._misplaced(value)
+        elif tag in _CODES or (tag == 0x00080102 and value.strip(b" \0") in _SCHEMES):
+            return
         elif tag in TECHNICAL:
             for text in map(folded, texts_in(value)):
                 self._technical.update(PIECE.findall(text), LETTERS.findall(text))
@@ -109,7 +127,11 @@ class Identities:
             self._text(value, "PRIVATE" if private else "ID" if tag in IDS else "TEXT")
         elif vr in ("TM", "AS", "DS", "IS"):
             self._misplaced(value)
-        elif vr in ("UN", "OB", "OW", "") and len(value) <= _MAX_BINARY:
+            if vr == "TM":
+                self.days |= days_in(value.decode("latin-1"))
+        elif vr in ("US", "SS") and _READABLE.fullmatch(value):
+            self._text(value, "BINARY")
+        elif vr in _BINARY and len(value) <= _MAX_BINARY:
             for run in (*_PRINTABLE.findall(value), *_WIDE.findall(value)):
                 self._text(run, "BINARY")
 

@@ -19,11 +19,13 @@ from cleaning.deid.dataset import (
     top_values,
     vr_of,
 )
+from cleaning.deid.dates import age_at, day_of
 from cleaning.deid.encoding import UNDEFINED, Encoding, file_head
 from cleaning.deid.errors import RefusedError, RiskyError
 from cleaning.deid.known import identity_of
 from cleaning.deid.pseudonyms import STANDARD_ROOT, Pseudonyms, is_nobody
 from cleaning.deid.risk import may_show_face, risk_of
+from cleaning.deid.table import OVERLAYS
 from cleaning.deid.texts import TextCleaner
 from cleaning.deid.values import ValueCleaner
 from voxcurate.dicom import quiet_pydicom
@@ -136,6 +138,8 @@ class Deidentifier:
         if sop_class == "1.2.840.10008.5.1.4.1.1.66":
             raise RefusedError("raw data in a manufacturer's own format")
         risk = risk_of(sop_class, value)
+        if not risk and _draws_in_pixels(dataset):
+            risk = "an overlay in unused bits of the pixels"
         if risk and not self.config.keep_risky:
             raise RiskyError(risk)
         patient, shift = self._person(value, origin)
@@ -160,6 +164,9 @@ class Deidentifier:
             0x00120063: ("LO", "\\".join(METHOD)),
             0x00280303: ("CS", "MODIFIED"),
         }
+        age = _age(value)
+        if age:
+            ours[0x00101010] = ("AS", age)
         body = _with_ours(elements, ours, self._code_sequence(encoding), encoding)
         content = [file_head(sop_class, uid, syntax), *_packed(body, syntax)]
         number = value("InstanceNumber").strip()
@@ -346,6 +353,25 @@ def _packed(body: list[bytes], syntax: str) -> list[bytes]:
     squeeze = zlib.compressobj(wbits=-zlib.MAX_WBITS)
     packed = squeeze.compress(b"".join(body)) + squeeze.flush()
     return [packed, b"\0" * (len(packed) % 2)]
+
+
+def _age(value: Callable[[str], str]) -> str:
+    """The age at the study, where the header has a birth date and no age: the date goes."""
+    born, seen = day_of(value("PatientBirthDate")), day_of(value("StudyDate"))
+    if value("PatientAge") or born is None or seen is None:
+        return ""
+    return age_at(born, seen)
+
+
+def _draws_in_pixels(dataset: Any) -> bool:
+    """Whether an overlay stands in bits of the pixels that the image leaves unused."""
+    groups = {int(e.tag) >> 16 for e in dataset.elements() if int(e.tag) >> 24 == OVERLAYS}
+    return any(
+        group << 16 | 0x0102 in dataset
+        and group << 16 | 0x3000 not in dataset
+        and any(raw_value(dataset.get_item(group << 16 | 0x0102)))
+        for group in groups
+    )
 
 
 def _flags(value: Callable[[str], str], risk: str) -> tuple[str, ...]:

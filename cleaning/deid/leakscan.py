@@ -1,10 +1,13 @@
 """An independent look for identifiers in what was written for a case.
 
 It reads back what the workspace really holds (report texts, NIfTI header fields and extensions,
-file names) and does not ask the code that wrote it.
+file names) and does not ask the code that wrote it. What is known of the patient is searched for
+twice: as the scrubber would, and by the search that reads written DICOM files (`identities`,
+`filescan`), which shares nothing with it.
 """
 
 import gzip
+import re
 import struct
 import zlib
 from collections.abc import Iterable, Mapping
@@ -12,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from cleaning.deid.filescan import FileScan
+from cleaning.deid.identities import Identities
 from voxcurate.errors import VolumeReadError
 from voxcurate.identifiers import Hit, Identifiers
 from voxcurate.scrub import NOTHING_KNOWN, leak_scan
@@ -26,6 +31,7 @@ NIFTI1_TEXT = (
 )
 NIFTI2_TEXT = (("descrip", 240, 80), ("aux_file", 320, 24), ("intent_name", 508, 16))
 MAX_EXTENSION = 1 << 20
+_WIDE = re.compile(rb"(?:[\x20-\x7e]\0){3}")
 
 
 @dataclass(frozen=True)
@@ -75,13 +81,29 @@ def scan_case(
     """
     texts = {f"report {role}": text for role, text in (reports or {}).items()}
     texts |= {f"header {field}": text for field, text in (headers or {}).items()}
-    leaks = [_leak(where, hit) for where, text in texts.items() for hit in leak_scan(text, known)]
+    search = _search(known)
+    leaks = []
+    for where, text in texts.items():
+        hits = leak_scan(text, known)
+        leaks += [_leak(where, hit) for hit in hits] or _more(where, text, search)
     for name in names:
-        hits = leak_scan(name.replace(case_id, " "), known, file_name=True)
-        leaks += [_leak("file name", hit) for hit in hits]
+        rest = name.replace(case_id, " ")
+        hits = leak_scan(rest, known, file_name=True)
+        leaks += [_leak("file name", hit) for hit in hits] or _more("file name", rest, search)
     if any(leak.sure for leak in leaks):
         return LeakVerdict(case_id, "leak", tuple(leaks))
     return LeakVerdict(case_id, "doubtful" if leaks else "clean", tuple(leaks))
+
+
+def _search(known: Identifiers) -> FileScan:
+    found = Identities()
+    people = (*known.names, *known.physicians)
+    found.add_known(people, (*known.ids, *known.accessions), known.dates)
+    return FileScan(found.finish(0))
+
+
+def _more(where: str, text: str, search: FileScan) -> list[Leak]:
+    return [Leak(where, kind, 0, len(text), True) for kind in sorted(search.text(text))]
 
 
 def header_texts(path: Path) -> dict[str, str]:
@@ -115,6 +137,9 @@ def _layout(head: bytes) -> tuple[tuple[tuple[str, int, int], ...], int]:
 
 
 def _text(raw: bytes) -> str:
+    """The text of a field; two bytes a letter are taken as one."""
+    if _WIDE.match(raw):
+        raw = raw.replace(b"\0", b"")
     return " ".join(raw.replace(b"\0", b" ").decode("utf-8", "replace").split())
 
 

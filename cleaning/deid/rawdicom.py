@@ -7,7 +7,7 @@ what cannot be understood comes out as one piece of bytes, to be searched as suc
 import struct
 import zlib
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 PIXEL_TAGS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 _LONG = frozenset({b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR",
@@ -190,6 +190,42 @@ class _Walker:
             at += 8 + length
         found.append(Leaf(f"{place} rest", 0, "", self._data[at:end]))
         return found, end
+
+
+_ROWS, _COLUMNS, _BITS, _FRAMES, _SAMPLES = (
+    0x00280010,
+    0x00280011,
+    0x00280100,
+    0x00280008,
+    0x00280002,
+)
+SIZES = frozenset({_ROWS, _COLUMNS, _BITS, _FRAMES, _SAMPLES})
+
+
+def behind_pixels(value: bytes, size: dict[int, bytes]) -> bytes:
+    """What stands behind the last pixel of uncompressed pixels; nothing where the header does not
+    say how many there are.
+
+    Args:
+        value: the pixel data.
+        size: values of the attributes in `SIZES`.
+    """
+    return value[_native_bytes(size, len(value)) :]
+
+
+def _native_bytes(size: dict[int, bytes], found: int) -> int:
+    frames = size.get(_FRAMES, b"1").strip(b" \0") or b"1"
+    if not frames.isdigit():
+        return found
+    needed = [(_bits(size, order) * max(1, int(frames)) + 7) // 8 for order in ("little", "big")]
+    return max((n for n in needed if 0 < n <= found), default=found)
+
+
+def _bits(size: dict[int, bytes], order: Literal["little", "big"]) -> int:
+    """Bits of a frame, if numbers are written in this order."""
+    numbers = [int.from_bytes(size.get(tag, b"")[:2], order) for tag in (_ROWS, _COLUMNS, _BITS)]
+    samples = int.from_bytes(size.get(_SAMPLES, b"")[:2], order)
+    return numbers[0] * numbers[1] * numbers[2] * max(1, samples)
 
 
 _vrs: dict[int, str] = {}

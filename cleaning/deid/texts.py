@@ -21,13 +21,6 @@ _SIGNS = re.compile(r"[^\w\s]+|_+")
 _TWICE = re.compile(r"([-_/,.])[-_/,.]+")
 _SPACE = re.compile(r"[ \t]+")
 CODE = re.compile(r"[A-Za-z]{0,4}[-_]?[A-Z]?\d[\d.\-A-Z]{0,14}|\d{5,18}|[A-Z0-9]{2,6}")
-# schemes whose codes are public; any other may be a hospital's own
-SCHEMES = frozenset(
-    """SCT SRT SNM3 DCM LN UCUM RADLEX FMA UMLS I10 I10P I9C ICD10 ICD-O-3 ICDO3 NCIt RXNORM MSH MDC
-    IBSI BARI NEU NDC CD8 C4 C5 HL7 ISO3166_1 ISO639_1 ISO639_2 ITIS_TSN POS PUBCHEM_CID SDM UNS BI
-    JJ1017 GCS IVDB LOINC SNOMED RFC5646 ACR MA UBERON 99DCMQI 99SDM 99PMP 99HIGHDICOM 99QIICR
-    99TS""".split()  # noqa: SIM905
-)
 
 
 class TextCleaner:
@@ -89,7 +82,7 @@ class TextCleaner:
 
     def code(self, text: str, *, is_public: bool) -> str:
         """A code value: of a public scheme if it looks like one, else only if it is harmless."""
-        if self._names(text):
+        if self._names(text) or "".join(_PIECE.findall(text)).casefold() in self._parts:
             return ""
         if is_public and CODE.fullmatch(text):
             return text
@@ -105,9 +98,11 @@ class TextCleaner:
             return ""
         if piece.isalpha():
             return piece if self._harmless(piece) else ""
+        words = re.findall(r"[^\W\d_]+", piece)
+        if any(word.casefold() in self._parts for word in words):
+            return ""
         if _DECIMAL.fullmatch(piece) or _MIXED.fullmatch(piece):
             return piece
-        words = re.findall(r"[^\W\d_]+", piece)
         numbers = re.findall(r"\d+", piece)
         short = all(len(n) < 4 for n in numbers) and sum(map(len, numbers)) < 5
         return piece if short and words and all(map(self._harmless, words)) else ""
@@ -139,7 +134,7 @@ def _parts(known: Identifiers) -> Iterator[str]:
             if len(part) > 1:
                 yield part.casefold()
     for one in (*known.ids, *known.accessions):
-        yield one.strip().casefold()
+        yield from (one.strip().casefold(), "".join(_PIECE.findall(one)).casefold())
         yield from (p.casefold() for p in _PIECE.findall(one) if len(p) > 2)
 
 

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from cleaning.deid.dates import clean_age, clean_time, day_of, shift_date, shift_moment
 from cleaning.deid.pseudonyms import STANDARD_ROOT, Pseudonyms
 from cleaning.deid.table import Action
-from cleaning.deid.texts import SCHEMES, TextCleaner
+from cleaning.deid.texts import TextCleaner
+from cleaning.deid.words import SCHEMES
 
 REMOVED = "REMOVED"
 TEXT = frozenset({"LO", "SH", "LT", "ST", "UC", "UT", "CS", "AE", "PN", "UR"})

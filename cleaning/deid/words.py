@@ -13,7 +13,17 @@ from pathlib import Path
 from voxcurate.config import read_yaml, shipped
 
 WORD = re.compile(r"[^\W\d_]+")
+_PLACES = "america california china england france germany japan stanford yorkshire yunnan"
 _ENDINGS = ("s", "es", "ed", "d", "ing", "al", "ly", "n", "en", "er", "e")
+
+
+# schemes whose codes are public; any other may be a hospital's own
+SCHEMES = frozenset(
+    """SCT SRT SNM3 DCM LN UCUM RADLEX FMA UMLS I10 I10P I9C ICD10 ICD-O-3 ICDO3 NCIt RXNORM MSH MDC
+    IBSI BARI NEU NDC CD8 C4 C5 HL7 ISO3166_1 ISO639_1 ISO639_2 ITIS_TSN POS PUBCHEM_CID SDM UNS BI
+    JJ1017 GCS IVDB LOINC SNOMED RFC5646 ACR MA UBERON 99DCMQI 99SDM 99PMP 99HIGHDICOM 99QIICR
+    99TS""".split()  # noqa: SIM905
+)
 
 
 @lru_cache(maxsize=1)
@@ -33,7 +43,7 @@ def vocabulary() -> frozenset[str]:
     attributes = {
         word for entry in DicomDictionary.values() for word in WORD.findall(entry[2].lower())
     }
-    people = set(f"{names['given']} {names['surnames']} {plain['both']}".split())
+    people = set(f"{names['given']} {names['surnames']} {plain['both']} {_PLACES}".split())
     return frozenset((attributes | set(plain["words"].split())) - people | header_words())
 
 
