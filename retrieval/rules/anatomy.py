@@ -133,6 +133,8 @@ def organs_of(sentence: str, start: int, end: int, groups: list[OrganGroup]) -> 
     the clause begins with ("In the liver there is a cyst"); linked by a preposition after it ("cyst
     in the liver"); the nearest before it in the clause; the nearest after.
     """
+    if not groups:
+        return frozenset()
     low, high = _clause(sentence, start, end)
     near = [g for g in groups if low <= g.start and g.end <= high]
     inside = [g for g in near if g.start < end and start < g.end]

@@ -6,7 +6,7 @@ from typing import Any
 from retrieval.questions import Question, terms
 from retrieval.rules.evidence import Evidence, decide, raised, side_of
 from retrieval.rules.judge import QUIET, may_read
-from retrieval.rules.measure import Measurement, measurements
+from retrieval.rules.measure import Measurement
 from retrieval.rules.numbers import counted
 from retrieval.rules.places import Places
 from retrieval.rules.scan import Hit, Scan
@@ -151,7 +151,7 @@ class Conclusion:
         for order, scan in enumerate(self._scans):
             if scan.sentence.section in QUIET:
                 continue
-            for size in measurements(scan.sentence.text):
+            for size in scan.sizes():
                 if size.is_prior or size.is_distance:
                     continue
                 for q in self._owners(size, scan, order):

@@ -82,7 +82,7 @@ class Scopes:
 
     def __init__(self, tokens: Tokens, cues: list[Cue], text: str) -> None:
         self._tokens, self._raw, self._text = tokens, cues, text
-        self._cues = longest(cues)
+        self._cues: list[Cue] = []
         self._boundaries: tuple[list[int], list[int]] = [], []
         self._stops: list[int] = []
         self._reaches: tuple[Reach, ...] | None = None
@@ -93,7 +93,7 @@ class Scopes:
         Args:
             parts: all parts of the phrase, where ``start:end`` is one of them.
         """
-        if not self._cues:
+        if not self._raw:
             return PLAIN
         reaches = self.reaches()
         own = [c for c in self._raw if c.start < end and start < c.end]
@@ -141,6 +141,7 @@ class Scopes:
     def reaches(self) -> tuple[Reach, ...]:
         """Every cue's reach, in the order of the sentence."""
         if self._reaches is None:
+            self._cues = longest(self._raw)
             self._reaches = tuple(self._all_reaches())
         return self._reaches
 

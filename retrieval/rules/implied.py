@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from retrieval.questions import terms
 from retrieval.rules.evidence import NORMAL, SURE, Evidence
 from retrieval.rules.judge import QUIET, may_read
-from retrieval.rules.measure import Measurement, measurements
+from retrieval.rules.measure import Measurement
 from retrieval.rules.scan import Scan, roving
 from retrieval.rules.tables import Tables
 
@@ -51,7 +51,7 @@ def implied(scan: Scan, number: int, tables: Tables) -> Iterator[tuple[int, Evid
     is_nodes, is_organ = not named.isdisjoint(roving()), not named.isdisjoint(terms()["large"])
     if not (is_nodes or is_organ):
         return
-    sizes = [s for s in measurements(text) if not s.is_prior and not s.is_distance]
+    sizes = [s for s in scan.sizes() if not s.is_prior and not s.is_distance]
     if sizes and is_nodes and not scan.normals:
         yield from _nodes(scan, number, tables, sizes, named)
     if sizes and is_organ:

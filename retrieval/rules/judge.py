@@ -18,8 +18,9 @@ from retrieval.rules.evidence import (
     Evidence,
     confidence,
 )
+from retrieval.rules.normal import how_normal
 from retrieval.rules.places import side_of_hit, side_words
-from retrieval.rules.scan import Hit, Scan, how_normal, roving, unpaired
+from retrieval.rules.scan import Hit, Scan, roving, unpaired
 from retrieval.rules.tables import Tables
 
 QUIET = frozenset({"indication", "history", "comparison", "technique", "exam"})
@@ -74,8 +75,7 @@ def evidence_of(
         if is_nodes and _is_placed(hit, scan, tables):
             continue
         if sides and found.value != "no" and question.organ not in unpaired():
-            side = side_of_hit(hit, sides, scan.tokens.words, starts)
-            found = replace(found, side=side) if side else found
+            found.side = side_of_hit(hit, sides, scan.tokens.words, starts)
         made.append((hit.question, found, hit))
     doubted = {
         tables.questions[q].organ or q
@@ -86,8 +86,7 @@ def evidence_of(
         is_doubted = found.value == "yes" and (tables.questions[q].organ or q) in doubted
         is_counted = is_doubted and bool(_COUNTED.search(scan.sentence.text))
         if is_doubted and _is_vague(found.words, is_counted=is_counted):
-            rule = "uncertain: a vague word beside a doubt"
-            found = replace(found, value="uncertain", rule=rule)
+            found.value, found.rule = "uncertain", "uncertain: a vague word beside a doubt"
         yield q, found, hit
         narrower = terms()["open"].get(tables.questions[q].id, "")
         if found.rule.startswith(_OPEN) and narrower in tables.by_id:

@@ -14,8 +14,9 @@ from operator import sub
 
 from voxcurate.config import read_yaml, shipped
 
-_TOKEN = re.compile(r"\d+(?:[.,]\d+)+|[^\W_]+|[^\w\s]|_")
-_PIECE = re.compile(rf"\s*(?:{_TOKEN.pattern})")  # cuts a text without a rest, but for its end
+_WORD = r"[a-z]++(?![^\W_])|\d++(?:[.,]\d++)++|[^\W_]++|[^\w\s]|_"  # plain words are tried first
+_TOKEN = re.compile(_WORD)
+_PIECE = re.compile(rf"\s*+(?:{_WORD})")  # cuts a text without a rest, but for its end
 _HYPHEN, _MAY_JOIN = "-", " "  # in the place of a word
 _HYPHENS = frozenset("-'’‐‑")
 _DOUBLE = re.compile(r"(.)\1")

@@ -47,6 +47,8 @@ class LoosePhrases(Generic[P]):
             by_first = self._by_head.setdefault(words[-1], {})
             entry = _Entry(words, frozenset(written[words]), tuple(payloads))
             by_first.setdefault(words[0], []).append(entry)
+        kin = {word for word, plain in self._family.items() if plain in self._by_head}
+        self._heads = frozenset(self._by_head) | kin  # as texts have them
 
     def _turned(self, words: tuple[str, ...]) -> tuple[str, ...]:
         """ "Plaque in the aorta" as "aorta plaque"."""
@@ -64,25 +66,30 @@ class LoosePhrases(Generic[P]):
 
     def find(self, words: list[str]) -> list[Parts[P]]:
         """Phrases whose words stand in `words` apart or in kind; those as written are not told."""
+        if self._heads.isdisjoint(words):
+            return []
         family = self._family
         plain = [family.get(word, word) for word in words]
-        present = set(plain)
+        present = dict.fromkeys(plain)  # in their order, so that equal texts give equal answers
         found: list[Parts[P]] = []
-        for head in present & self._by_head.keys():
-            by_first = self._by_head[head]
-            for first in by_first.keys() & present:
-                for entry in by_first[first]:
-                    if len(entry.words) == 2 or present.issuperset(entry.words):
-                        for places in self._places(words, plain, entry):
+        for head in present:
+            by_first = self._by_head.get(head)
+            if by_first is None:
+                continue
+            heads = [p for p, word in enumerate(plain) if word == head]
+            for first in present:
+                for entry in by_first.get(first, ()):
+                    if len(entry.words) == 2 or all(word in present for word in entry.words):
+                        for places in self._places(words, plain, entry, heads):
                             found.append(Parts(places, entry.payloads))
         return found
 
     def _places(
-        self, raw: list[str], words: list[str], entry: "_Entry[P]"
+        self, raw: list[str], words: list[str], entry: "_Entry[P]", heads: list[int]
     ) -> list[tuple[int, ...]]:
         phrase, n = entry.words, len(entry.words)
         found = []
-        for head in [p for p, word in enumerate(words) if word == phrase[-1]]:
+        for head in heads:
             core = head  # with the words that stand before it as in the phrase
             while n - (head - core) > 1 and core and words[core - 1] == phrase[core - head - 2]:
                 core -= 1

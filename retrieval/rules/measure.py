@@ -14,8 +14,9 @@ _MM = {
 _NUMBER = r"(?:\d+(?:[.,]\d+)?|\.\d+)"
 _UNIT = r"(?:mm|cm|millimet(?:er|re)s?|centimet(?:er|re)s?)(?![a-z0-9²³^])"
 _SIDE = r"(?:\s*\(?(?:ap|tr|trv|cc|si|sag|ax|craniocaudal|transverse|long|short|w|h|l)\b\)?)?"
+_FIRST = r"[\d.](?<![\w.,/][\d.])(?:(?<=\d)\d*(?:[.,]\d+)?|(?<=\.)\d+)"  # `_NUMBER`, none before
 _SIZE = re.compile(
-    rf"(?<![\w.,/])({_NUMBER}(?:\s*-?\s*{_UNIT})?{_SIDE}"
+    rf"({_FIRST}(?:\s*-?\s*{_UNIT})?{_SIDE}"
     rf"(?:\s*(?:x|×|\*|by|to|-|–|and)\s*{_NUMBER}(?:\s*-?\s*{_UNIT})?{_SIDE}){{0,2}})",
     re.I,
 )
@@ -69,7 +70,10 @@ _BESIDE = re.compile(r"(?:mm|cm)\s*\(\s*$", re.I)  # "42 mm (41 mm)"
 _BETWEEN = re.compile(r"\bbetween\s+$", re.I)
 _FROM = re.compile(r"\bfrom\s+$", re.I)
 _NOWADAYS = re.compile(r"\b(?:now|currently|today)\b", re.I)
-_HINT = re.compile(r"mm|cm|imet", re.I)
+_LONGEST_BEFORE = 7  # characters of `_BETWEEN` without white space
+_LONGEST_PAST = 26  # characters of `_PAST_BEFORE`
+_HINTS = ("mm", "cm", "imet")
+_SIDE_NUMBER = re.compile(r"[lrt][.\s:]*\d", re.I)  # of `_SIDES`: quick to find
 _SUBCENTIMETRE = re.compile(r"\bsub-?\s?centimet(?:er|re|ric)s?\b", re.I)
 _BELOW_CM = 10.0
 
@@ -100,13 +104,16 @@ class Measurement:
 
 def measurements(sentence: str) -> list[Measurement]:
     """Sizes in a sentence, left to right. A number without a unit of length is no size."""
-    if not _HINT.search(sentence):
+    small = sentence.lower()
+    if not any(hint in small for hint in _HINTS):
         return []
-    found = [
-        Measurement(match.start(), match.end(), (_BELOW_CM,), rule="below 10 mm, not measured")
-        for match in _SUBCENTIMETRE.finditer(sentence)
-    ]
-    for match in _SIDES.finditer(sentence):
+    found: list[Measurement] = []
+    if "centi" in small:
+        found += [
+            Measurement(match.start(), match.end(), (_BELOW_CM,), rule="below 10 mm, not measured")
+            for match in _SUBCENTIMETRE.finditer(sentence)
+        ]
+    for match in _SIDES.finditer(sentence) if _SIDE_NUMBER.search(sentence) else ():
         dims = _dims_mm(f"{match['first']} {match['unit']}")
         found.append(_measurement(sentence, *match.span("first"), dims))
     for match in _SIZE.finditer(sentence):
@@ -119,7 +126,8 @@ def measurements(sentence: str) -> list[Measurement]:
 
 def _spans(match: re.Match[str]) -> list[tuple[int, int]]:
     """ "2 cm and 3 cm" are two sizes; "2.1 x 1.8 cm" is one."""
-    if _BETWEEN.search(match.string, 0, match.start()):
+    before = len(match.string[: match.start()].rstrip())
+    if _BETWEEN.search(match.string, max(0, before - _LONGEST_BEFORE), match.start()):
         return [match.span()]
     text, spans, at = match.group(), [], 0
     for joint in _BOUND_BY_AND.finditer(text):
@@ -150,12 +158,15 @@ def _measurement(sentence: str, start: int, end: int, dims: tuple[float, ...]) -
     is_change = is_range and bool(_FROM.search(before)) and " to " in text.lower()
     if is_change:  # "from 1.2 to 2.1 cm": the second is now
         dims, is_range = dims[-1:], False
-    cue = None if is_change else _PRIOR_BEFORE.search(before)
+    clause = max(before.rfind(","), before.rfind(";")) + 1
+    cue = None if is_change else _PRIOR_BEFORE.search(before, clause)
     is_prior = bool(cue and not _NOW.search(before[cue.start() :])) or bool(
         _WAS_BEFORE.search(before)
     )
-    is_beside = bool(_BESIDE.search(before)) and after.lstrip().startswith(")")
-    is_past = bool(_NOWADAYS.search(sentence) and _PAST_BEFORE.search(before))
+    is_beside = after.lstrip().startswith(")") and bool(_BESIDE.search(before))
+    is_past = bool(
+        _PAST_BEFORE.search(before, max(0, start - _LONGEST_PAST)) and _NOWADAYS.search(sentence)
+    )
     return Measurement(
         start,
         end,

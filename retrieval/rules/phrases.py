@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import product
+from itertools import pairwise, product
 from typing import Any, Generic, TypeVar
 
 from retrieval.rules.lexicon import Lexicon, lower
@@ -10,7 +10,6 @@ from retrieval.rules.lexicon import Lexicon, lower
 P = TypeVar("P")
 GAP = "~"  # in a phrase: up to so many words of any kind
 _WIDEST_GAP_WORDS = 3
-_END = 0  # key of a node that holds what ends there; words are strings
 
 
 @dataclass(slots=True)
@@ -26,7 +25,7 @@ class Automaton(Generic[P]):
     """Phrases as a tree of words. Payloads of equal phrases stand together in a list."""
 
     def __init__(self, lexicon: Lexicon, phrases: Iterable[tuple[str, P]]) -> None:
-        self._root: dict[Any, Any] = {}
+        self._root = _Node()
         for phrase, payload in phrases:
             parts = [
                 (GAP,) if part == GAP else lexicon.alternatives(word)
@@ -43,59 +42,64 @@ class Automaton(Generic[P]):
     def _add(self, words: Iterable[str], payload: P) -> None:
         node = self._root
         for word in words:
-            node = node.setdefault(word, {})
-        node.setdefault(_END, []).append(payload)
+            before, node = node, node.after.setdefault(word, _Node())
+            if word == GAP:
+                before.gap = node
+        node.ending = node.ending or []
+        node.ending.append(payload)
 
     def finish(self, ending: Callable[[list[P]], Any]) -> None:
         """Put ``ending(payloads)`` in the place of every phrase's list of payloads, once."""
         nodes = [self._root]
         while nodes:
             node = nodes.pop()
-            nodes.extend(child for key, child in node.items() if key != _END)
-            if _END in node:
-                node[_END] = ending(node[_END])
+            nodes += node.after.values()
+            if node.ending is not None:
+                node.ending = ending(node.ending)
 
     def find(self, words: list[str]) -> list[tuple[int, int, Any]]:
         """Every phrase in `words`, as first word, word after the last, and payloads."""
         found: list[tuple[int, int, Any]] = []
-        root, n = self._root, len(words)
-        for i in range(n):
-            node = root.get(words[i])
-            if node is None:
-                continue
+        n = len(words)
+        for i, node in enumerate(map(self._root.after.get, words)):
             j = i + 1
-            while True:
-                here = node.get(_END)
-                if here is not None:
-                    found.append((i, j, here))
-                if GAP in node:
-                    self._beyond(words, i, j, node[GAP], found)
-                if j >= n:
+            while node is not None:
+                if node.ending is not None:
+                    found.append((i, j, node.ending))
+                if node.gap is not None:
+                    _beyond(words, i, j, node.gap, found)
+                if j == n:
                     break
-                node = node.get(words[j])
-                if node is None:
-                    break
+                node = node.after.get(words[j])
                 j += 1
         return found
 
-    def _beyond(
-        self,
-        words: list[str],
-        i: int,
-        j: int,
-        node: dict[Any, Any],
-        found: list[tuple[int, int, Any]],
-    ) -> None:
-        """Phrases that go on behind a gap: the first way on of each length."""
-        for k in range(j, min(len(words), j + _WIDEST_GAP_WORDS + 1)):
-            at, inner = k, node
-            while at < len(words) and words[at] in inner:
-                inner = inner[words[at]]
-                at += 1
-                if _END in inner:
-                    found.append((i, at, inner[_END]))
-            if k < len(words) and words[k] and not words[k][0].isalnum():
-                return  # a gap holds words, no commas
+
+class _Node:
+    """Where a phrase may go on: by its next word, or behind a gap; `ending`: what ends here."""
+
+    __slots__ = ("after", "ending", "gap")
+
+    def __init__(self) -> None:
+        self.after: dict[str, _Node] = {}
+        self.gap: _Node | None = None
+        self.ending: Any = None
+
+
+def _beyond(
+    words: list[str], i: int, j: int, node: _Node, found: list[tuple[int, int, Any]]
+) -> None:
+    """Phrases that go on behind a gap: the first way on of each length."""
+    for k in range(j, min(len(words), j + _WIDEST_GAP_WORDS + 1)):
+        inner: _Node | None = node
+        for at in range(k, len(words)):
+            inner = inner.after.get(words[at]) if inner else None
+            if inner is None:
+                break
+            if inner.ending is not None:
+                found.append((i, at + 1, inner.ending))
+        if words[k] and not words[k][0].isalnum():
+            return  # a gap holds words, no commas
 
 
 class PhraseFinder(Generic[P]):
@@ -124,8 +128,11 @@ class PhraseFinder(Generic[P]):
 
 def longest(matches: Iterable[Match[P]]) -> list[Match[P]]:
     """Without those that overlap a longer (of equals: the first) one, left to right."""
+    items = list(matches)
+    if all(a.end <= b.start for a, b in pairwise(items)):
+        return items
     kept: list[Match[P]] = []
-    for item in sorted(matches, key=lambda m: (m.start - m.end, m.start)):
+    for item in sorted(items, key=lambda m: (m.start - m.end, m.start)):
         if not any(item.start < other.end and other.start < item.end for other in kept):
             kept.append(item)
     return sorted(kept, key=lambda m: m.start)

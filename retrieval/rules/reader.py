@@ -13,7 +13,8 @@ from retrieval.rules.implied import implied
 from retrieval.rules.judge import evidence_of, normal_evidence
 from retrieval.rules.places import Places
 from retrieval.rules.preamble import is_title
-from retrieval.rules.scan import Hit, Scan, Scanner
+from retrieval.rules.scan import Hit, Scan
+from retrieval.rules.scanner import Scanner
 from retrieval.rules.tables import Tables
 from retrieval.rules.text import Sentence, sentences
 from voxcurate.config import shipped
