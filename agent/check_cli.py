@@ -1,6 +1,8 @@
 """``voxcurate check``: are these scans usable? Files and folders in, verdicts out; no workspace."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,9 +14,22 @@ from voxcurate.errors import ConfigError
 if TYPE_CHECKING:
     from cleaning.check.config import CheckConfig
     from cleaning.check.folder import Checked
+    from voxcurate.protocols import ChatEngine
 
 INTERRUPTED = "interrupted; nothing is kept, the same command begins anew"
 MARKS = {"pass": "pass   ", "suspect": "SUSPECT", "reject": "REJECT "}
+
+
+@dataclass(frozen=True)
+class Options:
+    """What to check, and how results are shown."""
+
+    modality: str
+    pictures: Path | None
+    workers: int
+    as_json: bool
+    with_paths: bool
+    with_masks: bool
 
 
 def check(
@@ -53,6 +68,17 @@ def check(
             "--set", help="A limit, as key=value (docs/checks.md lists them); may be given again."
         ),
     ] = None,
+    vision: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Ask a vision model too, as key=value: engine=openai model=... base_url=...; may "
+            "be given again. Pictures of the scans go to it; it can only add doubts."
+        ),
+    ] = None,
+    vision_log: Annotated[
+        Path | None,
+        typer.Option(help="Folder that keeps the model's replies, malformed ones too."),
+    ] = None,
     workers: Annotated[int, typer.Option(min=0, help="Processes; 0: one per core.")] = 0,
 ) -> None:
     """Check scans: broken files, incomplete series, values that are no HU, wrong axes, artefacts.
@@ -67,7 +93,9 @@ def check(
     def command() -> int:
         config = _config(settings or [], region or [])
         wanted = "" if modality.lower() == "any" else modality.upper()
-        return _run(paths, config, wanted, pictures, workers, as_json, with_paths, with_masks)
+        options = Options(wanted, pictures, workers, as_json, with_paths, with_masks)
+        with _engine(vision or [], vision_log) as engine:
+            return _run(paths, config, options, engine)
 
     run_command(command, interrupted=INTERRUPTED)
 
@@ -80,28 +108,44 @@ def _config(settings: Sequence[str], regions: Sequence[str]) -> "CheckConfig":
     return build(CheckConfig, parse_overrides(settings), wanted)
 
 
+@contextmanager
+def _engine(settings: Sequence[str], log: Path | None) -> "Iterator[ChatEngine | None]":
+    if not settings:
+        yield None
+        return
+    from tempfile import TemporaryDirectory
+
+    from voxcurate.chat import EngineConfig, make_engine
+    from voxcurate.config import build, parse_overrides
+
+    with TemporaryDirectory() as scratch:
+        folder = log or Path(scratch)
+        folder.mkdir(parents=True, exist_ok=True)
+        yield make_engine(build(EngineConfig, parse_overrides(settings)), root=folder)
+
+
 def _run(
-    paths: Sequence[Path],
-    config: "CheckConfig",
-    modality: str,
-    pictures: Path | None,
-    workers: int,
-    as_json: bool,
-    with_paths: bool,
-    with_masks: bool,
+    paths: Sequence[Path], config: "CheckConfig", options: Options, engine: "ChatEngine | None"
 ) -> int:
     from cleaning.check.folder import Checked, check_paths, list_files
     from voxcurate.executor import LocalExecutor
     from voxcurate.progress import progress
 
-    listing = list_files(paths, with_masks=with_masks)
+    listing = list_files(paths, with_masks=options.with_masks)
     if not listing.volumes and not listing.dicom:
         raise ConfigError("no scans found: want NIfTI, NRRD, MetaImage or DICOM files")
-    if pictures is not None:
-        pictures.mkdir(parents=True, exist_ok=True)
-    executor = LocalExecutor(workers=workers, time_limit_s=config.time_limit_s, retries=0)
+    if options.pictures is not None:
+        options.pictures.mkdir(parents=True, exist_ok=True)
+    executor = LocalExecutor(workers=options.workers, time_limit_s=config.time_limit_s, retries=0)
     found: list[Checked] = []
-    results = check_paths(listing, executor, modality=modality, config=config, pictures=pictures)
+    results = check_paths(
+        listing,
+        executor,
+        modality=options.modality,
+        config=config,
+        pictures=options.pictures,
+        engine=engine,
+    )
     total = next(results)
     assert isinstance(total, int)
     with progress("check scans", total) as bar:
@@ -110,10 +154,10 @@ def _run(
             found.append(one)
             bar.advance()
     found.sort(key=lambda one: one.item.number)
-    if as_json:
-        _show_json(found, listing.masks, listing.others, with_paths)
+    if options.as_json:
+        _show_json(found, listing.masks, listing.others, options.with_paths)
     else:
-        _show(found, listing.masks, with_paths)
+        _show(found, listing.masks, options.with_paths)
     return SOME_FAILED if any(one.check.verdict == "reject" for one in found) else DONE
 
 

@@ -72,5 +72,8 @@ class CheckConfig(Config):
     suspect_pose_mm: float = Field(1.0, description="sform and qform apart, at the worst corner")
     suspect_shear_deg: float = Field(0.5, description="axes off the right angle: a gantry tilt")
     reject_shear_deg: float = 35.0
+    model_may_reject: bool = Field(
+        False, description="a vision model's rejections reject; else it can only add doubts"
+    )
     memory_mb: int = Field(6000, ge=512, description="of the process that reads one scan")
     time_limit_s: float = Field(300.0, gt=0, description="of one scan; then it is unreadable")

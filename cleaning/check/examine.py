@@ -42,18 +42,24 @@ def examine(payload: Mapping[str, Any]) -> dict[str, Any]:
 
     Args:
         payload: `path` (a volume file) or `files` (of one DICOM series); `modality`, `config`;
-            `picture`, where to write one, or empty; `memory`, limit in MB or 0.
+            `picture`, where to write one if it does not pass, or empty; `views`, whether a model
+            is to see it; `memory`, limit in MB or 0.
     """
     config = CheckConfig(**payload["config"])
     with limited_memory(int(payload.get("memory", 0))):
         files = [Path(path) for path in payload.get("files", ())]
         path = Path(payload["path"]) if payload.get("path") else None
         found, volume = examine_item(path or files, payload["modality"], config)
-        if volume is not None and payload.get("picture"):
+        if volume is not None and payload.get("picture") and found.verdict != "pass":
             from cleaning.check.pictures import evidence_picture
 
             Path(payload["picture"]).write_bytes(evidence_picture(volume, found))
-    return {"check": found.as_dict()}
+        views: list[bytes] = []
+        if volume is not None and payload.get("views"):
+            from cleaning.check.vision import views_of
+
+            views = views_of(volume)
+    return {"check": found.as_dict(), "views": views}
 
 
 def survey_files(payload: Mapping[str, Any]) -> list[FileFacts]:

@@ -3,7 +3,7 @@
 import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,11 @@ from cleaning.check.config import CheckConfig
 from cleaning.check.reasons import Reason
 from cleaning.check.rules import Check
 from cleaning.check.series import NO_IMAGES
+from cleaning.check.vision import ask, with_opinion
 from voxcurate.dicom import looks_like_dicom
 from voxcurate.dicom_survey import FileFacts
 from voxcurate.errors import ConfigError
-from voxcurate.protocols import Executor, Outcome, Task
+from voxcurate.protocols import ChatEngine, Executor, Outcome, Task
 from voxcurate.readers import SUFFIXES
 
 log = logging.getLogger(__name__)
@@ -94,6 +95,7 @@ def check_paths(
     modality: str = "CT",
     config: CheckConfig | None = None,
     pictures: Path | None = None,
+    engine: ChatEngine | None = None,
 ) -> Iterator[Checked | int]:
     """First the number of items, then each as it is done.
 
@@ -103,15 +105,20 @@ def check_paths(
         modality: the wanted one; empty for any.
         config: limits.
         pictures: folder for evidence pictures of what is suspect or rejected, named by number.
+        engine: a vision model that is asked on each scan that can be shown.
     """
     config = config or CheckConfig()
     items = find_items(listing, executor, config)
     yield len(items)
     by_number = {str(item.number): item for item in items}
-    tasks = [_task(item, modality, config, pictures) for item in items]
+    tasks = [_task(item, modality, config, pictures, views=engine is not None) for item in items]
     for outcome in executor.run("cleaning.check.examine:examine", tasks):
         item = by_number[outcome.key]
-        yield Checked(item, _told(outcome, config), outcome.seconds, outcome.peak_mb)
+        found = _told(outcome, config)
+        if engine is not None and outcome.ok and outcome.value["views"]:
+            (reply,) = ask(engine, [outcome.value["views"]])
+            found = with_opinion(found, reply, may_reject=config.model_may_reject)
+        yield Checked(item, found, outcome.seconds, outcome.peak_mb)
 
 
 def find_items(listing: Listing, executor: Executor, config: CheckConfig) -> list[Item]:
@@ -184,7 +191,9 @@ def _surveyed(
     return found
 
 
-def _task(item: Item, modality: str, config: CheckConfig, pictures: Path | None) -> Task:
+def _task(
+    item: Item, modality: str, config: CheckConfig, pictures: Path | None, *, views: bool
+) -> Task:
     files = [str(path) for path in item.files]
     return Task(
         str(item.number),
@@ -194,6 +203,7 @@ def _task(item: Item, modality: str, config: CheckConfig, pictures: Path | None)
             "config": config.model_dump(),
             "memory": config.memory_mb,
             "picture": str(pictures / f"{item.number:05d}.png") if pictures else "",
+            "views": views,
         },
     )
 
@@ -253,11 +263,6 @@ def _may_be_dicom(path: Path, name: str) -> bool:
     if name == "dicomdir" or name.endswith(RAW_SUFFIXES):
         return False
     return name.endswith(DICOM_SUFFIXES) or looks_like_dicom(path) is not None
-
-
-def renamed(checked: Checked, **changes: Any) -> Checked:
-    """A copy with some fields changed."""
-    return replace(checked, **changes)
 
 
 def as_json(checked: Checked, *, with_paths: bool) -> Mapping[str, Any]:
