@@ -8,7 +8,7 @@ not 0. Sizes are in mm^3 (attention times voxel volume), so that resolutions com
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -47,11 +47,13 @@ class Fusion:
         total: attention summed over classes, float32 ``(I, J, K)``.
         classes: class id to its sizes.
         masks: class id to box and mask of ``mean > threshold``.
+        maps: class id to box and stored attention (uint8, `MAP_SCALE` per unit), if asked for.
     """
 
     total: npt.NDArray[np.float32]
     classes: Mapping[str, ClassAttention]
     masks: Mapping[str, tuple[Box, Mask]] = field(default_factory=dict)
+    maps: Mapping[str, tuple[Box, npt.NDArray[np.uint8]]] = field(default_factory=dict)
 
 
 def fuse_and_attend(
@@ -62,6 +64,7 @@ def fuse_and_attend(
     config: AttentionConfig | None = None,
     threshold: float = 0.5,
     weights: Sequence[float] | None = None,
+    class_maps: bool = False,
 ) -> Fusion:
     """Fused masks and the attention of several models' soft predictions, each read once.
 
@@ -72,6 +75,7 @@ def fuse_and_attend(
         config: the plain equations if not given.
         threshold: of the weighted mean probability.
         weights: one per prediction; equal if not given.
+        class_maps: keep each class's attention map too.
 
     Raises:
         GeometryError: no prediction, or they differ in shape.
@@ -87,10 +91,14 @@ def fuse_and_attend(
         or config.openings
         or (config.overlap == "mean")
     ):
-        return _plain(parts, classes, conflicts, config, threshold, weights, shape, voxel_mm3)
+        found = _plain(parts, classes, conflicts, config, threshold, weights, shape, voxel_mm3)
+        return found if class_maps else replace(found, maps={})
     from labeling._attention_kernel import fused_pass
 
-    return fused_pass(parts, classes, conflicts, config, threshold, weights, shape, voxel_mm3)
+    return fused_pass(
+        parts, classes, conflicts, config, threshold, weights, shape, voxel_mm3,
+        class_maps=class_maps,
+    )  # fmt: skip
 
 
 def entropy_table(kind: str) -> npt.NDArray[np.float64]:
@@ -111,8 +119,9 @@ def conflict_matrix(classes: Sequence[str], may_overlap: Sequence[tuple[str, str
 
 def stored_map(total: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
     """The attention map as stored: uint8, `MAP_SCALE` per unit, the same for every case."""
-    scaled = np.rint(total * np.float32(MAP_SCALE))
-    return np.asarray(np.minimum(scaled, 255), dtype=np.uint8)
+    scaled = total * np.float32(MAP_SCALE)  # one temporary of the map's size
+    np.minimum(scaled, np.float32(255), out=scaled)
+    return np.asarray(np.rint(scaled, out=scaled), dtype=np.uint8)
 
 
 def union_box(boxes: Sequence[Box]) -> Box:
@@ -140,6 +149,7 @@ def _plain(
     total = np.zeros(shape, np.float32)
     found: dict[str, ClassAttention] = {}
     masks: dict[str, tuple[Box, Mask]] = {}
+    maps: dict[str, tuple[Box, npt.NDArray[np.uint8]]] = {}
     means = {}
     for name, row in zip(classes, parts, strict=True):
         box = union_box([p.box for p in row if p is not None])
@@ -159,12 +169,14 @@ def _plain(
         overlap = _overlap(c, parts, conflicts, box, config, masks, classes)
         if len(stack) < 2:
             deviation = np.zeros_like(entropy)
-        total[box] += (deviation + entropy + overlap).astype(np.float32)
+        attention = (deviation + entropy + overlap).astype(np.float32)
+        total[box] += attention
+        maps[name] = (box, stored_map(attention))
         sums = [float(term.sum()) * voxel_mm3 for term in (deviation, entropy, overlap)]
         found[name] = ClassAttention(
             len(stack), sums[0] if len(stack) > 1 else None, sums[1], sums[2]
         )
-    return Fusion(total, found, masks)
+    return Fusion(total, found, masks, maps)
 
 
 def _overlap(
