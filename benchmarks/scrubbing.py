@@ -2,15 +2,16 @@
 
 Run: ``python -m benchmarks.scrubbing [--data ../shared/data] [--set FILE.jsonl ...]
 [--presidio PYTHON]``.
-Sets: our made-up texts (development and held-out templates, see `benchmarks.phi_text`), the held-out
-half (odd numbers) of Presidio's synthetic sentences, the held-out note of nedap/deidentify, and any
-JSON lines of ``{"text", "spans": [{"start", "end", "kind"}], "known": {"names": [...], ...}}``.
+Sets: our made-up texts (development and held-out templates, see `benchmarks.phi_text`), the
+held-out half (odd numbers) of Presidio's synthetic sentences, the held-out note of
+nedap/deidentify, and any JSON lines of ``{"text", "spans": [{"start", "end", "kind"}], "known":
+{"names": [...]}}``.
 
-Per kind: `full`, the share of spans of which every letter and digit is gone, whatever the kind of the
-placeholder; `partial`, of which at least one is; for all: `precision`, the share of replaced places
-that touch a marked one, and `words kept`, the share of words outside of marked places that stay. Each
-set is measured without knowledge and, where it tells what is known, with it; `known` counts only the
-spans whose value is known.
+Per kind: `full`, the share of spans of which every letter and digit is gone, whatever the kind of
+the placeholder; `partial`, of which at least one is; for all: `precision`, the share of replaced
+places that touch a marked one, and `words kept`, the share of words outside of marked places that
+stay. Each set is measured without knowledge and, where it tells what is known, with it; "known ones
+only" counts the spans whose value is known.
 """
 
 import argparse
@@ -33,11 +34,12 @@ from voxcurate.scrub import NOTHING_KNOWN, Scrubber, parse_date
 PRESIDIO = "text/presidio_synth/generated_small.json"
 DUTCH = "text/deidentify_nl/dummy/test"
 _KINDS = {
-    "PERSON": "NAME", "PHONE_NUMBER": "PHONE", "EMAIL_ADDRESS": "EMAIL", "CREDIT_CARD": "ID", "US_SSN": "ID",
-    "US_DRIVER_LICENSE": "ID", "IBAN_CODE": "ID", "DATE_TIME": "DATE", "IP_ADDRESS": "URL", "DOMAIN_NAME": "URL",
-    "STREET_ADDRESS": "ADDRESS", "ZIP_CODE": "ADDRESS", "Name": "NAME", "Email": "EMAIL", "Date": "DATE", "Phone_fax": "PHONE",
-    "Address": "ADDRESS", "Hospital": "INSTITUTION", "Care_Institute": "INSTITUTION", "URL_IP": "URL", "Age": "AGE",
-    "ID": "ID", "Initials": "NAME",
+    "PERSON": "NAME", "PHONE_NUMBER": "PHONE", "EMAIL_ADDRESS": "EMAIL", "CREDIT_CARD": "ID",
+    "US_SSN": "ID", "US_DRIVER_LICENSE": "ID", "IBAN_CODE": "ID", "DATE_TIME": "DATE",
+    "IP_ADDRESS": "URL", "DOMAIN_NAME": "URL", "STREET_ADDRESS": "ADDRESS", "ZIP_CODE":
+    "ADDRESS", "Name": "NAME", "Email": "EMAIL", "Date": "DATE", "Phone_fax": "PHONE",
+    "Address": "ADDRESS", "Hospital": "INSTITUTION", "Care_Institute": "INSTITUTION", "URL_IP":
+    "URL", "Age": "AGE", "ID": "ID", "Initials": "NAME",
 }  # fmt: skip
 _WORD = re.compile(r"[^\W\d_]+")
 Finder = Callable[[str, Identifiers], Sequence[Hit]]

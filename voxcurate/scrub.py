@@ -24,8 +24,8 @@ from voxcurate.scrubbing.patterns import find_patterns
 from voxcurate.scrubbing.result import Scrubbed
 
 __all__ = [
-    "KINDS", "NOTHING_KNOWN", "SCRUBBER_VERSION", "ScrubConfig", "Scrubbed", "Scrubber", "leak_scan",
-    "merge_hits", "parse_date",
+    "KINDS", "NOTHING_KNOWN", "SCRUBBER_VERSION", "ScrubConfig", "Scrubbed", "Scrubber",
+    "leak_scan", "merge_hits", "parse_date",
 ]  # fmt: skip
 
 SCRUBBER_VERSION = "2"

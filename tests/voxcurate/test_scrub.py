@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from voxcurate.identifiers import Hit, Identifiers
 from voxcurate.scrub import Scrubber, ScrubConfig, leak_scan, merge_hits, parse_date
 from voxcurate.scrubbing.known_names import is_ordinary, name_parts
-from voxcurate.scrubbing.vocabulary import EPONYMS, fold
+from voxcurate.scrubbing.vocabulary import fold, lexicon
 
 DATA = Path(os.environ.get("VOXCURATE_DATA", Path(__file__).parents[2] / "../shared/data"))
 DOE = Identifiers(
@@ -27,7 +27,7 @@ DOE = Identifiers(
 
 
 NAMES = st.from_regex(r"[A-Z][a-z]{3,9}", fullmatch=True).filter(
-    lambda n: n.lower() not in EPONYMS and not is_ordinary(n.lower()) and n != "Name"
+    lambda n: n.lower() not in lexicon().eponyms and not is_ordinary(n.lower()) and n != "Name"
 )
 
 

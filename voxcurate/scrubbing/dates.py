@@ -35,16 +35,17 @@ _D, _M, _Y4 = r"(?:0?[1-9]|[12]\d|3[01])", r"(?:0?[1-9]|1[0-2])", r"(?:1[89]|20)
 _ORD = r"(?:st|nd|rd|th|er|\.)"
 _ORDINAL = r"(?:first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|eleventh|twelfth|thirteenth|fourteenth|fifteenth|sixteenth|seventeenth|eighteenth|nineteenth|twentieth|twenty-(?:first|second|third|fourth|fifth|sixth|seventh|eighth|ninth)|thirtieth|thirty-first)"
 _DAY = r"(?:(?:mon|tues?|wed(?:nes)?|thu(?:rs?)?|fri|sat(?:ur)?|sun)(?:day)?|(?:mon|diens|donners|frei|sams|sonn)tag|mittwoch|maandag|dinsdag|woensdag|donderdag|vrijdag|zaterdag|zondag|lundi|mardi|mercredi|jeudi|vendredi|samedi|dimanche)"
-_WEEKDAY = rf"(?:\b{_DAY}\.?,?\s+(?:(?:the|den|dem|le|the\s+morning\s+of)\s+)?)?"
+BEFORE_DATE = re.compile(
+    rf"\b{_DAY}\.?,?\s+(?:(?:the|den|dem|le|the\s+morning\s+of)\s+)?$", re.IGNORECASE
+)
 _CLOCK = r"\d{1,2}(?::\d{2}(?::\d{2}(?:[.,]\d+)?)?(?:\s*[ap]\.?m\b\.?)?(?:\s*(?:hrs|hours|uhr|uur|h|z|utc|gmt|[ecmp][sd]t)\b)?|\s*[ap]\.?m\b\.?|h\d\d\b)"
 _TIME = rf"(?:(?:[T\s,]+|\s*[-–@]\s*)(?:at\s+|um\s+|om\s+|à\s+)?(?:{_CLOCK}|(?:[01]\d|2[0-3])[0-5]\d(?:\s*(?:hrs?|hours|h|uhr)\b)))?"
 _NOT_UNIT = r"(?!\s*(?:x|×|mm|cm|ml|mg|hu|%)|\s*\d(?!\d{3}\b|\d?:\d\d))"
 _NUMERIC = rf"(?:(?:{_D}\s?[-/.]\s?{_M}|{_M}\s?[-/.]\s?{_D})\s?[-/.]\s?['’]?(?:{_Y4}|\d\d))"
 _FULL = rf"(?:{_NUMERIC}|{_Y4}[-/._]{_M}[-/._]{_D})"
-_SHAPE = r"\d\s?[-/._]\s?\d"
 
 _NO_DATE_BEFORE = re.compile(
-    r"(?:grade[ds]?|scor\w+|strength|motor|power|murmur|pain|pulses?|reflex\w*|gcs|rass|apgars?|images?|series|slices?|segments?|stages?|types?|levels?|bp|vision|va|sats?|ratio|"
+    r"\b(?:grade[ds]?|scor\w+|strength|motor|power|murmur|pain|pulses?|reflex\w*|gcs|rass|apgars?|images?|series|slices?|segments?|stages?|types?|levels?|bp|vision|va|sats?|ratio|"
     r"nodes?|ln|lns|cores?|pieces|steps?|dos(?:e|age)|out\s+of|gravida|para|ef|zones?|lobes?|vessels?|bipap|cpap|psv|ps|peep|simv|ac|vent|settings?|imv|cpap|mode|flow|rate|rated|"
     r"scale|index|chapter|section|page|fig(?:ure)?|table|ratio|titer|fraction|approximately|about|only|took|ate|tabs?|tablets?|than|x|lr|v|va|od|os|ou|mg|ml|edema|jvp|strength\s+is|[ctlsCTLS]\d*)"
     r"\W{0,3}(?:of|is|was|are|were|by|at|to|from)?\W*$", re.IGNORECASE)  # fmt: skip
@@ -101,26 +102,26 @@ def _month_is_meant(text: str, start: int, end: int) -> bool:
 
 
 DATES: tuple[Pattern, ...] = (
-    pattern("DATE", rf"(?<![\d.])(?P<x>{_WEEKDAY}{_Y4}[-/._]{_M}[-/._]{_D}(?:{_TIME}|T\d{{6}}))(?!\d)", shape=_SHAPE, labelled=True),
-    pattern("DATE", rf"(?<![\w./-])(?P<x>{_WEEKDAY}{_FULL}{_TIME}\s?[-–]\s?{_FULL}{_TIME})(?![\w/]|[.-]\d){_NOT_UNIT}", shape=_SHAPE, labelled=True),
-    pattern("DATE", rf"(?<![\w./-])(?P<x>{_D}/{_D}\s?[-–]\s?{_NUMERIC})(?![\w/]|[.-]\d){_NOT_UNIT}", shape=r"/\d{1,2}\s?[-–]\s?\d"),
-    pattern("DATE", rf"(?<![\w./-])(?P<x>{_WEEKDAY}{_NUMERIC}{_TIME})(?![\w/]|[.-]\d){_NOT_UNIT}", shape=_SHAPE, labelled=True),
-    pattern("DATE", rf"(?<![\w./-])(?P<x>{_D}\.?\s?[-–/]\s?{_D}\.\s?{_M}\.\s?(?:{_Y4}|\d\d)?)(?![\w/]|[.-]\d)", shape=r"\d\.?\s?[-–/]\s?\d{1,2}\."),
-    pattern("DATE", rf"(?<![\w./-])(?P<x>{_M}\s?[/-]\s?{_Y4}|{_Y4}-(?:0[1-9]|1[0-2]))(?![\w/-]){_NOT_UNIT}", shape=_SHAPE),
+    pattern("DATE", rf"(?<![\d.])(?P<x>{_Y4}[-/._]{_M}[-/._]{_D}(?:{_TIME}|T\d{{6}}))(?!\d)", labelled=True, digits=6),
+    pattern("DATE", rf"(?<![\w./-])(?P<x>{_FULL}{_TIME}\s?[-–]\s?{_FULL}{_TIME})(?![\w/]|[.-]\d){_NOT_UNIT}", labelled=True, digits=8),
+    pattern("DATE", rf"(?<![\w./-])(?P<x>{_D}/{_D}\s?[-–]\s?{_NUMERIC})(?![\w/]|[.-]\d){_NOT_UNIT}", digits=6),
+    pattern("DATE", rf"(?<![\w./-])(?P<x>{_NUMERIC}{_TIME})(?![\w/]|[.-]\d){_NOT_UNIT}", labelled=True, digits=4),
+    pattern("DATE", rf"(?<![\w./-])(?P<x>{_D}\.?\s?[-–/]\s?{_D}\.\s?{_M}\.\s?(?:{_Y4}|\d\d)?)(?![\w/]|[.-]\d)", digits=3),
+    pattern("DATE", rf"(?<![\w./-])(?P<x>{_M}\s?[/-]\s?{_Y4}|{_Y4}-(?:0[1-9]|1[0-2]))(?![\w/-]){_NOT_UNIT}", digits=5),
     pattern("DATE", r"\b(?:dob|d\.o\.b\.?|birth\s?date|date\s+of\s+birth|born(?:\s+on)?|geb(?:\.|oren)?(?:\s+(?:am|op))?|geboortedatum|geburtsdatum|n[ée]{1,2}\s+le|date)\s*[:=-]?\s*(?P<x>\d{1,4}[ ./-]\d{1,2}[ ./-]\d{2,4}|\d{6}|\d{8})(?!\w)", labelled=True, starts="dob d birth birthdate date born geb geboren geboortedatum geburtsdatum ne nee", shape=r"\d{1,4}[ ./-]\d{1,2}[ ./-]\d|\d{6}"),
-    pattern("DATE", rf"(?<!\w)(?P<x>{_WEEKDAY}(?:{_D}{_ORD}?\s?[-–]\s?{_D}{_ORD}?\s+(?:of\s+)?{_MONTH}|{_MONTH}\.?\s+{_D}{_ORD}?\s?[-–]\s?{_D}{_ORD}?)(?:[\s,]+{_Y4})?)(?!\w)", near=MONTHS, shape=r"\d[a-z.]{0,2}\s?[-–]\s?\d", check=_month_is_meant, labelled=True),
-    pattern("DATE", rf"(?<!\w)(?P<x>{_WEEKDAY}(?:(?:{_D}{_ORD}?[\s-]*|{_ORDINAL}\s+)(?:(?:of|de|of\s+the)\s+)?)?{_MONTH}\.?[\s,/-]*(?:(?:{_D}{_ORD}?|{_ORDINAL})[\s,-]+)?(?:(?:of|de)\s+)?(?:{_Y4}|['’]\d\d){_TIME})(?!\w)", near=MONTHS, shape=r"(?:1[89]|20)\d\d|['’]\d\d", labelled=True),
+    pattern("DATE", rf"(?<!\w)(?P<x>(?:{_D}{_ORD}?\s?[-–]\s?{_D}{_ORD}?\s+(?:of\s+)?{_MONTH}|{_MONTH}\.?\s+{_D}{_ORD}?\s?[-–]\s?{_D}{_ORD}?)(?:[\s,]+{_Y4})?)(?!\w)", near=MONTHS, shape=r"\d[a-z.]{0,2}\s?[-–]\s?\d", check=_month_is_meant, labelled=True),
+    pattern("DATE", rf"(?<!\w)(?P<x>(?:(?:{_D}{_ORD}?[\s-]*|{_ORDINAL}\s+)(?:(?:of|de|of\s+the)\s+)?)?{_MONTH}\.?[\s,/-]*(?:(?:{_D}{_ORD}?|{_ORDINAL})[\s,-]+)?(?:(?:of|de)\s+)?(?:{_Y4}|['’]\d\d){_TIME})(?!\w)", near=MONTHS, shape=r"(?:1[89]|20)\d\d|['’]\d\d", labelled=True),
     pattern("DATE", rf"(?<!\w)(?P<x>{_D}[\s/-]?{_MONTH}[\s/-]?\d\d|{_MONTH}[-/]{_D}[-/]\d\d){_TIME}(?![\w:])", near=MONTHS, shape=r"\d[\s/-]?[^\W\d]|[^\W\d][-/]\d", labelled=True),
-    pattern("DATE", rf"(?<![\w.])(?P<x>{_WEEKDAY}(?i:{_CLEAR})\.?\s+(?:the\s+)?(?:{_D}{_ORD}?|{_ORDINAL}){_TIME})(?![\w/]|[.,]\d){_NOT_UNIT}", near=MONTHS, shape=r"\d|[a-zA-Z]{3}(?:st|nd|rd|th)\b"),
-    pattern("DATE", rf"(?<![\w.])(?P<x>(?i:{_WEEKDAY}){_TITLED}\.?\s+(?:the\s+)?(?:{_D}(?i:{_ORD})?|{_ORDINAL})(?i:{_TIME}))(?![\w/]|[.,]\d){_NOT_UNIT}", 0, near=MONTHS, shape=r"\d|[a-z]{3}(?:st|nd|rd|th)\b"),
-    pattern("DATE", rf"(?<![\w./])(?P<x>{_WEEKDAY}(?:the\s+)?(?:{_D}{_ORD}?[\s-]+|{_ORDINAL}\s+)(?:of\s+|de\s+)?(?i:{_CLEAR})(?:\.(?!\w))?{_TIME})(?!\w)", near=MONTHS, shape=r"\d[^\W\d]{0,2}\.?[\s-]+[^\W\d]|[a-zA-Z]{3}(?:st|nd|rd|th)\s"),
-    pattern("DATE", rf"(?<![\w./])(?P<x>(?i:{_WEEKDAY})(?:{_D}{_ORD}?[\s-]+|{_ORDINAL}\s+)(?:of\s+)?{_TITLED}(?i:{_TIME}))(?!\w)", 0, near=MONTHS, shape=r"\d[a-z]{0,2}\.?[\s-]+(?:of\s+)?[A-Z]|[a-z]{3}(?:st|nd|rd|th)\s"),
+    pattern("DATE", rf"(?<![\w.])(?P<x>(?i:{_CLEAR})\.?\s+(?:the\s+)?(?:{_D}{_ORD}?|{_ORDINAL}){_TIME})(?![\w/]|[.,]\d){_NOT_UNIT}", near=MONTHS, shape=r"\d|[a-zA-Z]{3}(?:st|nd|rd|th)\b"),
+    pattern("DATE", rf"(?<![\w.])(?P<x>{_TITLED}\.?\s+(?:the\s+)?(?:{_D}(?i:{_ORD})?|{_ORDINAL})(?i:{_TIME}))(?![\w/]|[.,]\d){_NOT_UNIT}", 0, near=MONTHS, shape=r"\d|[a-z]{3}(?:st|nd|rd|th)\b"),
+    pattern("DATE", rf"(?<![\w./])(?P<x>(?:the\s+)?(?:{_D}{_ORD}?[\s-]+|{_ORDINAL}\s+)(?:of\s+|de\s+)?(?i:{_CLEAR})(?:\.(?!\w))?{_TIME})(?!\w)", near=MONTHS, shape=r"\d[^\W\d]{0,2}\.?[\s-]+[^\W\d]|[a-zA-Z]{3}(?:st|nd|rd|th)\s"),
+    pattern("DATE", rf"(?<![\w./])(?P<x>(?:{_D}{_ORD}?[\s-]+|{_ORDINAL}\s+)(?:of\s+)?{_TITLED}(?i:{_TIME}))(?!\w)", 0, near=MONTHS, shape=r"\d[a-z]{0,2}\.?[\s-]+(?:of\s+)?[A-Z]|[a-z]{3}(?:st|nd|rd|th)\s"),
     pattern("DATE", rf"\b(?:in|since|until|till|through|from|to|by|last|this|next|early|late|mid|of|during|before|after|late|im|seit|ab|bis|sinds|eind|begin|depuis|en|desde|around|approximately|between)[\s-]+(?P<x>(?:{_ENGLISH}|{_OTHERS})(?:\s?[-–]\s?{_ENGLISH})?)(?!\w|['’]|\s+(?:be|have|not|also|represent|reflect|need|fracture))", near=MONTHS, check=_month_is_meant),
-    pattern("DATE", r"(?<![\w./-])(?P<x>(?:0?[1-9]|[12]\d|3[01])/(?:0?[1-9]|[12]\d|3[01])(?:\s?[-–]\s?(?:0?[1-9]|[12]\d|3[01])/(?:0?[1-9]|[12]\d|3[01]))?)(?![\w/])", check=is_partial_date, shape=r"\d/\d"),
+    pattern("DATE", r"(?<![\w./-])(?P<x>(?:0?[1-9]|[12]\d|3[01])/(?:0?[1-9]|[12]\d|3[01])(?:\s?[-–]\s?(?:0?[1-9]|[12]\d|3[01])/(?:0?[1-9]|[12]\d|3[01]))?)(?![\w/])", check=is_partial_date, digits=2),
     pattern("DATE", rf"\b(?:on|dated|since|until|d\.d\.|vom|am|seit|bis|zum|op|sinds|vanaf|le)\s+(?P<x>(?:{_D}[-.]{_M}|{_M}[-.](?:1[3-9]|2\d|3[01]))\.?)(?![\w/]|[-.]?\d){_NOT_UNIT}", starts="on dated since until d vom am seit bis zum op sinds vanaf le", shape=r"\d[-.]\d"),
-    pattern("DATE", rf"(?<![\w./-])(?P<x>{_D}\.(?:0?[1-9]|1[0-2])\.)(?!\d)(?=\s|$|[-–,;)])", shape=r"\d\.\d{1,2}\.", check=lambda text, start, end: len(text[start:end]) == 6 or re.search(r"(?:am|vom|bis|seit|zum|ab|und|-|–)\s?$", text[max(0, start - 5) : start]) is not None),
-    pattern("DATE", rf"\b(?:on|by|until|since)\s+(?P<x>{_WEEKDAY}the\s+{_D}(?:st|nd|rd|th))(?=\s*(?:[.,;:)\n]|$|at\b|and\b|for\b|with\b|of\s+(?:this|last|next)))", starts="on by until since", shape=r"\d(?:st|nd|rd|th)"),
-    pattern("DATE", rf"(?<!\d)(?P<x>{_Y4}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:T?\d{{6}}|T\d{{4}})?)(?!\d)", shape=r"\d{8}"),
+    pattern("DATE", rf"(?<![\w./-])(?P<x>{_D}\.(?:0?[1-9]|1[0-2])\.)(?!\d)(?=\s|$|[-–,;)])", check=lambda text, start, end: len(text[start:end]) == 6 or re.search(r"(?:am|vom|bis|seit|zum|ab|und|-|–)\s?$", text[max(0, start - 5) : start]) is not None, digits=2),
+    pattern("DATE", rf"\b(?:on|by|until|since)\s+(?P<x>the\s+{_D}(?:st|nd|rd|th))(?=\s*(?:[.,;:)\n]|$|at\b|and\b|for\b|with\b|of\s+(?:this|last|next)))", starts="on by until since", shape=r"\d(?:st|nd|rd|th)"),
+    pattern("DATE", rf"(?<!\d)(?P<x>{_Y4}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:T?\d{{6}}|T\d{{4}})?)(?!\d)", digits=8),
 )  # fmt: skip
 
 

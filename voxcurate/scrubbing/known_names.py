@@ -1,3 +1,4 @@
+# ruff: noqa: E501 -- expressions read best in one piece
 """Where the names of known people stand in a text, in whatever form."""
 
 import re
@@ -6,8 +7,9 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from voxcurate.scrubbing.hits import Hit
+from voxcurate.scrubbing.medical import MEDICAL_NOUN
 from voxcurate.scrubbing.name_words import AFTER_WAS, PERSON_VERBS, SHORT_FORMS, WEAK_VERBS
-from voxcurate.scrubbing.vocabulary import EPONYMS, MEDICAL_NOUN, fold, lexicon
+from voxcurate.scrubbing.vocabulary import fold, lexicon
 
 _TITLES = (
     "md do phd mr mrs ms miss dr drs prof jr sr ii iii iv von van de der den la le del da di rn np pa herr frau mevrouw mme "
@@ -43,7 +45,7 @@ def _split_hyphen(word: str) -> list[str]:
 
 
 class _Known(NamedTuple):
-    """What is looked for: parts, whole runs of letters, forms of initials, parts for misspellings."""
+    """What is looked for: parts, joined parts, initials, long parts that may be misspelt."""
 
     parts: frozenset[str]
     joined: frozenset[str]
@@ -151,7 +153,7 @@ def _parts(text: str, folded: str, parts: frozenset[str], embedded: bool) -> Ite
             yield Hit("NAME", start, end)
             continue
         part = hits[0]
-        if part in EPONYMS and MEDICAL_NOUN.match(folded, start + len(part)):
+        if part in lexicon().eponyms and MEDICAL_NOUN.match(folded, start + len(part)):
             continue
         if len(part) > 2 and not is_ordinary(part):
             yield Hit("NAME", start, end)
@@ -183,11 +185,14 @@ def _variants(text: str, folded: str, known: _Known) -> Iterator[Hit]:
         word = match.group()
         if word in known.joined:
             yield Hit("NAME", *match.span())
-        elif known.long and len(word) >= 5 and word not in known.parts and kind(word) == "u":
-            if any(
-                abs(len(word) - len(part)) < 2 and is_one_slip(word, part) for part in known.long
-            ):
-                yield Hit("NAME", *match.span(), sure=False)
+        elif (
+            known.long
+            and len(word) >= 5
+            and word not in known.parts
+            and kind(word) == "u"
+            and any(is_one_slip(word, part) for part in known.long)
+        ):
+            yield Hit("NAME", *match.span(), sure=False)
     for one in known.initials:
         letters = one.upper()
         dotted = r"\.[ ]?".join(letters) + r"\.?(?!\w)"

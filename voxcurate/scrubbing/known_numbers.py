@@ -1,3 +1,4 @@
+# ruff: noqa: E501 -- expressions read best in one piece
 """Where known numbers, dates and phrases stand in a text, in whatever spelling."""
 
 import re

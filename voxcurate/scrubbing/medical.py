@@ -22,3 +22,29 @@ PROTECTED: tuple[re.Pattern[str], ...] = (
     re.compile(r"\b[rpcy]{0,3}T(?:\d|is|x)[a-d]?\s?(?:N[\dx][a-c]?)?\s?(?:M[\dx][a-c]?)?\b"),
     re.compile(rf"\b{_N}\s?/\s?{_N}\s*(?:strength|motor|power|pain|murmur|segments?|lobes?|nodes?|ln|lymph|cores?|vessels?|systolic|pulses|points?|cm|mm)\b", _I),
 )  # fmt: skip
+
+# beside a name it makes a disease, a sign or a device of it
+MEDICAL_NOUN = re.compile(
+    r"(?:['’]?s)?(?:[\s-]+(?:and|[-–])?\s*\w+)?[\s-]+(?:disease|syndromes?|lymphoma|procedure|operation|resection|"
+    r"duct|pouch|fascia|space|node|nodule|nodes|score|class|grade|stage|criteria|segments?|classification|tumou?r|"
+    r"sarcoma|hernia|diverticulum|ligament|line|lines|lesion|fracture|ulcer|sign|cyst|esophagus|oesophagus|scale|index|"
+    r"type|ring|capsule|triangle|cells?|units?|catheter|balloon|anastomosis|loop|fundoplication|stump|category|bodies|body|"
+    r"canal|foramen|ampulla|matter|lobe|thyroiditis|macroglobulinemia|carcinoma|gastrectomy|pugh|criterion|nodes?|stent|"
+    r"malformation|deformity|contracture|palsy|phenomenon|dystrophy|ataxia|test|maneuver|manoeuvre|reflex|position|"
+    r"incision|approach|technique|tube|drain|filter|device|clamp|retractor|prosthesis|valve|graft|shunt|flap|graft|"
+    r"spots?|patch|plaques?|crisis|disorder|thyroid|chorea|dementia|rule|equation|formula|stain|protocol|guidelines?|"
+    r"gastroplasty|pancreaticoduodenectomy|hepatectomy|dissection|artery|vein|fissure|sulcus|gland|glands|membrane|"
+    r"tuberosity|nodularity|metastasis|virus|toxin|bacillus|purpura|anemia|anaemia|sphincter|groove|recess|cartilage|"
+    r"solution|lactate|scan|ct|mri|angiogram|tendon|defect|aneurysm|ray|bruit|murmur|respirations?|breathing|coma)\b",
+    re.IGNORECASE,
+)  # fmt: skip
+
+# endings of clinical words and of drugs
+CLINICAL = re.compile(
+    r"(?:itis|oma|omas|osis|oses|emia|aemia|ectomy|ectomies|ostomy|otomy|ectas[ie]s|graphy|gram|grams|scop[yi]e?s?|"
+    r"scopic|algia|uria|pathy|pathic|plasty|megaly|penia|plegia|paresis|rrhage|rrhagic|rrhea|lysis|lytic|trophy|"
+    r"trophic|genic|pril|olol|statin|mycin|micin|cillin|azole|[mz]umab|tinib|sartan|dipine|tidine|prazole|cycline|"
+    r"oxacin|azepam|parin|xaban|gliptin|gliflozin|setron|triptan|barbital|platin|taxel|rubicin|ation|ations|itic|"
+    r"otic|osed|tomy|ically|ability|ization|isation|eous|iform|aceous|ness|ment|ments|tion|tions|sion|sions|ism|ology|"
+    r"ological|opic|metry|heid|keit|ungen|ischen?|scher|isch)$"
+)

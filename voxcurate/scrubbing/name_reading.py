@@ -36,7 +36,7 @@ class Words:
         self.caseless = self._caseless()
 
     def _caseless(self) -> list[bool]:
-        """For each word, whether capitals tell nothing: its line is in capitals, or all is small."""
+        """Whether capitals tell nothing, per word: its line is in capitals, or all is small."""
         shapes = self.shapes
         small = sum(s == "L" for s in shapes)
         large = sum(s in "CUIM" for s in shapes)

@@ -5,8 +5,9 @@ from functools import lru_cache
 
 from voxcurate.scrubbing import name_words as w
 from voxcurate.scrubbing.hits import Hit
+from voxcurate.scrubbing.medical import MEDICAL_NOUN
 from voxcurate.scrubbing.name_reading import Words
-from voxcurate.scrubbing.vocabulary import EPONYMS, MEDICAL_NOUN, lexicon
+from voxcurate.scrubbing.vocabulary import lexicon
 from voxcurate.scrubbing.wordlist import word_set
 
 JOIN = re.compile(r"(?:[ \t]+|\.[ \t]?|-|\^|[ \t]*=[ \t]*)\Z")  # between the words of a name
@@ -24,7 +25,7 @@ _HARD = word_set("foley gleason hickman barrett park conn fontan apgar doppler s
 def hard_eponyms() -> frozenset[str]:
     """Eponyms that are hardly anybody's name in a report: they need a title to be one."""
     known = lexicon()
-    return frozenset(e for e in EPONYMS if known.kind(e) in "wu") | _HARD
+    return frozenset(e for e in known.eponyms if known.kind(e) in "wu") | _HARD
 
 
 class NameSpans:
@@ -90,7 +91,7 @@ class NameSpans:
         return False
 
     def _leads(self, i: int) -> bool:
-        """Whether word `i`, an ordinary one, begins a name as "Summer" does in "Summer Fletcher"."""
+        """Whether an ordinary word begins a name, as "Summer" does in "Summer Fletcher"."""
         words = self.words
         k = i + 1
         if k < words.n and words.shapes[k] == "I" and words.gap(k + 1)[:1] == ".":
@@ -121,7 +122,9 @@ class NameSpans:
                     and self._is_given_after_comma(j, mode)
                 ):
                     comma = True
-                elif not JOIN.match(gap) or (gap.startswith(".") and words.shapes[j - 1] != "I"):
+                elif not JOIN.match(gap) or (
+                    gap.startswith(".") and words.shapes[j - 1] != "I" and words.low[j - 1] != "v"
+                ):
                     break
             if (
                 words.low[j] in ("m", "r", "d")
@@ -145,9 +148,9 @@ class NameSpans:
             ):
                 j += 1
                 continue
-            if not self._fits(j, mode, first=solid == 0):
-                if not (solid and self._odd_surname(j, mode)):
-                    break
+            odd = solid and self._odd_surname(j, mode)
+            if not odd and not self._fits(j, mode, first=solid == 0):
+                break
             solid += 1
             j += 1
         lone_initial = solid == 0 and j > i
@@ -156,7 +159,7 @@ class NameSpans:
         return j if solid or lone_initial else i
 
     def _leads_on(self, j: int, mode: str, solid: int) -> bool:
-        """Whether an initial or particle at `j` belongs to a name: more of it follows or precedes."""
+        """Whether an initial or particle at `j` belongs to a name, by what is beside it."""
         words = self.words
         after = words.gap(j + 1)
         if words.shapes[j] == "I":
@@ -204,16 +207,18 @@ class NameSpans:
         """A surname that is an ordinary word: capitalised after a given name, inside a sentence."""
         words = self.words
         before = words.low[j - 1]
-        if (
-            mode == "title"
-            and words.is_titled(j)
-            and words.low[j] not in w.STOP
-            and words.shapes[j - 1] == "C"
-        ):
+        after_one = words.is_titled(j) and words.low[j] not in w.STOP and words.shapes[j - 1] == "C"
+        if after_one and j + 1 < words.n and words.low[j + 1] in w.DEGREES:
+            return words.shapes[j + 1] == "U"
+        if after_one and mode == "title":
             return re.match(r"\s*[.,;)\n]|\s[a-z]|\Z", words.text[words.ends[j] :]) is not None
         if words.low[j] in w.STOP or not words.is_titled(j) or before not in self.lexicon.given:
             return False
-        if words.kinds[j - 1] != "n" or words.low[j] in EPONYMS or len(words.low[j]) < 4:
+        if (
+            words.kinds[j - 1] != "n"
+            or words.low[j] in self.lexicon.eponyms
+            or len(words.low[j]) < 4
+        ):
             return False
         return not (j + 1 < words.n and words.shapes[j + 1] in "CU" and words.gap(j + 1) == " ")
 
@@ -237,7 +242,9 @@ class NameSpans:
         words = self.words
         if j - i == 1 and words.low[i] in hard_eponyms():
             return True
-        if not any(part in EPONYMS for k in range(i, j) for part in words.low[k].split("-")):
+        if not any(
+            part in self.lexicon.eponyms for k in range(i, j) for part in words.low[k].split("-")
+        ):
             return False
         if i > 1 and words.low[i - 1] == "of" and words.low[i - 2] in _ANATOMY:
             return True

@@ -1,8 +1,8 @@
 """Names that nobody told us: by what introduces them, by lists, by letters, by what stands around.
 
-A text is read once, word by word. Titles, labels ("Attending:"), verbs ("discussed with"), relatives
-and degrees ("..., MD") introduce a name; a run of capitalised words is one when the lists know a
-part, or the letters are a name's and the words around speak of a person. Where capitals tell
+A text is read once, word by word. Titles, labels ("Attending:"), verbs ("discussed with"),
+relatives and degrees ("..., MD") introduce a name; a run of capitalised words is one when the lists
+know a part, or the letters are a name's and the words around speak of a person. Where capitals tell
 nothing (a line in capitals, notes in lower case) the lists have to know more. What was taken for a
 name in one place is one wherever it stands in the text.
 """
@@ -14,7 +14,6 @@ from voxcurate.scrubbing import name_words as w
 from voxcurate.scrubbing.hits import Hit
 from voxcurate.scrubbing.name_cues import IntroducedNames
 from voxcurate.scrubbing.name_spans import COMMA, JOIN, hard_eponyms
-from voxcurate.scrubbing.vocabulary import EPONYMS, MEDICAL_NOUN
 
 _AGED = re.compile(r",?\s(?:is\s)?an?\s\d{1,3}\b", re.IGNORECASE)
 _NO_MORE_ON_LINE = re.compile(r"[ \t]*(?:\n|\Z|[<(\[|]|\d|DOB|MRN)")
@@ -182,7 +181,7 @@ class _Finder(IntroducedNames):
         words = self.words
         low, kind, shape = words.low[k], words.kinds[k], words.shapes[k]
         if (
-            low in EPONYMS
+            low in self.lexicon.eponyms
             and (
                 words.text[words.ends[k] : words.ends[k] + 1] in "'’-"
                 or words.text[words.starts[k] - 1 : words.starts[k]] in ("-", "–")
@@ -191,9 +190,9 @@ class _Finder(IntroducedNames):
         ):
             return ""
         if kind == "n":
-            if shape == "U" and (low in EPONYMS or len(low) < 4):
+            if shape == "U" and (low in self.lexicon.eponyms or len(low) < 4):
                 return ""
-            if low in EPONYMS or low in self.lexicon.places:
+            if low in self.lexicon.eponyms or low in self.lexicon.places:
                 return "doubtful" if self._context(k, j) > 0 else ""
             return "sure" if not words.begins(k) else "doubtful"
         if shape != "C" or low in w.SHORT_FORMS:
@@ -268,7 +267,7 @@ class _Finder(IntroducedNames):
                 and JOIN.match(words.gap(k))
                 and "\n" not in words.gap(k)
                 and words.low[k] not in w.STOP
-                and words.low[k] not in w.SHORT_FORMS
+                and (words.low[k] not in w.SHORT_FORMS or words.kinds[k] == "n")
             ):
                 other = words.kinds[k]
                 known = (other == "n" and (kind == "n" or words.low[k] in surnames)) or (
@@ -290,10 +289,10 @@ class _Finder(IntroducedNames):
             and COMMA.match(words.gap(j))
             and words.low[j] in given
             and words.shapes[j] == "U"
+            and self._likeness(low) > -3
         ):
-            if self._likeness(low) > -3 and low not in w.SHORT_FORMS:
-                self._hit(i, j + 1)
-                return j + 1
+            self._hit(i, j + 1)
+            return j + 1
         if (
             kind == "n"
             and j < words.n
@@ -307,11 +306,10 @@ class _Finder(IntroducedNames):
         if (
             kind == "n"
             and len(low) > (3 if words.caseless[i] else 4)
-            and low not in EPONYMS
+            and low not in self.lexicon.eponyms
             and low not in self.lexicon.places
-        ):
-            if words.caseless[i] or low in given:
-                self._hit(i, i + 1, sure=False)
+        ) and (words.caseless[i] or low in given):
+            self._hit(i, i + 1, sure=False)
         return i + 1
 
     def _before_age(self, i: int) -> int:
@@ -334,26 +332,26 @@ class _Finder(IntroducedNames):
         """What is a name in one place is one in every other, if it is no ordinary word."""
         words = self.words
         names = {
-            words.low[k] for k in range(words.n)
-            if self.taken[k] and len(words.low[k]) > 3 and words.kinds[k] in "nub" and words.shapes[k] in "CUL"
-            and (words.kinds[k] != "u" or self._likeness(words.low[k]) > -8) and words.low[k] not in hard_eponyms()
-        }  # fmt: skip
+            words.low[k]
+            for k in range(words.n)
+            if self.taken[k]
+            and len(words.low[k]) > 3
+            and words.kinds[k] in "nub"
+            and words.shapes[k] in "CUL"
+            and (words.kinds[k] != "u" or self._likeness(words.low[k]) > -8)
+            and words.low[k] not in hard_eponyms()
+        }
         if not names:
             return
         for k in range(words.n):
-            if words.low[k] not in names or self.taken[k] or words.shapes[k] not in "CU":
-                if not (
-                    words.low[k] in names
-                    and not self.taken[k]
-                    and words.caseless[k]
-                    and words.kinds[k] in "nu"
-                ):
-                    continue
-            if words.kinds[k] == "b" and (words.caseless[k] or words.begins(k)):
+            if words.low[k] not in names or self.taken[k]:
                 continue
-            if MEDICAL_NOUN.match(words.text, words.ends[k]) and words.low[k] in EPONYMS:
+            kind, caseless = words.kinds[k], words.caseless[k]
+            small = words.shapes[k] not in "CU"
+            if (small and not (caseless and kind in "nu")) or self._is_eponym(k, k + 1):
                 continue
-            self._hit(k, k + 1, sure=words.kinds[k] == "n")
+            if kind != "b" or not (caseless or words.begins(k)):
+                self._hit(k, k + 1, sure=kind == "n")
 
 
 def find_names(text: str) -> Iterator[Hit]:

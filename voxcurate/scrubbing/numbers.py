@@ -1,6 +1,7 @@
 # ruff: noqa: E501 -- tables of expressions read best with one expression per line
 """Numbers and codes of people: record numbers, phones, mail, network addresses, cards, ages."""
 
+import itertools
 import re
 
 from voxcurate.scrubbing.pattern import Pattern, pattern
@@ -58,7 +59,7 @@ def _is_nhs(text: str, start: int, end: int) -> bool:
 def _is_code(text: str, start: int, end: int) -> bool:
     """Letters and digits in turn, as in no word, dose or stage."""
     code = text[start:end]
-    turns = sum(a.isdigit() != b.isdigit() for a, b in zip(code, code[1:], strict=False))
+    turns = sum(a.isdigit() != b.isdigit() for a, b in itertools.pairwise(code))
     digits = sum(map(str.isdigit, code))
     return digits >= 3 and len(code) - digits >= 2 and turns >= 2
 
@@ -66,12 +67,13 @@ def _is_code(text: str, start: int, end: int) -> bool:
 NUMBERS: tuple[Pattern, ...] = (
     pattern("EMAIL", r"(?P<x>[\w.+%'-]+\s?(?:@|\(at\)|\[at\])\s?[\w-]+(?:\.[\w-]+)+)", labelled=True, shape=r"@|\([aA][tT]\)|\[[aA][tT]\]"),
     pattern("URL", r"(?P<x>(?:https?://|ftp://|www\.)[^\s<>\]\x01]+)", labelled=True, starts="http https ftp www"),
-    pattern("URL", r"(?<![\w@.-])(?P<x>(?:[a-z0-9-]+\.)+(?:com|org|net|edu|gov|info|health|nhs\.uk|co\.uk|ac\.uk|de|nl|fr|ch|at|be|eu|io|ca)(?:/[^\s<>\]\x01]*)?)(?![\w@]|\.\w)", labelled=True, shape=r"[a-zA-Z0-9]\.[a-zA-Z]{2}"),
-    pattern("IP", r"(?<![\d.])(?P<x>(?:\d{1,3}\.){3}\d{1,3})(?![\d.]\d)", shape=r"\d\.\d{1,3}\.\d", check=_is_ip),
+    pattern("URL", r"(?<![\w@.-])(?P<x>(?:[a-z0-9-]+\.)+(?:com|org|net|edu|gov|info|health|nhs\.uk|co\.uk|ac\.uk|de|nl|fr|ch|at|be|eu|io|ca)(?:/[^\s<>\]\x01]*)?)(?![\w@]|\.\w)", labelled=True, near="com org net edu gov info health uk de nl fr ch at be eu io ca"),
+    pattern("IP", r"(?<![\d.])(?P<x>(?:\d{1,3}\.){3}\d{1,3})(?![\d.]\d)", check=_is_ip, digits=4),
     pattern("IP", r"(?<![\w:])(?P<x>(?:[0-9a-f]{1,4}:){4,7}:?[0-9a-f]{1,4}|(?:[0-9a-f]{2}[:-]){5}[0-9a-f]{2})(?![\w:])", shape=r"[0-9a-fA-F][:-][0-9a-fA-F]{1,4}[:-]"),
     pattern("ID", r"(?<![\w-])(?P<x>[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12})(?![\w-])", shape=r"-[0-9a-fA-F]{4}-"),
-    pattern("ID", r"(?<![\d.])(?P<x>[0-2](?:\.\d+){5,})"),  # DICOM UIDs
-    pattern("ID", r"(?<![\d-])(?P<x>(?:\d{3}|[x*]{3})[- ](?:\d{2}|[x*]{2})[- ]\d{4})(?![\d-])", shape=r"[\dxX*][- ]\d{4}"),  # social security numbers
+    pattern("ID", r"(?<![\d.])(?P<x>[0-2](?:\.\d+){5,})", digits=6),  # DICOM UIDs
+    pattern("ID", r"(?<![\d-])(?P<x>\d{3}[- ]\d{2}[- ]\d{4})(?![\d-])", digits=9),  # social security numbers
+    pattern("ID", r"(?<![\d-])(?P<x>[x*]{3}[- ][x*]{2}[- ]\d{4})(?![\d-])", shape=r"[x*][- ]\d{4}"),
     pattern("ID", rf"\b{_LABEL}(?![^\W\d_])\s*(?:is|of|was)?\s*[:#=.]*\s*(?P<x>(?=[\w/.-]*\d[\w/.-]*\d)[A-Z0-9](?:[\w/-]|\.(?=\w)){{2,}}\w(?:[ -]\d{{2,}})*)", labelled=True, starts=_LABEL_STARTS, shape=r"\d"),
     pattern("ID", rf"\b{_LABEL}\s*(?:is|was)?\s*[:#=]+\s*(?P<x>\d{{2,}})(?!\w)", labelled=True, starts=_LABEL_STARTS, shape=r"\d"),
     pattern("ID", r"\b(?:last\s+(?:4|four)(?:\s+digits)?(?:\s+of\s+\w+)?(?:\s+(?:is|are))?|(?:ends|ending)\s+(?:in|with))\s*[:#]?\s*(?P<x>\d{3,5})(?!\w)", labelled=True, starts="last ends ending"),
@@ -79,20 +81,20 @@ NUMBERS: tuple[Pattern, ...] = (
     pattern("ID", r"(?<!\w)(?P<x>(?=[A-HJ-NPR-Z]*\d)(?=\d*[A-HJ-NPR-Z])[A-HJ-NPR-Z0-9]{17})(?!\w)", 0, shape=r"[A-Z0-9]{17}"),  # vehicles
     pattern("ID", _USER, labelled=True, starts="user username userid login log account twitter facebook instagram skype handle gebruikersnaam benutzer benutzername"),
     pattern("ID", r"(?<!\w)(?P<x>[A-Z]{2}\d{2}(?:\s?[A-Z0-9]{4}){3,7}(?:\s?[A-Z0-9]{1,3})?)(?!\w)", 0, shape=r"[A-Z]{2}\d\d"),  # bank accounts
-    pattern("ID", r"(?<!\w)(?P<x>[A-CEGHJ-PR-TW-Z]{2}\s?\d{2}\s?\d{2}\s?\d{2}\s?[A-D]|[12]\s\d\d\s\d\d\s\d[\dAB]\s\d{3}\s\d{3}(?:\s\d\d)?|756\.\d{4}\.\d{4}\.\d\d|[A-Z]{6}\d\d[A-Z]\d\d[A-Z]\d{3}[A-Z]|\d{3}\.\d{3}\.\d{3}-\d\d)(?!\w)", 0),
-    pattern("ID", r"(?<![\d.,-])(?P<x>\d{3}\s\d{3}\s\d{4})(?![\w-]|\.\d)", check=_is_nhs),
+    pattern("ID", r"(?<!\w)(?P<x>[A-CEGHJ-PR-TW-Z]{2}\s?\d{2}\s?\d{2}\s?\d{2}\s?[A-D]|[12]\s\d\d\s\d\d\s\d[\dAB]\s\d{3}\s\d{3}(?:\s\d\d)?|756\.\d{4}\.\d{4}\.\d\d|[A-Z]{6}\d\d[A-Z]\d\d[A-Z]\d{3}[A-Z]|\d{3}\.\d{3}\.\d{3}-\d\d)(?!\w)", 0, has_digits=6),
+    pattern("ID", r"(?<![\d.,-])(?P<x>\d{3}\s\d{3}\s\d{4})(?![\w-]|\.\d)", check=_is_nhs, digits=10),
     pattern("PHONE", _PHONE_LABEL + r"(?!\s*of\b)(?P<g>[^\d\n+(\x01]{0,20})(?P<x>(?![67]\.\d\d)[+(]?\d(?:[\s().+/–-]*\d){4,14}(?:\s?(?:x|ext\.?)\s?\d+)?)(?![\d.]*\s*(?:mm|cm|hu)\b)", labelled=True, starts="tel telephone telefon telefoonnummer telefoon phone ph fax telefax pager page beeper bleep ext extension mobile mobil mobiel handy gsm cell cellular contact call called callback reach reached reachable reaching number durchwahl voicemail hotline whatsapp whats", shape=r"\d(?:[\s().+/–-]*\d){4}"),
     pattern("PHONE", r"(?<!\w)p\.?\s?#?(?P<x>\d{4,5})(?![\w.,/%])", 0, shape=r"p\.?\s?#?\d{4}"),
     pattern("PHONE", r"\b(?:pager|beeper|bleep|ext(?:ension)?|durchwahl|x)\.?\s*(?:id|no\.?|number|is)?\s*[:#(]*\s*#?(?P<x>\d{3,6})(?![\w.]\d|\w)", labelled=True, starts="pager beeper bleep ext extension durchwahl x"),
-    pattern("PHONE", r"(?<![\w.,/-])(?P<x>(?:\+?\d{1,3}[\s.-])?(?:\(\d{2,5}\)\s?(?:\d{2,4}[\s.-]?\d{3,5}|\d{5,8})|\d{3}[.-]\d{3,4}[\s.-]\d{3,4}|\d{3}\s\d{3}[\s.-]\d{4})(?:\s?(?:x|ext\.?)\s?\d+)?)(?![\w/]|[.-]\d)"),
-    pattern("PHONE", r"(?<!\w)(?P<x>\+\d{1,3}(?:[\s.()/-]*\d){7,12}(?:\s?(?:x|ext\.?)\s?\d+)?)(?!\d)", shape=r"\+\d"),
-    pattern("PHONE", r"(?<![\w.,/-])(?P<x>00\d{1,3}(?:[\s.-]\d{2,4}){3,4}(?:\s?x\d+)?|00\d{2}(?:[\s.-]?\d){8,11}|0\d{2,4}[\s-]\d{3,4}[\s-]\d{2,4}(?:[\s-]\d{2,4})?|0\d{1,4}\s?[/-]\s?\d{4,9}(?:-\d{1,4})?|0\d{3,4}\s\d{6}|0\d\s\d{4}\s\d{4}|0[1-9](?:[\s.]\d\d){4}|0\d{2,4}\s\d{2,4}(?:\s\d{2,3}){1,3})(?![\w/]|\.\d)", shape=r"0\d"),
-    pattern("PHONE", r"(?<![\w.,/+-])(?P<x>\d{3}-\d{4}|\d{1,2}-\d{3}-\d{3}-\d{4}|\d{2}\s\d{3}\s\d{3}\s\d{4}|\d{2,3}\s\d{3}\s\d{2}\s\d{2})(?![\w/-]|\.\d)", shape=r"\d{3}[- ]\d"),
-    pattern("ID", r"(?<![\w.,])(?P<x>\d{7,}|\d{4}(?:[ -]\d{4}){2,3}(?:[ -]\d{1,3})?|\d{4}[ -]\d{6}[ -]\d{4,5})(?![\w]|\.\d)", shape=r"\d{4}"),
-    pattern("ID", r"(?<![\w-])(?P<x>[A-Z]{1,5}[-_]?\d{6,}|[A-Z]{1,4}\d{2}-\d{4,}|[A-Z]{1,4}[-_]\d{2,4}[-_]\d{3,}|[A-Z]{2,4}-?\d{5})(?![\w])", shape=r"\d{5}|\d[-_]\d{3}"),
+    pattern("PHONE", r"(?<![\w.,/-])(?P<x>(?:\+?\d{1,3}[\s.-])?(?:\(\d{2,5}\)\s?(?:\d{2,4}[\s.-]?\d{3,5}|\d{5,8})|\d{3}[.-]\d{3,4}[\s.-]\d{3,4}|\d{3}\s\d{3}[\s.-]\d{4})(?:\s?(?:x|ext\.?)\s?\d+)?)(?![\w/]|[.-]\d)", digits=7),
+    pattern("PHONE", r"(?<!\w)(?P<x>\+\d{1,3}(?:[\s.()/-]*\d){7,12}(?:\s?(?:x|ext\.?)\s?\d+)?)(?!\d)", digits=8),
+    pattern("PHONE", r"(?<![\w.,/-])(?P<x>00\d{1,3}(?:[\s.-]\d{2,4}){3,4}(?:\s?x\d+)?|00\d{2}(?:[\s.-]?\d){8,11}|0\d{2,4}[\s-]\d{3,4}[\s-]\d{2,4}(?:[\s-]\d{2,4})?|0\d{1,4}\s?[/-]\s?\d{4,9}(?:-\d{1,4})?|0\d{3,4}\s\d{6}|0\d\s\d{4}\s\d{4}|0[1-9](?:[\s.]\d\d){4}|0\d{2,4}\s\d{2,4}(?:\s\d{2,3}){1,3})(?![\w/]|\.\d)", digits=6),
+    pattern("PHONE", r"(?<![\w.,/+-])(?P<x>\d{3}-\d{4}|\d{1,2}-\d{3}-\d{3}-\d{4}|\d{2}\s\d{3}\s\d{3}\s\d{4}|\d{2,3}\s\d{3}\s\d{2}\s\d{2})(?![\w/-]|\.\d)", digits=7),
+    pattern("ID", r"(?<![\w.,])(?P<x>\d{7,}|\d{4}(?:[ -]\d{4}){2,3}(?:[ -]\d{1,3})?|\d{4}[ -]\d{6}[ -]\d{4,5})(?![\w]|\.\d)", digits=7),
+    pattern("ID", r"(?<![\w-])(?P<x>[A-Z]{1,5}[-_]?\d{6,}|[A-Z]{1,4}\d{2}-\d{4,}|[A-Z]{1,4}[-_]\d{2,4}[-_]\d{3,}|[A-Z]{2,4}-?\d{5})(?![\w])", shape=r"\d{5}|\d[-_]\d{3}", has_digits=5),
     pattern("ID", r"(?<![\w-])(?P<x>(?=[A-Z]*\d)(?=\d*[A-Z])[A-Z0-9]{8,})(?![\w-])", 0, shape=r"[A-Z0-9]{8}", check=_is_code, sure=False),
     # ages over 89 (a HIPAA identifier)
-    pattern("AGE", rf"(?<![\w.])(?P<x>(?:9\d|1[0-2]\d)(?=\s*[-–]?\s*{_OLD}|/?[FM]\b))", shape=r"9\d|1[012]\d", labelled=True, check=_is_no_temperature),
+    pattern("AGE", rf"(?<![\w.])(?P<x>(?:9\d|1[0-2]\d)(?=\s*[-–]?\s*{_OLD}|/?[FM]\b))", labelled=True, check=_is_no_temperature, digits=2),
     pattern("AGE", r"\b(?:age[ds]?|alter|leeftijd)\s*(?:is|of|:|=)?\s*(?P<x>9\d|1[0-2]\d)(?!\w|[.,/]\d|\s*(?:%|mm|cm|kg))", starts="age aged ages alter leeftijd", labelled=True),
     pattern("AGE", rf"\b(?P<x>{_WORDY_NINETY})(?=[\s-]*(?:year|yr|y/?o))", near="ninety hundred", labelled=True),
     pattern("AGE", rf"\b(?:aged?|turned|is\s+now)\s+(?P<x>{_WORDY_NINETY})\b(?!\s*(?:percent|%|degrees|mm|cm|mg))", near="ninety hundred", labelled=True),

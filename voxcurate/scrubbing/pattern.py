@@ -24,7 +24,11 @@ class Pattern(NamedTuple):
     Attributes:
         shape: an expression that every text with a match matches too.
         starts: words (folded, letters only) that every match begins with.
-        near: words that every match holds or is beside; ``*ring`` stands for their endings.
+        digits: every match begins with a number, or ``+`` or ``(`` before one, from where on so
+            many digits stand with no more than signs between them.
+        has_digits: every text with a match holds such a number somewhere.
+        near: words that every match holds or is beside; ``*ring`` stands for an
+            ending of a word that a number follows.
         labelled: a word such as "MRN:" introduces it, so that it beats protected spans.
         check: whether what matched in the text, from one place to another, is one after all.
         sure: False where it may be something else.
@@ -37,6 +41,8 @@ class Pattern(NamedTuple):
     starts: frozenset[str] = frozenset()
     near: frozenset[str] = frozenset()
     endings: tuple[str, ...] = ()
+    digits: int = 0
+    has_digits: int = 0
     check: Check | None = None
     sure: bool = True
 
@@ -50,6 +56,8 @@ def pattern(
     shape: str = "",
     starts: str = "",
     near: str = "",
+    digits: int = 0,
+    has_digits: int = 0,
     check: Check | None = None,
     sure: bool = True,
 ) -> Pattern:
@@ -63,6 +71,8 @@ def pattern(
         frozenset(starts.split()),
         frozenset(word for word in words if word[0] != "*"),
         tuple(word[1:] for word in words if word[0] == "*"),
+        digits,
+        has_digits,
         check,
         sure,
     )

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Iterator
+from typing import NamedTuple
 
-from voxcurate.scrubbing.dates import DATES
+from voxcurate.scrubbing.dates import BEFORE_DATE, DATES
 from voxcurate.scrubbing.hits import Hit
 from voxcurate.scrubbing.medical import PROTECTED
 from voxcurate.scrubbing.names import find_names
@@ -14,19 +15,54 @@ from voxcurate.scrubbing.vocabulary import fold
 
 PATTERNS: tuple[Pattern, ...] = (*DATES, *NUMBERS, *PLACES)
 BEFORE, AFTER = 90, 90  # letters beside a word that a match which must be near it may take up
+_NUMBERS = re.compile(r"\d(?:[\s().,+/:_'’–-]{0,4}\d)*")
+_DIGITS = re.compile(r"\d+")
 _LETTERS = re.compile(r"[^\W\d_]+")
 _MARGIN = 60  # letters around a hit within which a protected span is looked for
+
+
+class Places(NamedTuple):
+    """Where a text has words and numbers.
+
+    Attributes:
+        words: beginnings of each run of letters, folded.
+        numbers: each digit run's beginning, and of a plus or bracket before it, with how many
+            digits follow from there on with no more than signs between them.
+    """
+
+    words: dict[str, list[int]]
+    numbers: list[tuple[int, int]]
+    most_digits: int
+
+    @classmethod
+    def of(cls, text: str) -> "Places":
+        """Those of a text."""
+        words: dict[str, list[int]] = {}
+        for match in _LETTERS.finditer(fold(text)):
+            words.setdefault(match.group(), []).append(match.start())
+        numbers: list[tuple[int, int]] = []
+        for group in _NUMBERS.finditer(text):
+            runs = list(_DIGITS.finditer(text, *group.span()))
+            left = sum(run.end() - run.start() for run in runs)
+            for run in runs:
+                at = run.start()
+                numbers.append((at, left))
+                while at > 0 and text[at - 1] in "+(":
+                    at -= 1
+                    numbers.append((at, left))
+                left -= run.end() - run.start()
+        return cls(words, numbers, max((n for _, n in numbers), default=0))
 
 
 def find_patterns(text: str) -> Iterator[Hit]:
     """Places that look like identifiers; hits may overlap.
 
     What touches a protected span (a measurement, level, image number, stage or dose) is none,
-    unless a label such as "MRN:" introduces it.
+    unless a label such as "MRN:" introduces it. A date takes in the day of the week before it.
     """
-    index = word_index(text)
+    places = Places.of(text)
     for one in PATTERNS:
-        for match in matches(one, text, index):
+        for match in matches(one, text, places):
             start, end = match.span("x")
             end -= len(text[start:end]) - len(text[start:end].rstrip(" ,.;:\t\n"))
             found = text[start:end]
@@ -35,34 +71,40 @@ def find_patterns(text: str) -> Iterator[Hit]:
             if one.check is not None and not one.check(text, start, end):
                 continue
             if one.labelled or not is_protected(text, start, end):
+                if one.kind == "DATE" and (
+                    day := BEFORE_DATE.search(text, max(0, start - 30), start)
+                ):
+                    start = day.start()
                 yield Hit(one.kind, start, end, one.sure)
     yield from find_names(text)
 
 
-def word_index(text: str) -> dict[str, list[int]]:
-    """Where each run of letters, folded, begins."""
-    index: dict[str, list[int]] = {}
-    for match in _LETTERS.finditer(fold(text)):
-        index.setdefault(match.group(), []).append(match.start())
-    return index
-
-
-def matches(one: Pattern, text: str, index: dict[str, list[int]]) -> Iterator[re.Match[str]]:
-    """Matches of one pattern; tried only where the words are that it wants."""
-    if one.starts:
-        at = [place for word in one.starts & index.keys() for place in index[word]]
+def matches(one: Pattern, text: str, places: Places) -> Iterator[re.Match[str]]:
+    """Matches of one pattern; tried only where the words and numbers are that it wants."""
+    if places.most_digits < max(one.digits, one.has_digits):
+        return
+    if one.digits:
+        for place, n in places.numbers:
+            if n >= one.digits and (match := one.regex.match(text, place)):
+                yield match
+    elif one.starts:
+        at = [place for word in one.starts & places.words.keys() for place in places.words[word]]
         if at and (one.shape is None or one.shape.search(text)):
             for place in sorted(at):
                 if match := one.regex.match(text, place):
                     yield match
-        return
-    if not one.near and not one.endings:
-        if one.shape is None or one.shape.search(text):
-            yield from one.regex.finditer(text)
-        return
-    at = [place for word in one.near & index.keys() for place in index[word]]
+    elif one.near or one.endings:
+        yield from _near(one, text, places)
+    elif one.shape is None or one.shape.search(text):
+        yield from one.regex.finditer(text)
+
+
+def _near(one: Pattern, text: str, places: Places) -> Iterator[re.Match[str]]:
+    words = places.words
+    at = [place for word in one.near & words.keys() for place in words[word]]
     if one.endings:
-        at += [p + len(w) for w, ps in index.items() if w.endswith(one.endings) for p in ps]
+        ends = (p + len(w) for w, ps in words.items() if w.endswith(one.endings) for p in ps)
+        at += [end for end in ends if any(map(str.isdigit, text[end : end + 5]))]
     if not at or (one.shape is not None and not one.shape.search(text)):
         return
     for begin, end in _windows(sorted(at), len(text)):

@@ -8,68 +8,13 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 from voxcurate.config import read_yaml, shipped
+from voxcurate.scrubbing.medical import CLINICAL
 
 _LETTERS = str.maketrans("øłđıħŧ", "oldiht")
 _SUFFIXES = (
     ("s", ("",)), ("es", ("", "is")), ("ies", ("y",)), ("ed", ("", "e")), ("ing", ("", "e")),
     ("ly", ("",)), ("er", ("", "e")), ("ers", ("", "e")), ("ied", ("y",)), ("ness", ("",)),
     ("ation", ("e", "")), ("al", ("",)),
-)  # fmt: skip
-_CLINICAL = re.compile(
-    r"(?:itis|oma|omas|osis|oses|emia|aemia|ectomy|ectomies|ostomy|otomy|ectas[ie]s|graphy|gram|grams|scop[yi]e?s?|"
-    r"scopic|algia|uria|pathy|pathic|plasty|megaly|penia|plegia|paresis|rrhage|rrhagic|rrhea|lysis|lytic|trophy|"
-    r"trophic|genic|pril|olol|statin|mycin|micin|cillin|azole|[mz]umab|tinib|sartan|dipine|tidine|prazole|cycline|"
-    r"oxacin|azepam|parin|xaban|gliptin|gliflozin|setron|triptan|barbital|platin|taxel|rubicin|ation|ations|itic|"
-    r"otic|osed|tomy|ically|ability|ization|isation|eous|iform|aceous|ness|ment|ments|tion|tions|sion|sions|ism|ology|"
-    r"ological|opic|metry|heid|keit|ungen|ischen?|scher|isch)$"
-)
-
-# Names that belong to anatomy, diseases, operations, scores and devices; kept where a medical noun
-# follows, and wherever nothing else says that somebody is meant.
-_EPONYMS = """
-achilles addison adson alzheimer apgar asherman ashworth babinski baker balthazar bankart barrett bartholin barthel
-bartonella becker behcet bell berry billroth binet bismuth blalock blumgart blumer bochdalek boerhaave bosniak bouchard bouveret
-bowman braden brock brodie broca broselow bruce brudzinski budd buerger burkitt calot calve campylobacter cantlie carnett caroli castleman
-chadwick chance charcot chassaignac chiari chopart chvostek clark cloquet cobb colles conn cooper cope corti
-couinaud cowper crawford creutzfeldt crohn cullen cushing dandy danlos debakey denonvilliers denver dercum descemet
-devic diamond dieulafoy doppler douglas down dressler duchenne dukes dupuytren ebstein ehlers eisenmenger ellison
-erb evans ewing fabry fallot fanconi felty fisher fitz fleischner foley fogarty fontan fontaine forestier forrest fournier fowler fox frankel
-freiberg french friedreich fuhrman galeazzi galen gamna gandy garre gartner gaucher gerdy gerota gilbert glasgow
-gleason glenn glisson gorlin goodpasture gordon graves graf grawitz greenfield grey guillain gustilo hadju haglund hageman hagl hartmann harris
-hashimoto haversian hawkins hegar heinz heister henle henoch herring heschl hesselbach heubner hickman hill hippel hirschsprung
-hodgkin hoffa hoffmann homan homans horner hounsfield howell huntington hunter hurler hutch hutchinson jackson jacob jefferson johnson jones kaposi
-karnofsky kartagener kasai kasabach katz kawasaki kegel kellgren kerley kernig kernohan kienbock killip killian kimura klatskin klippel klinefelter kocher
-kohler korotkoff kristeller krukenberg kruskal kupffer ladd langerhans langer larrey lauge lawrence legg leigh lemierre leriche lewy lhermitte lindau lisfranc
-littre lou gehrig ludwig luschka lynch maddrey maisonneuve mallory malpighi marfan marshall martin mayo mcburney mccune mcmurray meckel
-meigs meniere merkel merritt mikulicz miller mirizzi modic monro monteggia moore morel morgagni morison morquio morrison morton mullerian murphy mustard
-neer nissen noonan norwood osgood osler paget pancoast parinaud park parkinson parks perthes peutz peyer peyronie pfannenstiel phalen
-phrygian pierre poland poiseuille poupart pott potts poupart prader prinzmetal pringle purkinje quincke ramsay randall ranson rastelli rathke raynaud reed reid reinke
-retzius reye richter riedel rinne robin rockall rokitansky rolando romberg rosch roseola rosenmuller rosenthal roux rovsing sachs salter santorini sappey sarcoid
-schatzki scheuermann schiller schilling schmorl schober schwann seldinger sengstaken sertoli sever sezary shaken sheehan simmonds sims sister sjogren
-skene sloan smith snellen spetzler spigelian spitz spurling stanford starling steinert stener stensen stevens still stokes strumpell sturge
-sudeck swan ganz swyer sylvian sylvius takayasu takotsubo tarlov taussig tay thomas thompson thomsen thornwaldt tietze tinel todani
-toldt torres trendelenburg treitz trousseau turcot turner valsalva vater vernet vincent virchow vogt waldenstrom waldeyer wallenberg wallace
-warthin waterhouse weber wegener weiss wells wernicke westermark wharton whipple whitaker wilkie williams willis wilms wilson winslow
-winsted wirsung wolff wolffian woringer zenker zollinger gissane boehler bohler hitchcock judkins amplatz simmons cobra tenckhoff shiley yankauer kelly kocher robson
-jackson-pratt jp blakemore minnesota levin salem dobhoff bair hugger broviac groshong port quinton hemovac penrose malecot pezzer
-lugol ringer bowen buck thudichum trelat tourette whitmore wright ziehl ziegler gram giemsa papanicolaou nottingham bloom richardson scarff elston
-nancy montreal vienna paris milan rome sydney tokyo atlanta berlin amsterdam baltimore boston bethesda marburg lyme norwalk
-coombs rh kell duffy kidd lewis bethesda pap ashman lown ganong levine james bachmann kent mahaim ebstein uhl lenegre lev brugada
-"""
-EPONYMS = frozenset(_EPONYMS.split())
-MEDICAL_NOUN = re.compile(
-    r"(?:['’]?s)?(?:[\s-]+(?:and|[-–])?\s*\w+)?[\s-]+(?:disease|syndromes?|lymphoma|procedure|operation|resection|"
-    r"duct|pouch|fascia|space|node|nodule|nodes|score|class|grade|stage|criteria|segments?|classification|tumou?r|"
-    r"sarcoma|hernia|diverticulum|ligament|line|lines|lesion|fracture|ulcer|sign|cyst|esophagus|oesophagus|scale|index|"
-    r"type|ring|capsule|triangle|cells?|units?|catheter|balloon|anastomosis|loop|fundoplication|stump|category|bodies|body|"
-    r"canal|foramen|ampulla|matter|lobe|thyroiditis|macroglobulinemia|carcinoma|gastrectomy|pugh|criterion|nodes?|stent|"
-    r"malformation|deformity|contracture|palsy|phenomenon|dystrophy|ataxia|test|maneuver|manoeuvre|reflex|position|"
-    r"incision|approach|technique|tube|drain|filter|device|clamp|retractor|prosthesis|valve|graft|shunt|flap|graft|"
-    r"spots?|patch|plaques?|crisis|disorder|thyroid|chorea|dementia|rule|equation|formula|stain|protocol|guidelines?|"
-    r"gastroplasty|pancreaticoduodenectomy|hepatectomy|dissection|artery|vein|fissure|sulcus|gland|glands|membrane|"
-    r"tuberosity|nodularity|metastasis|virus|toxin|bacillus|purpura|anemia|anaemia|sphincter|groove|recess|cartilage|"
-    r"solution|lactate|scan|ct|mri|angiogram|tendon|defect|aneurysm|ray|bruit|murmur|respirations?|breathing|coma)\b",
-    re.IGNORECASE,
 )  # fmt: skip
 
 
@@ -108,6 +53,7 @@ class Lexicon:
         words: words that are no names.
         both: names that are words too.
         places: towns.
+        eponyms: names that belong to anatomy, diseases, operations, scores and devices.
     """
 
     def __init__(
@@ -117,12 +63,14 @@ class Lexicon:
         words: Iterable[str],
         both: Iterable[str],
         places: Iterable[str],
+        eponyms: Iterable[str] = (),
     ) -> None:
         self.given = frozenset(given)
         self.surnames = frozenset(surnames)
         self.both = frozenset(both)
         self.words = frozenset(words) - self.both
         self.places = frozenset(places)
+        self.eponyms = frozenset(eponyms)
         self._names = self.given | self.surnames
         self._scores: dict[str, float] = {}
         self._kinds: dict[str, str] = {}
@@ -158,7 +106,7 @@ class Lexicon:
             return "w" if word in self.words else "n"
         if len(word) < 2 or word in self.words or any(s in self.words for s in _stems(word)):
             return "w"
-        if len(word) > 5 and _CLINICAL.search(word):
+        if len(word) > 5 and CLINICAL.search(word):
             return "w"
         if word.endswith("s") and word[:-1] in self._names and len(word) > 4:
             return "n"  # "Smiths"
@@ -187,7 +135,7 @@ def _grams(word: str) -> list[str]:
 
 
 def _log_odds(names: Iterable[str], words: Iterable[str]) -> tuple[dict[str, float], float]:
-    """Naive Bayes over three letters at a time, with additive smoothing; and that of unseen ones."""
+    """Naive Bayes over three letters at a time, smoothed by adding; and that of unseen ones."""
     smooth, kinds = 0.4, 9000
     of_names = Counter(gram for name in names for gram in _grams(name))
     of_words = Counter(gram for word in words for gram in _grams(word))
@@ -212,4 +160,5 @@ def lexicon() -> Lexicon:
         words["words"].split(),
         words["both"].split(),
         names["places"].split(),
+        words["eponyms"].split(),
     )
