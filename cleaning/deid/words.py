@@ -10,10 +10,10 @@ import re
 from functools import lru_cache
 from pathlib import Path
 
-from voxcurate.config import read_yaml, shipped
+from voxcurate.scrubbing.vocabulary import lexicon
 
 WORD = re.compile(r"[^\W\d_]+")
-_PLACES = "america california china england france germany japan stanford yorkshire yunnan"
+_PLACES = frozenset({"america", "california", "china", "england", "germany", "stanford", "yunnan"})
 _ENDINGS = ("s", "es", "ed", "d", "ing", "al", "ly", "n", "en", "er", "e")
 
 
@@ -38,13 +38,12 @@ def vocabulary() -> frozenset[str]:
     """All words, lower case, with and without accents."""
     from pydicom._dicom_dict import DicomDictionary
 
-    plain = read_yaml(shipped("scrubbing", "words.yaml"))
-    names = read_yaml(shipped("scrubbing", "names.yaml"))
+    listed = lexicon()
     attributes = {
         word for entry in DicomDictionary.values() for word in WORD.findall(entry[2].lower())
     }
-    people = set(f"{names['given']} {names['surnames']} {plain['both']} {_PLACES}".split())
-    return frozenset((attributes | set(plain["words"].split())) - people | header_words())
+    people = listed.given | listed.surnames | listed.both | listed.places | listed.eponyms | _PLACES
+    return frozenset((attributes | listed.words) - people | header_words())
 
 
 @lru_cache(maxsize=65536)
