@@ -515,7 +515,7 @@ def _slice_bytes(syntax: Any) -> bytes:
     image = np.random.default_rng(1).integers(0, 2000, (24, 20)).astype(np.uint16)
     data.PixelData = image.tobytes()
     if syntax == RLELossless:
-        data.compress(RLELossless)
+        data.compress(RLELossless, generate_instance_uid=False)
     stream = BytesIO()
     data.save_as(stream, enforce_file_format=True)
     return stream.getvalue()

@@ -122,6 +122,8 @@ def _facts(path: Path) -> FileFacts:
     damaged: list[str] = []
     texts = {name: _text(header, word, damaged) for name, word in _TEXTS.items()}
     numbers = {name: _number(header, word, damaged) for name, word in _NUMBERS.items()}
+    if not texts["instance_uid"] and not texts["modality"] and numbers["rows"] is None:
+        return FileFacts(path, size, "the file ends before it says what it is")
     groups = _groups(header, damaged)
     vectors = {
         name: _vector([header, *groups], word, n, damaged) for name, (word, n) in _VECTORS.items()

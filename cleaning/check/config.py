@@ -33,6 +33,7 @@ class CheckConfig(Config):
     offset_gain: float = Field(0.03, description="share of voxels that an offset explains better")
     min_offset_hu: float = 300.0
     min_plausible_share: float = Field(0.2, description="voxels in air, fat and soft tissue")
+    max_deep_share: float = Field(0.01, description="voxels below -3100 HU")
     max_metal_share: float = Field(0.02, description="voxels above 4000 HU")
     suspect_clipped_share: float = Field(0.0005, description="voxels at a maximum below 1300 HU")
     suspect_floor_share: float = Field(0.02, description="voxels at a minimum above -850 HU")

@@ -33,6 +33,9 @@ READER_CODES = {
     "the series mixes": "mixed_series",
     "want grey values": "secondary_capture",
     "a slice has no position": "no_position",
+    "impossible spacing": "spacing",
+    "too large": "too_large",
+    "truncated": "truncated",
 }
 DAMAGED_FILES: tuple[type[Exception], ...] = (*UNREADABLE, CurationError)
 
@@ -143,8 +146,6 @@ def _unreadable(reasons: list[Reason], error: Exception) -> list[Reason]:
     code = code or "unreadable"
     if known and code != "unreadable":
         return reasons
-    if "cannot be decoded" in text or "truncated" in known:
-        code = "unreadable"
     return [*reasons, Reason(code, "reject", 0, 0, text)] if not known else reasons
 
 

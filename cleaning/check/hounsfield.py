@@ -18,6 +18,7 @@ MIN_MOVED_HU, MAX_MOVED_HU, MIN_AIR = 700, 3500, 0.02
 CLIPPED_BELOW_HU = 1300  # scanners end at 1600, 3071 and above
 FLOOR_ABOVE_HU = -850
 METAL_HU = 4000
+DEEPEST_HU = -3100  # scanners pad with -1024, -2000, -2048, -3024, -3072
 MASKED_SHARE = 0.3
 NARROWEST_HU = 100  # of a window that somebody may have clipped to
 MIN_8BIT, MAX_8BIT = 15, 255  # of a maximum: values up to 1 are normalised, not 8-bit
@@ -46,6 +47,11 @@ def hounsfield(volume: Volume, config: CheckConfig, evidence: dict[str, float]) 
     if looks_spread and not _is_windowed(hist) and not _is_moved_ct(hist):
         text = "values as of MR: from 0 up, no air at -1000, no narrow peak of soft tissue"
         yield Reason("mr_values", "reject", spread, config.min_mr_spread, text)
+        return
+    deep = evidence["deep_share"] = float(hist[: DEEPEST_HU - HIST_LOW].sum() / hist.sum())
+    if deep > config.max_deep_share:
+        text = "share of voxels below any air or padding (-3100)"
+        yield Reason("not_hu", "reject", deep, config.max_deep_share, text)
         return
     sigma = evidence.get("noise_hu", 0.0)
     noisy = sigma > config.suspect_noise_hu  # then air itself reaches far below -1100 HU

@@ -65,7 +65,10 @@ class Axes:
 
 
 def axes_of(body: Anatomy) -> Axes:
-    """Ask the body about every axis."""
+    """Ask the body about every axis; a scan without body answers nothing."""
+    nan = float("nan")
+    if not body.body.any():
+        return Axes((0.0, 0.0, 0.0), nan, nan, nan, nan, nan)
     gas, bones = gas_before_bone(body, 1)
     top = top_of(body)
     return Axes(cuts_of(body.body), gas, bones, upright_of(body, gas), top, liver_side(body, top))

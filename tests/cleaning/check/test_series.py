@@ -1,0 +1,145 @@
+"""DICOM series and NIfTI headers that are wrong in one way each."""
+
+import gzip
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from agent.cohort.series_damage import SERIES_KINDS, damage_series
+from cleaning.check.config import CheckConfig
+from cleaning.check.examine import examine, examine_item
+from cleaning.check.positions import usual_gap
+from voxcurate.nifti import write_nifti
+
+CONFIG = CheckConfig()
+WANTED = {
+    "missing_slice": "missing_slices",
+    "missing_slices": "missing_slices",
+    "uneven_slice": "uneven_slices",
+    "doubled_slice": "repeated_positions",
+    "mixed_phases": "mixed_acquisitions",
+    "mixed_kernels": "mixed_kernels",
+    "mixed_pixel_sizes": "mixed_pixel_sizes",
+    "mixed_orientations": "mixed_orientations",
+    "mixed_shapes": "mixed_shapes",
+    "mixed_patients": "mixed_patients",
+    "no_rescale": "no_rescale",
+    "wrong_slope": "not_hu",
+    "zero_slope": "wrong_rescale",
+    "wrong_intercept": "hu_offset",
+    "tilted": "gantry_tilt",
+    "truncated": "truncated",
+    "unreadable": "unreadable_files",
+    "localiser_inside": "localiser",
+    "all_localisers": "localiser",
+    "mip": "projection",
+    "secondary_capture": "secondary_capture",
+    "wrong_modality": "wrong_modality",
+    "no_position": "no_position",
+    "promised_terabytes": "too_large",
+}
+
+
+def check_folder(files):
+    return examine_item(sorted(files[0].parent.iterdir()), "CT", CONFIG)[0]
+
+
+def test_a_whole_series_has_no_fault_of_its_own(series):
+    found = check_folder(series)
+    assert found.verdict != "reject", found.reasons
+    assert found.evidence["n_files"] == 20
+    assert found.evidence["tilt_deg"] < 0.01
+
+
+def test_every_kind_has_its_code():
+    assert set(WANTED) == set(SERIES_KINDS)
+
+
+@pytest.mark.parametrize("kind", WANTED)
+def test_damage_is_named(series, kind):
+    damage_series(series, kind, np.random.default_rng(3))
+    found = check_folder(series)
+    codes = {reason.code: reason for reason in found.reasons}
+    assert WANTED[kind] in codes
+    assert found.verdict == ("suspect" if kind == "tilted" else "reject")
+    for reason in found.reasons:  # nothing that identifies: not the files, not the patient
+        assert "/" not in reason.text
+        assert "ANOTHER" not in reason.text
+
+
+def test_missing_slices_are_counted_and_placed(series):
+    for path in series[7:10]:
+        path.unlink()
+    (reason,) = [r for r in check_folder(series).reasons if r.code == "missing_slices"]
+    assert reason.measured == 3
+    assert "after slice 7" in reason.text
+    assert reason.planes == (2, 6, 7)
+
+
+def test_mr_by_its_header(series):
+    damage_series(series, "wrong_modality", np.random.default_rng(0))
+    found, _ = examine_item(series, "", CONFIG)
+    assert "wrong_modality" not in {r.code for r in found.reasons}
+
+
+@pytest.mark.parametrize(
+    ("gaps", "wanted"), [([2, 2, 2, 4], 2), ([5, 5, 7, 3, 5], 5), ([2, 4, 4, 4], 2)]
+)
+def test_the_usual_distance(gaps, wanted):
+    assert usual_gap(np.array(gaps, float)) == wanted
+
+
+HEADERS = {
+    "four_d": lambda h: h.__setitem__("dim", [4, 10, 10, 5, 2, 1, 1, 1]),
+    "too_large": lambda h: h.__setitem__("dim", [3, 30000, 30000, 30000, 1, 1, 1, 1]),
+    "impossible_shape": lambda h: h.__setitem__("dim", [3, 0, -4, 10, 1, 1, 1, 1]),
+    "voxel_type": lambda h: h.__setitem__("datatype", 32),
+    "no_orientation": lambda h: (h.__setitem__("sform_code", 0), h.__setitem__("qform_code", 0)),
+    "impossible_affine": lambda h: (h.__setitem__("srow_x", 0), h.__setitem__("qform_code", 0)),
+    "poses_disagree": lambda h: [
+        h.__setitem__(name, value)
+        for name, value in (("quatern_b", 1), ("quatern_c", 0), ("quatern_d", 0), ("qform_code", 1))
+    ],
+    "units": lambda h: h.__setitem__("xyzt_units", 1),
+    "wrong_rescale": lambda h: (h.__setitem__("scl_slope", 2), h.__setitem__("scl_inter", np.nan)),
+    "spacing_disagrees": lambda h: h.__setitem__("pixdim", [1, 9, 9, 9, 1, 1, 1, 1]),
+}
+
+
+@pytest.mark.parametrize("code", HEADERS)
+@pytest.mark.parametrize("packed", [False, True])
+def test_headers(tmp_path, scan, code, packed):
+    path = tmp_path / ("x.nii.gz" if packed else "x.nii")
+    plain = tmp_path / "plain.nii"
+    write_nifti(plain, scan)
+    content = plain.read_bytes()
+    header = nib.Nifti1Header(content[:348], check=False)
+    HEADERS[code](header)
+    content = header.binaryblock + content[348:]
+    path.write_bytes(gzip.compress(content, 1) if packed else content)
+    found, _ = examine_item(path, "CT", CONFIG)
+    assert code in {reason.code for reason in found.reasons}
+
+
+def test_shear_is_a_gantry_tilt(tmp_path, scan):
+    affine = scan.affine.copy()
+    affine[:3, 1] += affine[:3, 2] * np.tan(np.radians(10)) / 1.5
+    from voxcurate.volume import Volume
+
+    write_nifti(tmp_path / "x.nii.gz", Volume(scan.array, affine))
+    found, _ = examine_item(tmp_path / "x.nii.gz", "CT", CONFIG)
+    assert {r.code: r.severity for r in found.reasons}["sheared"] == "suspect"
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("empty.nii.gz", b""), ("text.nii", b"hello" * 200), ("cut.nii.gz", b"\x1f\x8b\x08\x00")],
+)
+def test_what_is_no_scan_is_unreadable(tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)
+    payload = {"path": str(tmp_path / name), "modality": "CT", "config": CONFIG.model_dump()}
+    found = examine(payload)["check"]
+    assert found["verdict"] == "reject"
+    assert found["reasons"][0]["code"] == "unreadable"
+    assert name not in found["reasons"][0]["text"]
