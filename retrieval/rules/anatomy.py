@@ -141,13 +141,13 @@ def organs_of(sentence: str, start: int, end: int, groups: list[OrganGroup]) -> 
     if inside:
         return inside[0].organs
     before = [g for g in near if g.end <= start]
-    after = [g for g in near if g.start >= end and not _TOUCHED.search(sentence[end : g.start])]
     if (
         before
         and start - before[-1].end <= _WIDEST_BEFORE
         and not _BREAK_BEFORE.search(sentence, before[-1].end, start)
     ):
         return before[-1].organs
+    after = [g for g in near if g.start >= end and not _TOUCHED.search(sentence[end : g.start])]
     is_fronted = bool(before) and bool(_FRONTED.search(sentence, 0, before[-1].start))
     if is_fronted and not (after and _STRAIGHT.fullmatch(sentence, end, after[0].start)):
         return before[-1].organs  # "In the pancreatic head there is a mass close to the vein"
@@ -166,6 +166,8 @@ def organs_of(sentence: str, start: int, end: int, groups: list[OrganGroup]) -> 
 
 
 def _clause(sentence: str, start: int, end: int) -> tuple[int, int]:
+    if not _CLAUSE.search(sentence):
+        return 0, len(sentence)
     low = max((m.end() for m in _CLAUSE.finditer(sentence, 0, start)), default=0)
     high = min((m.start() for m in _CLAUSE.finditer(sentence, end)), default=len(sentence))
     return low, high
