@@ -27,13 +27,14 @@ class Automaton(Generic[P]):
     def __init__(self, lexicon: Lexicon, phrases: Iterable[tuple[str, P]]) -> None:
         self._root = _Node()
         for phrase, payload in phrases:
-            parts = [
-                (GAP,) if part == GAP else lexicon.alternatives(word)
-                for part in phrase.split(" ")
-                for word in (lexicon.phrase(part) if part != GAP else (GAP,))
-            ]
             if GAP not in phrase:  # words joined across spaces ("gall bladder")
                 parts = [lexicon.alternatives(word) for word in lexicon.phrase(phrase)]
+            else:
+                parts = [
+                    (GAP,) if part == GAP else lexicon.alternatives(word)
+                    for part in phrase.split(" ")
+                    for word in (lexicon.phrase(part) if part != GAP else (GAP,))
+                ]
             if not parts:
                 raise ValueError(f"no word in phrase {phrase!r}")
             for words in product(*parts):

@@ -139,6 +139,16 @@ def _size(question: Question) -> int:
 
 
 def _finder(known: Sequence[Question]) -> PhraseFinder[tuple[Question, str]]:
+    """The finder of some questions; that of the last ones asked for is kept."""
+    if not _LAST or _LAST[0][0] is not known:
+        _LAST[:] = [(known, _made_finder(known))]
+    return _LAST[0][1]
+
+
+_LAST: list[tuple[Sequence[Question], PhraseFinder[tuple[Question, str]]]] = []
+
+
+def _made_finder(known: Sequence[Question]) -> PhraseFinder[tuple[Question, str]]:
     return PhraseFinder(
         (word, (question, role))
         for question in known
