@@ -7,9 +7,14 @@ from typing import Annotated
 import typer
 
 from agent.ask_cli import ask
+from agent.attention_cli import attention
 from agent.check_cli import check
+from agent.clean_cli import app as checks_app
+from agent.clean_cli import clean
+from agent.compare_cli import compare
 from agent.console import run_command
 from agent.deid_cli import app as deid_app
+from agent.duplicates_cli import app as duplicates_app
 from agent.reading_cli import read_reports
 from agent.report_cli import app as report_app
 from agent.review_cli import app as review_app
@@ -27,8 +32,11 @@ app = typer.Typer(
 app.add_typer(review_app, name="review")
 app.add_typer(report_app, name="report")
 app.add_typer(deid_app, name="deid")
+app.add_typer(duplicates_app, name="duplicates")
 app.command(name="read-reports")(read_reports)
 app.command()(check)
+app.command()(clean)
+app.add_typer(checks_app, name="checks")
 
 WorkspaceOption = Annotated[
     Path | None,
@@ -190,34 +198,28 @@ def status(
 app.command()(ask)
 
 
+app.command()(compare)
+app.command(name="attention")(attention)
+
+
 @app.command()
 def evaluate(
-    predictions: Annotated[Path | None, typer.Argument(help="Folder of predicted masks.")] = None,
-    truth: Annotated[
-        Path | None, typer.Argument(help="Folder of true masks in the same layout.")
-    ] = None,
-    round_number: Annotated[
-        int, typer.Option("--round", help="Show a round's evaluation; 0: the last.")
-    ] = 0,
+    round_number: Annotated[int, typer.Option("--round", help="Which round; 0: the last.")] = 0,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show a round's DSC and NSD per class on the frozen test split, or compare two folders of
-    masks.
+    """Show a round's DSC and NSD per class on the frozen test split.
 
-    Example: voxcurate evaluate --round 1; voxcurate evaluate predictions truth --json
+    Two folders of labels are compared by 'voxcurate compare'.
+
+    Example: voxcurate evaluate --round 1
     """
 
     def command() -> int:
-        from agent.commands import evaluation_of, evaluation_of_folders
+        from agent.commands import evaluation_of
         from agent.console import show_evaluation
 
-        table = (
-            evaluation_of(workspace, round_number)
-            if predictions is None
-            else evaluation_of_folders(predictions, truth)
-        )
-        return show_evaluation(table, as_json=as_json)
+        return show_evaluation(evaluation_of(workspace, round_number), as_json=as_json)
 
     run_command(command)
 

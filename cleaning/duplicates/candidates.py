@@ -1,7 +1,7 @@
 """Which scans may be the same: those whose landmarks agree in code and place, or whose views do."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from cleaning.duplicates._votes import best_offsets
 from cleaning.duplicates.config import DuplicateConfig
 from cleaning.duplicates.hashing import ScanFingerprint
 from cleaning.duplicates.landmarks import Bits, flipped, turned
-from cleaning.duplicates.placing import UPRIGHT, Turn
+from cleaning.duplicates.placing import UPRIGHT, Turn, inverse_turn
 from cleaning.duplicates.search import close_pairs
 
 MAX_EQUAL = 64
@@ -38,6 +38,20 @@ class Candidate:
     view_distance: int = 256
     turn: Turn = UPRIGHT
 
+    def swapped(self) -> "Candidate":
+        """The same two, the other first."""
+        offset = None
+        if self.offset_mm is not None:
+            i, j, k = self.offset_mm
+            offset = (-i, -j, -k)
+        return replace(
+            self,
+            first=self.second,
+            second=self.first,
+            offset_mm=offset,
+            turn=inverse_turn(self.turn),
+        )
+
 
 def candidates(
     prints: Sequence[ScanFingerprint], config: DuplicateConfig, *, known: int = 0
@@ -57,10 +71,8 @@ def candidates(
         old = found.get(key)
         if old is None:
             found[key] = c
-        elif c.turn == UPRIGHT:
-            found[key] = Candidate(
-                *key, old.votes, old.offset_mm, old.spread_mm, c.view_distance, UPRIGHT
-            )
+        else:
+            found[key] = replace(old, view_distance=c.view_distance, turn=c.turn)
     return [found[key] for key in sorted(found)]
 
 
@@ -126,7 +138,7 @@ def by_views(
                     old.view_distance,
                     old.turn != UPRIGHT,
                 ):
-                    way = turn if high == other else _inverse(turn)
+                    way = turn if high == other else inverse_turn(turn)
                     found[low, high] = Candidate(low, high, view_distance=near, turn=way)
     return [found[key] for key in sorted(found)]
 
@@ -141,13 +153,3 @@ def all_turns() -> list[Turn]:
 
 def _turned(codes: Bits, turn: Turn) -> Bits:
     return flipped(turned(codes, turn[0]), turn[1])
-
-
-def _inverse(turn: Turn) -> Turn:
-    order, flips = turn
-    back = [0, 0, 0]
-    undone = [False, False, False]
-    for new, old in enumerate(order):
-        back[old] = new
-        undone[old] = flips[new]
-    return (back[0], back[1], back[2]), (undone[0], undone[1], undone[2])

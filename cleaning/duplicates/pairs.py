@@ -25,7 +25,6 @@ from cleaning.duplicates.candidates import Candidate, candidates
 from cleaning.duplicates.config import DuplicateConfig
 from cleaning.duplicates.hashing import ScanFingerprint
 from cleaning.duplicates.placing import (
-    IDENTITY,
     UPRIGHT,
     Turn,
     image_of,
@@ -134,7 +133,8 @@ def compare(
     found = candidates(prints, config, known=sum(key in old for key in ids))
     if on_pair is not None:
         on_pair(len(found))
-    for candidate in found:
+    for each in found:
+        candidate = each if ids[each.first] < ids[each.second] else each.swapped()
         pair = confirm(
             ids[candidate.first],
             prints[candidate.first],
@@ -165,8 +165,10 @@ def same_pixels(
         for key in keys[1:]:
             if not (key in known and keys[0] in known):
                 first, second = sorted((keys[0], key))
-                shift = world_transform(fingerprints[first], fingerprints[second], None, IDENTITY)
-                pairs.append(DuplicatePair(first, second, "identical_pixels", transform=shift))
+                one, other = fingerprints[first], fingerprints[second]
+                way = np.diag([*(np.array(one.spacing) / other.spacing), 1.0])
+                move = world_transform(one, other, None, way)
+                pairs.append(DuplicatePair(first, second, "identical_pixels", transform=move))
     heads = [keys[0] for keys in same.values() if not fingerprints[keys[0]].is_empty]
     return pairs, heads
 
@@ -179,7 +181,11 @@ def confirm(
     candidate: Candidate,
     config: DuplicateConfig = DEFAULT,
 ) -> DuplicatePair | None:
-    """The pair that two candidates make by their thumbnails; None if they are different."""
+    """The pair that two candidates make by their thumbnails; None if they are different.
+
+    Raises:
+        ValueError: the ids are not in ascending order.
+    """
     if first > second:
         raise ValueError("want the ids in ascending order")
     pair = DuplicatePair(

@@ -33,6 +33,17 @@ def is_same_size(way: Matrix) -> bool:
     return bool((np.abs(np.log(scales)) < SAME_SIZE).all())
 
 
+def inverse_turn(turn: Turn) -> Turn:
+    """The turn that undoes one."""
+    order, flips = turn
+    back = [0, 0, 0]
+    undone = [False, False, False]
+    for new, old in enumerate(order):
+        back[old] = new
+        undone[old] = flips[new]
+    return (back[0], back[1], back[2]), (undone[0], undone[1], undone[2])
+
+
 def turned_image(image: Image, turn: Turn) -> tuple[Image, Matrix]:
     """The image turned and flipped within its box, and the matrix from old to new mm."""
     order, flips = turn

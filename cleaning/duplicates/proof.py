@@ -62,12 +62,12 @@ def proved(
     """The pair with the kind that the finer comparison gives; None if the scans are different."""
     if pair.kind == "identical_pixels" or pair.agreement is None:
         return pair
-    is_plain = pair.turn == UPRIGHT
+    is_plain = pair.turn == UPRIGHT and pair.votes > 0
     candidate = Candidate(
         0,
         1,
         votes=pair.votes,
-        offset_mm=pair.agreement.offset_mm if is_plain and pair.votes else None,
+        offset_mm=pair.agreement.offset_mm if is_plain else None,
         view_distance=pair.view_distance,
         turn=pair.turn,
     )

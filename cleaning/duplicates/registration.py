@@ -117,6 +117,19 @@ def agreement(
     return _measured(pair, voxel, blur_mm, BLOCK_MM * scale, offset, _share(a, b, voxel, offset))
 
 
+def aligned(one: Image, other: Image, offset_mm: Vector) -> tuple[Grid, Grid, Vector]:
+    """Both images on the overlap at an offset, voxel for voxel, and the voxels' size in mm.
+
+    Where nothing overlaps, the first image and an empty one.
+    """
+    voxel = np.maximum(one.cube_mm, other.cube_mm)
+    a, b = _on_voxels(one, voxel), _on_voxels(other, voxel)
+    pair = _overlapping(a.values, b.values, a, b, voxel, np.asarray(offset_mm, np.float64))
+    if pair is None:
+        return a.values, np.zeros_like(a.values), voxel
+    return pair.one, pair.other, voxel
+
+
 def best_shift(one: Grid, other: Grid, min_overlap: float) -> tuple[float, Vector, float]:
     """The whole-voxel shift with the highest correlation over an overlap that is large enough.
 
