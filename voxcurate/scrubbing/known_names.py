@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from voxcurate.scrubbing.hits import Hit
 from voxcurate.scrubbing.medical import MEDICAL_NOUN
-from voxcurate.scrubbing.name_words import AFTER_WAS, PERSON_VERBS, SHORT_FORMS, WEAK_VERBS
+from voxcurate.scrubbing.name_words import PERSON_VERBS, SHORT_FORMS
 from voxcurate.scrubbing.vocabulary import fold, lexicon
 
 _TITLES = (
@@ -16,6 +16,12 @@ _TITLES = (
     "monsieur madame doctor professor"
 )
 _SUFFIXES = frozenset(_TITLES.split())
+_PARTICLES = frozenset(("van", "von", "de", "der", "den", "la", "le", "del", "da", "di", "do"))
+_LEFT = re.compile(
+    r"(?<![\w'’.])(?:[A-Z]\.\s?){0,3}(?:(?:van|von|vom|zu|de|der|den|del|della|di|da|la|le|al|el|ten|ter)[\s-]){1,3}$",
+    re.IGNORECASE,
+)
+_RIGHT = re.compile(r",?\s[A-Z]\.?(?![\w'’])")
 _TITLE = re.compile(
     r"(?:dr|mr|mrs|ms|miss|prof|professor|doctor|patient|pt|herr|frau|mw|dhr|mevrouw|mme)\.?\s+$"
 )
@@ -29,8 +35,13 @@ _SPELLED_OUT = str.maketrans(
 
 def name_parts(name: str) -> tuple[str, ...]:
     """Parts of a name, folded, without titles, particles and bare initials: ``("doe", "john")``."""
-    words = [word for piece in _WORD.findall(name) for word in _split_hyphen(fold(piece))]
-    return tuple(dict.fromkeys(w for w in words if len(w) > 1 and w not in _SUFFIXES))
+    folded = fold(name).replace("’", "'")
+    words = [word for piece in _WORD.findall(folded) for word in _split_hyphen(piece)]
+    words = [word for word in dict.fromkeys(words) if len(word) > 1]
+    solid = [word for word in words if word not in _SUFFIXES]
+    if len(solid) < 2 <= len(words):  # "Le^An": what looks like a particle is the surname
+        return tuple(word for word in words if word not in _SUFFIXES - _PARTICLES)
+    return tuple(solid)
 
 
 def is_ordinary(part: str) -> bool:
@@ -82,7 +93,7 @@ def _known(names: tuple[str, ...]) -> _Known:
             )
             for order in first_last:
                 initials.add("".join(x[0] for x in order))
-                initials.add(order[0][0] + order[-1][0])
+                initials.update((order[0][0] + order[-1][0], order[0][0] + order[1][0]))
             solid = [x.replace("-", "").replace("'", "") for x in words if len(x) > 1]
             for a in solid:
                 for b in solid:
@@ -133,7 +144,7 @@ def find_names(text: str, names: Iterable[str], *, embedded: bool = False) -> It
     known = _known(tuple(names))
     if not known.parts and not known.unspaced:
         return
-    folded = fold(text)
+    folded = fold(text).replace("’", "'")
     for run in known.unspaced:
         yield from (Hit("NAME", *m.span()) for m in re.finditer(re.escape(run), text))
     if known.parts and any(part in folded for part in known.parts):
@@ -146,19 +157,29 @@ def _parts(text: str, folded: str, parts: frozenset[str], embedded: bool) -> Ite
     for match in _chain(parts, embedded).finditer(folded):
         start, end = match.span()
         words = _WORD.findall(match.group())
+        if len(words) == 2 and re.match(r"[a-z]\s", text[start:]):  # an article: "a young man"
+            words = words[1:]
+            start = folded.index(words[0], start + 1)
         hits = [w for w in words if w in parts or any(p in parts for p in re.split(r"[-’']", w))]
         lone = len({*hits}) == 1 and len(words) == 1
         titled = _TITLE.search(folded[max(0, start - 14) : start]) is not None
         if not lone or titled:
-            yield Hit("NAME", start, end)
+            yield _widened(text, start, end)
             continue
         part = hits[0]
         if part in lexicon().eponyms and MEDICAL_NOUN.match(folded, start + len(part)):
             continue
         if len(part) > 2 and not is_ordinary(part):
-            yield Hit("NAME", start, end)
+            yield _widened(text, start, end)
         elif text[start].isupper() and _stands_like_a_name(text, start, start + len(part)):
-            yield Hit("NAME", start, end, sure=len(part) <= 2)
+            yield _widened(text, start, end)._replace(sure=len(part) <= 2)
+
+
+def _widened(text: str, start: int, end: int) -> Hit:
+    """A name with the initials and particles before it, and an initial after it."""
+    left = _LEFT.search(text, max(0, start - 30), start)
+    right = _RIGHT.match(text, end)
+    return Hit("NAME", left.start() if left else start, right.end() if right else end)
 
 
 def _stands_like_a_name(text: str, start: int, end: int) -> bool:
@@ -169,13 +190,13 @@ def _stands_like_a_name(text: str, start: int, end: int) -> bool:
         r"['’]s?\s(?:wife|husband|daughter|son|mother|father|family|room|care|chart)", text[end:]
     ):
         return True
+    if re.match(r",\s[A-Z]\.?(?![\w'’])", text[end:]):
+        return True
     follow = re.match(r"\s+([a-z]+)(?:\s+([a-z]+))?", text[end:].lower())
-    acts = follow is not None and follow.group(1) in PERSON_VERBS and (
-        follow.group(1) not in WEAK_VERBS or follow.group(2) in AFTER_WAS
-    )  # fmt: skip
+    acts = follow is not None and follow.group(1) in PERSON_VERBS
     if not text[start:end].istitle():
         return acts and end - start > 2
-    return acts or re.search(r"[\w,;]\s+$", text[:start]) is not None
+    return acts or re.search(r"[\w,]\s+$", text[:start]) is not None
 
 
 def _variants(text: str, folded: str, known: _Known) -> Iterator[Hit]:

@@ -153,7 +153,8 @@ def find_literals(text: str, phrases: Iterable[str], *, kind: str) -> Iterator[H
     """Known phrases in any case, accents and white space aside; from four letters on.
 
     A phrase of six digits or more (a phone number) counts with any separators, its last seven
-    digits alone too; of an address each part between commas that holds a digit counts alone.
+    digits alone too; of an address each part between commas counts alone that holds a digit, or is
+    a capitalised name.
     """
     folded = ""
     for phrase in phrases:
@@ -163,13 +164,14 @@ def find_literals(text: str, phrases: Iterable[str], *, kind: str) -> Iterator[H
         if len(digits) >= 6 and letters < 4:
             yield from _digits(text, digits, kind)
             continue
-        pieces = [
-            piece
-            for piece in re.split(r"[,;\n]", phrase)
-            if any(map(str.isdigit, piece)) and len(piece.strip()) > 5
-        ]
-        for piece in dict.fromkeys([phrase, *pieces]):
-            yield from _literal(folded, piece, kind)
+        parts = [part.strip() for part in re.split(r"[,;\n]", phrase)] if digits else []
+        for piece in dict.fromkeys([phrase, *(p for p in parts if len(p) > 5 and not p.isalpha())]):
+            if piece == phrase or any(map(str.isdigit, piece)):
+                yield from _literal(folded, piece, kind)
+        for town in (p for p in parts if len(p) > 3 and p.replace(" ", "").isalpha()):
+            for match in re.finditer(rf"(?<!\w){re.escape(fold(town))}(?!\w)", folded):
+                if text[match.start()].isupper():
+                    yield Hit(kind, *match.span())
 
 
 def _digits(text: str, digits: str, kind: str) -> Iterator[Hit]:

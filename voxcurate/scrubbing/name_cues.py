@@ -74,7 +74,8 @@ class IntroducedNames(NameSpans):
         if "\n" in words.gap(k) and kind != "n":
             return True
         particle = words.low[k] in w.PARTICLES and self._take(k, "title") > k + 1
-        if kind == "w" and (short or low in w.SOFT_TITLES) and not particle:
+        doctor = low == "dr" and dotted and words.caseless[i] and words.low[k] not in w.NO_NAME
+        if kind == "w" and (short or low in w.SOFT_TITLES) and not (particle or doctor):
             return True
         if (
             short

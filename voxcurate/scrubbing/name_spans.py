@@ -67,7 +67,7 @@ class NameSpans:
                 return True
             if caseless:
                 if mode in ("title", "label"):
-                    return kind in "bu" or (first and mode == "label" and self._leads(i))
+                    return kind in "bu" or (first and (mode == "title" or self._leads(i)))
                 return kind == "u" and len(low) > 3 and self._likeness(low) > 0
             if mode in ("title", "label"):
                 return kind in "bu" and (len(low) > 2 or mode == "title")
@@ -170,6 +170,8 @@ class NameSpans:
                 and (words.shapes[j + 1] == "I" or self._fits(j + 1, mode, first=True))
             ):
                 return words.low[j + 1] not in w.STOP
+            if dotted and j + 1 < words.n and words.low[j + 1] in w.PARTICLES:
+                return self._leads_on(j + 1, mode, 1)
             if mode == "free":
                 return solid > 0 and (dotted and words.shapes[j - 1] in "CU")
             return ((dotted or solid > 0 or mode == "title") and words.low[j] != "a") or dotted

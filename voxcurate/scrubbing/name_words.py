@@ -91,7 +91,11 @@ PERSON_VERBS = word_set("""
     recommended notified aware spoke performed dictated reviewed interpreted signed advised
     suggested confirmed discussed has had is was will would who does did can heeft kwam gaat geeft
     zegt vertelt wil belt woont berichtet klagt lebt hat wurde et a est presente thinks believes
-    wishes acknowledged completed gave
+    wishes acknowledged completed gave weighed thought improved recovered attended received
+    developed sustained suffered fell recalls noticed needed prefers insists hopes plans consented
+    declined brought scored walked experienced met sees saw likes turned weighs 
+    shouted started stopped reviews recalled worries worried lost gained requests uses used drove
+    drives moved left tried
 """)
 WEAK_VERBS = word_set("""
     has had is was will would who does did can hat wurde et a est heeft
