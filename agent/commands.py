@@ -56,6 +56,30 @@ def ingest_folder(given: Path | None, path: Path, source: str = "") -> StageResu
         return ingest(context, path, source=source or None)
 
 
+def clean_workspace(
+    given: Path | None, only: Sequence[str], settings: Sequence[str]
+) -> StageResult:
+    """Clean all scans of the workspace, outside a round."""
+    from agent.config import resolve
+    from agent.ingest.identities import Identities
+    from agent.rounds import vocabulary_of
+    from cleaning import stage
+    from voxcurate.config import parse_overrides
+
+    with opened(given, write=True) as (workspace, catalog):
+        config = resolve(workspace, overrides=parse_overrides(settings))
+        context = StageContext(
+            workspace,
+            catalog,
+            vocabulary_of(workspace),
+            round=0,
+            executor_config=config.executor,
+        )
+        with Identities(workspace) as identities:
+            known = identities.known()
+            return stage.run(context, config.cleaning, known=known, only=only)
+
+
 def make_plan(given: Path | None, need: str) -> tuple[str, list[str]]:
     """A round's YAML for a clinical need, and the words that were not understood.
 
@@ -178,16 +202,6 @@ def evaluation_of(given: Path | None, number: int = 0) -> dict[str, Any]:
     with opened(given) as (workspace, catalog):
         context = _last_round(workspace, catalog)
         return round_table(workspace, number or context.round)
-
-
-def evaluation_of_folders(predictions: Path, truth: Path | None) -> dict[str, Any]:
-    """DSC and NSD per class of two folders in the same layout."""
-    from agent.evaluation import folder_table
-    from voxcurate.classes import load_vocabulary
-
-    if truth is None:
-        raise ConfigError("want two folders: predictions and truth")
-    return folder_table(predictions, truth, load_vocabulary())
 
 
 def export_dataset(given: Path | None, out: Path, splits: Sequence[str]) -> StageResult:

@@ -24,7 +24,12 @@ STAGE_NAMES = (
     "stop",
 )
 # stages of the ledger that belong to a stage of the round under another name
-LEDGER_NAMES = {"clean_pair": "clean", "train_zoo": "coldstart", "train_flagship": "train"}
+LEDGER_NAMES = {
+    "clean_pair": "clean",
+    "clean_labels": "clean",
+    "train_zoo": "coldstart",
+    "train_flagship": "train",
+}
 
 
 def in_order(stages: Iterable[str]) -> list[str]:

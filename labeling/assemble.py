@@ -81,11 +81,16 @@ def choose(
 ) -> tuple[Label, str] | None:
     """The most trusted version and its trust; None if there is none that may count.
 
-    Retired versions come last. Of equal trust the newest round counts, then what the round's last
-    fusion made (`newest`), then the last revision. `withheld`: what only a machine drew, and did
-    not draw to mend a given label, does not count.
+    Retired versions come last. Of equal trust the scan's own come before those carried over from a
+    copy of it, then the newest round counts, then what the round's last fusion made (`newest`),
+    then the last revision. A test scan gets no carried label. `withheld`: what only a machine drew,
+    and did not draw to mend a given label, does not count.
     """
-    allowed = [x for x in labels if split != "test" or x.origin == "original"]
+    allowed = [
+        x
+        for x in labels
+        if split != "test" or (x.origin == "original" and "from_copy" not in x.facts)
+    ]
     if withheld:
         given = any(x.origin in TRUSTED for x in allowed)
         stays = (*TRUSTED, "judged") if given else TRUSTED
@@ -93,12 +98,13 @@ def choose(
     if not allowed:
         return None
 
-    def rank(label: Label) -> tuple[bool, int, int, bool, int, str]:
+    def rank(label: Label) -> tuple[bool, int, bool, int, bool, int, str]:
         level = trust_level(label, config)
         place = config.trust.index(level) if level in config.trust else len(config.trust)
         is_old = bool(newest) and label.label_id not in newest
         revision = -int(label.facts.get("revision", 0))
-        return (label.retired, place, -label.round, is_old, revision, label.label_id)
+        is_carried = "from_copy" in label.facts
+        return (label.retired, place, is_carried, -label.round, is_old, revision, label.label_id)
 
     best = min(allowed, key=rank)
     return best, RETIRED if best.retired else trust_level(best, config)

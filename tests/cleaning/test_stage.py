@@ -5,16 +5,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cleaning import stage
+from cleaning import checking, joining, stage
 from cleaning.config import CleaningConfig
 from cleaning.duplicates.hashing import fingerprint
+from cleaning.duplicates.pairs import compare
 from tests.cleaning.phantom import phantom
 from tests.voxcurate.factories import a_label, a_scan
-from voxcurate.catalog import Catalog, Decision, Report, Scan
+from voxcurate.catalog import Assembly, Catalog, Decision, Label, Report, Scan, ScanPair
 from voxcurate.classes import load_vocabulary
+from voxcurate.errors import ConfigError
 from voxcurate.executor import ExecutorConfig
 from voxcurate.identifiers import Identifiers
 from voxcurate.ids import file_sha256
+from voxcurate.labels import adopt_mask, read_mask, write_mask
 from voxcurate.nifti import write_nifti
 from voxcurate.stage import StageContext
 from voxcurate.volume import Volume
@@ -88,7 +91,7 @@ def test_bad_and_double_scans_leave_with_their_reasons(context):
     said = {d.case_id: d for d in context.catalog.rows(Decision, stage="clean")}
     assert said["copy"].verdict == "duplicate"
     assert said["copy"].evidence["kept"] == "good"
-    assert said["copy"].evidence["fine_detail_ncc"] > 0.9
+    assert said["copy"].evidence["detail_ncc"] > 0.9
     assert said["shifted"].verdict == "reject"
     assert said["shifted"].evidence["offset_hu"] == pytest.approx(1024, abs=80)
 
@@ -98,8 +101,8 @@ def test_a_second_run_changes_and_computes_nothing(context, monkeypatch):
     put(context, "b", cropped(phantom(0)))
     stage.run(context, CONFIG)
     before = context.catalog.rows(Scan), context.catalog.rows(Decision)
-    monkeypatch.setattr(stage, "examine", None)
-    monkeypatch.setattr(stage, "prove", None)
+    monkeypatch.setattr(checking, "examine", None)
+    monkeypatch.setattr(joining, "prove", None)
     for number in (1, 2):
         result = stage.run(replace(context, round=number), CONFIG)
         assert result.counts["changed"] == 0
@@ -137,7 +140,8 @@ def test_one_patient_on_two_days_is_two_scans(context):
 
 def test_a_visit_soon_after_stays_where_a_stranger_so_alike_would_not(context, monkeypatch):
     """One patient's scans need the stricter proof, for they may be two visits."""
-    monkeypatch.setattr(stage, "prove", lambda payload: {"fine_detail_ncc": 0.92})
+    proved = {"kind": "transformed", "votes": 9, "ncc": 0.99, "detail_ncc": 0.83}
+    monkeypatch.setattr(joining, "prove", lambda payload: proved)
     put(context, "a", phantom(0), patient="p")
     put(context, "b", cropped(phantom(0)), patient="p")
     stage.run(context, CONFIG)
@@ -158,7 +162,7 @@ def test_the_cohort_bounds_the_checks_and_stored_hashes_are_used(context):
 
 def test_leaks_become_decisions_without_values(context):
     put(context, "a", phantom(0))
-    report = Report("r1", "a", "p_a", "a", "Signed, seen by the Quimby team.")
+    report = Report("r1", "a", "p_a", "a", "The quimby view is limited.")
     with context.catalog.write() as writer:
         writer.add(report)
     known = {"a": Identifiers(names=("Quimby^Fred",))}
@@ -167,3 +171,98 @@ def test_leaks_become_decisions_without_values(context):
     (said,) = context.catalog.rows(Decision, verdict="leak")
     assert said.evidence == {"report r1: NAME": 1}
     assert "quimby" not in str(said).lower()
+
+
+def test_pairs_are_kept_and_only_new_scans_are_compared(context, monkeypatch):
+    put(context, "a", phantom(0))
+    put(context, "b", cropped(phantom(0)))
+    stage.run(context, CONFIG)
+    assert [(p.first, p.second, p.kind) for p in context.catalog.rows(ScanPair)] == [
+        ("a", "b", "transformed")
+    ]
+    seen = []
+
+    def spied(new, config, *, known):
+        seen.append((sorted(new), sorted(known)))
+        return compare(new, config, known=known)
+
+    monkeypatch.setattr(joining, "compare", spied)
+    put(context, "c", cropped(cropped(phantom(0))))
+    put(context, "d", phantom(1))
+    stage.run(context, CONFIG)
+    assert seen == [(["c", "d"], ["a", "b"])]
+    assert status(context) == {"a": "ok", "b": "duplicate", "c": "duplicate", "d": "ok"}
+    stage.run(context, CONFIG)
+    assert len(seen) == 1
+
+
+def test_a_mirrored_copy_stays_and_is_linked(context):
+    one = phantom(0)
+    put(context, "a", one)
+    put(context, "b", one.with_array(one.array[::-1]))
+    counts = stage.run(context, CONFIG).counts
+    assert set(status(context).values()) == {"ok"}
+    assert counts["mirrored_pairs"] == 1
+
+
+def test_parts_can_be_run_alone(context):
+    put(context, "a", phantom(0).with_array(phantom(0).array + 1024))
+    put(context, "b", phantom(1))
+    put(context, "c", cropped(phantom(1)))
+    assert set(stage.run(context, CONFIG, only=["leaks"]).counts) == {"changed", "leaks"}
+    assert set(status(context).values()) == {"ok"}
+    stage.run(context, CONFIG, only=["check"])
+    assert status(context) == {"a": "rejected", "b": "ok", "c": "ok"}
+    stage.run(context, CONFIG, only=["duplicates"])
+    assert status(context) == {"a": "rejected", "b": "ok", "c": "duplicate"}
+    stage.run(context, CONFIG, only=["check"])
+    assert status(context)["c"] == "duplicate"
+    with pytest.raises(ConfigError, match="want parts"):
+        stage.run(context, CONFIG, only=["everything"])
+
+
+def test_labels_of_a_copy_become_candidates_of_the_scan_that_stays(context):
+    whole = phantom(0)
+    part = cropped(whole)
+    put(context, "a", whole)
+    put(context, "b", part)
+    liver = np.zeros(part.shape, bool)
+    liver[20:40, 15:30, 10:25] = True
+    with context.catalog.write() as writer:
+        for class_id in ("kidney_left", "spleen"):
+            writer.add(a_label(label_id=class_id, case_id="a", class_id=class_id))
+        label = adopt_mask(
+            writer,
+            context.workspace,
+            write_mask(context.workspace.scratch, "b_liver", liver, part.affine),
+            case_id="b",
+            class_id="liver",
+            origin="original",
+            round_number=0,
+        )
+        writer.point(Assembly(0, "b", "liver", label.label_id, "original"))
+    assert stage.run(context, CONFIG).counts["carried_labels"] == 1
+    assert status(context)["b"] == "duplicate"
+    (carried,) = context.catalog.rows(Label, case_id="a", class_id="liver")
+    assert (carried.origin, carried.parent) == ("original", label.label_id)
+    assert carried.facts["from_copy"] == "b"
+    mask = read_mask(context.workspace.root, carried.path, whole.shape)
+    truth = np.zeros(whole.shape, bool)
+    truth[22:42, 17:32, 11:26] = True
+    assert 2 * (mask & truth).sum() / (mask.sum() + truth.sum()) > 0.97
+    known = read_mask(context.workspace.root, carried.known_path, whole.shape)
+    assert not known[:, :, -1].any()
+    assert known[truth].all()
+    assert ("a", "liver") not in context.catalog.current()
+    assert stage.run(replace(context, round=2), CONFIG).counts["changed"] == 0
+    assert context.catalog.count(Label, case_id="a", class_id="liver") == 1
+
+
+def test_a_test_scan_inherits_nothing(context):
+    put(context, "a", phantom(0), split="test")
+    put(context, "b", phantom(0), split="train")
+    with context.catalog.write() as writer:
+        writer.add(a_label(case_id="b"))
+        writer.point(Assembly(0, "b", "liver", "l1", "original"))
+    assert stage.run(context, CONFIG).counts["carried_labels"] == 0
+    assert context.catalog.count(Label, case_id="a") == 0

@@ -1,0 +1,240 @@
+"""Duplicates in a catalog: pairs found once and kept, which copy stays, what becomes of labels."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cleaning.checking import STAGE, VERSION
+from cleaning.checking import Standing as Checked
+from cleaning.config import CleaningConfig
+from cleaning.duplicates.config import DuplicateConfig
+from cleaning.duplicates.groups import Dropped, Standing, families, leakage, settle
+from cleaning.duplicates.hashing import HASH_VERSION, ScanFingerprint
+from cleaning.duplicates.pairs import DuplicatePair, compare
+from cleaning.duplicates.placing import UPRIGHT
+from cleaning.duplicates.proof import prove_files
+from cleaning.duplicates.registration import Agreement
+from voxcurate.catalog import Label, Scan, ScanPair
+from voxcurate.ids import content_id
+from voxcurate.ledger import Item, run_items
+from voxcurate.stage import StageContext
+
+PAIR_STAGE = f"{STAGE}_pair"
+SPLIT_ORDER = ("test", "validation", "train")
+DIFFERENT = "different"
+MEASURED = ("ncc", "detail_ncc", "overlap", "shift_mm", "misfit")
+COMPARED = "compared"  # in a scan's fingerprint: the settings under which it was last compared
+
+
+@dataclass(frozen=True)
+class Copies:
+    """What the search found in the whole catalog.
+
+    Attributes:
+        dropped: copies that leave.
+        linked: pairs of one patient, and mirror images: both stay.
+        across_splits: families of copies that lie in several splits.
+        failed: pairs that could not be compared.
+    """
+
+    dropped: Sequence[Dropped] = ()
+    linked: Sequence[DuplicatePair] = ()
+    across_splits: int = 0
+    n_pairs: int = 0
+    failed: Mapping[str, str] = field(default_factory=dict)
+
+
+def find_copies(
+    ctx: StageContext, config: CleaningConfig, standing: Mapping[str, Checked]
+) -> Copies:
+    """Which scans of the catalog are one, and which of them stay.
+
+    Only scans that were not compared before are compared, with all others. Rejected scans take no
+    part. Where copies lie in several splits, only those of the strictest one (test, then
+    validation) may stay, so that nothing of it is trained on.
+    """
+    scans = {scan.case_id: scan for scan in ctx.catalog.rows(Scan)}
+    failed = _search(ctx, config.duplicates, scans, standing)
+    gone = {c for c, s in scans.items() if _status(s, standing) == "rejected"}
+    rows = ctx.catalog.rows(ScanPair, version=_version(config.duplicates))
+    found = stored_pairs([row for row in rows if not {row.first, row.second} & gone])
+    pairs = [_of_two_days(pair, scans) for pair in found]
+    strictest = {
+        member: min((scans[m].split for m in family), key=SPLIT_ORDER.index)
+        for family in families(pairs)
+        for member in family
+    }
+
+    def prove_one(first: str, second: str) -> DuplicatePair | None:
+        proved = _prove(ctx, config.duplicates, [(first, second)], scans)[0]
+        return _of_two_days(proved[0], scans) if proved else None
+
+    dropped = settle(
+        pairs,
+        _standings(ctx, scans, config.sources),
+        compare=prove_one,
+        may_stay=lambda case: scans[case].split == strictest[case],
+    )
+    return Copies(
+        dropped,
+        [pair for pair in pairs if not pair.is_copy],
+        len(leakage(pairs, {c: s.split for c, s in scans.items()})),
+        sum(pair.is_copy for pair in pairs),
+        failed,
+    )
+
+
+def stored_pairs(rows: Sequence[ScanPair]) -> list[DuplicatePair]:
+    """Pairs as the catalog keeps them."""
+    return [_of_evidence(row.first, row.second, row.evidence) for row in rows]
+
+
+def _search(
+    ctx: StageContext,
+    config: DuplicateConfig,
+    scans: Mapping[str, Scan],
+    standing: Mapping[str, Checked],
+) -> Mapping[str, str]:
+    """Compare the scans that are new to these settings with all; pairs that could not be read."""
+    mark = _version(config)
+    usable = {
+        case: scan
+        for case, scan in scans.items()
+        if scan.fingerprint.get("version") == HASH_VERSION and _status(scan, standing) != "rejected"
+    }
+    prints = {case: ScanFingerprint.from_dict(scan.fingerprint) for case, scan in usable.items()}
+    known = {case for case, scan in usable.items() if scan.fingerprint.get(COMPARED) == mark}
+    new = {case: one for case, one in prints.items() if case not in known}
+    if not new:
+        return {}
+    pairs = compare(new, config, known={case: prints[case] for case in known})
+    sure = [pair for pair in pairs if pair.kind != "transformed"]
+    unsure = [(pair.first, pair.second) for pair in pairs if pair.kind == "transformed"]
+    proved, failed = _prove(ctx, config, unsure, scans)
+    unread = {case for key in failed for case in key.split("+")}
+    with ctx.catalog.write() as writer:
+        rows = [_row(pair, mark, ctx.round) for pair in (*sure, *proved)]
+        for row in rows:
+            writer.put(row)
+        for case in sorted(set(new) - unread):
+            (scan,) = writer.rows(Scan, case_id=case)
+            writer.put(replace(scan, fingerprint={**scan.fingerprint, COMPARED: mark}))
+    return failed
+
+
+def _prove(
+    ctx: StageContext,
+    config: DuplicateConfig,
+    pairs: Sequence[tuple[str, str]],
+    scans: Mapping[str, Scan],
+) -> tuple[list[DuplicatePair], Mapping[str, str]]:
+    """Pairs compared by their files, those that are different left out; and those not readable."""
+    items = [_item(ctx, config, scans[first], scans[second]) for first, second in pairs]
+    done = run_items(
+        ctx,
+        PAIR_STAGE,
+        items,
+        "cleaning.joining:prove",
+        lambda writer, item, value: value,
+        version=VERSION,
+        config=config,
+        across_rounds=True,
+        title="compare pairs",
+    )
+    found = []
+    for key, evidence in done.results.items():
+        first, second = key.split("+")
+        if evidence["kind"] != DIFFERENT:
+            found.append(_of_evidence(first, second, evidence))
+    return [_if_alike(pair, scans, config) for pair in found], done.failed
+
+
+def _item(ctx: StageContext, config: DuplicateConfig, one: Scan, other: Scan) -> Item:
+    return Item(
+        f"{one.case_id}+{other.case_id}",
+        inputs=[one.sha256, other.sha256],
+        payload={
+            "paths": [str(ctx.workspace.root / scan.path) for scan in (one, other)],
+            "modality": one.modality,
+            "config": config.model_dump(),
+        },
+    )
+
+
+def prove(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """Worker: two scans compared on a finer grid than their thumbnails'."""
+    first, second = (Path(path) for path in payload["paths"])
+    pair = prove_files(first, second, payload["modality"], DuplicateConfig(**payload["config"]))
+    return {"kind": DIFFERENT} if pair is None else {**pair.as_dict(), "proved": True}
+
+
+def _if_alike(
+    pair: DuplicatePair, scans: Mapping[str, Scan], config: DuplicateConfig
+) -> DuplicatePair:
+    """A copy whose detail fits less well than a copy's must is another scan of the patient."""
+    is_one_patient = scans[pair.first].patient == scans[pair.second].patient
+    limit = config.min_same_patient_detail_ncc if is_one_patient else config.min_fine_detail_ncc
+    detail = pair.agreement.detail_ncc if pair.agreement else 1.0
+    is_copy = pair.kind != "transformed" or detail >= limit
+    return pair if is_copy else replace(pair, kind="same_patient")
+
+
+def _of_two_days(pair: DuplicatePair, scans: Mapping[str, Scan]) -> DuplicatePair:
+    """Scans of one patient at known, different days are two scans unless their pixels are equal."""
+    one, other = scans[pair.first], scans[pair.second]
+    days = one.facts.get("day"), other.facts.get("day")
+    is_visit = one.patient == other.patient and None not in days and days[0] != days[1]
+    if pair.kind == "transformed" and is_visit:
+        return replace(pair, kind="same_patient")
+    return pair
+
+
+def _standings(
+    ctx: StageContext, scans: Mapping[str, Scan], order: Sequence[str]
+) -> dict[str, Standing]:
+    counts = Counter(case for case, _ in set(ctx.catalog.columns(Label, "case_id", "class_id")))
+    ranks = {name: place for place, name in enumerate(order)}
+    return {
+        case: Standing(
+            counts[case],
+            float(np.prod(scan.spacing)) / 1000,
+            ranks.get(scan.source, len(ranks)),
+        )
+        for case, scan in scans.items()
+    }
+
+
+def _status(scan: Scan, standing: Mapping[str, Checked]) -> str:
+    found = standing.get(scan.case_id)
+    return found.status if found else scan.status
+
+
+def _version(config: DuplicateConfig) -> str:
+    return f"{HASH_VERSION}.{content_id(config.model_dump(mode='json'))}"
+
+
+def _row(pair: DuplicatePair, version: str, round_number: int) -> ScanPair:
+    evidence = pair.as_dict() | ({"proved": True} if pair.is_proved else {})
+    return ScanPair(pair.first, pair.second, pair.kind, version, round_number, evidence)
+
+
+def _of_evidence(first: str, second: str, evidence: Mapping[str, Any]) -> DuplicatePair:
+    """The pair that `DuplicatePair.as_dict` wrote down; its offset is in the transform."""
+    measured = {name: evidence[name] for name in MEASURED if name in evidence}
+    turned = evidence.get("turned")
+    rows = evidence.get("transform")
+    return DuplicatePair(
+        first,
+        second,
+        evidence["kind"],
+        evidence["votes"],
+        evidence.get("distance", 256),
+        Agreement(**measured) if measured else None,
+        np.array([*rows, [0.0, 0.0, 0.0, 1.0]]) if rows else None,
+        (tuple(turned["axes"]), tuple(turned["flipped"])) if turned else UPRIGHT,
+        bool(evidence.get("proved")),
+    )
