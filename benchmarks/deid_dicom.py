@@ -26,12 +26,14 @@ import numpy as np
 import pydicom
 from pydicom.uid import UID
 
+from benchmarks.deid.attributes import every_attribute
 from benchmarks.deid.base import encoded, slice_of
 from benchmarks.deid.people import Person, person
 from benchmarks.deid.places import PLACES, Place
 from benchmarks.deid.search import everything_in, forms_of_day, forms_of_name, left
 from cleaning.deid.config import DeidConfig
 from cleaning.deid.folder import Outcome, deidentify_folder
+from cleaning.deid.instance import Deidentifier, Origin
 from voxcurate.dicom import find_series, read_series
 
 KEY = hashlib.sha256(b"benchmark").digest()
@@ -69,6 +71,7 @@ def main() -> int:
         return 0
     with tempfile.TemporaryDirectory() as name:
         result: dict[str, Any] = {"places": planted(Path(name), given.seeds)}
+        result["attributes"] = attributes()
         result["kept"] = kept(Path(name))
         result["stable"] = stable(Path(name))
         if given.files:
@@ -170,6 +173,18 @@ def _plain(path: Path, out: Path) -> bytes | None:
         return everything_in(out)
     except Exception:  # noqa: BLE001 - another's tool: whatever it raises counts as a failure
         return None
+
+
+def attributes() -> dict[str, Any]:
+    """Every attribute of the standard with a word of its own: those whose word is left."""
+    result = {}
+    tool = Deidentifier(DeidConfig(keep_risky=True), KEY)
+    for nested in (False, True):
+        data, words = every_attribute(nested=nested)
+        content = b"".join(tool.run(data, Origin("p", "s", "e", "i")).content).lower()
+        found = [words[word] for word in words if word.lower().encode() in content]
+        result["nested" if nested else "at the top"] = {"planted": len(words), "left": found}
+    return result
 
 
 def kept(root: Path) -> dict[str, Any]:

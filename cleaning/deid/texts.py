@@ -4,7 +4,7 @@ the words that are known to be harmless."""
 import re
 from collections.abc import Iterable, Iterator
 
-from cleaning.deid.words import CAMEL, header_words, is_harmless
+from cleaning.deid.words import CAMEL, header_words, is_harmless, is_name
 from voxcurate.identifiers import Hit, Identifiers
 from voxcurate.scrub import Scrubber
 
@@ -72,8 +72,8 @@ class TextCleaner:
         """
         if len(text) > 64 or re.search(r"[@^]|\d{6}", text):
             return ""
-        words = [] if is_make else re.findall(r"[^\W\d_]{5,}", text)
-        if not all(map(is_harmless, words)):
+        words = re.findall(r"[^\W\d_]{4,}", text)
+        if any(map(is_name, words) if is_make else (not is_harmless(w) for w in words)):
             return ""
         found = self._scrubber.scrub(text, self._known).replacements
         if any(hit.kind != "INSTITUTION" for hit in found) or self._names(text):

@@ -34,6 +34,8 @@ _BULK_TAGS = frozenset(
 _CLASS_TAGS = frozenset({0x00080016, 0x00081150, 0x0008001A, 0x0008010C, 0x00080117, 0x00080118})
 _PUBLIC_ROOTS = (STANDARD_ROOT, "2.16.840.1.113883.", "1.2.840.113619.4.", "1.2.392.200119.",
                  "1.3.12.2.1107.5.9.", "1.3.46.670589.")  # fmt: skip
+# labels and texts of type 1: segments, structure sets, plans, content
+_NEVER_EMPTY = frozenset({0x00620005, 0x30060002, 0x300A0002, 0x00700080, 0x0040A160, 0x006A0005})
 _CODING_TAG = 0x00080102
 _MAKES = frozenset({0x00080070, 0x00081090})
 
@@ -119,7 +121,9 @@ class ValueCleaner:
             make = tag in _MAKES
             return "\\".join(self._texts.fact(one, is_make=make) for one in several)
         how = self._texts.term if vr == "CS" else self._texts.description
-        return "\\".join(map(how, several))
+        cleaned = "\\".join(map(how, several))
+        is_lost = tag in _NEVER_EMPTY and not cleaned.strip("\\") and any(several)
+        return REMOVED if is_lost else cleaned
 
     def _uids(self, tag: int, text: str) -> str:
         several = [one.strip(" \0") for one in text.split("\\")]
@@ -143,13 +147,16 @@ class ValueCleaner:
         return text if good and not self._texts.is_known(text.strip(" \0")) else ""
 
     def _code(self, tag: int, text: str, is_public: bool) -> str:
-        if tag == _CODING_TAG:
-            return text if text in SCHEMES else "99" + REMOVED[:6] if text else ""
-        if tag in (0x00080104, 0x00080103):
-            return self._texts.description(text)
-        if tag == 0x00080120:  # a URN may be of anybody's making
+        """A part of a code; what an item of codes must not lack becomes a word that says so."""
+        if not text or tag == 0x00080120:  # a URN may be of anybody's making
             return ""
-        return self._texts.code(text, is_public=is_public)
+        if tag == _CODING_TAG:
+            return text if text in SCHEMES else f"99{REMOVED}"
+        if tag == 0x00080103:
+            return self._texts.description(text)
+        if tag == 0x00080104:
+            return self._texts.description(text) or REMOVED
+        return self._texts.code(text, is_public=is_public) or REMOVED
 
 
 def _padded(text: str, vr: str) -> bytes:

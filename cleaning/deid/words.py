@@ -10,7 +10,7 @@ import re
 from functools import lru_cache
 from pathlib import Path
 
-from voxcurate.scrubbing.vocabulary import lexicon
+from voxcurate.scrubbing.vocabulary import fold, lexicon
 
 WORD = re.compile(r"[^\W\d_]+")
 _PLACES = frozenset({"america", "california", "china", "england", "germany", "stanford", "yunnan"})
@@ -61,6 +61,11 @@ def is_plain(word: str) -> bool:
         if len(stem) > 3 and stem != plain and stem in known:
             return True
     return plain.endswith("ies") and f"{plain[:-3]}y" in known
+
+
+def is_name(word: str) -> bool:
+    """Whether a word is a frequent name and nothing else."""
+    return lexicon().kind(fold(word)) == "n" and word.casefold() not in header_words()
 
 
 def is_harmless(word: str) -> bool:

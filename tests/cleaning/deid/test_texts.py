@@ -55,6 +55,8 @@ def test_unknown_words_can_be_kept():
         ("SIEMENS", "SIEMENS"),
         ("Biograph40_mCT 4R", "Biograph40_mCT 4R"),
         ("Force of Zelda", ""),
+        ("Force of Kowalski", ""),
+        ("Quillmatic 64", "Quillmatic 64"),
         ("12345678", ""),
         ("built by dr@example.org", ""),
     ],
