@@ -16,7 +16,7 @@ from voxcurate.errors import VolumeReadError
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-MAX_INFLATED = 1 << 30  # bytes of a deflated data set
+MAX_INFLATED = 1 << 29  # bytes of a deflated data set
 DEFLATED = b"1.2.840.10008.1.2.1.99"
 MAX_BYTES = 16 << 30  # of one volume in memory, unless the caller says otherwise
 
@@ -24,7 +24,7 @@ MAX_BYTES = 16 << 30  # of one volume in memory, unless the caller says otherwis
 UNREADABLE: tuple[type[Exception], ...] = (
     *(OSError, EOFError, ValueError, LookupError, AttributeError, TypeError, ArithmeticError),
     *(AssertionError, RuntimeError, MemoryError, struct.error, zlib.error),
-    *(BytesLengthException, InvalidDicomError),
+    *(BytesLengthException, InvalidDicomError, StopIteration),
 )
 
 
@@ -58,7 +58,7 @@ def open_dicom(path: Path, **options: Any) -> "Dataset":
         options: of `pydicom.dcmread`.
 
     Raises:
-        VolumeReadError: it is none, is damaged, or unpacks to more than 1 GiB. The path is not
+        VolumeReadError: it is none, is damaged, or unpacks to more than 512 MiB. The path is not
             named, nor is any value.
     """
     return _open(path, options)[0]
@@ -102,7 +102,7 @@ def _check_deflated(file: BoundedFile) -> None:
             if unpacker.eof:
                 break
         if total > MAX_INFLATED:
-            raise VolumeReadError(f"the data set unpacks to more than {MAX_INFLATED >> 30} GiB")
+            raise VolumeReadError(f"the data set unpacks to more than {MAX_INFLATED >> 20} MiB")
     file.seek(0)
 
 
