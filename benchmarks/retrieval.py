@@ -185,6 +185,9 @@ def main() -> int:
         "abdomen": lambda: blind("abdomen", options.half),
         "chest": lambda: blind("chest", options.half),
         "both": lambda: blind("abdomen", options.half) + blind("chest", options.half),
+        "abdomen2": lambda: blind("abdomen2", options.half),
+        "chest2": lambda: blind("chest2", options.half),
+        "both2": lambda: blind("abdomen2", options.half) + blind("chest2", options.half),
         "chexpert": lambda: chexpert(options.data / "text" / "chexpert_labeler_samples"),
     }
     if options.name not in sets:
