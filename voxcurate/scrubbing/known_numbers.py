@@ -59,6 +59,8 @@ def _spelled(text: str, core: str, kind: str, edge: tuple[str, str]) -> Iterator
     body = loose.join(map(re.escape, core))
     first = r"(?<![A-Za-z0-9])" if short else edge[0]
     last = r"(?![A-Za-z0-9])" if short else edge[1]
+    if not loose:
+        last += r"(?![.,]\d)"  # a decimal
     lead = _LEAD if short else (first + _GLUED if core.isdigit() else first)
     found = re.compile(rf"{lead}{first if short else ''}(?P<id>0*{body}){last}", re.IGNORECASE)
     yield from (Hit(kind, *match.span("id")) for match in found.finditer(text))
@@ -179,7 +181,7 @@ def _digits(text: str, digits: str, kind: str) -> Iterator[Hit]:
         {digits, digits.lstrip("0"), digits[-10:], digits[-7:]} if len(digits) > 8 else {digits}
     ):
         body = r"[\s().+/-]{0,3}".join(wanted)
-        yield from (Hit(kind, *m.span()) for m in re.finditer(rf"(?<!\d)[+(]?{body}(?!\d)", text))
+        yield from (Hit(kind, *m.span()) for m in re.finditer(rf"(?<!\d)[+(]*0?{body}(?!\d)", text))
 
 
 def _literal(folded: str, phrase: str, kind: str) -> Iterator[Hit]:

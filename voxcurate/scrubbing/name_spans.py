@@ -73,6 +73,8 @@ class NameSpans:
                 return kind in "bu" and (len(low) > 2 or mode == "title")
             return kind in "u" and len(low) > 4 and self._likeness(low) > 1
         if shape == "L" and len(low) > 1:
+            if not first and not caseless and words.shapes[i - 1] != "L":
+                return False
             if kind == "n":
                 return len(low) > 2 or mode in ("title", "label")
             if mode == "title":

@@ -93,7 +93,7 @@ PERSON_VERBS = word_set("""
     zegt vertelt wil belt woont berichtet klagt lebt hat wurde et a est presente thinks believes
     wishes acknowledged completed gave weighed thought improved recovered attended received
     developed sustained suffered fell recalls noticed needed prefers insists hopes plans consented
-    declined brought scored walked experienced met sees saw likes turned weighs 
+    declined brought scored walked experienced met sees saw likes turned weighs
     shouted started stopped reviews recalled worries worried lost gained requests uses used drove
     drives moved left tried
 """)
