@@ -65,7 +65,8 @@ class FileScan:
 
     def name(self, path: str) -> list[Find]:
         """What should not be in the name of a file or folder."""
-        return [Find("file name", kind) for kind in self.text(path)]
+        unnumbered = re.sub(r"(?<=/)\d{5}_", "", path)  # instance numbers, which stay
+        return [Find("file name", kind) for kind in self.text(unnumbered)]
 
     def _leaf(self, leaf: Leaf, size: dict[int, bytes]) -> Iterator[Find]:
         place, tag, vr, value = leaf

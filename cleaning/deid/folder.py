@@ -4,6 +4,7 @@ stopped."""
 import fcntl
 import mmap
 import os
+import shutil
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ from voxcurate.ids import content_id, keyed
 from voxcurate.progress import progress
 from voxcurate.protocols import EXECUTORS, Task, load
 
+FEW_FILES = 500  # below it processes take longer to start than the work takes
 WORKER = "cleaning.deid.case:deidentify_case"
 _META_UID, _UID, _STUDY, _SERIES = 0x00020003, 0x00080018, 0x0020000D, 0x0020000E
 _NAME, _ID, _BIRTH, _OTHER_IDS, _OTHER_NAMES = (
@@ -111,6 +113,7 @@ def deidentify_folder(
     """
     _check(source, out)
     with _lock(out):
+        shutil.rmtree(out / STATE / "work", ignore_errors=True)  # of a killed run
         outcome = Outcome()
         names = Pseudonyms(key)
         files = list(_index(source, out, outcome, quiet=quiet))
@@ -139,10 +142,11 @@ def deidentify_folder(
 
 
 def _work(todo: Sequence[Task], workers: int, *, quiet: bool) -> Iterator[dict[str, Any]]:
-    serial = workers == 1 or len(todo) < 2
+    sizes = {task.key: len(task.payload["files"]) for task in todo}
+    is_small = not workers and sum(sizes.values()) < FEW_FILES
+    serial = workers == 1 or len(todo) < 2 or is_small
     executor = load(EXECUTORS, "serial" if serial else "local")
     running = executor() if serial else executor(workers=workers)
-    sizes = {task.key: len(task.payload["files"]) for task in todo}
     with progress("de-identify files", sum(sizes.values()), quiet=quiet) as bar:
         for done in running.run(WORKER, todo):
             if done.ok:

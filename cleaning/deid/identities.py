@@ -49,7 +49,7 @@ IDS = frozenset(
 # numbers whatever they hold: looking for words in them finds only chance
 NUMERIC_TABLES = PIXEL_TAGS | {
     0x00281101, 0x00281102, 0x00281103, 0x00281201, 0x00281202, 0x00281203, 0x00281221, 0x00281222,
-    0x00281223, 0x00283006, 0x54001010, 0x56000020, 0x00660016,
+    0x00281223, 0x00282000, 0x00283006, 0x54001010, 0x56000020, 0x00660016,
 }  # fmt: skip
 _SIZE = re.compile(r"\d{1,4}x\d{1,4}(?:x\d{1,4})?")
 _PRINTABLE = re.compile(rb"[\x20-\x7e\xa0-\xff]{5,}")

@@ -132,7 +132,6 @@ def test_a_leak_holds_its_series_back_alone(archive, tmp_path, monkeypatch):
     assert ONE.patient_id not in json.dumps(done.cases)
     assert len(content(tmp_path / "out")) == 6
     assert not list((tmp_path / "out" / case_module.STATE / "work").iterdir())
-    monkeypatch.undo()
 
 
 def test_copies_and_conflicts(archive, tmp_path):
