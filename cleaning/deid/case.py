@@ -44,7 +44,7 @@ class _Case:
         self._names = Pseudonyms(key)
         shared = Identifiers.model_validate(payload["shared"])
         self._deidentifier = Deidentifier(self._config, key, shared)
-        self._known = Identities()
+        self._known = Identities(keep_words=self._config.keep_words)
         self._known.add_known((*shared.names, *shared.physicians), shared.ids, shared.dates)
         self._written: dict[Path, tuple[int, tuple[str, ...]]] = {}
         self._shift = 0

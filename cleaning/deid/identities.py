@@ -62,6 +62,9 @@ _MAX_BINARY = 1 << 16
 class Identities:
     """What must be gone from everything written for a case.
 
+    Args:
+        keep_words: words of descriptions may stay, if nothing says that they are names.
+
     Attributes:
         words: single words and ids, folded, with their kind.
         own_words: plain words in the patient's own name.
@@ -72,7 +75,8 @@ class Identities:
         values: raw values of names in other than ASCII characters.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, keep_words: bool = False) -> None:
+        self._keep_words = keep_words
         self.words: dict[str, str] = {}
         self.own_words: set[str] = set()
         self.phrases: dict[str, str] = {}
@@ -195,7 +199,8 @@ class Identities:
             for piece in PIECE.findall(text):
                 unknown |= self._piece(piece, kind)
             phrase = squeezed(folded(text))
-            if unknown and 8 <= len(phrase) <= 64 and kind != "BINARY":
+            may_stay = kind == "BINARY" or (kind == "TEXT" and self._keep_words)
+            if unknown and 8 <= len(phrase) <= 64 and not may_stay:
                 self.phrases[phrase] = kind
 
     def _piece(self, piece: str, kind: str) -> bool:
@@ -211,7 +216,7 @@ class Identities:
         if not digits:
             least = 6 if kind == "BINARY" else 4
             unknown = len(low) >= least and low not in _NOBODY and not is_harmless(piece)
-            if unknown and low.isalpha():
+            if unknown and low.isalpha() and not (kind == "TEXT" and self._keep_words):
                 self.words.setdefault(low, kind)
             return unknown
         letters = LETTERS.findall(piece)
@@ -220,6 +225,8 @@ class Identities:
             self.words.setdefault(low, "ID")
             return True
         for word in letters:
+            if kind == "TEXT" and self._keep_words:
+                break
             if len(word) > 4 and not is_harmless(word) and folded(word) not in _NOBODY:
                 self.words.setdefault(folded(word), kind)
         return False

@@ -11,7 +11,7 @@ from voxcurate.scrub import Scrubber
 _PIECE = re.compile(r"[^\W_]+(?:[.,]\d+)*")  # letters and digits in a row, decimals whole
 _DECIMAL = re.compile(r"\d{1,3}(?:[.,]\d{1,3})?")
 _MIXED = re.compile(
-    r"[A-Za-z]{0,3}\d{1,2}[A-Za-z]{0,2}|\d{1,3}[A-Za-z]{1,3}|\d{1,4}x\d{1,4}(?:x\d{1,4})?"
+    r"[A-Za-z]{0,3}\d{1,2}[A-Za-z]{0,2}|\d{1,3}[A-Za-z]{1,3}|b\d{2,4}|\d{1,4}x\d{1,4}(?:x\d{1,4})?"
 )
 # digits with signs between them as in dates and telephone numbers: "12/03/1987", "555-1234"
 _NUMBERS = re.compile(r"\d+(?:\s?[-/.:()]\s?\d+){2,}|\d{2,}-\d{2,}|\+\d[\d\s().-]*")

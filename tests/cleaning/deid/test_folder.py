@@ -160,6 +160,20 @@ def test_risky_and_broken_files_are_listed_by_number(archive, tmp_path):
     assert run(archive, tmp_path / "out", keep_risky=True).summary()["written"] == 13
 
 
+def test_words_that_are_kept_are_no_leaks_but_names_are(archive, tmp_path):
+    ds = slice_of(ONE, study=f"{ONE.last} first", series="a", number=5)
+    ds.SeriesDescription = "Abdomen Quillby"
+    (archive / "a.dcm").write_bytes(encoded(ds))
+    done = run(archive, tmp_path / "out", keep_words=True)
+    assert done.ok
+    assert any(b"Quillby" in data for data in content(tmp_path / "out").values())
+    ds.PatientComments = "private"
+    ds.OperatorsName = "Quillby"
+    (archive / "a.dcm").write_bytes(encoded(ds))
+    assert run(archive, tmp_path / "out", keep_words=True).ok
+    assert not any(b"Quillby" in data for data in content(tmp_path / "out").values())
+
+
 def test_folders_that_will_not_do(archive, tmp_path):
     with pytest.raises(SourceError, match="no such"):
         run(tmp_path / "none", tmp_path / "out")
