@@ -39,7 +39,8 @@ class AttentionConfig(Config):
 class PriorityConfig(Config):
     """Which cases of the priority list are outliers."""
 
-    rule: Literal["top", "robust"] = "top"
+    rule: Literal["top", "robust", "budget"] = "top"
+    budget: int = Field(400, ge=1, description="cases that people have time for; published: 400")
     fraction: float = Field(0.05, gt=0, le=1, description="published: 5 % of the cases")
     robust_z: float = Field(3.5, gt=0, description="of log attention, by median and MAD")
 

@@ -62,18 +62,20 @@ def priority_list(
 def outliers(values: Sequence[float], config: PriorityConfig) -> list[bool]:
     """Which attention sizes stand out.
 
-    ``top``: the largest `fraction` of them (published: 5 %), rounded up. ``robust``: a robust z of
-    the logarithm above `robust_z`; sizes are skewed, and 5 % of a clean dataset are no outliers.
+    ``top``: the largest `fraction` of them (published: 5 %), rounded up. ``budget``: the largest
+    `budget`. ``robust``: a robust z of the logarithm above `robust_z`; sizes are skewed, and 5 % of
+    a clean dataset are no outliers. A size of 0 is never one.
     """
     array = np.asarray(values, dtype=np.float64)
     if not array.size:
         return []
-    if config.rule == "top":
+    if config.rule != "robust":
         n = int(np.ceil(config.fraction * array.size - 1e-9))
+        n = config.budget if config.rule == "budget" else n
         chosen = np.argsort(-array, kind="stable")[:n]
         result = np.zeros(array.size, dtype=bool)
         result[chosen] = True
-        return [bool(x) for x in result]
+        return [bool(x) for x in result & (array > 0)]
     logs = np.log(array + 1.0)
     middle = float(np.median(logs))
     mad = 1.4826 * float(np.median(np.abs(logs - middle)))

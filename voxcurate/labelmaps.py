@@ -1,9 +1,10 @@
-"""Label maps on disk: split into one mask per class, counted against each other as they are read.
+"""Label maps and masks on disk: split into one mask per class, counted as they are read.
 
-Both work chunk by chunk, so that a map of many classes is passed over once and neither 24 masks nor
+All work chunk by chunk, so that a map of many classes is passed over once and neither 24 masks nor
 two whole maps lie in memory.
 """
 
+import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,7 @@ from voxcurate.volume import Affine, Box, Volume
 
 AFFINE_TOLERANCE_MM = 1e-2  # headers hold 32-bit numbers; a voxel is 50 times larger
 _BLOCK_BYTES = 512 << 10  # read from both files in turn; stays in cache
+_SLOPE_AT = 112  # scl_slope in a NIfTI-1 header
 _GZIP = b"\x1f\x8b"
 _BROKEN: Any = (EOFError, OSError, IsalError)
 Bytes = npt.NDArray[np.uint8]
@@ -70,16 +72,22 @@ def write_masks(labels: Volume, files: Mapping[int, Path]) -> dict[int, int]:
     return voxels
 
 
-def mask_parts(
-    mask: npt.NDArray[np.bool_], box: Box, shape: tuple[int, int, int], affine: Affine
+def box_parts(
+    values: npt.NDArray[Any],
+    box: Box,
+    shape: tuple[int, int, int],
+    affine: Affine,
+    *,
+    slope: float = 1.0,
 ) -> list[bytes]:
-    """The bytes of a ``.nii.gz`` of a mask that is known inside a box; outside it is empty.
+    """The bytes of a ``.nii.gz`` of a volume that is known inside a box; outside it is zero.
 
     Args:
-        mask: bool, shape of the box.
+        values: bool or uint8, shape of the box.
         box: where it lies in the volume.
         shape: of the volume.
         affine: of the volume, voxel to RAS+ mm.
+        slope: what readers multiply the bytes with.
     """
     zeros = _ZeroChunks()
     planes = _planes_of(shape)
@@ -88,14 +96,16 @@ def mask_parts(
     for start in range(0, shape[2], planes):
         n = min(planes, shape[2] - start)
         low, high = max(k.start, start), min(k.stop, start + n)
-        if low < high and mask.size:
+        if low < high and values.size:
             chunk = np.zeros((*shape[:2], n), np.uint8, order="F")
-            part = mask[:, :, low - k.start : high - k.start]
+            part = values[:, :, low - k.start : high - k.start]
             chunk[i, j, low - start : high - start] = part
             chunks.append(pack_chunk(chunk.reshape(-1, order="F")))
         else:
             chunks.append(zeros.of(shape[0] * shape[1] * n))
-    return join(_mask_header(shape, affine), chunks, planes * shape[0] * shape[1])
+    header = bytearray(_mask_header(shape, affine))
+    struct.pack_into("<f", header, _SLOPE_AT, slope)
+    return join(bytes(header), chunks, planes * shape[0] * shape[1])
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,6 +137,42 @@ def overlap_of_files(one: Path, two: Path) -> Overlap:
     volumes = read_nifti(one), read_nifti(two)
     shape, affine = _same_grid(*((v.shape, v.affine) for v in volumes))
     return Overlap(joint_histogram(volumes[0].array, volumes[1].array), shape, affine)
+
+
+@dataclass(frozen=True, eq=False)
+class Sparse:
+    """The part of a volume that is not zero, in the file's order of axes.
+
+    Attributes:
+        box: where it lies, axes ``(K, J, I)``; ``0:0`` for a volume of zeros.
+        array: its values, C order, axes ``(K, J, I)``.
+        shape: of the volume, ``(I, J, K)``.
+        affine: of the volume.
+    """
+
+    box: Box
+    array: npt.NDArray[Any]
+    shape: tuple[int, int, int]
+    affine: Affine
+
+
+def read_sparse(path: Path) -> Sparse:
+    """What is not zero in a NIfTI file; zeros of bytes take no memory while they are read.
+
+    Raises:
+        VolumeReadError: as `read_nifti`.
+    """
+    with path.open("rb") as file:
+        try:
+            stream = _Stream(file)
+            if stream.is_plain:
+                return _sparse_bytes(stream)
+        except _BROKEN:
+            raise VolumeReadError("the compressed data are truncated or damaged") from None
+    volume = read_nifti(path)
+    array = np.ascontiguousarray(volume.array.T)
+    box = _box_of((array != 0).view(np.uint8))
+    return Sparse(box, np.ascontiguousarray(array[box]), volume.shape, volume.affine)
 
 
 def same_affine(one: Affine, two: Affine) -> bool:
@@ -166,6 +212,39 @@ class _Stream:
             yield block
         if self._stream.read(1):  # reading to the end also makes gzip compare its checksum
             raise VolumeReadError("the header is wrong: more data than its shape wants")
+
+
+def _sparse_bytes(stream: _Stream) -> Sparse:
+    n_i, n_j, _ = stream.header.shape
+    planes = max(1, _BLOCK_BYTES // (n_i * n_j))
+    parts: list[tuple[int, Bytes]] = []
+    start = 0
+    for block in stream.blocks(planes * n_i * n_j):
+        part = block.reshape(-1, n_j, n_i)
+        if block.any():
+            parts.append((start, part.copy()))
+        start += len(part)
+    nowhere = (slice(0, 0), slice(0, 0), slice(0, 0))
+    if not parts:
+        empty = np.zeros((0, 0, 0), np.uint8)
+        return Sparse(nowhere, empty, stream.header.shape, stream.header.affine)
+    first, last = parts[0][0], parts[-1][0] + len(parts[-1][1])
+    whole = np.zeros((last - first, n_j, n_i), np.uint8)
+    for at, part in parts:
+        whole[at - first : at - first + len(part)] = part
+    k, j, i = _box_of(whole)
+    box = (slice(k.start + first, k.stop + first), j, i)
+    inside = np.ascontiguousarray(whole[k, j, i])
+    return Sparse(box, inside, stream.header.shape, stream.header.affine)
+
+
+def _box_of(array: Bytes) -> Box:
+    lines = _kernels.occupied(array, 1, 255)
+    if not lines[0].any():
+        return slice(0, 0), slice(0, 0), slice(0, 0)
+    spans = [np.flatnonzero(line) for line in lines]
+    i, j, k = (slice(int(span[0]), int(span[-1]) + 1) for span in spans)
+    return i, j, k
 
 
 def _stream_counts(one: _Stream, two: _Stream) -> npt.NDArray[np.int64]:

@@ -55,7 +55,7 @@ def write_mask(
     import hashlib
 
     from voxcurate.atomic import write_atomic
-    from voxcurate.labelmaps import mask_parts
+    from voxcurate.labelmaps import box_parts
     from voxcurate.masks import bounding_box
 
     inside = np.ascontiguousarray(mask, dtype=bool)
@@ -76,7 +76,7 @@ def write_mask(
     voxels = int(np.count_nonzero(part))
     ml = voxels * abs(float(np.linalg.det(affine[:3, :3]))) / 1000.0
     path = scratch / f"{name}.{os.getpid()}.nii.gz"
-    write_atomic(path, mask_parts(part, place, whole, affine))  # type: ignore[arg-type]
+    write_atomic(path, box_parts(part, place, whole, affine))  # type: ignore[arg-type]
     return MaskFile(str(path), content.hexdigest(), voxels, round(ml, 6))
 
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from voxcurate.errors import GeometryError, VolumeReadError
-from voxcurate.labelmaps import mask_parts, overlap_of_files, write_masks
+from voxcurate.labelmaps import box_parts, overlap_of_files, write_masks
 from voxcurate.metrics import joint_histogram
 from voxcurate.nifti import read_nifti, read_slice, write_nifti
 from voxcurate.volume import Volume
@@ -54,7 +54,7 @@ def test_a_mask_in_its_box_is_the_mask_of_the_volume(tmp_path_factory, seed):
     whole = blobs(seed, shape, 1).astype(bool)
     at = np.argwhere(whole)
     i, j, k = (slice(int(a), int(b) + 1) for a, b in zip(at.min(0), at.max(0), strict=True))
-    parts = mask_parts(whole[i, j, k], (i, j, k), shape, AFFINE)
+    parts = box_parts(whole[i, j, k], (i, j, k), shape, AFFINE)
     (folder / "a.nii.gz").write_bytes(b"".join(parts))
     np.testing.assert_array_equal(read_nifti(folder / "a.nii.gz").array, whole)
 

@@ -1,0 +1,276 @@
+"""``voxcurate attention``: where ready predictions deserve a look, without a workspace."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from agent.console import DONE, SOME_FAILED, WIDTH, run_command, show_json
+from voxcurate.errors import ConfigError
+
+if TYPE_CHECKING:
+    from labeling.attention_batch import Batch
+    from labeling.attention_files import Wanted
+    from labeling.config import PriorityConfig
+    from voxcurate.case_files import CaseFiles
+    from voxcurate.classes import Vocabulary
+
+ROWS_SHOWN = 20
+SCORES = ("sum", "per-ml", "per-slice")
+LAYOUTS = ("auto", "masks", "maps")
+
+
+def attention(
+    predictions: Annotated[
+        list[Path],
+        typer.Option(
+            help="Folder of one model's predictions; again for each further model. Soft, one-hot "
+            "or hard masks per class, or label maps; cases are matched by name."
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="Folder to write to.")],
+    truth: Annotated[
+        Path | None,
+        typer.Option(help="True labels: adds how well attention finds errors (Table 1)."),
+    ] = None,
+    classes: Annotated[
+        list[str] | None, typer.Option(help="Only this class; may be given again.")
+    ] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(help="Names of a label map's values: JSON or YAML, as in dataset.json."),
+    ] = None,
+    layout: Annotated[
+        str, typer.Option(help="What files directly in a folder are: masks, maps, or auto.")
+    ] = "auto",
+    score: Annotated[
+        str,
+        typer.Option(help="What ranks: sum (as published, in mm3), per-ml of organ, per-slice."),
+    ] = "sum",
+    cut: Annotated[
+        str,
+        typer.Option(help="Whom to look at: top (5 %), outliers, or a number of cases."),
+    ] = "top",
+    top_percent: Annotated[float, typer.Option(help="For --cut top.", min=0, max=100)] = 5.0,
+    entropy: Annotated[
+        str, typer.Option(help="published (-p ln p, eq. 2) or binary (of p and 1 - p).")
+    ] = "published",
+    released: Annotated[
+        bool,
+        typer.Option(
+            "--released",
+            help="The thresholds and openings of AbdomenAtlas' released code; else its equations.",
+        ),
+    ] = False,
+    masks: Annotated[bool, typer.Option("--masks/--no-masks", help="Write fused masks.")] = True,
+    class_maps: Annotated[
+        bool, typer.Option("--class-maps", help="Write each class's attention map too.")
+    ] = False,
+    min_region_mm3: Annotated[
+        float, typer.Option(help="With --truth: smaller regions do not count.", min=0)
+    ] = 0.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+) -> None:
+    """Fuse ready predictions of several models and say where they are probably wrong.
+
+    Writes per case the attention map and the fused masks, and for all cases scores.csv,
+    priority.csv (case, class, score, rank, reason, box of the worst region) and distribution.png.
+    A case that is done is not done again while inputs and settings stay.
+
+    Example: voxcurate attention --predictions unet --predictions swin --predictions nnunet --out a
+    """
+
+    def command() -> int:
+        from voxcurate.classes import load_vocabulary
+
+        vocabulary = load_vocabulary()
+        models = _models(predictions, vocabulary, labels, layout)
+        true = None if truth is None else _cases(truth, vocabulary, labels, layout)
+        batch = _run(
+            models, vocabulary, out, _wanted(classes or (), vocabulary, entropy, released, masks,
+            class_maps), score, _priority(cut, top_percent), true, min_region_mm3,
+        )  # fmt: skip
+        if as_json:
+            show_json(_plain(batch, models))
+        else:
+            _show(batch, score)
+        _warn(batch, models)
+        return SOME_FAILED if batch.failed or batch.missing else DONE
+
+    run_command(command)
+
+
+def _models(
+    folders: Sequence[Path], vocabulary: "Vocabulary", labels: Path | None, layout: str
+) -> "dict[str, dict[str, CaseFiles]]":
+    """Each model by its folder's name; equal names get a number."""
+    found: dict[str, dict[str, CaseFiles]] = {}
+    for n, folder in enumerate(folders, 1):
+        name = folder.resolve().name
+        name = f"{name} {n}" if name in found else name
+        found[name] = _cases(folder, vocabulary, labels, layout)
+    if len(found) > 1 and not set.intersection(*(set(cases) for cases in found.values())):
+        raise ConfigError("the folders have no case in common: cases are matched by name")
+    return found
+
+
+def _cases(
+    folder: Path, vocabulary: "Vocabulary", labels: Path | None, layout: str
+) -> "dict[str, CaseFiles]":
+    from voxcurate.case_files import find_cases, read_names
+
+    if layout not in LAYOUTS:
+        raise ConfigError(f"want --layout {', '.join(LAYOUTS)}, found {layout!r}")
+    names = None if labels is None else read_names(labels, vocabulary)
+    return find_cases(folder, vocabulary, names=names, kind=layout)  # type: ignore[arg-type]
+
+
+def _wanted(
+    classes: Sequence[str],
+    vocabulary: "Vocabulary",
+    entropy: str,
+    released: bool,
+    masks: bool,
+    class_maps: bool,
+) -> "Wanted":
+    from labeling.attention_files import Wanted
+    from labeling.config import AttentionConfig, released_attention
+    from voxcurate.config import build
+
+    plain = released_attention().model_dump() if released else {}
+    config = build(AttentionConfig, plain, {"entropy": entropy})
+    chosen = frozenset(vocabulary.resolve(c) or c for c in classes)
+    return Wanted(config, classes=chosen, masks=masks, class_maps=class_maps)
+
+
+def _priority(cut: str, top_percent: float) -> "PriorityConfig":
+    from labeling.config import PriorityConfig
+    from voxcurate.config import build
+
+    if cut.isdigit():
+        return build(PriorityConfig, {"rule": "budget", "budget": int(cut)})
+    rules = {"top": "top", "outliers": "robust"}
+    if cut not in rules:
+        raise ConfigError(f"want --cut top, outliers or a number of cases, found {cut!r}")
+    return build(PriorityConfig, {"rule": rules[cut], "fraction": top_percent / 100})
+
+
+def _run(
+    models: "Mapping[str, Mapping[str, CaseFiles]]",
+    vocabulary: "Vocabulary",
+    out: Path,
+    wanted: "Wanted",
+    score: str,
+    priority: "PriorityConfig",
+    truth: "Mapping[str, CaseFiles] | None",
+    min_region_mm3: float,
+) -> "Batch":
+    from labeling.attention_batch import attend_folders
+    from voxcurate.progress import progress
+
+    if score not in SCORES:
+        raise ConfigError(f"want --score {', '.join(SCORES)}, found {score!r}")
+    with progress("attention", len({c for cases in models.values() for c in cases})) as bar:
+        return attend_folders(
+            models,
+            vocabulary,
+            out,
+            wanted,
+            score=score,  # type: ignore[arg-type]
+            priority=priority,
+            truth=truth,
+            min_region_mm3=min_region_mm3,
+            done=lambda case: bar.advance(note=case),
+        )
+
+
+def _plain(batch: "Batch", models: "Mapping[str, Any]") -> dict[str, Any]:
+    return {
+        "models": list(models),
+        "inconsistency": "defined" if len(models) > 1 else "undefined: one model",
+        "cases": {
+            case: {name: asdict(s) for name, s in classes.items()}
+            for case, classes in batch.scores.items()
+        },
+        "priority": [asdict(row) for row in batch.rows],
+        "evaluation": batch.evaluation,
+        "failed": dict(batch.failed),
+        "missing": dict(batch.missing),
+        "reused": batch.reused,
+    }
+
+
+def _show(batch: "Batch", score: str) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from labeling.attention_tables import UNITS
+
+    console = Console(width=max(WIDTH, Console().width))
+    n = len({row.case_id for row in batch.rows if row.chosen})
+    title = f"{len(batch.scores)} cases, {n} for review; attention in {UNITS[score]}"
+    table = Table(title=title, title_justify="left")
+    for column, side in zip(
+        ("rank", "case", "class", "score", "look", "why", "worst region (i, j, k)"),
+        ("right", "left", "left", "right", "left", "left", "left"),
+        strict=True,
+    ):
+        table.add_column(column, justify=side)  # type: ignore[arg-type]
+    for row in batch.rows[:ROWS_SHOWN]:
+        box = ", ".join(f"{a}:{b}" for a, b in row.region.box) if row.region else ""
+        look = "yes" if row.chosen else ""
+        cells = (row.case_id, row.class_id, f"{row.score:.4g}", look, row.reason, box)
+        table.add_row(str(row.rank), *cells)
+    console.print(table)
+    if len(batch.rows) > ROWS_SHOWN:
+        typer.echo(f"... and {len(batch.rows) - ROWS_SHOWN} more in priority.csv")
+    if batch.evaluation:
+        _show_evaluation(batch.evaluation)
+
+
+def _show_evaluation(found: "Mapping[str, Any]") -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title="attention against true errors", title_justify="left")
+    columns = (
+        "class", "scans", "errors", "attended", "sensitivity", "precision", "voxel sens.",
+        "voxel prec.", "rank corr.", "top 10 %", "random",
+    )  # fmt: skip
+    for n, column in enumerate(columns):
+        table.add_column(column, justify="right" if n else "left")
+
+    def with_sd(row: "Mapping[str, Any]", name: str) -> str:
+        return "" if row[name] is None else f"{row[name]:.2f} ± {row[f'{name}_sd']:.2f}"
+
+    def number(value: float | None) -> str:
+        return "" if value is None else f"{value:.2f}"
+
+    for name, row in found["table_1"].items():
+        rank = found["ranking"][name]
+        table.add_row(
+            name, str(row["scans"]), str(row["errors"]), str(row["attended"]),
+            with_sd(row, "sensitivity"), with_sd(row, "precision"),
+            number(row["voxel_sensitivity"]), number(row["voxel_precision"]),
+            number(rank["spearman"]), number(rank["precision_at_top"]), number(rank["random"]),
+        )  # fmt: skip
+    rank = found["cases"]
+    table.add_row(
+        "cases", str(rank["n"]), *[""] * 6, number(rank["spearman"]),
+        number(rank["precision_at_top"]), number(rank["random"]),
+    )  # fmt: skip
+    Console(width=max(WIDTH, Console().width)).print(table)
+
+
+def _warn(batch: "Batch", models: "Mapping[str, Any]") -> None:
+    if len(models) == 1:
+        typer.echo(
+            "note: one model: inconsistency is undefined, attention is uncertainty and overlap",
+            err=True,
+        )
+    for case, lacking in batch.missing.items():
+        typer.echo(f"missing: {case}: no prediction of {', '.join(lacking)}", err=True)
+    for case, why in batch.failed.items():
+        typer.echo(f"failed: {case}: {why}", err=True)

@@ -1,0 +1,200 @@
+"""``voxcurate compare``: two labellings of the same scans, class by class, without a workspace."""
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from agent.console import DONE, SOME_FAILED, WIDTH, run_command, show_json
+from voxcurate.errors import ConfigError, CurationError
+
+if TYPE_CHECKING:
+    from voxcurate.case_files import CaseFiles, Kind
+    from voxcurate.classes import Vocabulary
+    from voxcurate.comparison import Agreement, Comparison, Rules
+
+CASES_SHOWN = 5  # up to so many, each case has its own table
+THREADS = 4  # two volumes of each lie in memory
+KINDS = ("auto", "masks", "maps")
+
+
+def compare(
+    a: Annotated[Path, typer.Argument(help="Label map, folder of masks, or folder of cases.")],
+    b: Annotated[Path, typer.Argument(help="The same of the other labelling.")],
+    classes: Annotated[
+        list[str] | None, typer.Option(help="Only this class; may be given again.")
+    ] = None,
+    tolerance_mm: Annotated[
+        float | None,
+        typer.Option(
+            help="NSD tolerance for all classes; default: each class's own. Never below one voxel "
+            "diagonal of the scan."
+        ),
+    ] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(help="Names of a label map's values: JSON or YAML, as in dataset.json."),
+    ] = None,
+    layout: Annotated[
+        str,
+        typer.Option(
+            help="What files directly in a folder are: masks (of one case), maps (one per case), "
+            "or auto."
+        ),
+    ] = "auto",
+    nsd: Annotated[bool, typer.Option("--nsd/--no-nsd", help="DSC and volumes only.")] = True,
+    missing_is_empty: Annotated[
+        bool,
+        typer.Option("--missing-is-empty", help="A mask file that is not there is an empty mask."),
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+) -> None:
+    """Compare two labellings: DSC, NSD and volumes per class, per case and over all cases.
+
+    Cases are matched by name, classes by name whatever tool wrote them. Both empty: not scored,
+    counted. One empty: DSC and NSD 0. A missing file is named and not scored. Cases that lie on
+    different grids are named; the others go on, and the exit status is 1.
+
+    Example: voxcurate compare predictions labelsTr --labels dataset.json --json > scores.json
+    """
+
+    def command() -> int:
+        from voxcurate.classes import load_vocabulary
+        from voxcurate.comparison import Rules
+
+        vocabulary = load_vocabulary()
+        if tolerance_mm is not None and not 0 <= tolerance_mm < float("inf"):
+            raise ConfigError(f"want a tolerance of 0 mm or more, found {tolerance_mm}")
+        if layout not in KINDS:
+            raise ConfigError(f"want --layout {', '.join(KINDS)}, found {layout!r}")
+        wanted = frozenset(vocabulary.resolve(c) or c for c in classes or ())
+        rules = Rules(wanted, tolerance_mm, nsd, missing_is_empty)
+        found = compared(a, b, vocabulary, rules, labels=labels, kind=layout)  # type: ignore[arg-type]
+        if as_json:
+            show_json(found.to_json())
+        else:
+            _show(found)
+        return SOME_FAILED if found.failed or found.only_in_a or found.only_in_b else DONE
+
+    run_command(command)
+
+
+def compared(
+    a: Path,
+    b: Path,
+    vocabulary: "Vocabulary",
+    rules: "Rules",
+    *,
+    labels: Path | None = None,
+    kind: "Kind" = "auto",
+) -> "Comparison":
+    """Two trees, matched by the names of their cases; a single case matches a single case.
+
+    Raises:
+        SourceError: one of them holds no labels.
+        ConfigError: the two have no case in common.
+    """
+    from voxcurate.case_files import find_cases, read_names
+    from voxcurate.comparison import Comparison, compare_case
+    from voxcurate.progress import progress
+
+    names = None if labels is None else read_names(labels, vocabulary)
+    one, two = (find_cases(root, vocabulary, names=names, kind=kind) for root in (a, b))
+    if len(one) == len(two) == 1 and one.keys() != two.keys():
+        two = dict(zip(one, two.values(), strict=True))
+    both = [case for case in one if case in two]
+    if not both:
+        raise ConfigError(
+            f"no case has the same name in both: A has {_some(one)}, B has {_some(two)}"
+        )
+
+    def work(case: str) -> "dict[str, Agreement] | str":
+        try:
+            return compare_case(one[case], two[case], vocabulary, rules)
+        except CurationError as error:
+            return str(error)
+
+    cases: dict[str, dict[str, Agreement]] = {}
+    failed: dict[str, str] = {}
+    n_threads = min(THREADS, len(os.sched_getaffinity(0)), len(both))
+    with ThreadPoolExecutor(n_threads) as pool, progress("compare", len(both)) as bar:
+        for case, result in zip(both, pool.map(work, both), strict=True):
+            if isinstance(result, str):
+                failed[case] = result
+            else:
+                cases[case] = result
+            bar.advance()
+    return Comparison(
+        cases,
+        tuple(sorted(one.keys() - two.keys())),
+        tuple(sorted(two.keys() - one.keys())),
+        failed,
+    )
+
+
+def _some(cases: "dict[str, CaseFiles]") -> str:
+    names = sorted(cases)
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def _show(found: "Comparison") -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(width=max(WIDTH, Console().width))
+    if len(found.cases) <= CASES_SHOWN:
+        for case, classes in found.cases.items():
+            table = Table(title=case, title_justify="left")
+            columns = ("class", "DSC", "NSD", "at mm", "A mL", "B mL", "B - A mL", "")
+            for n, column in enumerate(columns):
+                table.add_column(column, justify="right" if 0 < n < 7 else "left")
+            for name, row in classes.items():
+                volumes = (_ml(v) for v in (row.a_ml, row.b_ml, row.difference_ml))
+                state = "" if row.state == "scored" else row.state
+                tolerance = "" if row.tolerance_mm is None else f"{row.tolerance_mm:.2f}"
+                table.add_row(name, _score(row.dsc), _score(row.nsd), tolerance, *volumes, state)
+            console.print(table)
+    if len(found.cases) > 1:
+        table = Table(title=f"{len(found.cases)} cases: median (quartiles)", title_justify="left")
+        columns = ("class", "n", "DSC", "NSD", "A mL", "B mL", "B - A mL", "not scored")
+        for n, column in enumerate(columns):
+            table.add_column(column, justify="right" if n else "left")
+        for name, line in found.summary.items():
+            scores = (_quartiles(v, 3) for v in (line.dsc, line.nsd))
+            volumes = (_quartiles(v, 1) for v in (line.a_ml, line.b_ml, line.difference_ml))
+            out = {
+                "empty": line.both_empty,
+                "not in A": line.missing_in_a,
+                "not in B": line.missing_in_b,
+            }
+            left = ", ".join(f"{n} {why}" for why, n in out.items() if n)
+            table.add_row(name, str(line.n), *scores, *volumes, left)
+        console.print(table)
+    _warn("only in A", found.only_in_a)
+    _warn("only in B", found.only_in_b)
+    for case, why in found.failed.items():
+        typer.echo(f"failed: {case}: {why}", err=True)
+
+
+def _warn(what: str, cases: Sequence[str], limit: int = 10) -> None:
+    if cases:
+        more = f" and {len(cases) - limit} more" if len(cases) > limit else ""
+        typer.echo(f"{what}: {', '.join(cases[:limit])}{more}", err=True)
+
+
+def _score(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"
+
+
+def _ml(value: float | None) -> str:
+    return "" if value is None else f"{value:.1f}"
+
+
+def _quartiles(value: tuple[float, float, float] | None, digits: int) -> str:
+    if value is None:
+        return ""
+    low, middle, high = (f"{v:.{digits}f}" for v in value)
+    return f"{middle} ({low}, {high})"
