@@ -205,3 +205,60 @@ def _show_pairs(found: "Found", members: set[str], called: Any) -> None:
         picture = found.pictures.get((pair.first, pair.second))
         text += f", {picture}" if picture else ""
         typer.echo(f"    {called(pair.first)} = {called(pair.second)}: {text}")
+
+
+WorkspaceOption = Annotated[
+    Path | None,
+    typer.Option(
+        "-w",
+        "--workspace",
+        help="Workspace folder; default: $VOXCURATE_WORKSPACE, else the one around.",
+    ),
+]
+
+
+@app.command(name="list")
+def list_(
+    workspace: WorkspaceOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+) -> None:
+    """List a workspace's families of copies, linked scans, and families that cross the splits.
+
+    Example: voxcurate duplicates list --json
+    """
+
+    def command() -> int:
+        from agent.commands import opened
+        from agent.duplicates_view import duplicates_of, show_duplicates
+
+        with opened(workspace) as (_, catalog):
+            return show_duplicates(duplicates_of(catalog), as_json=as_json)
+
+    run_command(command)
+
+
+@app.command()
+def show(
+    case: Annotated[str, typer.Argument(help="Case id.")],
+    pictures: Annotated[
+        Path | None, typer.Option(help="Folder for a picture of each of its pairs.")
+    ] = None,
+    workspace: WorkspaceOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+) -> None:
+    """Show the pairs of a workspace's scan, what was measured, and which labels were handed on.
+
+    Example: voxcurate duplicates show CASE_ID --pictures pairs
+    """
+
+    def command() -> int:
+        from agent.commands import opened
+        from agent.duplicates_view import duplicate_of, show_duplicate, write_pair_pictures
+
+        with opened(workspace) as (found, catalog):
+            told = duplicate_of(catalog, case)
+            if pictures is not None:
+                write_pair_pictures(found, catalog, case, pictures)
+            return show_duplicate(told, as_json=as_json)
+
+    run_command(command)

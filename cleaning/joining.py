@@ -117,6 +117,8 @@ def _search(
     proved, failed = _prove(ctx, config, unsure, scans)
     unread = {case for key in failed for case in key.split("+")}
     with ctx.catalog.write() as writer:
+        if not known:  # other settings, or the first search
+            writer.forget(ScanPair)
         rows = [_row(pair, mark, ctx.round) for pair in (*sure, *proved)]
         for row in rows:
             writer.put(row)
@@ -169,7 +171,7 @@ def prove(payload: Mapping[str, Any]) -> dict[str, Any]:
     """Worker: two scans compared on a finer grid than their thumbnails'."""
     first, second = (Path(path) for path in payload["paths"])
     pair = prove_files(first, second, payload["modality"], DuplicateConfig(**payload["config"]))
-    return {"kind": DIFFERENT} if pair is None else {**pair.as_dict(), "proved": True}
+    return {"kind": DIFFERENT} if pair is None else _evidence(replace(pair, is_proved=True))
 
 
 def _if_alike(
@@ -218,13 +220,21 @@ def _version(config: DuplicateConfig) -> str:
 
 
 def _row(pair: DuplicatePair, version: str, round_number: int) -> ScanPair:
-    evidence = pair.as_dict() | ({"proved": True} if pair.is_proved else {})
-    return ScanPair(pair.first, pair.second, pair.kind, version, round_number, evidence)
+    return ScanPair(pair.first, pair.second, pair.kind, version, round_number, _evidence(pair))
+
+
+def _evidence(pair: DuplicatePair) -> dict[str, Any]:
+    found = pair.as_dict()
+    if pair.agreement is not None:
+        found["offset_mm"] = [round(mm, 3) for mm in pair.agreement.offset_mm]
+    return found | ({"proved": True} if pair.is_proved else {})
 
 
 def _of_evidence(first: str, second: str, evidence: Mapping[str, Any]) -> DuplicatePair:
-    """The pair that `DuplicatePair.as_dict` wrote down; its offset is in the transform."""
+    """The pair that `_evidence` wrote down."""
     measured = {name: evidence[name] for name in MEASURED if name in evidence}
+    if "offset_mm" in evidence:
+        measured["offset_mm"] = tuple(evidence["offset_mm"])
     turned = evidence.get("turned")
     rows = evidence.get("transform")
     return DuplicatePair(
