@@ -2,7 +2,7 @@
 
 Run: ``python -m benchmarks.scrubbing [--data ../shared/data] [--set FILE.jsonl ...]
 [--presidio PYTHON]``.
-Sets: our made-up texts (development and held-out templates, see `benchmarks.phi_text`), the
+Sets: our made-up texts (see `benchmarks.phi_text` for its three parts), the
 held-out half (odd numbers) of Presidio's synthetic sentences, the held-out note of
 nedap/deidentify, and any JSON lines of ``{"text", "spans": [{"start", "end", "kind"}], "known":
 {"names": [...]}}``.
@@ -111,7 +111,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, help="the folder of public data")
     parser.add_argument("--set", type=Path, action="append", default=[], help="marked texts")
-    parser.add_argument("--texts", type=int, default=400, help="made-up texts of either half")
+    parser.add_argument("--texts", type=int, default=400, help="made-up texts of each part")
     parser.add_argument("--only-sets", action="store_true", help="nothing but --set")
     parser.add_argument(
         "--presidio", type=Path, help="the python of an environment that has presidio-analyzer"
@@ -200,7 +200,9 @@ def own_sets(n: int) -> dict[str, list[Marked]]:
             Marked(t.text, tuple((s["kind"], s["start"], s["end"]) for s in t.spans))
             for t in texts(part, n)
         ]
-        for part, name in ((0, "made up, development"), (1, "made up, held out"))
+        for part, name in enumerate(
+            ("made up, development", "made up, seen later", "made up, unseen")
+        )
     }
 
 
@@ -229,7 +231,7 @@ def _of_presidio(entry: dict[str, Any]) -> Marked:
 def _of_brat(path: Path) -> Marked:
     spans = []
     for line in path.with_suffix(".ann").read_text(encoding="utf-8").splitlines():
-        kind, start, end = line.split("\t")[1].split(" ")[:3]
+        _, kind, start, end = line.split(maxsplit=4)[:4]
         spans.append((_KINDS.get(kind, "OTHER"), int(start), int(end)))
     return Marked(path.read_text(encoding="utf-8"), tuple(spans))
 

@@ -6,15 +6,14 @@ from voxcurate.scrubbing import name_words as w
 from voxcurate.scrubbing.hits import Hit
 from voxcurate.scrubbing.name_spans import COMMA, JOIN, NameSpans
 from voxcurate.scrubbing.vocabulary import fold
+from voxcurate.scrubbing.wordlist import word_set
 
 _AFTER_LABEL = re.compile(r"[ \t]*(?:\([^()\n]{0,20}\))?[ \t]*[:=][ \t]*(?:\n[ \t]*)?\Z")
 _AFTER_TITLE = re.compile(r"\.?[ \t]*(?:\n[ \t]*)?\Z")
 _AFTER_VERB = re.compile(r"(?:[ \t]*,)?[ \t]*(?:\n[ \t]*)?\Z|[ \t]*[(\"“][ \t]*\Z|\.[ \t]\Z")
 _AND = re.compile(r"[ \t]*(?:[;,/&+]|\band\b|\bund\b|\ben\b|\by\b)[ \t]*\Z")
 _INITIALS = re.compile(r"(?<![\w/])[A-Z]{2,4}\s?[/:]\s?[a-z]{2,4}(?=\s*(?:\n|$|\d))")
-_NO_INITIALS = frozenset(
-    ("lat", "min", "hr", "day", "kg", "dl", "ml", "mm", "cm", "hrs", "obl", "mr", "sec")
-)
+_NO_INITIALS = word_set("lat min hr day kg dl ml mm cm hrs obl mr sec ct us pa ap iv po im pet")
 _SIGNED = re.compile(r"(?im)(?:^[ \t]*(?:--?|[–—~])[ \t]?|/s/[ \t]*|\bs/[ \t]+)(?=[^\W\d_])")
 
 
@@ -246,14 +245,14 @@ class IntroducedNames(NameSpans):
             k = before
         while k < i and words.low[k] in w.PARTICLES and words.shapes[k] == "L" and solid == 0:
             k += 1
-        if solid and any(words.kinds[m] != "w" for m in range(k, i)):
+        if solid and any(words.kinds[m] != "w" or words.shapes[m] == "I" for m in range(k, i)):
             self._hit(k, i)
 
     def _signatures(self) -> None:
         words = self.words
         for match in _INITIALS.finditer(words.text):
             first, second = re.split(r"\s?[/:]\s?", fold(match.group()))
-            if first not in w.SHORT_FORMS and second not in w.SHORT_FORMS | _NO_INITIALS:
+            if first not in _NO_INITIALS and second not in w.SHORT_FORMS | _NO_INITIALS:
                 self.hits.append(Hit("NAME", *match.span()))
         for match in _SIGNED.finditer(words.text):
             i = next((k for k in range(words.n) if words.starts[k] >= match.end()), words.n)

@@ -13,6 +13,8 @@ from voxcurate.scrubbing.wordlist import word_set
 JOIN = re.compile(r"(?:[ \t]+|\.[ \t]?|-|\^|[ \t]*=[ \t]*)\Z")  # between the words of a name
 COMMA = re.compile(r"[ \t]?,[ \t]*\Z")
 _UNLIKELY = -9.0
+_ACTS = word_set("will may mark said drew sue hope rob grant chance can rose pat")
+_NO_NAME_ENDING = re.compile(r"(?:ed|ing|ive|ous|ly|ic|al|able|ate)$")
 _MONTH_NAMES = word_set("may april june august march")
 _ANATOMY = word_set("""
     pouch circle ligament angle sphincter duct foramen space triangle canal ampulla island islands
@@ -68,6 +70,8 @@ class NameSpans:
             if caseless:
                 if mode in ("title", "label"):
                     return kind in "bu" or (first and (mode == "title" or self._leads(i)))
+                if kind == "b":
+                    return mode == "strong" and low not in _ACTS
                 return kind == "u" and len(low) > 3 and self._likeness(low) > 0
             if mode in ("title", "label"):
                 return kind in "bu" and (len(low) > 2 or mode == "title")
@@ -81,13 +85,11 @@ class NameSpans:
                 return kind == "u" or (kind == "b" and first)
             if mode == "label":
                 return kind == "u" and caseless and self._likeness(low) > -2
-            return (
-                kind == "u"
-                and caseless
-                and mode == "strong"
-                and len(low) > 3
-                and self._likeness(low) > 0
-            )
+            if mode != "strong" or not caseless or _NO_NAME_ENDING.search(low):
+                return False
+            if kind == "b":
+                return low in self.lexicon.given and low not in _ACTS
+            return kind == "u" and len(low) > 3 and self._likeness(low) > 0
         if shape == "M":
             return kind in "nu" and mode in ("title", "label")
         return False
@@ -102,7 +104,9 @@ class NameSpans:
             return False
         if words.shapes[k] != words.shapes[i] or words.low[k] in w.STOP:
             return False
-        return words.kinds[k] == "n" or (words.kinds[k] == "u" and self._likeness(words.low[k]) > 0)
+        return words.kinds[k] == "n" or (
+            words.kinds[k] == "u" and self._likeness(words.low[k]) > -3
+        )
 
     def _likeness(self, low: str) -> float:
         return self.lexicon.likeness(low)
@@ -133,7 +137,6 @@ class NameSpans:
                 and j + 1 < words.n
                 and words.low[j] + words.low[j + 1] in ("md", "rn", "do")
                 and words.gap(j + 1) == "."
-                and solid
             ):
                 break
             if words.shapes[j] == "I" or (words.low[j] in w.PARTICLES and words.shapes[j] != "U"):
@@ -185,7 +188,7 @@ class NameSpans:
         if k >= words.n or not JOIN.match(words.gap(k)) or words.low[k] in w.STOP:
             return False
         if not solid and words.shapes[j] == "L" and mode not in ("title", "label"):
-            return False
+            return mode == "strong" and words.is_titled(k) and words.kinds[k] != "w"
         if (
             words.low[j] in ("y", "e", "o", "te", "op", "al")
             and words.shapes[j] == "L"

@@ -152,11 +152,11 @@ NO_NAME = LABELS | OBJECT_VERBS | BY_VERBS | WITH_VERBS | TO_VERBS
 BETWEEN = word_set("med ing dent phil drs ir kollege kollegin collega confrere")
 # after these a name is likelier than after the other verbs
 STRONG_VERBS = KIN | word_set("""
-    dear named hi hello hallo hai hoi beste geachte aka nee attn cc notified paged informed
+    dear named pt hi hello hallo hai hoi beste geachte aka nee attn cc notified paged informed
     contacted regards sincerely intern
 """)
 # between a verb and the name: "discussed with the resident Smith"
 ROLES = TITLES | word_set("""
     the both nurse rn resident fellow attending surgeon intern consultant colleague is physician
-    np pa chirurg
+    np pa chirurg collega collegae kollege kollegin confrere heer
 """)

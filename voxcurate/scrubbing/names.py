@@ -154,11 +154,20 @@ class _Finder(IntroducedNames):
         if all(kind == "u" for kind in kinds) and len(core) <= 3:
             scores = [self._likeness(low) for low in lows]
             bonus = self._context(i, j)
+            if self._has_own_line(i, j):
+                bonus += 4.0
             if self._is_surname_first(i, j):
                 return "doubtful"
             if min(scores) > -5 and sum(scores) + bonus > -1:
                 return "doubtful"
         return ""
+
+    def _has_own_line(self, i: int, j: int) -> bool:
+        """Whether a line begins with words `i` to `j` and ends or goes on after a comma."""
+        words = self.words
+        if i > 0 and "\n" not in words.gap(i):
+            return False
+        return re.match(r"[ \t]*(?:,|\n|\Z)", words.text[words.ends[j - 1] :]) is not None
 
     def _is_surname_first(self, i: int, j: int) -> bool:
         """Whether a line begins with words `i` to `j` as "Surname, Given"."""

@@ -7,7 +7,7 @@ import re
 from voxcurate.scrubbing.pattern import Pattern, pattern
 
 _LABEL = (
-    r"(?:mrn|umrn|emrn|mr\s?#|mr\s?no\.?|hrn|csn|urn|ur\s?no\.?|chi|ipp|nip|bsn|ahv|kvnr|ssn|sin|ssno|nhs|nino|ppsn|fin\s?#|har\s?#|medical\s+record(?:\s+(?:number|no\.?|num))?|"
+    r"(?:mrn|umrn|emrn|mr\s?#|mr\s?no\.?|hrn|csn|urn|ur\s?no\.?|chi|ipp|nip|bsn|ahv|kvnr|ssn|sin|ssno|nhs|nino|ppsn|fin\s?#|har\s?#|med(?:ical)?\.?\s+rec(?:ord)?s?\.?(?:\s+(?:number|no\.?|num|#))?|(?:account|acct|chart|case|encounter|visit|order|policy|insurance|member|record|episode|requisition|specimen|claim|hospital)(?=\s*[:#]\s*\w*\d)|"
     r"accession(?:\s+(?:number|no\.?|num|id))?|acc(?:\s?#|\.?\s?no\.?|ession\s?#|:|\.?(?=\s\w{2,4}-\d))|"
     r"(?:patient|pat\.?|pt\.?|case|exam|examination|order|visit|encounter|account|acct|hospital|policy|insurance|subscriber|member|group|license|licence|driver'?s?\s+licen[sc]e|"
     r"passport|national|nhs|ssn|health\s?(?:card|plan|insurance)|medicare|medicaid|study|chart|file|record|unit|specimen|episode|requisition|req|referral|claim|authori[sz]ation|certificate|"
@@ -18,7 +18,7 @@ _LABEL = (
     r"(?:historia\s+cl[ií]nica|hc|dni|nie|nuhsa)\s*[:#]|serial|s/n|sn\s*[:#]|\bid|ssn|nhs|npi|dea)"
 )
 _LABEL_STARTS = (
-    "mrn umrn emrn mr hrn csn urn ur chi ipp nip bsn ahv kvnr ssn sin ssno nhs nino ppsn fin har medical accession acc patient pat pt "
+    "med mrn umrn emrn mr hrn csn urn ur chi ipp nip bsn ahv kvnr ssn sin ssno nhs nino ppsn fin har medical accession acc patient pat pt "
     "case exam examination order visit encounter account acct hospital policy insurance subscriber member group license licence driver "
     "drivers passport national health medicare medicaid study chart file record unit specimen episode requisition req referral claim "
     "authorization authorisation certificate employee badge staff npi dea device implant serial lot batch model equipment biometric "
@@ -76,6 +76,7 @@ NUMBERS: tuple[Pattern, ...] = (
     pattern("ID", r"(?<![\d-])(?P<x>[x*]{3}[- ][x*]{2}[- ]\d{4})(?![\d-])", shape=r"[x*][- ]\d{4}"),
     pattern("ID", rf"\b{_LABEL}(?![^\W\d_])\s*(?:is|of|was)?\s*[:#=.]*\s*(?P<x>(?=[\w/.-]*\d[\w/.-]*\d)[A-Z0-9](?:[\w/-]|\.(?=\w)){{2,}}\w(?:[ -]\d{{2,}})*)", labelled=True, starts=_LABEL_STARTS, shape=r"\d"),
     pattern("ID", rf"\b{_LABEL}\s*(?:is|was)?\s*[:#=]+\s*(?P<x>\d{{2,}})(?!\w)", labelled=True, starts=_LABEL_STARTS, shape=r"\d"),
+    pattern("ID", r"\|\s*(?P<x>\d{4,})(?=\s*\|)", labelled=True),  # fields of a header
     pattern("ID", r"\b(?:last\s+(?:4|four)(?:\s+digits)?(?:\s+of\s+\w+)?(?:\s+(?:is|are))?|(?:ends|ending)\s+(?:in|with))\s*[:#]?\s*(?P<x>\d{3,5})(?!\w)", labelled=True, starts="last ends ending"),
     pattern("ID", r"\b(?:licen[sc]e\s+plate|plate(?:\s+(?:no\.?|number))?|vehicle\s+reg(?:istration)?|reg\.?\s?no\.?|registration|kenteken|kennzeichen|immatriculation)\b\s*(?:is)?\s*[:#]?\s*(?P<x>(?=[A-Z0-9 -]*\d)[A-Z0-9]{1,4}(?:[ -]?[A-Z0-9]{1,4}){1,3})(?!\w)", labelled=True, starts="license licence plate vehicle reg registration kenteken kennzeichen immatriculation"),
     pattern("ID", r"(?<!\w)(?P<x>(?=[A-HJ-NPR-Z]*\d)(?=\d*[A-HJ-NPR-Z])[A-HJ-NPR-Z0-9]{17})(?!\w)", 0, shape=r"[A-Z0-9]{17}"),  # vehicles
