@@ -15,6 +15,8 @@ from agent.compare_cli import compare
 from agent.console import run_command
 from agent.deid_cli import app as deid_app
 from agent.duplicates_cli import app as duplicates_app
+from agent.predict_cli import app as models_app
+from agent.predict_cli import predict
 from agent.reading_cli import read_reports
 from agent.report_cli import app as report_app
 from agent.review_cli import app as review_app
@@ -35,6 +37,8 @@ app.add_typer(deid_app, name="deid")
 app.add_typer(duplicates_app, name="duplicates")
 app.command(name="read-reports")(read_reports)
 app.command()(check)
+app.add_typer(models_app, name="models")
+app.command()(predict)
 app.command()(clean)
 app.add_typer(checks_app, name="checks")
 

@@ -92,7 +92,9 @@ def _coldstart(context: StageContext, config: RoundConfig) -> StageResult:
 def _predict(context: StageContext, config: RoundConfig) -> StageResult:
     from training import predict
 
-    return predict.run(context, config.predict, round_models(context))
+    predict.drop_predictions(context, config.predict)
+    models = round_models(context) + predict.external_models(context, config.predict)
+    return predict.run(context, config.predict, models)
 
 
 def _fuse(context: StageContext, config: RoundConfig) -> StageResult:

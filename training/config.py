@@ -112,7 +112,7 @@ class ZooConfig(Config):
 
     networks: tuple[str, ...] = Field(
         ("unet_small", "dynunet_small", "segresnet_small"),
-        description="shipped: configs/models/<name>.yaml",
+        description="shipped: configs/networks/<name>.yaml",
     )
     training: TrainingConfig = TrainingConfig(anneal=AnnealConfig(share=0.0, on="none"))
     retrain: bool = Field(False, description="train anew in later rounds, on the current labels")
@@ -132,11 +132,21 @@ class FlagshipConfig(Config):
 
 
 class PredictConfig(Config):
-    """Sliding-window prediction."""
+    """Prediction: our own networks' windows, and further models of the zoo."""
 
+    models: tuple[str, ...] = Field(
+        (), description="further models, by name or YAML file (docs/models.md)"
+    )
+    model_folder: str = Field("", description="of their weights; empty: $VOXCURATE_MODELS")
     overlap: float = Field(0.35, ge=0, lt=0.9)
+    body_only: bool = Field(True, description="no windows where there is no body (CT)")
     floor: float = Field(0.02, ge=0, le=0.5, description="lower probabilities are stored as 0")
-    time_limit_s: float = Field(1800.0, gt=0)
+    time_limit_s: float = Field(1800.0, gt=0, description="per case")
+    memory_limit_mb: float | None = Field(None, gt=0, description="per case")
+    workers: int = Field(0, ge=0, description="cases at once; 0: as the executor says")
+    keep_rounds: int = Field(
+        0, ge=0, description="rounds whose predictions stay on disk; 0: all of them"
+    )
 
 
 class EvaluateConfig(Config):
@@ -156,9 +166,9 @@ class StopConfig(Config):
 
 
 def network_config(name: str) -> NetworkConfig:
-    """The shipped network of that name (``configs/models/<name>.yaml``).
+    """The shipped network of that name (``configs/networks/<name>.yaml``).
 
     Raises:
         ConfigError: no such file, or a setting in it is wrong.
     """
-    return build(NetworkConfig, read_yaml(shipped("models", f"{name}.yaml")))
+    return build(NetworkConfig, read_yaml(shipped("networks", f"{name}.yaml")))

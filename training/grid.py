@@ -2,7 +2,7 @@
 
 Grid axes are the scan's own axes, permuted and flipped to run to the right, the front and the
 head as nearly as they can; an oblique scan stays oblique. Resampling is therefore one small
-weight matrix per axis, in both directions.
+weight matrix per axis, in both directions; the way back is `training.predictors.spool`.
 """
 
 from dataclasses import dataclass, replace
@@ -94,39 +94,8 @@ def to_grid(array: npt.NDArray[Any], grid: Grid) -> Floats:
     result: npt.NDArray[Any] = _oriented(array, grid)
     for axis in _cheapest_first(result.shape, grid.shape):
         ratio = grid.spacing[axis] / grid.source_spacing[axis]
-        result = _apply(result, axis, _weights(result.shape[axis], grid.index(axis), ratio))
+        result = _apply(result, axis, weights(result.shape[axis], grid.index(axis), ratio))
     return np.ascontiguousarray(result, dtype=np.float32)
-
-
-def from_grid(array: Floats, grid: Grid, box: Box) -> tuple[Box, Floats]:
-    """Part of an array on the grid, back in the scan's own geometry; 0 outside the grid.
-
-    Args:
-        array: shape `grid.shape`.
-        box: the part of the grid that matters; the rest counts as 0.
-
-    Returns:
-        the box in the scan (empty: ``0:0``) and the values inside it. At the grid's own ends the
-        last value goes on for a voxel, so that nothing fades at the edge of the scan.
-    """
-    nothing = (slice(0, 0),) * 3, np.zeros((0, 0, 0), np.float32)
-    result: npt.NDArray[Any] = array[box]
-    if not result.size:
-        return nothing
-    spans = []
-    for axis in range(3):
-        n_source = grid.source_shape[grid.axes[axis]]
-        centres = grid.index(axis)
-        ratio = grid.spacing[axis] / grid.source_spacing[axis]
-        position = (np.arange(n_source) - centres[0]) / ratio - box[axis].start
-        inside = np.flatnonzero((position > -1) & (position < result.shape[axis]))
-        if not inside.size:
-            return nothing
-        spans.append((int(inside[0]), int(inside[-1]) + 1))
-        ends = box[axis].start == 0, box[axis].stop == grid.shape[axis]
-        weights = _weights(result.shape[axis], position[inside], 1 / ratio, ends)
-        result = _apply(result, axis, weights)
-    return _back(np.clip(result, 0.0, 1.0), grid, spans)
 
 
 def body_box(image: Floats, threshold: float) -> Box:
@@ -159,27 +128,21 @@ def _oriented(array: npt.NDArray[Any], grid: Grid) -> npt.NDArray[Any]:
     return turned[tuple(slice(None, None, -1 if flip else 1) for flip in grid.flips)]
 
 
-def _back(result: Floats, grid: Grid, spans: list[tuple[int, int]]) -> tuple[Box, Floats]:
-    """Undo `_oriented` for values in a box given by spans along the grid's axes."""
-    box = [slice(0, 0)] * 3
-    for axis, (first, last) in enumerate(spans):
-        source = grid.axes[axis]
-        n = grid.source_shape[source]
-        box[source] = slice(n - last, n - first) if grid.flips[axis] else slice(first, last)
-    unflipped = result[tuple(slice(None, None, -1 if flip else 1) for flip in grid.flips)]
-    array = unflipped.transpose(np.argsort(grid.axes))
-    return (box[0], box[1], box[2]), np.ascontiguousarray(array, dtype=np.float32)
-
-
-def _weights(
+def weights(
     n: int,
     position: npt.NDArray[np.float64],
     ratio: float,
     goes_on: tuple[bool, bool] = (True, True),
 ) -> Any:
-    """Rows of a tent as wide as the coarser of the two grids, around each position.
+    """Rows of a tent as wide as the coarser of the two grids, around each position (sparse).
 
     Beyond an end of the `n` voxels the last value goes on, or else there is 0.
+
+    Args:
+        n: voxels of the source.
+        position: of the target's voxels, in the source's voxels.
+        ratio: the target's spacing over the source's.
+        goes_on: at the first and at the last voxel.
     """
     half = max(1.0, ratio)
     first = np.floor(position - half).astype(int) + 1

@@ -1,25 +1,38 @@
-"""Predictions of models on the cohort's scans: one file per case and model, made once."""
+"""Predictions of models on the cohort's scans: one file per case and model, made once.
 
-from collections.abc import Mapping, Sequence
-from functools import lru_cache
+Every case runs in a process of its own (`voxcurate.isolation`) with the model's limits of time and
+memory; one that hangs, eats memory or writes rubbish fails with its reason, the others go on.
+"""
+
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from training.config import PredictConfig
 from training.models import all_groups
-from voxcurate.catalog import Model, Scan, Writer
-from voxcurate.config import build
-from voxcurate.errors import GeometryError
-from voxcurate.ledger import Item, run_items
-from voxcurate.predictions import Prediction, ProbabilityBox, probability_box, write_prediction
-from voxcurate.protocols import PREDICTORS, load
+from training.predictors.spec import (
+    BundleSpec,
+    PredictorSpec,
+    SlidingSpec,
+    ZooModel,
+    check_classes,
+    find_model,
+)
+from voxcurate.catalog import Model, Scan, WorkItem, Writer
+from voxcurate.classes import Vocabulary
+from voxcurate.errors import ConfigError
+from voxcurate.ids import content_id, file_sha256
+from voxcurate.isolation import Isolated
+from voxcurate.ledger import Item, fingerprint, run_items
 from voxcurate.stage import StageContext, StageResult
 from voxcurate.workspace import adopt_file
 
-VERSION = "1"
-LOADED = 4  # models that a worker process keeps
+VERSION = "2"
+GRACE_S = 600.0  # of the executor beyond a case's own limit, for loading
+ROLE = "external"
+FOLDER = "zoo"  # of a workspace: its own models' YAML files
 
 
 def run(
@@ -28,38 +41,51 @@ def run(
     models: Sequence[Model],
     *,
     splits: Sequence[str] = (),
+    cases: Iterable[str] = (),
 ) -> StageResult:
-    """Predict every scan of the cohort (default: of all splits) with every model.
+    """Predict every scan of the cohort with every model; a prediction is made once.
 
-    A prediction is made once: a later round finds that of the same weights on the same scan.
+    A later round finds that of the same weights on the same scan.
+
+    Args:
+        models: of the catalog: trained here, or registered by `external_models`.
+        splits: default: all.
+        cases: only these; default: all.
     """
+    wanted = set(cases)
+    scans = [s for s in ctx.scans(*splits) if not wanted or s.case_id in wanted]
     group_of = all_groups(ctx.catalog)
-    scans = ctx.scans(*splits)
-    items = []
+    vocabulary = [info.model_dump(mode="json") for info in ctx.vocabulary]
+    items, limits = [], [config.time_limit_s]
     for model in models:
+        spec, weights = spec_of(ctx, config, model)
+        limits.append(spec.time_limit_s)
         taught = {group_of[c] for c in model.training_cases if c in group_of}
         for scan in scans:
-            is_new = group_of[scan.case_id] not in taught
-            items.append(_item(ctx, config, scan, model, is_new))
+            if spec.modality not in ("any", scan.modality):
+                continue
+            is_new = group_of[scan.case_id] not in taught and _is_vouched(spec)
+            common = (ctx, scan, model, spec, weights, is_new)
+            items.append(_item(*common, vocabulary))
 
     def record(_: Writer, item: Item, value: Any) -> Mapping[str, Any]:
         target = ctx.workspace.prediction_path(ctx.round, item.variant, item.subject)
         adopt_file(Path(value["temporary"]), target)
         return {
             "path": ctx.workspace.relative(target),
-            "out_of_fold": item.payload["out_of_fold"],
+            "out_of_fold": value["out_of_fold"],
             "classes": value["classes"],
+            "peak_mb": value["peak_mb"],
         }
 
     result = run_items(
         ctx,
         "predict",
-        items,
+        _again(ctx, items),
         "training.predict:predict_case",
         record,
         version=VERSION,
-        config=config.model_dump(mode="json", exclude={"time_limit_s"}),
-        executor=ctx.executor(time_limit_s=config.time_limit_s),
+        executor=ctx.executor(workers=config.workers, time_limit_s=max(limits) + GRACE_S),
         across_rounds=True,
     )
     counts = {
@@ -71,74 +97,224 @@ def run(
     return StageResult(counts, result.failed)
 
 
+def external_models(ctx: StageContext, config: PredictConfig) -> list[Model]:
+    """The models that the round's settings name, registered in the catalog with their licences.
+
+    Raises:
+        ConfigError: there is no such model, its weights are not there, or it names classes that
+            the vocabulary lacks.
+    """
+    folder = Path(config.model_folder).expanduser() if config.model_folder else None
+    places = [ctx.workspace.root / FOLDER]
+    return [
+        register(ctx, find_model(_path(ctx, name), places, folder), ctx.vocabulary)
+        for name in config.models
+    ]
+
+
+def register(ctx: StageContext, model: ZooModel, vocabulary: Vocabulary) -> Model:
+    """A zoo model's row in the catalog; the same settings and weights have the same id."""
+    spec = model.spec
+    if model.missing:
+        raise ConfigError(f"model {spec.name}: {model.missing}")
+    check_classes(spec, vocabulary)
+    sha256 = weights_mark(model)
+    settings = spec.model_dump(mode="json", exclude={"time_limit_s", "memory_limit_mb"})
+    row = Model(
+        model_id=f"{spec.name}-{content_id('zoo', settings, sha256, digits=8)}",
+        round=ctx.round,
+        name=spec.name,
+        architecture=spec.kind,
+        path="",
+        sha256=sha256,
+        classes=sorted({c for c in spec.classes.values() if c}),
+        training_cases=list(spec.trained_on) if isinstance(spec.trained_on, tuple) else [],
+        licence=spec.licence,
+        facts={
+            "role": ROLE,
+            "spec": spec.model_dump(mode="json"),
+            "weights": str(model.weights.resolve()) if model.weights else "",
+        },
+    )
+    known = ctx.catalog.one(Model, model_id=row.model_id)
+    with ctx.catalog.write() as writer:
+        writer.put(row if known is None else replace(known, facts=row.facts))
+    return row
+
+
+def spec_of(ctx: StageContext, config: PredictConfig, model: Model) -> tuple[PredictorSpec, str]:
+    """The settings and weights of a model of the catalog."""
+    if model.facts.get("role") == ROLE:
+        from training.predictors.spec import make_spec
+
+        return make_spec(model.facts["spec"], name=model.name), model.facts["weights"]
+    folder = ctx.workspace.root / model.path
+    spec = BundleSpec(
+        name=model.name,
+        licence=model.licence or "unknown",
+        weights=model.path,
+        modality="any",
+        trained_on="elsewhere",  # its training cases are on record
+        overlap=config.overlap,
+        body_only=config.body_only,
+        floor=config.floor,
+        time_limit_s=config.time_limit_s,
+        memory_limit_mb=config.memory_limit_mb,
+    )
+    return spec, str(folder)
+
+
+def weights_mark(model: ZooModel) -> str:
+    """A hash of what a model's predictions come from; of ready predictions: sizes and times."""
+    path = model.weights
+    if path is None:
+        return ""
+    if path.is_file():
+        return file_sha256(path)
+    files = [p for p in sorted(path.rglob("*")) if p.is_file()]
+    if model.spec.kind == "folder" or model.spec.kind == "totalsegmentator":
+        states = [(str(p.relative_to(path)), p.stat()) for p in files]
+        return content_id([[name, s.st_size, s.st_mtime_ns] for name, s in states])
+    kept = [p for p in files if p.suffix in {".pt", ".pth", ".json", ".yaml", ".ts"}]
+    return content_id([[str(p.relative_to(path)), file_sha256(p)] for p in kept])
+
+
+def drop_predictions(ctx: StageContext, config: PredictConfig) -> int:
+    """Delete what `keep_rounds` says is no longer wanted; how many files went.
+
+    A file of an old round that a kept round uses stays. What was deleted is marked in the ledger,
+    and predicted again by a round that needs it.
+    """
+    if not config.keep_rounds:
+        return 0
+    oldest = ctx.round - config.keep_rounds + 1
+    lines = ctx.catalog.rows(WorkItem, stage="predict", status="done")
+    used = {line.result.get("path") for line in lines if line.round >= oldest}
+    gone = [
+        line
+        for line in lines
+        if line.round < oldest and line.result["path"] not in used and not _is_dropped(line)
+    ]
+    with ctx.catalog.write() as writer:
+        writer.put_all([replace(x, result={**x.result, "dropped": True}) for x in gone])
+    paths = {str(line.result["path"]) for line in gone}
+    for path in sorted(paths):
+        (ctx.workspace.root / path).unlink(missing_ok=True)
+    return len(paths)
+
+
+def _is_dropped(line: WorkItem) -> bool:
+    return bool(line.result.get("dropped"))
+
+
+def _again(ctx: StageContext, items: Sequence[Item]) -> list[Item]:
+    """The items; those whose file was dropped everywhere are to be done again."""
+    lines = ctx.catalog.rows(WorkItem, stage="predict", status="done")
+    marks = {
+        is_gone: {(x.subject, x.variant, x.fingerprint) for x in lines if _is_dropped(x) is is_gone}
+        for is_gone in (True, False)
+    }
+    lost = marks[True] - marks[False]
+    if not lost:
+        return list(items)
+    return [
+        replace(
+            item,
+            again=(item.subject, item.variant, fingerprint("predict", item, VERSION, None)) in lost,
+        )
+        for item in items
+    ]
+
+
 def prediction_paths(ctx: StageContext, model_id: str) -> dict[str, Path]:
     """Case to the file of a model's prediction, as recorded for this round."""
-    from voxcurate.catalog import WorkItem
-
     lines = ctx.catalog.rows(
         WorkItem, round=ctx.round, stage="predict", variant=model_id, status="done"
     )
     return {line.subject: ctx.workspace.root / str(line.result["path"]) for line in lines}
 
 
+_isolated: Isolated | None = None
+
+
 def predict_case(payload: Mapping[str, Any]) -> dict[str, Any]:
-    """Worker: predict one scan with one model into a temporary file."""
-    from voxcurate.nifti import read_nifti
+    """Worker: predict one scan with one model into a temporary file, in a process of its own.
 
-    volume = read_nifti(Path(payload["path"]))
-    if list(volume.shape) != payload["shape"]:
-        raise GeometryError(
-            f"ct: want shape {payload['shape']}, found {list(volume.shape)}",
-            case_id=payload["case_id"],
+    Raises:
+        ItemTimeoutError, WorkerCrashError: over a limit, or crashed.
+        CurationError: what the predictor says.
+    """
+    global _isolated
+    _isolated = _isolated or Isolated()
+    target = Path(payload["target"])
+    scratch = target.with_name(f"{target.stem}.work")
+    scratch.mkdir(parents=True, exist_ok=True)
+    try:
+        outcome = _isolated.call(
+            "training.predictors.child:predict_to_file",
+            {**payload, "scratch": str(scratch)},
+            key=payload["case_id"],
+            time_limit_s=payload["spec"]["time_limit_s"],
+            memory_limit_mb=payload["spec"]["memory_limit_mb"],
         )
-    predictor = _predictor(
-        payload["kind"], payload["folder"], payload["modality"], repr(payload["config"])
+        return {
+            "temporary": str(target),
+            "classes": outcome.value["classes"],
+            "out_of_fold": payload["out_of_fold"],
+            "peak_mb": round(outcome.peak_mb, 1),
+        }
+    finally:
+        for log in scratch.glob("*.log"):
+            if payload.get("logs"):
+                logs = Path(payload["logs"])
+                logs.mkdir(parents=True, exist_ok=True)
+                shutil.move(str(log), logs / f"{payload['case_id']}_{log.name}")
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _item(
+    ctx: StageContext,
+    scan: Scan,
+    model: Model,
+    spec: PredictorSpec,
+    weights: str,
+    is_new: bool,
+    vocabulary: Sequence[Mapping[str, Any]],
+) -> Item:
+    name = f"prediction_{model.model_id}_{scan.case_id}.vxp"
+
+    def payload() -> dict[str, Any]:
+        return {
+            "case_id": scan.case_id,
+            "scan": str(ctx.workspace.root / scan.path),
+            "shape": list(scan.shape),
+            "modality": scan.modality,
+            "spec": spec.model_dump(mode="json"),
+            "weights": weights,
+            "vocabulary": vocabulary,
+            "target": str(ctx.workspace.scratch / name),
+            "logs": str(ctx.workspace.root / "logs" / "predict"),
+            "model_id": model.model_id,
+            "sha256": model.sha256,
+            "fold": model.facts.get("fold"),
+            "out_of_fold": is_new,
+        }
+
+    settings = (
+        {"floor": spec.floor, "overlap": spec.overlap, "body_only": spec.body_only}
+        if (isinstance(spec, SlidingSpec))
+        else {}
     )
-    if hasattr(predictor, "predict_boxes"):
-        classes: dict[str, ProbabilityBox] = predictor.predict_boxes(volume)
-    else:
-        floor = float(payload["config"]["floor"])
-        found = predictor.predict(volume)
-        classes = {c: probability_box(np.asarray(p), floor=floor) for c, p in found.items()}
-    prediction = Prediction(
-        classes=classes,
-        shape=volume.shape,
-        affine=volume.affine,
-        model_id=payload["model_id"],
-        out_of_fold=payload["out_of_fold"],
-        model_sha256=payload["sha256"],
-        fold=payload["fold"],
-    )
-    name = f"prediction_{payload['model_id']}_{payload['case_id']}.vxp"
-    temporary = Path(payload["scratch"]) / name
-    write_prediction(temporary, prediction)
-    return {"temporary": str(temporary), "classes": list(classes)}
-
-
-@lru_cache(maxsize=LOADED)
-def _predictor(kind: str, folder: str, modality: str, config: str) -> Any:
-    from ast import literal_eval
-
-    settings = build(PredictConfig, literal_eval(config))
-    if kind == "bundle":
-        return load(PREDICTORS, kind)(Path(folder), settings, modality=modality)
-    return load(PREDICTORS, kind)(Path(folder))
-
-
-def _item(ctx: StageContext, config: PredictConfig, scan: Scan, model: Model, is_new: bool) -> Item:
-    payload = {
-        "case_id": scan.case_id,
-        "path": str(ctx.workspace.root / scan.path),
-        "shape": list(scan.shape),
-        "modality": scan.modality,
-        "model_id": model.model_id,
-        "sha256": model.sha256,
-        "fold": model.facts.get("fold"),
-        "kind": model.facts.get("predictor", "bundle"),
-        "folder": str(ctx.workspace.root / model.path),
-        "out_of_fold": is_new,
-        "config": config.model_dump(mode="json"),
-        "scratch": str(ctx.workspace.scratch),
-    }
-    inputs = [model.model_id, model.sha256, scan.sha256, is_new]
+    inputs = [model.model_id, model.sha256, scan.sha256, is_new, settings]
     return Item(subject=scan.case_id, variant=model.model_id, inputs=inputs, payload=payload)
+
+
+def _is_vouched(spec: PredictorSpec) -> bool:
+    """Whether it is known what trained a model."""
+    return spec.trained_on != "unknown"
+
+
+def _path(ctx: StageContext, name: str) -> str:
+    """A model's path is relative to the workspace."""
+    inside = ctx.workspace.root / name
+    return str(inside) if ("/" in name or name.endswith(".yaml")) and inside.exists() else name

@@ -62,6 +62,10 @@ class TrainingError(CurationError):
     """A model cannot be trained on what there is."""
 
 
+class PredictionError(CurationError):
+    """A model cannot predict a scan, or gives something that is no prediction of it."""
+
+
 class ReviewError(CurationError):
     """What people put into the review folder cannot be used."""
 

@@ -9,7 +9,8 @@ the other.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Any, Literal, Protocol, runtime_checkable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,9 @@ from pydantic import BaseModel
 
 from voxcurate.errors import ConfigError
 from voxcurate.volume import Volume
+
+if TYPE_CHECKING:
+    from voxcurate.predictions import ProbabilityBox
 
 REPORT_READERS = {
     "rules": "retrieval.rules.reader:RuleReader",
@@ -30,8 +34,12 @@ CHAT_ENGINES = {
     "transformers": "voxcurate.chat.transformers:TransformersEngine",
 }
 PREDICTORS = {
-    "bundle": "training.predictor:BundlePredictor",
-    "folder": "labeling.folder_predictor:FolderPredictor",
+    "bundle": "training.predictors.bundle:BundlePredictor",
+    "network": "training.predictors.network:NetworkPredictor",
+    "nnunet": "training.predictors.nnunet:NnUNetPredictor",
+    "totalsegmentator": "training.predictors.totalsegmentator:TotalSegmentatorPredictor",
+    "folder": "training.predictors.folder:FolderPredictor",
+    "command": "training.predictors.command:CommandPredictor",
 }
 LABEL_JUDGES = {"shape": "labeling.judge:ShapeJudge"}
 EMBEDDERS = {"hashing": "training.text:HashingEmbedder"}
@@ -132,15 +140,25 @@ class ChatEngine(Protocol):
 
 @runtime_checkable
 class Predictor(Protocol):
-    """A segmentation model. `training_cases` lets "out of fold" be proved."""
+    """A segmentation model. `training_cases` lets "out of fold" be proved.
+
+    Made by ``kind(model, vocabulary, modality=..., scratch=...)``, `model` being a
+    `training.predictors.spec.ZooModel`. `classes` are those that it may predict (empty: told by
+    each case's files); `scratch` is a folder for temporary files, None for the system's.
+    """
 
     model_id: str
     classes: tuple[str, ...]
     training_cases: frozenset[str]
     licence: str
+    scratch: Path | None
 
-    def predict(self, volume: Volume) -> dict[str, npt.NDArray[np.float32]]:
-        """Probability per class, shape ``(I, J, K)`` of the volume, 0 to 1."""
+    def predict(self, volume: Volume, case_id: str = "") -> "Iterator[tuple[str, ProbabilityBox]]":
+        """Class after class: uint8 probabilities in a box of the scan's own geometry.
+
+        Whatever is no prediction of this scan (another shape or place, NaN, values that are no
+        probabilities, no known class) is a `CurationError`.
+        """
         ...
 
 

@@ -1,20 +1,13 @@
 """The network's grid: right, front, head, in whatever way a scan is stored."""
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import oblique_affine
-from tests.training.conftest import AFFINE, SHAPE, phantom
-from training.grid import body_box, from_grid, full_grid, to_grid
+from tests.training.conftest import phantom
+from training.grid import body_box, full_grid, to_grid
 from voxcurate.volume import Volume
-
-EVERYTHING = (slice(None),) * 3
-
-
-def whole(grid):
-    return tuple(slice(0, n) for n in grid.shape)
 
 
 def stored(volume, axes, flips):
@@ -67,48 +60,6 @@ def test_coarser_grid_averages():
     # weights around 0.5: 1/4 (goes on), 3/4, 3/4, 1/4; around 2.5: 1/4, 3/4, 3/4, 1/4 (goes on)
     expected = [4 / 8, (3 * 4 + 3 * 8 + 8) / 8]
     np.testing.assert_allclose(to_grid(array, grid).ravel(), expected, rtol=1e-6)
-
-
-@pytest.mark.parametrize("spacing", [(4.0, 4.0, 4.0), (7.0, 8.0, 9.0), (10.0, 9.0, 12.0)])
-def test_mask_survives_the_way_there_and_back(spacing):
-    volume, masks = phantom(1)
-    grid = full_grid(volume.shape, volume.affine, spacing)
-    there = to_grid(masks["mandible"].astype(np.float32), grid)
-    box, values = from_grid(there, grid, whole(grid))
-    back = np.zeros(SHAPE, np.float32)
-    back[box] = values
-    again, truth = back >= 0.5, masks["mandible"]
-    assert 2 * (again & truth).sum() / (again.sum() + truth.sum()) > 0.8
-
-
-def test_from_grid_of_a_constant_is_constant():
-    grid = full_grid(SHAPE, AFFINE, (5.0, 11.0, 9.0))
-    box, values = from_grid(np.ones(grid.shape, np.float32), grid, whole(grid))
-    assert box == tuple(slice(0, n) for n in SHAPE)
-    np.testing.assert_allclose(values, 1.0, atol=1e-5)
-
-
-def test_cropped_grid_lies_where_the_whole_one_does():
-    volume, _ = phantom(2)
-    grid = full_grid(volume.shape, volume.affine, (8.0, 8.0, 8.0))
-    box = (slice(3, 15), slice(2, 17), slice(4, 19))
-    part = grid.cropped(box)
-    values = np.random.default_rng(0).random(part.shape, dtype=np.float32)
-    padded = np.zeros(grid.shape, np.float32)
-    padded[box] = values
-    where, found = from_grid(values, part, whole(part))
-    outer, expected = from_grid(padded, grid, box)
-    core = tuple(slice(4, -4) for _ in range(3))
-    full, other = np.zeros(SHAPE), np.zeros(SHAPE)
-    full[where], other[outer] = found, expected
-    np.testing.assert_allclose(full[where][core], other[where][core], atol=1e-5)
-
-
-def test_empty_box_gives_nothing():
-    grid = full_grid(SHAPE, AFFINE, (8.0, 8.0, 8.0))
-    box, values = from_grid(np.zeros(grid.shape, np.float32), grid, (slice(0, 0),) * 3)
-    assert values.size == 0
-    assert box == (slice(0, 0),) * 3
 
 
 def test_body_box_drops_the_table():

@@ -3,21 +3,17 @@
 import json
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
 from tests.training.conftest import CLASSES, SHAPE, build, flagship_config, zoo_config
 from training import evaluate, flagship, predict, zoo
 from training.config import AnnealConfig, EvaluateConfig, MixConfig, PredictConfig
 from training.models import all_groups, is_out_of_fold, of_round
-from training.predictor import BundlePredictor
 from training.runs import case_specs, current_labels
 from voxcurate.catalog import Decision, Label, Measure, Model, WorkItem
 from voxcurate.errors import TrainingError
 from voxcurate.ledger import LedgerResult
-from voxcurate.nifti import read_nifti
 from voxcurate.predictions import open_prediction
-from voxcurate.protocols import Predictor
 
 
 def bundle_of(ctx, model):
@@ -72,30 +68,6 @@ def test_prediction_files(trained):
             assert found.model_sha256 == model.sha256
             expected = case_id not in model.training_cases
             assert found.out_of_fold is expected
-
-
-def test_predictor_keeps_its_protocol(trained):
-    world, _, models = trained
-    predictor = BundlePredictor(bundle_of(world.ctx, models[0]))
-    assert isinstance(predictor, Predictor)
-    volume = read_nifti(world.ctx.workspace.scan_path("phantom_5"))
-    found = predictor.predict(volume)
-    assert set(found) == set(predictor.classes)
-    for values in found.values():
-        assert values.shape == SHAPE
-        assert values.dtype == np.float32
-        assert 0 <= values.min() <= values.max() <= 1
-
-
-def test_boxes_are_the_whole_volumes_quantised(trained):
-    world, _, models = trained
-    predictor = BundlePredictor(bundle_of(world.ctx, models[-1]), PredictConfig(floor=0.0))
-    volume = read_nifti(world.ctx.workspace.scan_path("phantom_5"))
-    whole, boxes = predictor.predict(volume), predictor.predict_boxes(volume)
-    for class_id, part in boxes.items():
-        full = np.zeros(SHAPE, np.uint8)
-        full[part.box] = part.array
-        np.testing.assert_allclose(full, whole[class_id] * 255, atol=0.51)
 
 
 def test_evaluation_uses_test_scans_and_original_labels(trained):

@@ -1,0 +1,293 @@
+"""Predictions by hand: in a workspace through the ledger, or of scans alone."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from voxcurate.catalog import Catalog, Model
+from voxcurate.classes import Vocabulary, load_vocabulary
+from voxcurate.errors import ConfigError, WorkspaceError
+from voxcurate.executor import LocalExecutor
+from voxcurate.ids import content_id, file_sha256
+from voxcurate.progress import progress
+from voxcurate.protocols import Task
+from voxcurate.stage import StageContext, StageResult
+from voxcurate.workspace import Workspace
+
+THRESHOLD = 128  # of 255
+
+
+@dataclass(frozen=True)
+class Alone:
+    """How scans without a workspace are predicted.
+
+    Attributes:
+        soft: write probabilities (uint8, times 255) instead of masks.
+        workers: scans at once.
+    """
+
+    models: Sequence[str]
+    out: Path
+    classes: Path | None = None
+    model_folder: Path | None = None
+    modality: str = "CT"
+    soft: bool = False
+    workers: int = 1
+
+
+@dataclass
+class Done:
+    """What became of scans: ``(model, case)`` to its classes, or to the reason why not."""
+
+    made: dict[str, list[str]] = field(default_factory=dict)
+    kept: list[str] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+    licences: dict[str, str] = field(default_factory=dict)
+
+
+def predict_in_workspace(
+    given: Path | None,
+    models: Sequence[str],
+    cases: Sequence[str],
+    settings: Sequence[str],
+) -> StageResult:
+    """Predict scans of a workspace, in its last round (or before the first): goes on where it was.
+
+    Raises:
+        ConfigError: no such model or case, or no model at all.
+    """
+    from agent.commands import opened
+    from agent.config import resolve
+    from agent.rounds import context_of, vocabulary_of
+    from training import predict
+    from voxcurate.catalog import Round, Scan
+    from voxcurate.config import parse_overrides
+
+    with opened(given, write=True) as (workspace, catalog):
+        rounds = catalog.rows(Round)
+        context = (
+            context_of(workspace, catalog, rounds[-1].number)
+            if rounds
+            else StageContext(workspace, catalog, vocabulary_of(workspace), round=0)
+        )
+        config = resolve(workspace, overrides=parse_overrides(settings)).predict
+        unknown = sorted(set(cases) - {scan.case_id for scan in catalog.rows(Scan)})
+        if unknown:
+            raise ConfigError(f"no scan {', '.join(unknown)} in this workspace")
+        if models:
+            config = config.model_copy(update={"models": ()})
+        chosen = _chosen(context, config, models)
+        return predict.run(context, config, chosen, cases=cases)
+
+
+def _chosen(context: StageContext, config: Any, names: Sequence[str]) -> list[Model]:
+    """Models of the catalog by name or id, newest first; else of the zoo."""
+    from agent.stages import round_models
+    from training import predict
+
+    if not names:
+        found = round_models(context) + predict.external_models(context, config)
+        if not found:
+            raise ConfigError(
+                "no model: name one with --model ('voxcurate models list' shows them), or run a "
+                "round, which trains some"
+            )
+        return found
+    known = [m for m in context.catalog.rows(Model) if m.facts.get("role") != predict.ROLE]
+    chosen = []
+    for name in names:
+        own = [m for m in known if name in (m.name, m.model_id)]
+        if own:
+            chosen.append(max(own, key=lambda m: m.round))
+            continue
+        wanted = config.model_copy(update={"models": (name,)})
+        chosen += predict.external_models(context, wanted)
+    return chosen
+
+
+def list_all(given: Path | None, model_folder: Path | None) -> list[dict[str, Any]]:
+    """Models of the zoo, and inside a workspace those that it has trained."""
+    from agent.rounds import vocabulary_of
+    from training.predict import FOLDER, ROLE
+    from training.predictors.listing import list_models
+
+    try:
+        workspace = Workspace.find(given)
+    except WorkspaceError:
+        if given is not None:
+            raise
+        return [_line(asdict(one)) for one in list_models(load_vocabulary(), (), model_folder)]
+    places = [workspace.root / FOLDER]
+    lines = [
+        _line(asdict(one)) for one in list_models(vocabulary_of(workspace), places, model_folder)
+    ]
+    catalog = Catalog(workspace.catalog_url)
+    try:
+        trained = [m for m in catalog.rows(Model) if m.facts.get("role") != ROLE]
+    finally:
+        catalog.close()
+    newest = {m.name: m for m in sorted(trained, key=lambda m: m.round)}
+    for model in newest.values():
+        is_there = (workspace.root / model.path).is_dir()
+        lines.append(
+            {
+                "name": model.name,
+                "kind": "bundle",
+                "classes": list(model.classes),
+                "licence": model.licence,
+                "description": f"trained in round {model.round}",
+                "available": is_there,
+                "why_not": "" if is_there else "its folder is gone from the workspace",
+            }
+        )
+    return sorted(lines, key=lambda line: str(line["name"]))
+
+
+def _line(values: dict[str, Any]) -> dict[str, Any]:
+    return {**values, "classes": list(values["classes"]), "available": not values["why_not"]}
+
+
+def predict_alone(inputs: Sequence[Path], how: Alone) -> Done:
+    """Predict scans that lie in files: ``<out>/<model>/<case>/<class>.nii.gz``, and
+    ``prediction.vxp`` with all probabilities.
+
+    What is there already from the same scan and model stays; the same command goes on.
+
+    Raises:
+        ConfigError: no scan, no model, or a model that cannot be used here.
+    """
+    from training.predictors.listing import why_not
+    from training.predictors.spec import check_classes, find_model
+
+    vocabulary = load_vocabulary(*([how.classes] if how.classes else []))
+    scans = dict(_scans(inputs))
+    models = []
+    for name in how.models:
+        model = find_model(name, (), how.model_folder)
+        reason = why_not(model)
+        if reason:
+            raise ConfigError(f"model {model.spec.name}: {reason}")
+        check_classes(model.spec, vocabulary)
+        models.append(model)
+    done = Done(licences={model.spec.name: model.spec.licence for model in models})
+    tasks = list(_tasks(scans, models, vocabulary, how, done))
+    marks = {task.key: task.payload.pop("mark") for task in tasks}
+    limit = max((task.payload["spec"]["time_limit_s"] for task in tasks), default=1.0) + 600
+    executor = LocalExecutor(workers=how.workers, time_limit_s=limit, retries=0)
+    with progress("predict", len(tasks)) as bar:
+        for outcome in executor.run("training.predict:predict_case", tasks):
+            if outcome.ok:
+                _finish(
+                    Path(outcome.value["temporary"]), outcome.key, marks[outcome.key], how, done
+                )
+            else:
+                done.failed[outcome.key] = outcome.error
+            bar.advance(note=outcome.key)
+    return done
+
+
+def _scans(inputs: Sequence[Path]) -> Iterator[tuple[str, list[Path]]]:
+    """Case name to the file, or the DICOM files, of every scan."""
+    from cleaning.check.folder import list_files
+
+    listing = list_files(inputs)
+    if not listing.volumes and not listing.dicom:
+        raise ConfigError("no scans found: want NIfTI, NRRD, MetaImage or DICOM files")
+    taken: set[str] = set()
+    series: dict[Path, list[Path]] = {}
+    for _, _, path in listing.dicom:
+        series.setdefault(path.parent, []).append(path)
+    found = [(_name(path, inside), [path]) for _, inside, path in listing.volumes]
+    found += [(parent.resolve().name, sorted(files)) for parent, files in series.items()]
+    for name, files in found:
+        unique, n = name, 1
+        while unique in taken:
+            n += 1
+            unique = f"{name}_{n}"
+        taken.add(unique)
+        yield unique, files
+
+
+def _name(path: Path, inside: str) -> str:
+    """``case_1/ct.nii.gz`` is case_1, ``a/b.nii.gz`` is a_b."""
+    parts = list(Path(inside).parts) if inside else [path.resolve().parent.name, path.name]
+    stem = parts[-1].removesuffix(".gz").rsplit(".", 1)[0]
+    if stem == "ct" and len(parts) > 1:
+        return "_".join(parts[:-1])
+    return "_".join([*parts[:-1], stem]) if inside else stem
+
+
+def _tasks(
+    scans: Mapping[str, list[Path]],
+    models: Sequence[Any],
+    vocabulary: Vocabulary,
+    how: Alone,
+    done: Done,
+) -> Iterator[Task]:
+    from training.predict import weights_mark
+
+    plain = [info.model_dump(mode="json") for info in vocabulary]
+    for model in models:
+        spec = model.spec
+        settings = spec.model_dump(mode="json", exclude={"time_limit_s", "memory_limit_mb"})
+        sha256 = weights_mark(model)
+        for case, files in scans.items():
+            mark = content_id(settings, sha256, [file_sha256(f) for f in files], how.soft)
+            key = f"{spec.name}/{case}"
+            if _is_made(how.out / spec.name / case, mark):
+                done.kept.append(key)
+                continue
+            work = how.out / spec.name / f".{case}.work"
+            work.mkdir(parents=True, exist_ok=True)
+            payload = {
+                "case_id": case,
+                "scan": [str(f) for f in files] if len(files) > 1 else str(files[0]),
+                "shape": None,
+                "modality": how.modality,
+                "spec": spec.model_dump(mode="json"),
+                "weights": str(model.weights.resolve()) if model.weights else "",
+                "vocabulary": plain,
+                "target": str(work / "prediction.vxp"),
+                "logs": str(how.out / spec.name / "logs"),
+                "model_id": f"{spec.name}-{content_id('zoo', settings, sha256, digits=8)}",
+                "sha256": sha256,
+                "fold": None,
+                "out_of_fold": False,
+                "mark": mark,
+            }
+            yield Task(key, payload)
+
+
+def _is_made(folder: Path, mark: str) -> bool:
+    try:
+        return bool(json.loads((folder / "made.json").read_text())["mark"] == mark)
+    except (OSError, ValueError, KeyError):
+        return False
+
+
+def _finish(temporary: Path, key: str, mark: str, how: Alone, done: Done) -> None:
+    """Files by class beside the prediction; ``made.json`` comes last: all of it is there."""
+    import shutil
+
+    import numpy as np
+
+    from voxcurate.atomic import adopt_file, write_text
+    from voxcurate.nifti import write_nifti
+    from voxcurate.predictions import open_prediction
+    from voxcurate.volume import Volume
+
+    folder = how.out / key
+    shutil.rmtree(folder, ignore_errors=True)
+    prediction = open_prediction(temporary)
+    for class_id in prediction.classes:
+        values = prediction.full(class_id)
+        if not how.soft:
+            values = (values >= THRESHOLD).view(np.uint8)
+        write_nifti(folder / f"{class_id}.nii.gz", Volume(values, prediction.affine))
+    adopt_file(temporary, folder / "prediction.vxp")
+    facts = {"mark": mark, "model": prediction.model_id, "licence": prediction.meta["licence"]}
+    write_text(folder / "made.json", json.dumps(facts, indent=1) + "\n")
+    shutil.rmtree(temporary.parent, ignore_errors=True)
+    done.made[key] = list(prediction.classes)

@@ -1,0 +1,1 @@
+"""Predictors: whatever segments a scan, behind one Protocol (`voxcurate.protocols`)."""
