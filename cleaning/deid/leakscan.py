@@ -103,7 +103,9 @@ def _search(known: Identifiers) -> FileScan:
 
 
 def _more(where: str, text: str, search: FileScan) -> list[Leak]:
-    return [Leak(where, kind, 0, len(text), True) for kind in sorted(search.text(text))]
+    prose = where != "file name"  # there a name inside a longer word is chance
+    found = search.text(text, whole=prose)
+    return [Leak(where, kind, 0, len(text), True) for kind in sorted(found)]
 
 
 def header_texts(path: Path) -> dict[str, str]:

@@ -42,6 +42,34 @@ def test_leaks_are_found_and_never_quoted(where, kwargs):
     assert not any(word in str(found).lower() for word in ("doe", "12345678", "998877"))
 
 
+@pytest.mark.parametrize(
+    ("where", "kwargs"),
+    [
+        ("report r", {"reports": {"r": "Liver normal (ThurgoodZenobia)."}}),
+        ("report r", {"reports": {"r": "for Thuergood"}}),
+        ("header descrip", {"headers": {"descrip": "zenobiathurgood"}}),
+        ("file name", {"names": ["scans/c1/xthurgoodx.nii.gz"]}),
+    ],
+)
+def test_what_the_scrubber_would_not_see_is_found_by_the_other_search(where, kwargs):
+    found = scan_case("c1", Identifiers(names=("Thürgood^Zenobia",)), **kwargs)
+    assert found.verdict == "leak"
+    assert {leak.where for leak in found.leaks} == {where}
+
+
+def test_a_name_inside_a_clinical_word_is_chance():
+    known = Identifiers(names=("Angio^Zenobia", "Plast^Xu"))
+    text = "Hemangioblastomatosis and angioplasty, vertebroplasties."
+    assert scan_case("c1", known, reports={"r": text}).verdict == "clean"
+
+
+def test_two_bytes_a_letter_in_a_header(tmp_path):
+    image = nib.Nifti1Image(np.zeros((3, 4, 5), np.int16), np.eye(4))
+    image.header["descrip"] = "by Thurgood".encode("utf-16-le")
+    nib.save(image, tmp_path / "x.nii")
+    assert header_texts(tmp_path / "x.nii")["descrip"] == "by Thurgood"
+
+
 def test_ordinary_words_are_doubtful():
     known = Identifiers(names=("Stone^Ann",))
     assert scan_case("c1", known, reports={"r": "A large Stone was seen"}).verdict == "doubtful"
