@@ -71,7 +71,9 @@ class Rewriter:
             if vr is None:
                 continue
             action = action_of(tag, vr)
-            if action == "drop":
+            # values of VR UN have their little byte first in every file
+            is_foreign = element.VR == "UN" and not self._encoding.little and vr not in STRINGS
+            if action == "drop" or is_foreign:
                 continue
             if vr == "SQ":
                 if action in ("descend", "by kind"):

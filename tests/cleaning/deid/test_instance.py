@@ -108,6 +108,16 @@ def test_other_encodings_stay(syntax):
     assert new.PixelData == old.PixelData
 
 
+def test_numbers_of_unknown_vr_are_not_turned_round():
+    old = a_slice()
+    old.add_new(0x00280106, "US", 7)
+    little = encoded(old).replace(b"US\x02\0\x07\0", b"UN\0\0\x02\0\0\0\x07\0")
+    assert again(little).SmallestImagePixelValue == 7
+    old.file_meta.TransferSyntaxUID = ExplicitVRBigEndian
+    big = encoded(old).replace(b"US\0\x02\0\x07", b"UN\0\0\0\0\0\x02\x07\0")
+    assert "SmallestImagePixelValue" not in again(big)
+
+
 def test_a_file_without_preamble_gets_one():
     old = a_slice()
     old.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian

@@ -2,6 +2,7 @@
 
 import pytest
 
+from benchmarks.deid.attributes import every_attribute
 from benchmarks.deid.base import slice_of
 from benchmarks.deid.people import person
 from benchmarks.deid.places import PLACES
@@ -43,6 +44,16 @@ def test_nothing_is_left_and_the_search_would_see_it(place):
     assert search.scan(content) == []
     found = {find.where for find in search.scan(data)}
     assert found - set(PLAIN_FINDS) or place.kind in {*UNSEEN, *IN_PLAIN_PLACES}
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_no_attribute_of_the_standard_keeps_a_stranger_s_word(nested):
+    data, words = every_attribute(nested=nested)
+    tool = Deidentifier(DeidConfig(keep_risky=True), b"k" * 32)
+    content = b"".join(tool.run(data, Origin("p", "s", "e", "i")).content).lower()
+    left_in = {words[word] for word in words if word.lower().encode() in content}
+    assert left_in == {"Manufacturer", "ManufacturerModelName"}
+    assert len(words) > 2500
 
 
 def _plain_finds():
