@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from agent.report import annotation, cohort, quality, reading, running
+from agent.report import annotation, cleaned, cohort, quality, reading, running
 from agent.report.blocks import Section, Text
 from agent.report.pictures import TROUBLE, Album
 from agent.report.summary import header, summary
@@ -46,8 +46,8 @@ def build_sections(view: RoundView) -> list[Section]:
         ("attention", "Attention sizes", lambda: annotation.attention(view)),
         ("priority", "Top of the priority list", lambda: annotation.priority(view, album)),
         ("volumes", "Organ volumes", lambda: annotation.volumes(view)),
-        ("duplicates", "Duplicate scans", lambda: cohort.duplicates(view, album)),
-        ("rejected", "Rejected and suspect scans", lambda: cohort.rejected(view, album)),
+        ("duplicates", "Duplicate scans", lambda: cleaned.duplicates(view, album)),
+        ("rejected", "Rejected and suspect scans", lambda: cleaned.rejected(view, album)),
         ("reading", "Reading the reports", lambda: reading.reading(view)),
         ("findings", "What the reports say", lambda: reading.findings(view)),
         ("training", "Training", lambda: quality.training(view)),

@@ -4,12 +4,13 @@ import base64
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from agent.report.blocks import Picture
 from agent.report.drawing import OTHER, REFERENCE, SOFT_TISSUE, Colour, Layer, Mask, View
-from voxcurate.catalog import Label, Scan
+from voxcurate.catalog import Label, Scan, ScanPair
 from voxcurate.errors import CurationError
 from voxcurate.labels import read_mask
 from voxcurate.stage import StageContext
@@ -85,6 +86,38 @@ class Album:
         alt = f"{case_id}, {view}: {what}; the patient's right is on the left"
         said = f"{view}: {what}" if caption is None else caption
         return self._make(case_id, alt, draw, said)
+
+    def checked(self, scan: Scan, reasons: Sequence[Mapping[str, Any]]) -> Picture:
+        """The three middle planes of a scan with the places of broken rules marked."""
+
+        def draw() -> bytes:
+            from cleaning.check.pictures import evidence_picture
+            from cleaning.check.reasons import Reason, worst
+            from cleaning.check.rules import Check
+
+            places = [tuple(r["planes"]) if r.get("planes") else None for r in reasons]
+            found = tuple(
+                Reason(**{**reason, "planes": place})
+                for reason, place in zip(reasons, places, strict=True)
+            )
+            return evidence_picture(self._read(scan), Check(worst(found), found))
+
+        alt = f"{scan.case_id}: sagittal, coronal and axial middle plane"
+        return self._make(scan.case_id, alt, draw, "sagittal, coronal, axial")
+
+    def pair(self, pair: ScanPair, first: Scan, second: Scan) -> Picture:
+        """Two scans on the same places, and their difference."""
+
+        def draw() -> bytes:
+            from cleaning.duplicates.hashing import ScanFingerprint
+            from cleaning.duplicates.pictures import pair_picture, png_of
+            from cleaning.joining import stored_pairs
+
+            one, other = (ScanFingerprint.from_dict(s.fingerprint) for s in (first, second))
+            return png_of(pair_picture(stored_pairs([pair])[0], one, other))
+
+        caption = f"{first.case_id}, {second.case_id}, difference"
+        return self._make(first.case_id, f"side by side: {caption}", draw, caption)
 
     def frontal(self, case_id: str, scan: Scan | None, label: Label, what: str) -> Picture:
         """The whole scan summed from front to back, a label in red."""

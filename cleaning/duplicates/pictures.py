@@ -24,6 +24,8 @@ def pair_picture(
 ) -> Shown:
     """RGB picture ``(H, W, 3)``: rows axial, coronal, sagittal; columns first, second, difference.
 
+    Up is head or front, image left is the patient's right or back.
+
     Args:
         pair: what was found.
         one, other: fingerprints of its first and second scan.
@@ -41,6 +43,8 @@ def pair_picture(
     for axis in (2, 1, 0):
         middle = a.shape[axis] // 2
         planes = [np.take(x, middle, axis=axis).T[::-1] for x in (a, b)]
+        if axis != 0:  # the patient's right is image left
+            planes = [plane[:, ::-1] for plane in planes]
         sides = [voxel[x] for x in range(3) if x != axis]
         rows.append(
             np.concatenate(
@@ -55,17 +59,22 @@ def pair_picture(
     return _titled(np.concatenate(rows, axis=0), pair)
 
 
-def write_pair_picture(path: Path, shown: Shown) -> None:
-    """A PNG file, whole or not at all."""
+def png_of(shown: Shown) -> bytes:
+    """A picture as PNG."""
     from io import BytesIO
 
     from PIL import Image as Picture
 
-    from voxcurate.atomic import write_atomic
-
     buffer = BytesIO()
     Picture.fromarray(shown).save(buffer, "PNG", optimize=True)
-    write_atomic(path, [buffer.getvalue()])
+    return buffer.getvalue()
+
+
+def write_pair_picture(path: Path, shown: Shown) -> None:
+    """A PNG file, whole or not at all."""
+    from voxcurate.atomic import write_atomic
+
+    write_atomic(path, [png_of(shown)])
 
 
 def _grey(plane: npt.NDArray[np.float32]) -> Shown:
