@@ -52,8 +52,9 @@ REAL_DICOM = (
 )
 MR = "msd_hippocampus_mr/images/*.nii.gz"
 FILES = ("truncated_file", "empty_file")
-# what no rule can see in a body that does not show it
-ONLY_IN_TRUNKS = ("mirrored", "front_back", "upside_down", "swapped_in_plane", "permuted")
+# what no rule can see in a crop of a limb; and what a rule needs to have seen in the clean scan
+ONLY_IN_TRUNKS = ("front_back", "upside_down", "swapped_in_plane", "permuted", "stepped", "cut_off")
+NEEDS = {"mirrored": "liver_right", "upside_down": "head_up", "front_back": "gas_in_front"}
 # further damage, of noise and planes, that is not in the cohort's makers
 EXTRA = ("noise 180 HU", "empty slice", "repeated slice", "clipped above 400", "wide 8 bits")
 
@@ -108,7 +109,10 @@ def real(data: Path, half: str, every: int = 1) -> dict[str, Any]:
             volume = read_nifti(path)
             is_limb = clean[n * every].evidence.get("region_limb_mm", 0) > 0
             for kind, result in _damaged(volume, n, Path(folder)):
-                if not (is_limb and kind in ONLY_IN_TRUNKS):
+                hidden = (is_limb and kind in ONLY_IN_TRUNKS) or (
+                    kind in NEEDS and NEEDS[kind] not in clean[n * every].evidence
+                )
+                if not hidden:
                     found[kind].append(result)
             is_abdomen = clean[n * every].evidence.get("region_abdomen_mm", 0) > 0
             if not is_abdomen:

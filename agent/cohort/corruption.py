@@ -238,9 +238,10 @@ def _cut_off(volume: Volume, rng: np.random.Generator) -> Volume:
 
 
 def _padding_inside(volume: Volume, rng: np.random.Generator) -> Volume:
-    """A block of padding values in the middle of the body."""
+    """A block of padding values, a third of the body's sides, about its centre."""
     image = volume.image.copy()
-    middle, half = np.array(image.shape) // 2, np.array(image.shape) // 6
+    body = np.argwhere(image > -300)
+    middle, half = np.median(body, axis=0), np.ptp(body, axis=0) / 6
     box = tuple(slice(int(m - h), int(m + h)) for m, h in zip(middle, half, strict=True))
     image[box] = -3024
     return replace(volume, image=image)

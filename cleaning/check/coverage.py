@@ -33,10 +33,15 @@ def cut_off(body: Anatomy) -> tuple[float, npt.NDArray[np.float64]]:
 
 
 def padded_inside(body: Anatomy) -> tuple[float, npt.NDArray[np.float64]]:
-    """Share of the body's inside that holds padding instead of values, and plane by plane."""
+    """Padding within the field of view, as a share of the body's inside, and plane by plane.
+
+    Padding beyond the field of view reaches the border of its plane; what does not is a hole.
+    """
     whole = body.inside()
-    # padding beside the body at the border of the field of view is no hole in it
-    holes = whole & ~body.seen
+    padded = np.pad(~body.seen, ((1, 1), (1, 1), (0, 0)), constant_values=True)
+    labels, _ = ndimage.label(padded, _IN_PLANE)
+    holes = padded & (labels != labels[:1, :1, :])
+    holes = holes[1:-1, 1:-1]
     each = holes.sum((0, 1)) / np.maximum(whole.sum((0, 1)), 1)
     return float(holes.sum() / max(1, whole.sum())), np.asarray(each, np.float64)
 

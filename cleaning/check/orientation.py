@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from cleaning.check.anatomy import Anatomy, Mask
+from cleaning.check.anatomy import Anatomy
 
 AXES = ("left-right", "back-front", "foot-head")
 MIN_AREA_SHARE = 0.2  # of the largest plane: planes that count
@@ -29,7 +29,8 @@ SIDE_MM = 40.0  # of body on one side of the lungs, to say what it is
 BELLY_SHARE, NECK_SHARE = 0.62, 0.45  # of the cross-section at the lungs
 NEIGHBOURHOOD_MM = 200.0
 MIN_PLANES = 3
-CUT, NO_CUT = 0.6, 0.4  # drop of the cross-section: the scan ends here / nothing ends
+CUT, HARDLY_CUT = 0.6, 0.5  # drop of the cross-section: the scan ends here / perhaps a shoulder
+MAX_TOUCH = 0.2  # of the largest cross-section, on a face of the array
 SOLID_HU = (20.0, 220.0)
 Profile = npt.NDArray[np.float64]
 
@@ -41,6 +42,7 @@ class Axes:
     Attributes:
         cuts: for each RAS+ axis, the largest drop of the cross-section from plane to plane, of the
             largest cross-section; near 1 along the axis on which the scan was cut.
+        touches: for each axis, the cross-section on its first or last plane, of the largest.
         gas: > 0 if gas lies beyond the bones along the second axis; in half-depths of the body.
         bones: > 0 if the bones lie before the body's middle along the second axis.
         upright: > 0 if the body is as symmetric and wide along the first axis, and as uneven along
@@ -50,6 +52,7 @@ class Axes:
     """
 
     cuts: tuple[float, float, float]
+    touches: tuple[float, float, float]
     gas: float
     bones: float
     upright: float
@@ -61,27 +64,40 @@ class Axes:
         """Whether the third axis runs along the body; None if the scan does not tell."""
         if self.cuts[2] > CUT:
             return True
-        return False if max(self.cuts[:2]) > CUT and self.cuts[2] < NO_CUT else None
+        other = int(np.argmax(self.cuts[:2]))
+        if self.cuts[other] < CUT or self.cuts[2] > HARDLY_CUT:
+            return None
+        # a small field of view cuts the body on all sides: then nothing is told
+        is_whole = max(self.touches[1 - other], self.touches[2]) < MAX_TOUCH
+        return False if is_whole and self.cuts[1 - other] < HARDLY_CUT else None
 
 
 def axes_of(body: Anatomy) -> Axes:
     """Ask the body about every axis; a scan without body answers nothing."""
     nan = float("nan")
     if not body.body.any():
-        return Axes((0.0, 0.0, 0.0), nan, nan, nan, nan, nan)
+        return Axes((0.0, 0.0, 0.0), (0.0, 0.0, 0.0), nan, nan, nan, nan, nan)
+    cuts, touches = cuts_of(body)
     gas, bones = gas_before_bone(body, 1)
     top = top_of(body)
-    return Axes(cuts_of(body.body), gas, bones, upright_of(body, gas), top, liver_side(body, top))
+    upright = upright_of(body, gas)
+    return Axes(cuts, touches, gas, bones, upright, top, liver_side(body, top))
 
 
-def cuts_of(body: Mask) -> tuple[float, float, float]:
-    """Largest drop of the cross-section between planes along each axis, 0 to 1."""
-    found = []
+Triple = tuple[float, float, float]
+
+
+def cuts_of(body: Anatomy) -> tuple[Triple, Triple]:
+    """Along each axis the largest drop of the cross-section (cavities included) from plane to
+    plane, and the larger cross-section on the first and last plane; of the largest, 0 to 1."""
+    cuts, touches = [], []
     for axis in range(3):
         others = tuple(a for a in range(3) if a != axis)
-        area = np.pad(body.sum(axis=others).astype(float), 1)
-        found.append(float(np.abs(np.diff(area)).max() / max(1.0, area.max())))
-    return found[0], found[1], found[2]
+        area = np.pad(body.inside(axis).sum(axis=others).astype(float), 1)
+        most = max(1.0, float(area.max()))
+        cuts.append(float(np.abs(np.diff(area)).max()) / most)
+        touches.append(float(max(area[1], area[-2])) / most)
+    return (cuts[0], cuts[1], cuts[2]), (touches[0], touches[1], touches[2])
 
 
 def _planes(body: Anatomy) -> Iterator[int]:

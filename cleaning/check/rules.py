@@ -23,6 +23,7 @@ from voxcurate.volume import Volume
 CHECK_VERSION = "2"
 DEFAULT = CheckConfig()
 TISSUE_HU = (-200.0, 200.0)
+CT_STRUCTURE = {"all_noise", "noise", "shuffled_slices"}  # judged by limits in HU
 QUANTISED_LEVELS = 4095
 NO_HU = 6000.0  # reached by more than a few voxels of metal: these are no HU
 Found = tuple[float, tuple[int, int, int] | None]
@@ -69,6 +70,8 @@ def check(volume: Volume, modality: str = "CT", config: CheckConfig = DEFAULT) -
         reasons += _structure(whole, modality, places, config, evidence)
         if modality == "CT":
             values = list(hounsfield(volume, config, evidence))
+            if any(reason.code == "mr_values" for reason in values):  # planes of MR, then
+                reasons = [r for r in reasons if r.code not in CT_STRUCTURE]
             reasons += values
             # without air and tissue at their HU there is nothing to look at
             if worst(values) != "reject" and "clipped_low" not in {r.code for r in values}:

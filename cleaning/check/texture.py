@@ -18,6 +18,8 @@ from voxcurate.volume import Volume
 PLANES = 40
 SOFT_HU = (-160.0, 220.0)
 METAL_HU = 2500.0
+STEP_HU = (-300.0, 400.0)
+STEP_GAIN = 0.9  # of the difference that is left after the shift
 ANGLES = 180
 USUAL_HU = 30.0  # rays that anatomy feigns, where every plane holds metal
 MIN_RING_VOXELS = 60
@@ -160,53 +162,36 @@ def ring_amplitude(profiles: list[tuple[Any, Any]]) -> float:
 
 
 def steps_of(body: Anatomy) -> tuple[float, int]:
-    """The largest sideways jump of the body's outline from plane to plane, mm, and its plane.
+    """The largest sideways jump of the body from plane to plane, mm, and its plane.
 
-    A jump is the shift that lays a plane's outline on the next one's, beyond that of the planes
-    around: shoulders broaden on both sides, a patient who moved shifts all at once.
+    A jump is the shift that lays a plane on the next one clearly better than no shift does:
+    shoulders broaden around a spine that stays, a patient who moved shifts as a whole.
     """
-    outline = body.inside()
-    area = body.areas(outline)
+    image = np.clip(body.hu, *STEP_HU)
     best, where = 0.0, 0
-    if outline.shape[2] < 6:
-        return best, where
-    edges = [_edges(outline, axis, body.spacing[axis]) for axis in (0, 1)]
-    for low, high in edges:
-        change = np.stack([np.diff(low), np.diff(high)])
-        usable = (np.minimum(area[1:], area[:-1]) > 0.5 * np.median(area[area > 0])) & np.isfinite(
-            change
-        ).all(axis=0)
-        together = np.where(
-            np.sign(change[0]) == np.sign(change[1]), np.abs(change).min(axis=0), 0.0
-        )
-        together = np.where(usable, together, 0.0)
-        around = np.pad(np.abs(change).min(axis=0), 1, constant_values=0)
-        around = np.nan_to_num(np.maximum(around[:-2], around[2:]))
-        together = together - around  # what goes on over several planes is shape
-        k = int(np.argmax(together))
-        if together[k] > best:
-            best, where = float(together[k]), k + 1
+    area = body.areas(body.body)
+    for k in range(1, image.shape[2]):
+        if min(area[k - 1], area[k]) < 0.3 * np.median(area[area > 0]):
+            continue
+        for axis in (0, 1):
+            jump = _jump(image[:, :, k - 1], image[:, :, k], axis) * body.spacing[axis]
+            if jump > best:
+                best, where = jump, k
     return best, where
 
 
-def _edges(mask: npt.NDArray[np.bool_], axis: int, step: float) -> tuple[Any, Any]:
-    """The 5 % and 95 % points of the outline's area along an in-plane axis, per plane, mm."""
-    share = np.moveaxis(mask, axis, 0).sum(axis=1).astype(float)
-    total = share.sum(axis=0)
-    running = np.cumsum(share, axis=0) / np.where(total > 0, total, np.nan)
-    low, high = (_crossing(running, level) * step for level in (0.1, 0.9))
-    return low, high
-
-
-def _crossing(running: npt.NDArray[np.float64], level: float) -> npt.NDArray[np.float64]:
-    """Where each column first reaches a level, interpolated; NaN in a column of NaN."""
-    n = running.shape[1]
-    result = np.full(n, np.nan)
-    for k in range(n):
-        column = running[:, k]
-        if np.isfinite(column[-1]):
-            result[k] = np.interp(level, column, np.arange(column.size))
-    return result
+def _jump(before: Image, after: Image, axis: int) -> int:
+    """Voxels by which a plane lies aside along an axis; 0 unless that explains it clearly."""
+    n = before.shape[axis]
+    reach = min(6, n // 4)
+    inner = slice(reach, n - reach)
+    fixed = np.take(before, np.arange(n)[inner], axis=axis)
+    away = [
+        float(np.abs(fixed - np.take(after, np.arange(n)[inner] + shift, axis=axis)).mean())
+        for shift in range(-reach, reach + 1)
+    ]
+    shift = int(np.argmin(away)) - reach
+    return abs(shift) if away[shift + reach] < STEP_GAIN * away[reach] else 0
 
 
 def _radius(shape: tuple[int, ...]) -> npt.NDArray[np.int64]:

@@ -78,12 +78,12 @@ def test_places_are_told_in_ras_order(scan):
 
 
 def test_cuts_by_hand():
-    body = np.zeros((10, 10, 6), bool)
-    body[2:8, 3:7] = True  # cut at both ends of the third axis, whole along the others
-    assert cuts_of(body) == (1.0, 1.0, 1.0)  # a box has edges on all sides
     ball = np.indices((21, 21, 21)).astype(float) - 10
-    round_body = (ball**2).sum(axis=0) < 81
-    along_x, along_y, along_z = cuts_of(round_body[:, :, 10:])
+    image = np.where((ball**2).sum(axis=0) < 81, 40, -1000).astype(np.int16)
+    body = look(Volume(image[:, :, 10:], np.diag([4.0, 4, 4, 1])))
+    (along_x, along_y, along_z), touches = cuts_of(body)
+    assert touches[2] == 1.0
+    assert max(touches[:2]) == 0.0
     assert along_z == 1.0
     assert max(along_x, along_y) < 0.35
 
