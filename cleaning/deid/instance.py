@@ -41,6 +41,7 @@ _UNREADABLE = (
     BytesLengthException,
 )
 
+_DIRECTORY, _RAW_DATA = "1.2.840.10008.1.3.10", "1.2.840.10008.5.1.4.1.1.66"
 METHOD = (
     "PS3.15 2026c Basic Profile, voxcurate",
     "Descriptors, graphics, structured content cleaned",
@@ -130,13 +131,7 @@ class Deidentifier:
         sop_class = value("SOPClassUID") or str(
             dataset.file_meta.get("MediaStorageSOPClassUID", "") or ""
         )
-        if not sop_class.startswith(STANDARD_ROOT) or sop_class == "1.2.840.10008.1.3.10":
-            what = (
-                "a directory of files" if sop_class.endswith(".1.3.10") else "a private or no class"
-            )
-            raise RefusedError(f"not an object of the standard: {what}")
-        if sop_class == "1.2.840.10008.5.1.4.1.1.66":
-            raise RefusedError("raw data in a manufacturer's own format")
+        _check_class(sop_class)
         risk = risk_of(sop_class, value)
         if not risk and _draws_in_pixels(dataset):
             risk = "an overlay in unused bits of the pixels"
@@ -210,6 +205,21 @@ class Deidentifier:
             for code, meaning in self._codes
         ]
         return encoding.element(0x00120064, "SQ", encoding.items(items))
+
+
+def _check_class(sop_class: str) -> None:
+    """Leave out what is never released.
+
+    Raises:
+        RefusedError: the file does not say what it is.
+        RiskyError: a directory, or an object that only its manufacturer can read.
+    """
+    if not sop_class:
+        raise RefusedError("no SOP class")
+    if sop_class == _DIRECTORY:
+        raise RiskyError("a directory of files (DICOMDIR)")
+    if not sop_class.startswith(STANDARD_ROOT) or sop_class == _RAW_DATA:
+        raise RiskyError("a manufacturer's own object")
 
 
 def _joined(one: Identifiers, other: Identifiers) -> Identifiers:

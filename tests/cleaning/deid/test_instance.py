@@ -187,8 +187,9 @@ def test_an_overlay_in_the_pixels_is_risky():
         (b"\0" * 128 + b"DICM", "no DICOM"),
         (encoded(a_slice())[:900], "cut short|no pixel|no DICOM"),
         (encoded(a_slice())[:-100], "cut short"),
-        (encoded(a_slice(SOPClassUID="1.2.3.4")), "not an object of the standard"),
-        (encoded(a_slice(SOPClassUID="1.2.840.10008.5.1.4.1.1.66")), "raw data"),
+        (encoded(a_slice(SOPClassUID="1.2.3.4")), "manufacturer's own object"),
+        (encoded(a_slice(SOPClassUID="1.2.840.10008.5.1.4.1.1.66")), "manufacturer's own"),
+        (encoded(a_slice(SOPClassUID="1.2.840.10008.1.3.10")), "DICOMDIR"),
         (encoded(a_slice(PixelData=b"\0" * 100)), "pixel data are cut short"),
     ],
 )
