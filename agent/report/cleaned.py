@@ -136,7 +136,7 @@ def _said(view: RoundView) -> dict[str, Decision]:
 
 def _measured(evidence: Mapping[str, Any]) -> str:
     return ", ".join(
-        f"{name} {evidence[key]:.4g}" for key, name in MEASURED.items() if key in evidence
+        f"{name} {evidence[key]:.4g}" for key, name in MEASURED.items() if evidence.get(key)
     )
 
 
