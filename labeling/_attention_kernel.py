@@ -140,7 +140,11 @@ def _pass(  # type: ignore[no-untyped-def]
     nats = np.zeros(n_k, np.float64)
     both = np.zeros(n_k, np.uint8)
     for i in range(begin, end):
-        bits[:] = 0
+        for c in range(n_classes):  # clear what the plane before has set
+            for m in range(n_models):
+                b = boxes[c, m]
+                if i > begin and b[6] != 0 and b[0] < i <= b[1]:
+                    bits[c // 64, m, b[2] : b[3], b[4] : b[5]] = 0
         for c in range(n_classes):
             one = np.uint64(1) << np.uint64(c % 64)
             for m in range(n_models):
@@ -207,6 +211,9 @@ def _pass(  # type: ignore[no-untyped-def]
                 first = u[6] + ((i - u[0]) * (u[3] - u[2]) + (j - u[2])) * (u[5] - u[4]) - u[4]
                 for k in range(u[4], u[5]):
                     if s1[k] == 0:
+                        continue
+                    if s1[k] == 255 * n_there and both[k] == 0:  # all are sure: no attention
+                        fused[first + k] = 1
                         continue
                     deviation = 0.0
                     if n_there > 1:  # exact: N * S2 - S1^2 in integers

@@ -37,5 +37,11 @@ def test_outliers_are_never_smaller_than_the_rest(values, fraction):
     cut = outliers(values, PriorityConfig(fraction=fraction))
     inside = [v for v, out in zip(values, cut, strict=True) if not out]
     outside = [v for v, out in zip(values, cut, strict=True) if out]
-    assert outside
-    assert not inside or min(outside) >= max(inside)
+    assert outside or not any(values)  # nothing stands out where there is nothing
+    assert not inside or not outside or min(outside) >= max(inside)
+
+
+def test_a_budget_takes_the_first_and_never_what_has_no_attention():
+    config = PriorityConfig(rule="budget", budget=2)
+    assert outliers([5.0, 9.0, 7.0], config) == [False, True, True]
+    assert outliers([0.0, 9.0], config) == [False, True]

@@ -1,0 +1,85 @@
+"""Scores of a fusion: hand values, the worst region, and what normalising does."""
+
+import numpy as np
+import pytest
+
+from labeling.attention import MAP_SCALE, conflict_matrix, fuse_and_attend
+from labeling.attention_scores import case_score, class_scores, reason, worst_region
+from voxcurate.predictions import Prediction, probability_box
+
+VOXEL = 6.0
+BOX = (slice(2, 8), slice(3, 10), slice(1, 12))
+
+
+def scores(arrays, n_slices=7):
+    """Of a class ``a`` per model; arrays of uint8."""
+    models = [
+        Prediction({"a": probability_box(x)}, x.shape, np.diag([1.0, 2, 3, 1]), f"m{n}", True)
+        for n, x in enumerate(arrays)
+    ]
+    fusion = fuse_and_attend(models, ["a"], conflict_matrix(["a"], []), class_maps=True)
+    return class_scores(fusion, VOXEL, n_slices)["a"]
+
+
+def test_a_block_by_hand():
+    one, two = np.zeros((2, 9, 8, 7), np.uint8)
+    one[2:5, 2:6, 1:4] = 255
+    two[2:5, 2:6, 1:3] = 255
+    found = scores([one, two])
+    assert found.inconsistency == pytest.approx(0.5 * 12)
+    assert (found.uncertainty, found.overlap) == (0, 0)
+    assert found.attention_mm3 == pytest.approx(0.5 * 12 * VOXEL)
+    assert found.organ_ml == pytest.approx(24 * VOXEL / 1000)  # mean one half is not above it
+    assert found.per_slice == pytest.approx(6 / 7)
+    assert found.per_ml == pytest.approx(36.0)  # an organ below 1 mL counts as 1 mL
+    assert found.reason == "models disagree (100%)"
+    assert found.region.box == ((2, 5), (2, 6), (3, 4))
+    assert found.region.attention_mm3 == pytest.approx(36.0)
+
+
+def test_one_model_says_so():
+    soft = np.full((3, 4, 5), 128, np.uint8)
+    found = scores([soft])
+    assert found.inconsistency is None
+    assert found.reason == "models unsure (100%); one model: inconsistency undefined"
+
+
+def test_the_worst_region_has_the_most_attention_not_the_strongest_voxel():
+    stored = np.zeros((6, 7, 11), np.uint8)
+    stored[0, 0, 0] = 2 * MAP_SCALE  # strong but small
+    stored[2:5, 2:5, 4:7] = MAP_SCALE // 2  # 27 voxels of one half
+    stored[:, 6, :] = MAP_SCALE // 8  # a weak border that joins nothing
+    region = worst_region(stored, BOX, VOXEL)
+    assert region.box == ((4, 7), (5, 8), (5, 8))
+    assert region.attention_mm3 == pytest.approx(27 * 0.5 * VOXEL)
+
+
+def test_without_strong_attention_the_region_is_around_the_peak():
+    stored = np.zeros((6, 7, 11), np.uint8)
+    stored[1, 1, 1:4] = 4, 9, 3
+    assert worst_region(stored, BOX, VOXEL).box == ((3, 4), (4, 5), (2, 4))
+    stored[:] = 0
+    assert worst_region(stored, BOX, VOXEL) is None
+    stored[0, 0, 0] = 1
+    assert worst_region(stored, BOX, VOXEL).box == ((2, 3), (3, 4), (1, 2))
+
+
+def test_longer_scans_and_larger_organs_do_not_win_by_size():
+    one, two = np.zeros((2, 8, 8, 8), np.uint8)
+    one[1:5, 1:5, 1:5], two[1:5, 1:5, 1:4] = 255, 255
+    small = {"a": scores([one, two], n_slices=8)}
+    doubled = [np.concatenate([x, x], axis=2) for x in (one, two)]
+    large = {"a": scores(doubled, n_slices=16)}
+    assert case_score(large, "sum") == pytest.approx(2 * case_score(small, "sum"))
+    assert case_score(large, "per-slice") == pytest.approx(case_score(small, "per-slice"))
+    assert reason.__doc__
+
+
+def test_per_ml_of_a_case_is_the_share_of_all_its_organs():
+    big = np.zeros((40, 40, 40), np.uint8)
+    big[5:35, 5:35, 5:35] = 255
+    cut = big.copy()
+    cut[5, 5:35, 5:35] = 0
+    found = scores([big, cut, big])
+    assert found.organ_ml == pytest.approx(27000 * VOXEL / 1000)
+    assert case_score({"a": found, "b": found}, "per-ml") == pytest.approx(found.per_ml)
