@@ -480,9 +480,9 @@ def test_a_scan_that_comes_later_moves_no_date_again(bench, tmp_path):
     row = "ACC77131,MRN481511,2020-03-01,Jane Doe was seen on 2020-02-20 and on 2020-03-01."
     bench.ingest(ward(tmp_path / "ward", [row]), config=config)
     (before,) = bench.catalog.rows(Report)
-    assert before.text.startswith("Jane Doe was seen on 20")
+    assert before.text.startswith("[NAME] was seen on [DATE 20")
     assert "2020-03-01" not in before.text
     result = bench.ingest(clinic(tmp_path / "clinic", 1), config=config)
     assert result.counts["reports_relinked"] == 1
     (after,) = bench.catalog.rows(Report)
-    assert after.text == before.text.replace("Jane Doe", "[NAME]")
+    assert after.text == before.text
