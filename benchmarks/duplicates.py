@@ -1,29 +1,52 @@
-"""Duplicate search: speed against faiss and imagehash, and how well copies are told from others.
+"""Duplicates: how many copies are found, how few others, and how fast.
 
-``python -m benchmarks.duplicates speed`` needs no data; ``... quality --data ../shared/data`` makes
-copies of real CTs, and follow-up scans (deformed, turned, other noise) that are no copies. Run it
-under ``OMP_NUM_THREADS=1`` to compare single threads.
+- ``python -m benchmarks.duplicates quality --data ../shared/data --half develop``: copies by 30
+  kinds of change of real and synthetic CTs; recall per kind, precision against all other scans,
+  follow-ups, other phases and mirror images; the same for file hashes, imagehash.phash of the
+  middle slice and a majority of slices, each at its best threshold. ``--half test`` takes the other
+  half of the scans, ``--share 1`` makes every kind of copy of every scan.
+- ``... search --codes 1000000``: all close pairs against faiss' flat index; codes drawn with the
+  statistics of real ones (``--data``: else of synthetic ones), in clusters.
+- ``... hash``: the codes of one 512 x 512 x 300 volume in memory against imagehash.phash.
+
+Run it under ``OMP_NUM_THREADS=1`` to compare single threads.
 """
 
 import argparse
+import hashlib
 import json
+import resource
 import sys
 import time
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import gaussian_filter, map_coordinates, zoom
 
+from benchmarks.duplicate_copies import COPIES, OTHERS, whole
+from cleaning.duplicates.candidates import Candidate, candidates
 from cleaning.duplicates.config import DuplicateConfig
-from cleaning.duplicates.hashing import fingerprint, thumbnail
-from cleaning.duplicates.pairs import candidate_pairs, close_codes, group
-from cleaning.duplicates.registration import agreement
-from voxcurate.geometry import reorient
-from voxcurate.nifti import read_nifti
+from cleaning.duplicates.grid import canonical
+from cleaning.duplicates.hashing import (
+    CUBE_MM,
+    N_LANDMARKS,
+    ScanFingerprint,
+    fingerprint,
+    view_codes,
+)
+from cleaning.duplicates.landmarks import landmarks
+from cleaning.duplicates.pairs import confirm, same_pixels
+from cleaning.duplicates.proof import fine_images, proved
+from cleaning.duplicates.search import close_pairs
+from cleaning.duplicates.work import load_fine, save_fine
+from voxcurate.executor import LocalExecutor
+from voxcurate.nifti import read_nifti, write_nifti
+from voxcurate.progress import progress
+from voxcurate.protocols import Task
 from voxcurate.volume import Volume
 
 PATTERNS = (
@@ -32,175 +55,421 @@ PATTERNS = (
     "totalsegmentator_ct/example_ct.nii.gz",
     "ct_no_mask_3mm/*.nii.gz",
 )
-Image = npt.NDArray[np.float32]
+HALVES = {"develop": 0, "test": 1}
+FLAT_QUERIES = 400
+Codes = npt.NDArray[np.uint8]
 
 
 def main() -> int:
     """Print figures as JSON; exit 1 where ours and the peer disagree."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=("speed", "quality"))
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("what", choices=("quality", "search", "hash"))
     parser.add_argument("--data", type=Path)
-    parser.add_argument("--codes", type=int, default=25_362)
-    parser.add_argument("--radius", type=int, default=15)
-    parser.add_argument("--side", type=int, default=256, help="of the scan that is hashed")
+    parser.add_argument("--half", choices=(*HALVES, "all"), default="develop")
+    parser.add_argument("--share", type=int, default=3, help="every n-th kind of copy per scan")
+    parser.add_argument("--scans", type=int, default=0, help="at most so many; 0: all")
+    parser.add_argument("--patients", type=int, default=16, help="of the synthetic cohort")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--codes", type=int, default=1_000_000)
+    parser.add_argument("--radius", type=int, default=DuplicateConfig().radius_bits)
+    parser.add_argument("--no-flat", action="store_true", help="search: without the peer")
     given = parser.parse_args()
-    result: dict[str, Any] = {}
     equal = True
     if given.what == "quality":
-        result = quality(given.data)
+        result = quality(given)
+    elif given.what == "search":
+        result = search_speed(given)
+        equal = result.get("equal", True)
     else:
-        result["pairs"] = pairs_speed(given.codes, given.radius)
-        result["hash"] = hash_speed((given.side, given.side, given.side * 150 // 256))
-        equal = all(entry["equal"] for entry in result["pairs"])
+        result = hash_speed()
     sys.stdout.write(json.dumps(result, indent=1) + "\n")
     return int(not equal)
 
 
-def pairs_speed(n: int, radius: int) -> list[dict[str, Any]]:
-    """All close pairs of random codes with planted neighbours: ours, flat and multi-index."""
-    rng = np.random.default_rng(0)
-    codes = rng.integers(0, 256, (n, 32)).astype(np.uint8)
-    for at in range(n // 10):
-        bits = np.unpackbits(codes[at])
-        bits[rng.choice(256, at % 40, replace=False)] ^= 1
-        codes[n - 1 - at] = np.packbits(bits)
-    want, peer_s = timed(lambda: faiss_flat(codes, radius))
-    entries = []
-    for name, limit in (("flat", n), ("multi-index", 0)):
-        found, ours_s = timed(partial(close_codes, codes, radius, flat_limit=limit))
-        entries.append(
-            {
-                "index": name,
-                "codes": n,
-                "radius": radius,
-                "pairs": len(found),
-                "equal": bool(np.array_equal(found, want)),
-                "ours_s": round(ours_s, 3),
-                "faiss_flat_s": round(peer_s, 3),
-            }
-        )
-    return entries
+def scans(given: argparse.Namespace) -> Iterator[tuple[str, str, Volume]]:
+    """Name, person and scan: the real ones of the half, then the synthetic cohort's."""
+    paths = sorted(path for pattern in PATTERNS for path in (given.data or Path()).glob(pattern))
+    wanted = range(2) if given.half == "all" else (HALVES[given.half],)
+    real = [path for n, path in enumerate(paths) if n % 2 in wanted] if given.data else []
+    for path in real[: given.scans or None]:
+        name = path.relative_to(given.data).as_posix()
+        yield name, name, read_nifti(path)
+    if given.patients:
+        yield from synthetic(given)
 
 
-def faiss_flat(codes: npt.NDArray[np.uint8], radius: int) -> npt.NDArray[np.int64]:
-    """The peer: faiss' flat index searched with every code at once."""
+def synthetic(given: argparse.Namespace) -> Iterator[tuple[str, str, Volume]]:
+    """Scans of the synthetic cohort, with further visits of the same people."""
+    from agent.cohort.anatomy import Body
+    from agent.cohort.person import draw_people
+    from agent.cohort.plan import plan_cohort
+    from agent.cohort.scanner import acquire
+
+    seed = given.seed + 100 * HALVES.get(given.half, 0)
+    people = draw_people(given.patients, seed)
+    bodies: dict[int, Body] = {}
+    for plan in plan_cohort(people, seed):
+        if plan.corruption or plan.copy_of is not None:
+            continue
+        body = bodies.setdefault(plan.person, Body(people[plan.person], seed))
+        made = acquire(plan, body, seed)
+        person = f"synthetic {plan.person}"
+        yield f"synthetic {plan.index}", person, Volume(np.asarray(made.image), made.affine)
+
+
+def work(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """Worker: the copies of one scan: fingerprint, fine images, and what the peers keep."""
+    scan = read_nifti(Path(payload["path"]))
+    result = {}
+    for number, kind in payload["kinds"]:
+        rng = np.random.default_rng([payload["seed"], payload["number"], number])
+        maker = COPIES.get(kind) or OTHERS.get(kind)
+        other = scan if maker is None else maker(scan, rng)
+        fine = f"{payload['scratch']}/{payload['number']}_{number}.npz"
+        save_fine(fine, fine_images(other))
+        result[kind] = {
+            "mark": fingerprint(other).as_dict(),
+            "fine": fine,
+            "file": hashlib.sha256(np.ascontiguousarray(other.array).tobytes()).hexdigest(),
+            "slices": slice_hashes(other.array),
+        }
+    return result
+
+
+def slice_hashes(array: npt.NDArray[Any]) -> npt.NDArray[np.uint64]:
+    """imagehash.phash of every plane of the last axis, window -500..500 HU or the whole range."""
+    import imagehash
+    from PIL import Image
+
+    low, high = (-500.0, 500.0) if array.min() < -100 else (float(array.min()), float(array.max()))
+    scaled = np.clip((array.astype(np.float32) - low) / max(high - low, 1e-6), 0, 1) * 255
+    planes = scaled.astype(np.uint8)
+    hashes = [
+        imagehash.phash(Image.fromarray(np.ascontiguousarray(planes[:, :, k])))
+        for k in range(planes.shape[2])
+    ]
+    return np.array([int(str(h), 16) for h in hashes], np.uint64)
+
+
+def quality(given: argparse.Namespace) -> dict[str, Any]:
+    """Recall per kind, precision, and the peers', on one half of the scans."""
+    start = time.perf_counter()
+    kinds = [*COPIES, *OTHERS]
+    with TemporaryDirectory() as scratch:
+        names, people, tasks = [], [], []
+        for n, (name, person, scan) in enumerate(scans(given)):
+            path = Path(scratch) / f"{n}.nii.gz"
+            write_nifti(path, scan)
+            names.append(name)
+            people.append(person)
+            wanted = [(k + 1, kind) for k, kind in enumerate(kinds) if (k + n) % given.share == 0]
+            payload = {"path": str(path), "kinds": [(0, "itself"), *wanted], "number": n}
+            tasks.append(Task(str(n), {**payload, "seed": given.seed, "scratch": scratch}))
+        made: dict[int, dict[str, Any]] = {}
+        with progress("make copies", len(tasks)) as bar:
+            for outcome in LocalExecutor().run("benchmarks.duplicates:work", tasks):
+                if not outcome.ok:
+                    raise RuntimeError(f"scan {outcome.key}: {outcome.error}")
+                made[int(outcome.key)] = outcome.value
+                bar.advance()
+        entries = [(n, kind, made[n][kind]) for n in sorted(made) for kind in made[n]]
+        table = judged(entries, people)
+        table["peers"] = peers(entries, people)
+        table["scans"] = {"all": len(names), "real": sum(not x.startswith("syn") for x in names)}
+        table["made"] = len(entries)
+        table["seconds"] = round(time.perf_counter() - start)
+    return table
+
+
+Entry = tuple[int, str, dict[str, Any]]
+
+
+def is_positive(one: Entry, other: Entry) -> bool:
+    """A scan and a copy of it."""
+    return one[0] == other[0] and one[1] == "itself" and other[1] in COPIES
+
+
+def judged(entries: list[Entry], people: list[str]) -> dict[str, Any]:
+    """Candidates among all, proofs of those that a scan itself or another scan takes part in."""
+    config = DuplicateConfig()
+    prints = [ScanFingerprint.from_dict(value["mark"]) for _, _, value in entries]
+    ids = [f"{n:06d}" for n in range(len(entries))]
+    by_id = dict(zip(ids, prints, strict=True))
+    exact = {(p.first, p.second) for p in same_pixels(by_id, set())[0]}
+    begin = time.perf_counter()
+    tries = candidates(prints, config)
+    searched_s = time.perf_counter() - begin
+    reached = {(int(a), int(b)) for a, b in exact} | {(c.first, c.second) for c in tries}
+    found: dict[tuple[int, int], str] = {(int(a), int(b)): "identical_pixels" for a, b in exact}
+    by_thumbnail: set[tuple[int, int]] = set(found)
+    looked = [c for c in tries if _counts(entries[c.first], entries[c.second])]
+    with progress("prove pairs", len(looked)) as bar:
+        for candidate in looked:
+            key = candidate.first, candidate.second
+            kinds = _proof(candidate, ids, prints, entries, config)
+            if kinds[0] == "transformed":
+                by_thumbnail.add(key)
+            if kinds[1]:
+                found.setdefault(key, kinds[1])
+            bar.advance()
+    copies = {key for key, kind in found.items() if kind in ("identical_pixels", "transformed")}
+    rows: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
+    wrong: list[str] = []
+    n_true = 0
+    for i, one in enumerate(entries):
+        for j in range(len(entries)):
+            key = (min(i, j), max(i, j))
+            if i != j and is_positive(one, entries[j]):
+                row = rows[entries[j][1]]
+                row[0] += 1
+                row[1] += key in reached
+                row[2] += key in by_thumbnail
+                row[3] += key in copies
+                n_true += key in copies
+    for i, j in sorted(copies):
+        one, other = entries[i], entries[j]
+        if one[0] != other[0] or {one[1], other[1]} & set(OTHERS):
+            wrong.append(
+                f"{one[0]} {one[1]} = {other[0]} {other[1]}"
+                + (" (one person)" if people[one[0]] == people[other[0]] else "")
+            )
+    total = sum(row[0] for row in rows.values())
+    linked = _linked(entries, found, people)
+    return {
+        "columns": ["copies", "candidates", "by thumbnail", "confirmed"],
+        "recall per kind": {kind: rows[kind] for kind in COPIES if kind in rows},
+        "recall": round(n_true / max(1, total), 4),
+        "recall of candidates": round(sum(r[1] for r in rows.values()) / max(1, total), 4),
+        "precision": round(n_true / max(1, n_true + len(wrong)), 4),
+        "wrong": wrong,
+        "linked, same patient or mirrored": linked,
+        "pairs of other scans": _other_pairs(entries),
+        "candidates of other scans": sum(entries[a][0] != entries[b][0] for a, b in reached),
+        "search_s": round(searched_s, 2),
+    }
+
+
+def _counts(one: Entry, other: Entry) -> bool:
+    """Pairs of two copies of one scan are not looked at: they may share too little."""
+    return one[0] != other[0] or "itself" in (one[1], other[1])
+
+
+def _other_pairs(entries: list[Entry]) -> int:
+    sizes = np.bincount([n for n, _, _ in entries])
+    return int((len(entries) ** 2 - (sizes**2).sum()) // 2)
+
+
+def _linked(
+    entries: list[Entry], found: Mapping[tuple[int, int], str], people: list[str]
+) -> dict[str, list[int]]:
+    """Of each kind of other scan: how many there are, and how many are linked to the original."""
+    rows: dict[str, list[int]] = {}
+    for i, one in enumerate(entries):
+        for j, other in enumerate(entries):
+            if one[1] == "itself" and other[1] in OTHERS and one[0] == other[0]:
+                row = rows.setdefault(other[1], [0, 0])
+                row[0] += 1
+                row[1] += found.get((min(i, j), max(i, j))) in ("same_patient", "mirrored")
+    return rows
+
+
+def _proof(
+    candidate: Candidate,
+    ids: list[str],
+    prints: list[ScanFingerprint],
+    entries: list[Entry],
+    config: DuplicateConfig,
+) -> tuple[str, str]:
+    """The kind by the thumbnails, and by the fine images."""
+    i, j = candidate.first, candidate.second
+    pair = confirm(ids[i], prints[i], ids[j], prints[j], candidate, config)
+    if pair is None:
+        return "", ""
+    fine = load_fine(entries[i][2]["fine"]), load_fine(entries[j][2]["fine"])
+    if fine[0] is None or fine[1] is None:
+        raise RuntimeError("fine images are missing")
+    sure = proved(pair, prints[i], prints[j], fine[0], fine[1], config)
+    return pair.kind, sure.kind if sure is not None else ""
+
+
+def peers(entries: list[Entry], people: list[str]) -> dict[str, Any]:
+    """The peers on the same pairs: every scan itself with all others; best threshold by F1."""
+    positive, same_file, middle, share = [], [], [], []
+    kinds = []
+    for i, one in enumerate(entries):
+        if one[1] != "itself":
+            continue
+        slices = one[2]["slices"]
+        for j, other in enumerate(entries):
+            if i == j or (other[1] == "itself" and j < i):
+                continue
+            theirs = other[2]["slices"]
+            positive.append(is_positive(one, other))
+            kinds.append(other[1])
+            same_file.append(one[2]["file"] == other[2]["file"])
+            middle.append(
+                -int(np.bitwise_count(slices[len(slices) // 2] ^ theirs[len(theirs) // 2]))
+            )
+            few = slices[:: max(1, len(slices) // 24)]
+            near = np.bitwise_count(few[:, None] ^ theirs[None]).min(axis=1)
+            share.append([(near <= bits).mean() for bits in (2, 6, 10, 14)])
+    truth = np.array(positive)
+    scores = {"exact file": np.array(same_file, float), "phash, middle slice": np.array(middle)}
+    scores |= {
+        f"majority of slices, {bits} bits": np.array(share)[:, n]
+        for n, bits in enumerate((2, 6, 10, 14))
+    }
+    return {name: _best(score, truth, kinds) for name, score in scores.items()}
+
+
+def _best(
+    score: npt.NDArray[Any], truth: npt.NDArray[np.bool_], kinds: list[str]
+) -> dict[str, Any]:
+    best: tuple[float, float] = (-1.0, 0.0)
+    for limit in np.unique(score):
+        hit = score >= limit
+        f1 = 2 * (hit & truth).sum() / (hit.sum() + truth.sum())
+        best = max(best, (float(f1), float(limit)))
+    hit = score >= best[1]
+    per_kind = {
+        kind: round(float(hit[truth & (np.array(kinds) == kind)].mean()), 2)
+        for kind in COPIES
+        if (truth & (np.array(kinds) == kind)).any()
+    }
+    return {
+        "threshold": best[1],
+        "recall": round(float((hit & truth).sum() / truth.sum()), 4),
+        "precision": round(float((hit & truth).sum() / max(1, hit.sum())), 4),
+        "recall per kind": per_kind,
+    }
+
+
+def realistic_codes(n: int, given: argparse.Namespace) -> Codes:
+    """Codes with the pairwise correlations of those of scans, in clusters of near-equal ones.
+
+    Signs of a Gaussian with the codes' tetrachoric correlations; a fifth are real codes with a
+    quarter of their bits drawn anew (the same place in another patient); a tenth have up to 40
+    near-equal fellows, bits flipped at random (copies), the most common 400.
+    """
+    rng = np.random.default_rng(given.seed)
+    marks = [landmarks(canonical(scan, CUBE_MM), N_LANDMARKS).codes for _, _, scan in scans(given)]
+    seen = np.unpackbits(np.concatenate(marks), axis=1)
+    both = np.corrcoef(seen.T.astype(np.float64))
+    values, vectors = np.linalg.eigh(np.sin(np.pi / 2 * np.nan_to_num(both)))
+    root = (vectors * np.sqrt(np.maximum(values, 1e-4))).astype(np.float32)
+    bias = np.quantile(rng.normal(size=20_000), 1 - seen.mean(axis=0)).astype(np.float32)
+    scale = np.sqrt((root**2).sum(axis=1))
+    out = np.empty((n, 32), np.uint8)
+    n_far = n - n // 5
+    for start in range(0, n_far, 50_000):
+        stop = min(n_far, start + 50_000)
+        drawn = rng.standard_normal((stop - start, 256), np.float32) @ root.T / scale
+        out[start:stop] = np.packbits(drawn > bias, axis=1)
+    for start in range(n_far, n, 50_000):
+        stop = min(n, start + 50_000)
+        base = seen[rng.integers(0, len(seen), stop - start)]
+        anew = rng.random(base.shape) < 0.25
+        out[start:stop] = np.packbits(base ^ (anew & (rng.random(base.shape) < 0.5)), axis=1)
+    at = 0
+    while at < n // 10:
+        size = 400 if at == 0 else int(rng.integers(2, 41))
+        size = min(size, n // 10 - at + 1)
+        flips = rng.random((size, 256)) < rng.uniform(0, 0.08, (size, 1))
+        out[at : at + size] = np.packbits(np.unpackbits(out[at]) ^ flips, axis=1)
+        at += size
+    return out[rng.permutation(n)]
+
+
+def search_speed(given: argparse.Namespace) -> dict[str, Any]:
+    """All close pairs of realistic codes: ours on all, faiss on some queries, scaled to all."""
     import faiss
 
-    index = faiss.IndexBinaryFlat(256)
+    codes = realistic_codes(given.codes, given)
+    close_pairs(codes[:2000], given.radius)
+    begin_mb = _resident_mb()
+    pairs, ours_s = timed(lambda: close_pairs(codes, given.radius))
+    result: dict[str, Any] = {
+        "codes": given.codes,
+        "radius": given.radius,
+        "pairs": len(pairs),
+        "ours_s": round(ours_s, 2),
+        "memory_before_mb": begin_mb,
+        "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+    }
+    if given.no_flat:
+        return result
+    index: Any = faiss.IndexBinaryFlat(256)
     index.add(codes)
-    limits, _, found = index.range_search(codes, radius + 1)
-    query = np.searchsorted(limits, np.arange(len(found)), side="right") - 1
-    keep = query < found
-    pairs = np.stack((query[keep], found[keep]), axis=1)
-    return np.asarray(pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))], np.int64)
+    ask = np.random.default_rng(1).choice(given.codes, FLAT_QUERIES, replace=False)
+    (limits, _, hits), flat_s = timed(
+        lambda: index.range_search(np.ascontiguousarray(codes[ask]), given.radius + 1)
+    )
+    query = np.repeat(ask, np.diff(limits.astype(np.int64)))
+    theirs = {(int(a), int(b)) for a, b in zip(query, hits, strict=True) if a != b}
+    asked = np.zeros(given.codes, bool)
+    asked[ask] = True
+    ours = {(int(a), int(b)) for a, b in zip(pairs.first, pairs.second, strict=True) if asked[a]}
+    ours |= {(int(b), int(a)) for a, b in zip(pairs.first, pairs.second, strict=True) if asked[b]}
+    whole_s = flat_s / FLAT_QUERIES * given.codes
+    return result | {
+        "faiss_flat_s": round(whole_s),
+        "faiss": f"{FLAT_QUERIES} queries in {flat_s:.2f} s, scaled linearly to all",
+        "times_faster": round(whole_s / ours_s),
+        "pairs_of_the_queries": len(theirs),
+        "equal": ours == theirs,
+    }
 
 
-def hash_speed(shape: tuple[int, ...]) -> dict[str, Any]:
-    """One fingerprint against imagehash's phash of every slice."""
+def hash_speed() -> dict[str, Any]:
+    """All codes of a volume in memory against phash of its slices, both from int16."""
     import imagehash
-    from PIL import Image as Picture
+    from PIL import Image
 
-    rng = np.random.default_rng(0)
-    array = np.asfortranarray(rng.integers(-1000, 1000, shape).astype(np.int16))
-    volume = Volume(array, np.diag([1.0, 1.0, 2.0, 1.0]))
+    shape = (512, 512, 300)
+    i, j, k = (np.linspace(-1, 1, n, dtype=np.float32) for n in shape)
+    r = (i[:, None, None] ** 2 / 0.6 + j[None, :, None] ** 2 / 0.35 + 0 * k[None, None]) < 1
+    wave = np.sin(9 * i)[:, None, None] * np.cos(7 * j)[None, :, None] * np.sin(11 * k)[None, None]
+    noise = np.random.default_rng(0).normal(0, 20, shape).astype(np.float32)
+    array = np.asfortranarray(whole(np.where(r, 40 + 250 * wave, -1000) + noise))
+    volume = Volume(array, np.diag([0.8, 0.8, 1.0, 1.0]))
+
+    def ours() -> None:
+        scan = canonical(volume, CUBE_MM)
+        landmarks(scan, N_LANDMARKS)
+        view_codes(scan)
 
     def peer() -> None:
-        for k in range(shape[2]):
-            scaled = (np.clip(array[:, :, k], -500, 500) + 500) / 1000 * 255
-            imagehash.phash(Picture.fromarray(scaled.astype(np.uint8)))
+        for n in range(shape[2]):
+            scaled = (np.clip(array[:, :, n], -500, 500) + 500) / 1000 * 255
+            imagehash.phash(Image.fromarray(scaled.astype(np.uint8)))
 
-    fingerprint(volume)
-    _, views_s = timed(lambda: thumbnail(volume))
-    _, ours_s = timed(lambda: fingerprint(volume))
-    _, peer_s = timed(peer)
+    ours()
+    ours_s = min(timed(ours)[1] for _ in range(5))
+    peer_s = min(timed(peer)[1] for _ in range(2))
+    whole_s = min(timed(lambda: fingerprint(volume))[1] for _ in range(2))
     return {
         "shape": shape,
-        "thumbnail_s": round(views_s, 3),
-        "fingerprint_with_sha256_s": round(ours_s, 3),
+        "codes_s": round(ours_s, 4),
         "imagehash_slices_s": round(peer_s, 3),
+        "times_faster": round(peer_s / ours_s, 1),
+        "whole_fingerprint_with_pixel_hash_s": round(whole_s, 3),
     }
 
 
-def quality(data: Path) -> dict[str, Any]:
-    """Recall per kind of copy, false pairs among follow-ups and among different patients."""
-    paths = sorted(path for pattern in PATTERNS for path in data.glob(pattern))
-    scans = [reorient(read_nifti(path)) for path in paths[1::2]]
-    marks = {f"{n:03}": fingerprint(scan) for n, scan in enumerate(scans)}
-    limits = DuplicateConfig()
-    found: dict[str, list[int]] = {}
-    for n, scan in enumerate(scans):
-        if n % 3 == 0:
-            for kind, other in variants(scan, n):
-                at = found.setdefault(kind, [0, 0, 0, 0, 0])
-                pair = {"a": marks[f"{n:03}"], "b": fingerprint(other)}
-                at[0] += 1
-                at[1] += bool(candidate_pairs(list(pair.values())))
-                confirmed = bool(group(pair))
-                at[2] += confirmed
-                detail = fine_detail(scan, other) if confirmed else 0.0
-                at[3] += detail >= limits.min_fine_detail_ncc
-                at[4] += detail >= limits.min_same_patient_detail_ncc
-    return {
-        "columns": ["made", "candidates", "by thumbnail", "proved", "proved, same patient"],
-        "copies": {k: v for k, v in found.items() if not k.startswith("follow-up")},
-        "follow-ups": {k: v for k, v in found.items() if k.startswith("follow-up")},
-        "different patients": {
-            "scans": len(scans),
-            "pairs": len(scans) * (len(scans) - 1) // 2,
-            "candidates": len(candidate_pairs(list(marks.values()))),
-            "confirmed": len(group(marks)),
-        },
-    }
-
-
-def fine_detail(one: Volume, other: Volume) -> float:
-    """What the stage's proof measures."""
-    blocks = DuplicateConfig().proof_grid
-    return agreement(*thumbnail(one, grid=blocks), *thumbnail(other, grid=blocks)).detail_ncc
-
-
-def variants(scan: Volume, seed: int) -> Iterator[tuple[str, Volume]]:
-    """Copies of a scan in other guises, and follow-ups of the same patient."""
-    rng = np.random.default_rng(seed)
-    image, affine = scan.array.astype(np.float32), scan.affine
-    size = np.array(scan.shape)
-    mirror = affine @ np.array([[-1, 0, 0, size[0] - 1], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
-    yield "reoriented", Volume(image[::-1], mirror)
-    yield "noise 20 HU", Volume(image + rng.normal(0, 20, scan.shape).astype(np.float32), affine)
-    yield "gain 1.05, +15 HU", Volume(image * 1.05 + 15, affine)
-    yield "clipped -200..300", Volume(np.clip(image, -200, 300), affine)
-    for share in (2, 5, 10):
-        m = np.maximum(1, size * share // 100)
-        box = tuple(slice(int(a), -int(a)) for a in m)
-        yield f"cropped {share} % a side", Volume(image[box], affine)
-    yield "cropped 10 % in z", Volume(image[:, :, size[2] // 10 :], affine)
-    yield "padded", Volume(np.pad(image, 8, constant_values=-1000), affine)
-    small = zoom(image, 0.6, order=1)
-    yield "resampled x 0.6", Volume(small, affine @ np.diag([*(size / small.shape), 1]))
-    for mm, degrees in ((2.0, 1.0), (4.0, 2.0), (8.0, 4.0)):
-        yield f"follow-up {mm:g} mm {degrees:g} deg", follow_up(scan, rng, mm, degrees)
-
-
-def follow_up(scan: Volume, rng: np.random.Generator, mm: float, degrees: float) -> Volume:
-    """The patient on another day: smooth deformation, turned about z, other noise."""
-    grid = np.indices(scan.shape).astype(np.float32)
-    spacing = np.array(scan.spacing)
-    for axis in range(3):
-        field = gaussian_filter(rng.normal(size=scan.shape).astype(np.float32), 25 / spacing)
-        grid[axis] += field / field.std() * mm / spacing[axis]
-    x, y = ((grid[a] - scan.shape[a] / 2) * spacing[a] for a in (0, 1))
-    c, s = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
-    grid[0] = scan.shape[0] / 2 + (x * c - y * s) / spacing[0]
-    grid[1] = scan.shape[1] / 2 + (x * s + y * c) / spacing[1]
-    image = map_coordinates(scan.array.astype(np.float32), grid, order=1, mode="nearest")
-    return scan.with_array(image + rng.normal(0, 15, scan.shape).astype(np.float32))
-
-
-def timed(work: Callable[[], Any]) -> tuple[Any, float]:
+def timed(job: Callable[[], Any]) -> tuple[Any, float]:
     """The result and the seconds it took."""
     start = time.perf_counter()
-    result = work()
+    result = job()
     return result, time.perf_counter() - start
+
+
+def _resident_mb() -> int:
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) // 1024
+    return 0
 
 
 if __name__ == "__main__":

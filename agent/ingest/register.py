@@ -67,13 +67,21 @@ def duplicate_groups(
     """Duplicate groups of each new scan: those of the scans it repeats, else its own.
 
     A group is named by its smallest case id when it began. A scan that repeats members of several
-    older groups belongs to the first (smallest); those groups stay apart.
+    older groups belongs to the first (smallest); those groups stay apart. Scans in the catalog are
+    not compared with each other again, and those with a fingerprint of an older kind not at all.
     """
-    from cleaning.duplicates.hashing import ScanFingerprint
-    from cleaning.duplicates.pairs import group
+    from cleaning.duplicates.hashing import HASH_VERSION, ScanFingerprint
+    from cleaning.duplicates.pairs import compare
 
     prints = {case_id: scan.fingerprint for case_id, scan in known.items()} | dict(fresh)
-    pairs = group({c: ScanFingerprint.from_dict(dict(p)) for c, p in prints.items()})
+    marks = {
+        case_id: ScanFingerprint.from_dict(dict(mark))
+        for case_id, mark in prints.items()
+        if mark.get("version") == HASH_VERSION
+    }
+    stored = {case_id: mark for case_id, mark in marks.items() if case_id in known}
+    new = {case_id: mark for case_id, mark in marks.items() if case_id not in known}
+    pairs = [pair for pair in compare(new, known=stored) if pair.is_copy]
     links: dict[str, list[str]] = {case_id: [f"case:{case_id}"] for case_id in prints}
     for pair in pairs:
         links[pair.second].append(f"case:{pair.first}")

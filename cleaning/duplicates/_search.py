@@ -1,5 +1,6 @@
 """Compiled loops of the search for close codes."""
 
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy.typing as npt
 from cleaning.duplicates._kernels import compiled
 
 Array = npt.NDArray[Any]
-FULLER = 2  # buckets hold a few codes each: visiting empty ones costs more than comparing
+FULLER = 3  # buckets hold a few codes each: visiting empty ones costs more than comparing
 
 
 @compiled
@@ -79,6 +80,7 @@ def _grown(array: Array) -> Array:
 @compiled
 def _join(
     words: Array,
+    lead: Array,
     values: Array,
     order: Array,
     starts: Array,
@@ -90,11 +92,14 @@ def _join(
     radius: int,
     n_query: int,
 ) -> tuple[Array, Array, Array]:
-    """Pairs of this chunk, all arrays but `starts` and `masks` sorted by bucket.
+    """Pairs of this chunk.
 
     Args:
-        words, values: codes and their chunk.
+        words: codes, unsorted.
+        lead: one of their words, sorted by bucket: it rejects nearly all that is not near.
+        values: their chunk, sorted.
         order: positions before the sort; those below `n_query` are queries.
+        starts: of each bucket.
         masks: of the bits of each chunk, uint64 ``(m, 4)``.
         slack: bits of the chunk that may differ, 0 or 1.
     """
@@ -124,7 +129,7 @@ def _join(
                     continue
                 from_ = x + 1 if is_join and flip < 0 else begin
                 mine = values[x] ^ bit
-                w0, w1, w2, w3 = words[x, 0], words[x, 1], words[x, 2], words[x, 3]
+                head = lead[x]
                 for y in range(from_, end):
                     rest = values[y] ^ mine
                     if flip >= 0 or slack == 0:
@@ -132,12 +137,12 @@ def _join(
                             continue
                     elif rest & (rest - np.uint32(1)):
                         continue
-                    x0, x1 = words[y, 0] ^ w0, words[y, 1] ^ w1
-                    near = _ones(x0) + _ones(x1)
-                    if near > radius:
+                    if _ones(lead[y] ^ head) > radius:
                         continue
-                    x2, x3 = words[y, 2] ^ w2, words[y, 3] ^ w3
-                    near += _ones(x2) + _ones(x3)
+                    one, two = order[x], order[y]
+                    x0, x1 = words[one, 0] ^ words[two, 0], words[one, 1] ^ words[two, 1]
+                    x2, x3 = words[one, 2] ^ words[two, 2], words[one, 3] ^ words[two, 3]
+                    near = _ones(x0) + _ones(x1) + _ones(x2) + _ones(x3)
                     if near > radius:
                         continue
                     if not is_join and order[y] <= order[x] < n_query:
@@ -159,34 +164,29 @@ def _join(
 
 
 def find_pairs(
-    words: Array, n_query: int, widths: Array, radius: int
+    words: Array, n_query: int, widths: Array, radius: int, threads: int
 ) -> tuple[Array, Array, Array]:
     """Pairs of different codes within the radius of which at least one is below `n_query`."""
     n, m = len(words), len(widths)
     slack = radius // m
     edges = np.concatenate(([0], np.cumsum(widths)))
     masks = _masks(edges)
-    parts = []
-    for chunk in range(m):
+
+    def part(chunk: int) -> tuple[Array, Array, Array]:
         width = int(widths[chunk])
         prefix = min(width, max(1, int(n).bit_length() - FULLER))
+        drop = width - prefix
         values = chunk_values(words, int(edges[chunk]), width)
-        order, starts = by_bucket(values, width - prefix, 1 << prefix)
-        parts.append(
-            _join(
-                words[order],
-                values[order],
-                order,
-                starts,
-                masks,
-                chunk,
-                width - prefix,
-                prefix,
-                slack,
-                radius,
-                n_query,
-            )
+        order, starts = by_bucket(values, drop, 1 << prefix)
+        leading = (int(edges[chunk]) // 64 + 2) % words.shape[1]
+        lead, values = words[:, leading][order], values[order]
+        return _join(
+            *(words, lead, values, order, starts, masks),
+            *(chunk, drop, prefix, slack, radius, n_query),
         )
+
+    with ThreadPoolExecutor(max_workers=threads) as pool:
+        parts = list(pool.map(part, range(m)))
     a, b, distance = (np.concatenate(column) for column in zip(*parts, strict=True))
     return a, b, distance
 

@@ -31,12 +31,14 @@ class Canonical:
         grid: float32 ``(I, J, K)``, RAS+ order, 0 at the window's low end and 1 at its high end.
         cube_mm: side of a cube.
         window: of source values that were kept apart; equal ends for a constant scan.
-        frame: from mm along the grid's axes, counted from its first corner, to RAS+ world mm.
+        corner_mm: of the grid's first corner, along its axes, from the scan's first corner.
+        frame: from mm along the axes, counted from the scan's first corner, to RAS+ world mm.
     """
 
     grid: Grid
     cube_mm: float
     window: Window
+    corner_mm: npt.NDArray[np.float64]
     frame: npt.NDArray[np.float64]
 
     @property
@@ -69,8 +71,19 @@ def canonical(
     means = _means(array, edges, low - more, high + more)
     ras = means.transpose(order)[tuple(slice(None, None, -1) if f else slice(None) for f in flips)]
     grid = (ras - np.float32(low)) * np.float32(1 / (high - low) if high > low else 0)
+    corner = [
+        float(n - edge[-1] if flip else edge[0]) * step
+        for n, edge, step, flip in (
+            (array.shape[axis], edges[axis], spacing[axis], flip)
+            for axis, flip in zip(order, flips, strict=True)
+        )
+    ]
     return Canonical(
-        np.ascontiguousarray(grid, np.float32), cube_mm, window, _frame(volume, edges, order, flips)
+        np.ascontiguousarray(grid, np.float32),
+        cube_mm,
+        window,
+        np.array(corner),
+        _frame(volume, order, flips),
     )
 
 
@@ -125,18 +138,15 @@ def _means(
 
 
 def _frame(
-    volume: Volume,
-    edges: list[npt.NDArray[np.float64]],
-    order: tuple[int, ...],
-    flips: tuple[bool, ...],
+    volume: Volume, order: tuple[int, ...], flips: tuple[bool, ...]
 ) -> npt.NDArray[np.float64]:
-    """Millimetres along the RAS-ordered axes, from the first corner of the grid, to the world."""
+    """Millimetres along the RAS-ordered axes, from the scan's first corner, to the world."""
     frame = np.eye(4)
     corner = np.zeros(4)
     corner[3] = 1
     for world, (axis, flip) in enumerate(zip(order, flips, strict=True)):
         unit = volume.affine[:3, axis] / volume.spacing[axis]
         frame[:3, world] = -unit if flip else unit
-        corner[axis] = (edges[axis][-1] if flip else edges[axis][0]) - 0.5
+        corner[axis] = (volume.shape[axis] if flip else 0) - 0.5
     frame[:3, 3] = (volume.affine @ corner)[:3]
     return frame

@@ -126,7 +126,7 @@ def fingerprint(volume: Volume, modality: str = "CT") -> ScanFingerprint:
         landmarks=all_landmarks(scan, fine),
         whole=whole,
         body=body,
-        thumbnail=thumbnail(fine or scan, shift_of(scan, fine or scan)),
+        thumbnail=thumbnail(fine or scan),
         frame=scan.frame,
         spacing=(i, j, k),
         is_empty=scan.is_constant,
@@ -137,16 +137,8 @@ def all_landmarks(scan: Canonical, fine: Canonical | None) -> Landmarks:
     """The landmarks of the canonical grid and, for a small scan, those of the finer one."""
     found = [landmarks(scan, N_LANDMARKS)]
     if fine is not None:
-        more = landmarks(fine, N_FINE)
-        places = (more.places_mm + shift_of(scan, fine)).astype(np.float32)
-        found.append(Landmarks(places, more.codes, more.cube_mm))
+        found.append(landmarks(fine, N_FINE))
     return _storable(joined(found))
-
-
-def shift_of(scan: Canonical, other: Canonical) -> npt.NDArray[np.float64]:
-    """What turns mm along another grid of the same scan into mm along the canonical one."""
-    shift = (np.linalg.inv(scan.frame) @ other.frame)[:3, 3]
-    return np.asarray(shift, np.float64)
 
 
 def _mean_side_mm(volume: Volume) -> float:

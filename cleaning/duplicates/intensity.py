@@ -4,7 +4,8 @@ A CT in HU is cut at -200 and 300 HU. A copy may have lost its units (stored val
 export, a float between 0 and 1): then the same window is found from the histogram.
 
 1. *In HU?* Values above -200 have a median and quartiles that fit tissue, and there is something
-   below. Then the fixed window: a crop must not move it.
+   below. Then the fixed window: a crop must not move it. The same with 1024 or 1000 added, as
+   scanners store them.
 2. Else background and tissue are parted by Otsu's threshold. The air level is the background's
    mode, the tissue level the middle of the shortest interval with 35 % of the tissue; if that is
    fat, there is a second peak a little above it: muscle.
@@ -20,12 +21,13 @@ import numpy as np
 import numpy.typing as npt
 
 HU_WINDOW = (-200.0, 300.0)
+STORED_OFFSETS = (0.0, 1024.0, 1000.0)
 SAMPLES = 200_000
 MEDIAN_HU = (-120.0, 110.0)
 SPREAD_HU = (40.0, 400.0)
 AIR_TO_MUSCLE_HU = 1045.0
 PEAK_SHARE = 0.35
-MAX_UNCLIPPED = 0.0095
+MAX_UNCLIPPED = 0.0115
 MUSCLE_SHARE = 0.3
 
 Window = tuple[float, float]
@@ -40,15 +42,22 @@ def sample(array: npt.NDArray[Any]) -> Values:
 
 
 def hu_window(values: Values) -> Window | None:
-    """The fixed window if the values are Hounsfield units; else None."""
+    """The fixed window if the values are Hounsfield units, or such stored above 0; else None."""
+    for offset in STORED_OFFSETS:
+        if _is_hu(values - np.float32(offset)):
+            return HU_WINDOW[0] + offset, HU_WINDOW[1] + offset
+    return None
+
+
+def _is_hu(values: Values) -> bool:
     if not values.size:
-        return None
+        return False
     tissue = values[values > HU_WINDOW[0]]
     if values.min() > -150 or not 0.01 * values.size < tissue.size < 0.995 * values.size:
-        return None
+        return False
     low, middle, high = np.percentile(tissue, (25, 50, 75))
     fits = MEDIAN_HU[0] < middle < MEDIAN_HU[1] and SPREAD_HU[0] < high - low < SPREAD_HU[1]
-    return HU_WINDOW if fits else None
+    return bool(fits)
 
 
 def found_window(values: Values, means: Values) -> Window:

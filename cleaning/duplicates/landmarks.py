@@ -46,7 +46,7 @@ class Landmarks:
     """Places and codes.
 
     Attributes:
-        places_mm: float32 ``(n, 3)``, along the grid's axes from its first corner.
+        places_mm: float32 ``(n, 3)``, along the canonical axes from the scan's first corner.
         codes: packed bits, uint8 ``(n, 32)``.
         cube_mm: float32 ``(n,)``, side of the grid's cubes; different ones are never compared.
     """
@@ -90,7 +90,7 @@ def landmarks(scan: Canonical, limit: int) -> Landmarks:
     places = at + _to_peak(difference, at)
     offsets = ((np.arange(SIDE) + 0.5) / SIDE * 2 - 1) * HALF_CUBES
     taken, cubes = patches(fine, places, offsets, limit, APART_CUBES, AIR, MAX_UNKNOWN)
-    places_mm = ((places[taken] + 0.5) * scan.cube_mm).astype(np.float32)
+    places_mm = ((places[taken] + 0.5) * scan.cube_mm + scan.corner_mm).astype(np.float32)
     sides = np.full(len(taken), scan.cube_mm, np.float32)
     return Landmarks(places_mm, codes_of(cubes), sides)
 

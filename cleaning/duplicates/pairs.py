@@ -296,6 +296,8 @@ def _kind(
         return "same_patient" if is_patient else None
     if is_mirror(turn):
         return "mirrored"
+    if not is_same_size(way):  # found by their views and alike: blocks move with the size
+        return "transformed"
     if is_fine:
         limit = config.max_shift_mm + config.max_shift_voxels * coarsest_mm
         if found.shift_mm > limit or found.misfit > config.max_misfit:

@@ -13,7 +13,7 @@ import numpy as np
 from cleaning.duplicates.candidates import Candidate
 from cleaning.duplicates.config import DuplicateConfig
 from cleaning.duplicates.grid import canonical
-from cleaning.duplicates.hashing import CUBE_MM, ScanFingerprint, fingerprint, shift_of
+from cleaning.duplicates.hashing import CUBE_MM, ScanFingerprint, fingerprint
 from cleaning.duplicates.pairs import DEFAULT, DuplicatePair, compare, judged
 from cleaning.duplicates.placing import UPRIGHT
 from cleaning.duplicates.registration import Image
@@ -43,7 +43,7 @@ def fine_images(volume: Volume) -> Fine:
     wide = canonical(volume, cube_mm, coarse.window, beyond=BEYOND)
     box = body_box(within.grid, MARGIN_CUBES)
     cube = np.full(3, within.cube_mm)
-    corner = np.array([low for low, _ in box]) * within.cube_mm + shift_of(coarse, within)
+    corner = np.array([low for low, _ in box]) * within.cube_mm + within.corner_mm
     cut = tuple(slice(low, high) for low, high in box)
     one, other = (
         Image(np.ascontiguousarray(each.grid[cut]), cube, corner) for each in (within, wide)

@@ -10,12 +10,14 @@ huge. So bit n goes to chunk ``n mod m``: the bits are in order of frequency, an
 frequencies stay even.
 """
 
+import os
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from cleaning.duplicates._search import deal, expand, find_pairs, same_codes
+from voxcurate.executor import cores
 
 BITS = 256
 WORDS = 4
@@ -37,7 +39,9 @@ class ClosePairs:
         return len(self.first)
 
 
-def close_pairs(codes: Codes, radius: int, *, known: int = 0, max_equal: int = 0) -> ClosePairs:
+def close_pairs(
+    codes: Codes, radius: int, *, known: int = 0, max_equal: int = 0, threads: int = 0
+) -> ClosePairs:
     """All pairs of packed 256-bit codes within the radius.
 
     Args:
@@ -47,6 +51,10 @@ def close_pairs(codes: Codes, radius: int, *, known: int = 0, max_equal: int = 0
         max_equal: of a group of more equal codes than this only the first is compared with others,
             and paired with the rest; 0: no such limit. Without it a thousand equal codes give half
             a million pairs.
+        threads: 0: as many as OMP_NUM_THREADS says, else one per core.
+
+    Raises:
+        ValueError: an impossible radius.
     """
     if not 0 <= radius < BITS // 2:
         raise ValueError(f"want a radius from 0 to {BITS // 2 - 1}, got {radius}")
@@ -64,12 +72,17 @@ def close_pairs(codes: Codes, radius: int, *, known: int = 0, max_equal: int = 0
     place = by_head[np.argsort(~has_new[by_head], kind="stable")] if known else by_head
     widths = chunk_widths(radius)
     n_query = int(has_new.sum()) if known else len(place)
-    a, b, distance = find_pairs(words[heads[place]], n_query, widths, radius)
+    a, b, distance = find_pairs(words[heads[place]], n_query, widths, radius, threads or _threads())
     first, second, near = expand(
         place[a], place[b], distance, order, starts, sizes, known, max_equal
     )
     ascending = np.lexsort((second, first))
     return ClosePairs(first[ascending], second[ascending], near[ascending])
+
+
+def _threads() -> int:
+    told = os.environ.get("OMP_NUM_THREADS", "")
+    return int(told) if told.isdigit() and int(told) > 0 else cores()
 
 
 def chunk_widths(radius: int) -> npt.NDArray[np.int64]:

@@ -29,7 +29,8 @@ class Thumbnail:
     Attributes:
         levels: uint8 ``(I, J, K)``, RAS+ order, the window in 32 steps.
         cube_mm: side of a voxel, per axis.
-        corner_mm: of the first voxel's first corner, along the canonical grid's axes.
+        corner_mm: of the first voxel's first corner, along the canonical axes from the
+            scan's first corner.
     """
 
     levels: npt.NDArray[np.uint8]
@@ -62,20 +63,15 @@ class Thumbnail:
         return cls(levels, (float(i), float(j), float(k)), (float(x), float(y), float(z)))
 
 
-def thumbnail(scan: Canonical, shift_mm: npt.NDArray[np.float64]) -> Thumbnail:
-    """The finest thumbnail that takes no more than 9 kB.
-
-    Args:
-        scan: on a grid.
-        shift_mm: what turns mm along that grid into mm along the canonical one.
-    """
+def thumbnail(scan: Canonical) -> Thumbnail:
+    """The finest thumbnail that takes no more than 9 kB."""
     box = body_box(scan.grid, round(MARGIN_MM / scan.cube_mm))
     part = np.ascontiguousarray(scan.grid[tuple(slice(a, b) for a, b in box)])
-    made = _at(scan, part, box, scan.cube_mm, shift_mm)
+    made = _at(scan, part, box, scan.cube_mm)
     for side in SIDES_MM:
         if side < scan.cube_mm * 0.999 or part.size * (scan.cube_mm / side) ** 3 > MAX_VOXELS:
             continue
-        made = _at(scan, part, box, side, shift_mm)
+        made = _at(scan, part, box, side)
         if len(_packed(made.levels)) <= MAX_BYTES:
             break
     return made
@@ -101,16 +97,14 @@ def resized(grid: Grid, shape: tuple[int, int, int]) -> Grid:
     return block_means(np.ascontiguousarray(grid), edges[0], edges[1], edges[2], -1e9, 1e9)
 
 
-def _at(
-    scan: Canonical, part: Grid, box: Box, side: float, shift_mm: npt.NDArray[np.float64]
-) -> Thumbnail:
+def _at(scan: Canonical, part: Grid, box: Box, side: float) -> Thumbnail:
     edges = [cube_edges(n, scan.cube_mm, side) for n in part.shape]
     means = block_means(part, edges[0], edges[1], edges[2], 0.0, 1.0)
     levels = np.rint(means * LEVELS).astype(np.uint8)
     cube = [float(e[1] - e[0]) * scan.cube_mm for e in edges]
     corner = [
-        float(a + e[0]) * scan.cube_mm + float(shift)
-        for (a, _), e, shift in zip(box, edges, shift_mm, strict=True)
+        float(a + e[0]) * scan.cube_mm + float(first)
+        for (a, _), e, first in zip(box, edges, scan.corner_mm, strict=True)
     ]
     return Thumbnail(levels, (cube[0], cube[1], cube[2]), (corner[0], corner[1], corner[2]))
 

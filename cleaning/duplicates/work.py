@@ -28,9 +28,13 @@ def fingerprint_scan(payload: Mapping[str, Any]) -> dict[str, Any]:
 
 def refine_scan(payload: Mapping[str, Any]) -> None:
     """Write the fine images of a scan into the scratch folder."""
-    fine = fine_images(_read(payload))
+    save_fine(payload["scratch"], fine_images(_read(payload)))
+
+
+def save_fine(path: str, fine: Fine) -> None:
+    """Fine images into a file."""
     np.savez(
-        payload["scratch"],
+        path,
         within=fine.within.values.astype(np.float16),
         beyond=fine.beyond.values.astype(np.float16),
         cube_mm=fine.within.cube_mm,
@@ -47,7 +51,7 @@ def prove_pair(payload: Mapping[str, Any]) -> dict[str, Any] | None:
     pair = confirm(first, one, second, other, candidate, config)
     if pair is None:
         return None
-    fine = [_load(path) for path in payload["fine"]]
+    fine = [load_fine(path) for path in payload["fine"]]
     if fine[0] is not None and fine[1] is not None:
         pair = proved(pair, one, other, fine[0], fine[1], config)
         if pair is None:
@@ -70,7 +74,8 @@ def _read(payload: Mapping[str, Any]) -> Volume:
     )
 
 
-def _load(path: str) -> Fine | None:
+def load_fine(path: str) -> Fine | None:
+    """What `save_fine` wrote; None if it did not."""
     if not path or not Path(path).is_file():
         return None
     with np.load(path) as data:
