@@ -22,7 +22,7 @@ _OTHERS = (
 )
 _MONTH = rf"(?:{_OTHERS}|{_ENGLISH})"
 _TITLED = r"(?:Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?|Sept?(?:ember)?|Oct(?:ober)?|Nov(?:ember)?|Dec(?:ember)?|Januar|Februar|März|Juni|Juli|Oktober|Dezember)"
-_CLEAR = r"(?:january|jan|february|feb|april|apr|june|july|jul|august|aug|september|sept|sep|october|oct|november|nov|december|januari?|februari?|m[äa]rz|maart|mrt|avril|juni|juin|juli|juillet|augustus|ao[ûu]t|okt(?:ober)?|octobre|dez(?:ember)?|d[ée]cembre|janvier|f[ée]vrier|septembre|novembre|enero|febrero|abril|junio|julio|septiembre|octubre|noviembre|diciembre)"
+_CLEAR = r"(?:march|mar|dec|january|jan|february|feb|april|apr|june|july|jul|august|aug|september|sept|sep|october|oct|november|nov|december|januari?|februari?|m[äa]rz|maart|mrt|avril|juni|juin|juli|juillet|augustus|ao[ûu]t|okt(?:ober)?|octobre|dez(?:ember)?|d[ée]cembre|janvier|f[ée]vrier|septembre|novembre|enero|febrero|abril|junio|julio|septiembre|octubre|noviembre|diciembre)"
 MONTHS = (
     "jan january feb february mar march apr april may jun june jul july aug august sept sep september oct october "
     "nov november dec december januari januar janvier janv enero gennaio janeiro februari februar feber fevrier "
@@ -56,7 +56,7 @@ _NO_DATE_AFTER = re.compile(
 _DATE_BEFORE = re.compile(
     r"(?:\b(?:on|since|until|till|thru|through|dated?|between|before|after|ct|cta|mri?|mra|cxr|kub|eeg|ekg|ecg|echo|tte|tee|pet|us|scans?|films?|x-?rays?|study|exam(?:ination)?|admit(?:ted)?|admission|adm|discharged?|"
     r"dc'?d?|d/c'?d?|seen|due|scheduled|appt|appointment|f/u|follow-?\s?up|as\s+of|surgery|day|dos|doa|dod|lmp|edc|mon|tues?|wed|thurs?|fri|sat|sun|\w+day|d\.d\.|dd\.?|vom|am|seit|bis|zum|op|sinds|van|tot|vanaf|"
-    r"le|du|depuis|el|desde|repeat(?:ed)?|collected|drawn|performed|obtained|taken|started|stopped|placed|removed|signed|received|report|from|of|by|cultures?|cx|labs?|biopsy|visit|note|\d/\d+\s?(?:-|–|to|and|&|,))"
+    r"le|du|depuis|el|desde|repeat(?:ed)?|collected|drawn|performed|obtained|taken|started|stopped|placed|removed|passed|done|completed|extubated|intubated|transferred|ordered|resulted|returned|changed|inserted|last|signed|received|report|from|of|by|cultures?|cx|labs?|biopsy|visit|note|\d/\d+\s?(?:-|–|to|and|&|,))"
     r"\W{0,2}|[@(]\s?)$", re.IGNORECASE)  # fmt: skip
 _DATE_AFTER = re.compile(
     r"\s*(?:at\s+\d|@|\d{4}\b|\d{1,2}:\d\d|[ap]m\b|[-–&]\s?\d{1,2}/\d|(?:to|and|thru|through)\s+\d{1,2}/\d|visit|exam|study|ct\b|mri\b|cxr|scan|film|labs?|admission|note|echo|night|morning|evening|overnight|cultures?)", re.IGNORECASE)  # fmt: skip
@@ -117,6 +117,7 @@ DATES: tuple[Pattern, ...] = (
     pattern("DATE", rf"(?<![\w./])(?P<x>(?:the\s+)?(?:{_D}{_ORD}?[\s-]+|{_ORDINAL}\s+)(?:of\s+|de\s+)?(?i:{_CLEAR})(?:\.(?!\w))?{_TIME})(?!\w)", near=MONTHS, shape=r"\d[^\W\d]{0,2}\.?[\s-]+[^\W\d]|[a-zA-Z]{3}(?:st|nd|rd|th)\s", labelled=True),
     pattern("DATE", rf"(?<![\w./])(?P<x>(?:the\s+)?(?:{_D}{_ORD}?[\s-]+|{_ORDINAL}\s+)(?:of\s+)?{_TITLED}(?i:{_TIME}))(?!\w)", 0, near=MONTHS, shape=r"\d[a-z]{0,2}\.?[\s-]+(?:of\s+)?[A-Z]|[a-z]{3}(?:st|nd|rd|th)\s", labelled=True),
     pattern("DATE", rf"\b(?:in|since|until|till|through|from|to|by|last|this|next|early|late|mid|of|during|before|after|late|im|seit|ab|bis|sinds|eind|begin|depuis|en|desde|around|approximately|between)[\s-]+(?P<x>(?:{_ENGLISH}|{_OTHERS})(?:\s?[-–]\s?{_ENGLISH})?)(?!\w|['’]|\s+(?:be|have|not|also|represent|reflect|need|fracture))", near=MONTHS, check=_month_is_meant),
+    pattern("DATE", rf"\b(?:on|since|until|from|by|dated|through|before|after)\s+(?P<x>may\s+{_D}{_ORD}?|{_D}{_ORD}?\s+(?:of\s+)?may)(?!\w|[/.]\d){_NOT_UNIT}", near="may", labelled=True),
     pattern("DATE", r"(?<![\w./-])(?P<x>(?:0?[1-9]|[12]\d|3[01])/(?:0?[1-9]|[12]\d|3[01])(?:\s?[-–]\s?(?:0?[1-9]|[12]\d|3[01])/(?:0?[1-9]|[12]\d|3[01]))?)(?![\w/])", check=is_partial_date, digits=2),
     pattern("DATE", rf"\b(?:on|dated|since|until|d\.d\.|vom|am|seit|bis|zum|op|sinds|vanaf|le)\s+(?P<x>(?:{_D}[-.]{_M}|{_M}[-.](?:1[3-9]|2\d|3[01]))\.?)(?![\w/]|[-.]?\d){_NOT_UNIT}", starts="on dated since until d vom am seit bis zum op sinds vanaf le", shape=r"\d[-.]\d"),
     pattern("DATE", rf"(?<![\w./-])(?P<x>{_D}\.(?:0?[1-9]|1[0-2])\.)(?!\d)(?=\s|$|[-–,;)])", check=lambda text, start, end: len(text[start:end]) == 6 or re.search(r"(?:am|vom|bis|seit|zum|ab|und|-|–)\s?$", text[max(0, start - 5) : start]) is not None, digits=2),

@@ -230,7 +230,8 @@ class IntroducedNames(NameSpans):
             ):
                 k = before
                 continue
-            if words.shapes[before] == "L" and words.kinds[before] != "n":
+            strange = words.kinds[before] == "u" and self._likeness(words.low[before]) > -2
+            if words.shapes[before] == "L" and words.kinds[before] != "n" and not strange:
                 break
             if not self._fits(before, "label", first=True) and not (
                 words.shapes[before] == "C"

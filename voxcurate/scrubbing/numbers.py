@@ -7,7 +7,7 @@ import re
 from voxcurate.scrubbing.pattern import Pattern, pattern
 
 _LABEL = (
-    r"(?:mrn|umrn|emrn|mr\s?#|mr\s?no\.?|hrn|csn|urn|ur\s?no\.?|chi|ipp|nip|bsn|ahv|kvnr|ssn|sin|ssno|nhs|nino|ppsn|fin\s?#|har\s?#|med(?:ical)?\.?\s+rec(?:ord)?s?\.?(?:\s+(?:number|no\.?|num|#))?|(?:account|acct|chart|case|encounter|visit|order|policy|insurance|member|record|episode|requisition|specimen|claim|hospital)(?=\s*[:#]\s*\w*\d)|"
+    r"(?:pid|hosp\.?\s?no\.?|mrn|umrn|emrn|mr\s?#|mr\s?no\.?|hrn|csn|urn|ur\s?no\.?|chi|ipp|nip|bsn|ahv|kvnr|ssn|sin|ssno|nhs|nino|ppsn|fin\s?#|har\s?#|med(?:ical)?\.?\s+rec(?:ord)?s?\.?(?:\s+(?:number|no\.?|num|#))?|(?:account|acct|chart|case|encounter|visit|order|policy|insurance|member|record|episode|requisition|specimen|claim|hospital)(?=\s*[:#]\s*\w*\d)|"
     r"accession(?:\s+(?:number|no\.?|num|id))?|acc(?:\s?#|\.?\s?no\.?|ession\s?#|:|\.?(?=\s\w{2,4}-\d))|"
     r"(?:patient|pat\.?|pt\.?|case|exam|examination|order|visit|encounter|account|acct|hospital|policy|insurance|subscriber|member|group|license|licence|driver'?s?\s+licen[sc]e|"
     r"passport|national|nhs|ssn|health\s?(?:card|plan|insurance)|medicare|medicaid|study|chart|file|record|unit|specimen|episode|requisition|req|referral|claim|authori[sz]ation|certificate|"
@@ -18,7 +18,7 @@ _LABEL = (
     r"(?:historia\s+cl[ií]nica|hc|dni|nie|nuhsa)\s*[:#]|serial|s/n|sn\s*[:#]|\bid|ssn|nhs|npi|dea)"
 )
 _LABEL_STARTS = (
-    "med mrn umrn emrn mr hrn csn urn ur chi ipp nip bsn ahv kvnr ssn sin ssno nhs nino ppsn fin har medical accession acc patient pat pt "
+    "pid hosp med mrn umrn emrn mr hrn csn urn ur chi ipp nip bsn ahv kvnr ssn sin ssno nhs nino ppsn fin har medical accession acc patient pat pt "
     "case exam examination order visit encounter account acct hospital policy insurance subscriber member group license licence driver "
     "drivers passport national health medicare medicaid study chart file record unit specimen episode requisition req referral claim "
     "authorization authorisation certificate employee badge staff npi dea device implant serial lot batch model equipment biometric "
