@@ -155,16 +155,19 @@ def same_pixels(
 ) -> tuple[list[DuplicatePair], list[str]]:
     """Pairs with the same pixels, and one id of each kind of pixels that is not empty.
 
-    A known scan stands for its pixels before a new one; pairs of two known ones are left out.
+    A known scan stands for its pixels before a new one; pairs of two known ones are left out. The
+    first new scan is paired with every known one of its pixels: they may be of several families.
     """
     same: dict[str, list[str]] = defaultdict(list)
     for key in sorted(fingerprints, key=lambda k: (k not in known, k)):
         same[fingerprints[key].pixels].append(key)
     pairs = []
     for keys in same.values():
-        for key in keys[1:]:
-            if not (key in known and keys[0] in known):
-                first, second = sorted((keys[0], key))
+        new = [key for key in keys if key not in known]
+        for key in new:
+            partners = [k for k in keys if k in known] if key == new[0] else keys[:1]
+            for partner in partners:
+                first, second = sorted((partner, key))
                 one, other = fingerprints[first], fingerprints[second]
                 way = np.diag([*(np.array(one.spacing) / other.spacing), 1.0])
                 move = world_transform(one, other, None, way)
