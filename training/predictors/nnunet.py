@@ -86,12 +86,20 @@ class NnUNetPredictor(SlidingPredictor):
             device=device,
             prepare=lambda volume: _prepare(volume, trained, patch, body_only),
             finish=torch.sigmoid if manager.has_regions else _softmax,
+            bell=_bell(patch, device),
         )
         super().__init__(recipe, scratch, floor=spec.floor)
 
 
 def _softmax(values: torch.Tensor) -> torch.Tensor:
     return torch.softmax(values, dim=1)
+
+
+def _bell(patch: Shape, device: torch.device) -> torch.Tensor:
+    """nnU-Net's own weights; in float32: in its float16 a window's corners weigh nothing."""
+    module: Any = import_module("nnunetv2.inference.sliding_window_prediction")
+    weights: torch.Tensor = module.compute_gaussian(patch, dtype=torch.float32, device=device)
+    return weights
 
 
 def _load(spec: NnUNetSpec, folder: Path, device: torch.device) -> Any:

@@ -47,6 +47,7 @@ class Recipe:
         classes: one for each channel that `network` gives; empty: the channel is not kept.
         network: a window's input to its channels, activated unless `finish` does that.
         finish: activates blended channels.
+        bell: weights of a window's voxels; None: MONAI's.
     """
 
     model_id: str
@@ -59,6 +60,7 @@ class Recipe:
     prepare: Callable[[Volume], Prepared]
     training_cases: frozenset[str] = frozenset()
     finish: Network | None = None
+    bell: torch.Tensor | None = None
 
 
 class SlidingPredictor:
@@ -97,6 +99,7 @@ class SlidingPredictor:
                 batch=GPU_BATCH if recipe.device.type == "cuda" else 1,
                 body=ready.body,
                 finish=recipe.finish,
+                bell=recipe.bell,
             ):
                 if len(slab.values) != len(recipe.classes):
                     raise PredictionError(

@@ -50,6 +50,7 @@ def slabs(
     batch: int = 1,
     body: npt.NDArray[np.bool_] | None = None,
     finish: Network | None = None,
+    bell: torch.Tensor | None = None,
 ) -> Iterator[Slab]:
     """Blended outputs of a network over a grid, slab after slab.
 
@@ -64,6 +65,7 @@ def slabs(
         batch: windows at once.
         body: bool of `shape`; windows without True are left out. What no window covers is 0.
         finish: applied to ``(1, C, ...)`` blended values, for networks whose logits are blended.
+        bell: weights of a window's voxels; None: MONAI's.
 
     Yields:
         slabs in order; planes that no window covers are in none.
@@ -71,10 +73,10 @@ def slabs(
     starts = [_starts(n, p, overlap) for n, p in zip(shape, patch, strict=True)]
     axis = int(np.argmax([n / p for n, p in zip(shape, patch, strict=True)]))
     across = [a for a in range(3) if a != axis]
-    bell = compute_importance_map(
-        patch, mode="gaussian", sigma_scale=0.125, device=device, dtype=torch.float32
-    )
-    bell = bell.clamp(min=1e-3 * float(bell.max()))
+    if bell is None:
+        bell = compute_importance_map(
+            patch, mode="gaussian", sigma_scale=0.125, device=device, dtype=torch.float32
+        )
     rows = starts[axis]
     room = _Room(shape, patch, axis, rows[0], device)
     for n, row in enumerate(rows):
