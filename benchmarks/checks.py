@@ -175,7 +175,7 @@ def _damaged_headers(volume: Volume, folder: Path) -> Iterator[tuple[str, Check]
     import nibabel as nib
 
     path = folder / "header.nii"
-    changes = {
+    changes: dict[str, dict[str, Any]] = {
         "poses disagree": {"quatern_b": 1.0, "quatern_c": 0.0, "quatern_d": 0.0},
         "no pose": {"qform_code": 0, "sform_code": 0},
         "unit micrometres": {"xyzt_units": 3},
@@ -244,7 +244,7 @@ def _summary(
 ) -> dict[str, Any]:
     clean = [*clean, *found.pop("series: clean series", [])]
     verdicts = Counter(one.verdict for one in clean)
-    kinds = {}
+    kinds: dict[str, dict[str, Any]] = {}
     for kind, results in found.items():
         seen = Counter(one.verdict for one in results)
         first = Counter(_strongest(one.reasons) for one in results if one.reasons)

@@ -308,7 +308,8 @@ PACKED_AS_IT_IS = ("gzip damage", "bomb", "bit flips", "truncated", "trailing by
 
 def _elements(content: bytes) -> list[int]:
     """Offsets at which explicit little-endian elements seem to start."""
-    found, at = [], 132
+    found: list[int] = []
+    at = 132
     while at + 8 <= len(content) and len(found) < 400:
         vr = content[at + 4 : at + 6]
         if not (vr.isalpha() and vr.isupper()):
@@ -352,9 +353,21 @@ def _odd_value(content: bytes, rng: Rng) -> bytes:
 
     from voxcurate.dicom_file import UNREADABLE, quiet_pydicom
 
-    words = ("Rows", "Columns", "BitsAllocated", "BitsStored", "HighBit", "SamplesPerPixel")
+    words: tuple[str, ...] = (
+        "Rows",
+        "Columns",
+        "BitsAllocated",
+        "BitsStored",
+        "HighBit",
+        "SamplesPerPixel",
+    )
     words += ("NumberOfFrames", "PixelRepresentation")
-    texts = ("PixelSpacing", "ImagePositionPatient", "ImageOrientationPatient", "RescaleSlope")
+    texts: tuple[str, ...] = (
+        "PixelSpacing",
+        "ImagePositionPatient",
+        "ImageOrientationPatient",
+        "RescaleSlope",
+    )
     texts += ("RescaleIntercept", "SliceThickness", "InstanceNumber")
     with quiet_pydicom():
         try:
@@ -414,7 +427,11 @@ def _deep_sequences(content: bytes, rng: Rng) -> bytes:
 
 def _other_syntax(content: bytes, rng: Rng) -> bytes:
     """Another transfer syntax of the same length of text, as if packed otherwise."""
-    names = (b"1.2.840.10008.1.2.1.99", b"1.2.840.10008.1.2.4.90", b"1.2.840.10008.1.2.4.70")
+    names: tuple[bytes, ...] = (
+        b"1.2.840.10008.1.2.1.99",
+        b"1.2.840.10008.1.2.4.90",
+        b"1.2.840.10008.1.2.4.70",
+    )
     names += (b"1.2.840.10008.1.2.5\0\0\0", b"1.2.840.10008.1.2.2\0\0\0", b"9.9.9.9.9.9.9.9.9.9.99")
     at = content.find(b"1.2.840.10008.1.2", 132)
     if at < 0:

@@ -113,6 +113,8 @@ def _coverage(
         text = "share of the body's outline at the border of the field of view: cut off"
         limit = config.suspect_cut_off_share
         yield Reason("cut_off", "suspect", share, limit, text, (2, k, k))
+    if evidence.get("noise_hu", 0.0) > config.suspect_noise_hu:
+        return  # air itself reaches down to padding
     share, planes = padded_inside(body)
     evidence["padded_inside_share"] = share
     if share > config.suspect_padded_inside:

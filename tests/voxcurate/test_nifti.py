@@ -374,3 +374,24 @@ def test_planes_that_are_not_there(tmp_path, ct):
     for axis, index in ((2, 14), (2, -15), (0, 23), (3, 0)):
         with pytest.raises(GeometryError, match="plane"):
             read_slice(tmp_path / "x.nii.gz", axis, index)
+
+
+def test_a_pixdim_of_zero_counts_as_one(tmp_path):
+    import nibabel as nib
+
+    image = nib.Nifti1Image(np.zeros((3, 4, 5), np.int16), np.diag([2.0, 3.0, 4.0, 1.0]))
+    image.set_qform(image.affine, 1)
+    image.set_sform(None, 0)
+    content = bytearray(image.to_bytes())
+    content[76:80] = bytes(4)  # pixdim[0]: the standard says 1 then, nibabel refuses
+    path = tmp_path / "x.nii"
+    path.write_bytes(bytes(content))
+    np.testing.assert_allclose(read_nifti(path).spacing, (2, 3, 4))
+
+
+def test_more_than_the_limit_is_refused(tmp_path):
+    path = tmp_path / "x.nii.gz"
+    write_nifti(path, Volume(np.zeros((10, 10, 10), np.int16), np.eye(4)))
+    with pytest.raises(VolumeReadError, match="too large"):
+        read_nifti(path, max_bytes=1999)
+    assert read_nifti(path, max_bytes=2000).shape == (10, 10, 10)
