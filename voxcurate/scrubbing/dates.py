@@ -52,7 +52,7 @@ _NO_DATE_BEFORE = re.compile(
 _NO_DATE_AFTER = re.compile(
     r"\s*(?:-?\s*(?:strength|motor|power|pain|murmur|segments?|lobes?|nodes?|lns?\b|lymph|cores?|slices?|images?|vessels?|teeth|steps|points?|sem\b|systolic|diastolic|of\b|weeks?|months?|days?|hours?|"
     r"hrs?|mm|cm|mg|ml|cc|tabs?\b|tablets?|cups?|pulses|bilat\w*|throughout|ps\b|ns\b|normal|inch|%|scale|positive|were\b|dose|liters?|lpm|l\b|ratio|in\s+(?:all|both|bilateral|upper|lower|his|her|the\s+(?:right|left))|"
-    r"upper|lower|grip|dorsi|plantar|holosystolic|ejection|apgar|units?|bottles?|packs?|ppd|shots?|times|filled|full|the\s+(?:way|dose|time))|\"|/|\d|\.\d)", re.IGNORECASE)  # fmt: skip
+    r"upper|lower|grip|dorsi|plantar|holosystolic|ejection|apgar|units?|bottles?|packs?|ppd|shots?|times|filled|full|the\s+(?:way|dose|time))|\"|/|\d(?!\d?/\d)|\.\d)", re.IGNORECASE)  # fmt: skip
 _DATE_BEFORE = re.compile(
     r"(?:\b(?:on|since|until|till|thru|through|dated?|between|before|after|ct|cta|mri?|mra|cxr|kub|eeg|ekg|ecg|echo|tte|tee|pet|us|scans?|films?|x-?rays?|study|exam(?:ination)?|admit(?:ted)?|admission|adm|discharged?|"
     r"dc'?d?|d/c'?d?|seen|due|scheduled|appt|appointment|f/u|follow-?\s?up|as\s+of|surgery|day|dos|doa|dod|lmp|edc|mon|tues?|wed|thurs?|fri|sat|sun|\w+day|d\.d\.|dd\.?|vom|am|seit|bis|zum|op|sinds|van|tot|vanaf|"
