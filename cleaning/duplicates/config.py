@@ -32,7 +32,7 @@ class DuplicateConfig(Config):
         12.0, gt=0, description="copies, by thumbnails: blocks move so far from resampling alone"
     )
     max_shift_mm: float = Field(
-        2.2, gt=0, description="copies, on the fine grid: blocks move no farther"
+        2.2, gt=0, description="copies, on the fine grid: blocks move hardly farther"
     )
     max_shift_voxels: float = Field(
         0.25, ge=0, description="and so much of the coarser scan's largest spacing"
@@ -40,11 +40,14 @@ class DuplicateConfig(Config):
     max_misfit: float = Field(
         0.021, gt=0, description="copies, fine grid: left of the difference, of 500 HU: 10 HU"
     )
+    max_odds: float = Field(
+        1.35, gt=0, description="sum of the squares of shift and misfit over their limits"
+    )
     min_odd_ncc: float = Field(
         0.965, description="copies that are turned or scaled against their header, fewer facts"
     )
     min_odd_detail_ncc: float = Field(0.93, description="the same for the detail")
-    odd_view_radius_bits: int = Field(23, ge=0, description="the same for the views' distance")
+    odd_view_radius_bits: int = Field(27, ge=0, description="the same for the views' distance")
     min_fine_detail_ncc: float = Field(
         0.8, description="the stage drops a copy: correlation of detail on the fine grid"
     )

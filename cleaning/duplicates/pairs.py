@@ -30,6 +30,7 @@ from cleaning.duplicates.placing import (
     image_of,
     is_mirror,
     is_same_size,
+    scaled_by,
     scaled_to,
     turned_image,
     world_transform,
@@ -216,10 +217,13 @@ def judged(
         config: thresholds.
     """
     best: tuple[Agreement, npt.NDArray[np.float64], Turn] | None = None
-    for offset, turn, may_scale in _tries(candidate):
+    for offset, turn, size in _tries(candidate):
         for image, plain in zip(images, others, strict=True):
             turned, way = turned_image(plain, turn)
-            if may_scale:
+            if size == "voxels":
+                spacing = np.array(other.spacing)[list(turn[0])]
+                turned, way = scaled_by(turned, way, np.array(one.spacing) / spacing)
+            elif size == "bodies":
                 turned, way = scaled_to(image, turned, way)
             found = agreement(image, turned, offset, min_overlap=config.min_overlap)
             if best is None:
@@ -246,14 +250,21 @@ def judged(
     )
 
 
-def _tries(candidate: Candidate) -> list[tuple[npt.NDArray[np.float64] | None, Turn, bool]]:
-    """Offset, turn and whether sizes may differ: the landmarks' vote first, then the views."""
-    tries: list[tuple[npt.NDArray[np.float64] | None, Turn, bool]] = []
+Try = tuple[npt.NDArray[np.float64] | None, Turn, Literal["", "voxels", "bodies"]]
+
+
+def _tries(candidate: Candidate) -> list[Try]:
+    """Offset, turn and what is taken for the same size: the landmarks' vote first, then the views:
+    as the headers say, voxel for voxel (a header lost its spacing), body for body."""
+    tries: list[Try] = []
     if candidate.offset_mm is not None:
-        tries.append((np.asarray(candidate.offset_mm), UPRIGHT, False))
+        tries.append((np.asarray(candidate.offset_mm), UPRIGHT, ""))
     if candidate.view_distance < 256:
-        tries.append((None, candidate.turn, False))
-        tries.append((None, candidate.turn, True))
+        tries += [
+            (None, candidate.turn, ""),
+            (None, candidate.turn, "voxels"),
+            (None, candidate.turn, "bodies"),
+        ]
     return tries
 
 
@@ -303,7 +314,8 @@ def _kind(
         return "transformed"
     if is_fine:
         limit = config.max_shift_mm + config.max_shift_voxels * coarsest_mm
-        if found.shift_mm > limit or found.misfit > config.max_misfit:
+        odds = (found.shift_mm / limit) ** 2 + (found.misfit / config.max_misfit) ** 2
+        if odds > config.max_odds:
             return "same_patient"
     elif found.shift_mm > config.max_coarse_shift_mm:
         return "same_patient"

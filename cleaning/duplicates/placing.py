@@ -71,12 +71,14 @@ def scaled_to(image: Image, other: Image, way: Matrix) -> tuple[Image, Matrix]:
             inside = np.flatnonzero(body.any(axis=tuple(a for a in range(3) if a != axis)))
             size.append(len(inside) and (inside[-1] + 1 - inside[0]) * each.cube_mm[axis])
         sizes.append(np.maximum(np.array(size, np.float64), 1e-3))
-    scale = sizes[0] / sizes[1]
+    return scaled_by(other, way, sizes[0] / sizes[1])
+
+
+def scaled_by(image: Image, way: Matrix, scale: npt.NDArray[np.float64]) -> tuple[Image, Matrix]:
+    """The image larger by a factor per axis, and the matrix after `way`."""
     matrix = np.diag([*scale, 1.0])
-    return (
-        replace(other, cube_mm=other.cube_mm * scale, corner_mm=other.corner_mm * scale),
-        matrix @ way,
-    )
+    larger = replace(image, cube_mm=image.cube_mm * scale, corner_mm=image.corner_mm * scale)
+    return larger, matrix @ way
 
 
 def world_transform(
