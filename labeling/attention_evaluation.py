@@ -171,14 +171,14 @@ def ranking(scores: Sequence[float], errors: Sequence[float], *, fraction: float
     return Ranking(n, rho, len(first & worst) / top, top / n, fraction)
 
 
-def _regions(mask: Mask, min_voxels: int) -> tuple[npt.NDArray[np.uint32], int]:
+def _regions(mask: Mask, min_voxels: int) -> tuple[npt.NDArray[np.unsignedinteger[Any]], int]:
     """Numbered regions without small ones, and how many there are."""
     labels, n = components(np.ascontiguousarray(mask))
     if min_voxels > 1 and n:
         sizes = np.bincount(labels.ravel(), minlength=n + 1)
         keep = sizes >= min_voxels
         keep[0] = False
-        labels = np.where(keep[labels], labels, 0).astype(np.uint32)
+        labels = np.where(keep[labels], labels, 0)
         n = int(keep.sum())
     return labels, n
 

@@ -18,7 +18,9 @@ Spacing = tuple[float, float, float]
 MOST_LABELS = 1 << 20  # of a label map; larger values are no labels to count in a table
 
 
-def components(labels: Mask, *, connectivity: int = 26) -> tuple[npt.NDArray[np.uint32], int]:
+def components(
+    labels: Mask, *, connectivity: int = 26
+) -> tuple[npt.NDArray[np.unsignedinteger[Any]], int]:
     """Connected components of a mask, or of every label of a label map at once.
 
     Voxels are joined if they have the same non-zero value: touching labels stay apart.
@@ -28,7 +30,8 @@ def components(labels: Mask, *, connectivity: int = 26) -> tuple[npt.NDArray[np.
         connectivity: 6 (faces), 18 (edges too) or 26 (corners too).
 
     Returns:
-        Component numbers 1..n (0 outside), numbered in memory order, and n.
+        Component numbers 1..n (0 outside), of the smallest of uint16, uint32 and uint64 that can
+        hold them, numbered in memory order; and n.
 
     Raises:
         GeometryError: not 3-D, or another connectivity.
@@ -40,7 +43,7 @@ def components(labels: Mask, *, connectivity: int = 26) -> tuple[npt.NDArray[np.
     import cc3d
 
     found, n = cc3d.connected_components(labels, connectivity=connectivity, return_N=True)
-    return found.astype(np.uint32, copy=False), int(n)
+    return found, int(n)
 
 
 def component_sizes(mask: Mask, *, connectivity: int = 26) -> list[int]:
@@ -261,5 +264,5 @@ def _as_bool(mask: Mask) -> Bools:
     return mask if mask.dtype == np.bool_ else mask != 0
 
 
-def _sizes(found: npt.NDArray[np.uint32], n: int) -> npt.NDArray[np.int64]:
+def _sizes(found: npt.NDArray[np.unsignedinteger[Any]], n: int) -> npt.NDArray[np.int64]:
     return np.bincount(found.ravel(order="K"), minlength=n + 1)

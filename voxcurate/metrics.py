@@ -142,13 +142,14 @@ def score_labels(
     if wanted and spacing is None:
         raise GeometryError("NSD needs a spacing")
     counts, boxes = _survey(first, second)
+    grid = None if spacing is None else grid_of(one, spacing)
     sizes = counts.sum(axis=1), counts.sum(axis=0)
     result = {}
     for label in labels:
         value = float("nan")
-        if spacing is not None and label in wanted and label < len(counts):
+        if grid is not None and label in wanted and label < len(counts):
             box = _box_of(boxes, label)
-            value = _nsd(first, second, label, box, grid_of(one, spacing), wanted[label])
+            value = _nsd(first, second, label, box, grid, wanted[label])
         n_one, n_two = (int(n[label]) if label < len(n) else 0 for n in sizes)
         result[label] = Score(dsc_of_counts(counts, label), value, (n_one, n_two))
     return result
