@@ -19,7 +19,8 @@ PLANES = 40
 SOFT_HU = (-160.0, 220.0)
 METAL_HU = 2500.0
 STEP_HU = (-300.0, 400.0)
-STEP_GAIN = 0.9  # of the difference that is left after the shift
+SAME_AREA = 0.9
+STEP_GAIN = 0.6  # of the difference that is left after the shift
 ANGLES = 180
 USUAL_HU = 30.0  # rays that anatomy feigns, where every plane holds metal
 MIN_RING_VOXELS = 60
@@ -170,9 +171,11 @@ def steps_of(body: Anatomy) -> tuple[float, int]:
     image = np.clip(body.hu, *STEP_HU)
     best, where = 0.0, 0
     area = body.areas(body.body)
+    usual = float(np.median(area[area > 0])) if area.any() else 0.0
     for k in range(1, image.shape[2]):
-        if min(area[k - 1], area[k]) < 0.3 * np.median(area[area > 0]):
-            continue
+        less, more = sorted((area[k - 1], area[k]))
+        if less < 0.3 * usual or less < SAME_AREA * more:
+            continue  # who moves stays as large as before
         for axis in (0, 1):
             jump = _jump(image[:, :, k - 1], image[:, :, k], axis) * body.spacing[axis]
             if jump > best:
