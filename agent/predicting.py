@@ -1,6 +1,7 @@
 """Predictions by hand: in a workspace through the ledger, or of scans alone."""
 
 import json
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -184,6 +185,7 @@ def predict_alone(inputs: Sequence[Path], how: Alone) -> Done:
                 )
             else:
                 done.failed[outcome.key] = outcome.error
+                shutil.rmtree(_work(how.out, outcome.key), ignore_errors=True)
             bar.advance(note=outcome.key)
     return done
 
@@ -239,7 +241,7 @@ def _tasks(
             if _is_made(how.out / spec.name / case, mark):
                 done.kept.append(key)
                 continue
-            work = how.out / spec.name / f".{case}.work"
+            work = _work(how.out, key)
             work.mkdir(parents=True, exist_ok=True)
             payload = {
                 "case_id": case,
@@ -260,6 +262,11 @@ def _tasks(
             yield Task(key, payload)
 
 
+def _work(out: Path, key: str) -> Path:
+    """A case's folder while it is being predicted."""
+    return (out / key).with_name(f".{Path(key).name}.work")
+
+
 def _is_made(folder: Path, mark: str) -> bool:
     try:
         return bool(json.loads((folder / "made.json").read_text())["mark"] == mark)
@@ -269,8 +276,6 @@ def _is_made(folder: Path, mark: str) -> bool:
 
 def _finish(temporary: Path, key: str, mark: str, how: Alone, done: Done) -> None:
     """Files by class beside the prediction; ``made.json`` comes last: all of it is there."""
-    import shutil
-
     import numpy as np
 
     from voxcurate.atomic import adopt_file, write_text

@@ -246,7 +246,7 @@ def predict_case(payload: Mapping[str, Any]) -> dict[str, Any]:
     """
     global _isolated
     _isolated = _isolated or Isolated()
-    target = Path(payload["target"])
+    target = Path(payload["target"]).resolve()  # tools run in a folder of their own
     scratch = target.with_name(f"{target.stem}.work")
     scratch.mkdir(parents=True, exist_ok=True)
     try:

@@ -58,7 +58,7 @@ class CommandPredictor:
         spec = self.spec
         assert isinstance(spec, CommandSpec)
         with tempfile.TemporaryDirectory(dir=self.scratch, prefix="command_") as name:
-            folder = Path(name)
+            folder = Path(name).resolve()
             given = folder / "input" / spec.input_name.replace("{case}", case_id or "case")
             out = folder / "output"
             target = out / spec.output_name.replace("{case}", case_id or "case")

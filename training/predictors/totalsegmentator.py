@@ -33,7 +33,7 @@ class TotalSegmentatorPredictor(CommandPredictor):
         spec = self.spec
         assert isinstance(spec, TotalSegmentatorSpec)
         with tempfile.TemporaryDirectory(dir=self.scratch, prefix="totalseg_") as name:
-            folder = Path(name)
+            folder = Path(name).resolve()
             given, out, home = folder / "ct.nii.gz", folder / "output", folder / "home"
             write_nifti(given, volume)
             home.mkdir()

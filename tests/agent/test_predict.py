@@ -1,0 +1,199 @@
+"""``voxcurate predict`` and ``models``: alone, in a workspace, killed and called again."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from agent.cli import app
+from tests.training.conftest import build, phantom
+from tests.training.predictors.conftest import THRESHOLD, script
+from voxcurate.catalog import WorkItem
+from voxcurate.config import dump_yaml
+from voxcurate.nifti import read_nifti, write_nifti
+from voxcurate.predictions import open_prediction
+
+MAIN = [sys.executable, "-c", "from agent.cli import main; main()"]
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.delenv("VOXCURATE_WORKSPACE", raising=False)
+    monkeypatch.delenv("VOXCURATE_MODELS", raising=False)
+    monkeypatch.chdir(tmp_path)
+    return lambda *words: CliRunner().invoke(app, [str(w) for w in words])
+
+
+def model(folder, body=THRESHOLD, name="jaw", **values):
+    """A YAML file of a command that thresholds."""
+    spec = {
+        "kind": "command", "licence": "CC0", "command": script(folder, body),
+        "classes": {"jaw": "mandible"}, **values,
+    }  # fmt: skip
+    path = folder / f"{name}.yaml"
+    path.write_text(dump_yaml(spec))
+    return path
+
+
+def test_a_scan_alone(run, tmp_path):
+    volume, _ = phantom(0)
+    write_nifti(tmp_path / "scan.nii.gz", volume)
+    yaml = model(tmp_path)
+    result = run("predict", "--input", "scan.nii.gz", "--model", yaml, "--out", "out", "--json")
+    assert result.exit_code == 0, result.output
+    told = json.loads(result.stdout)
+    assert told["made"] == {"jaw/scan": ["mandible"]}
+    assert told["licences"] == {"jaw": "CC0"}
+    mask = read_nifti(tmp_path / "out" / "jaw" / "scan" / "mandible.nii.gz")
+    np.testing.assert_array_equal(mask.array, volume.array > 400)
+    np.testing.assert_allclose(mask.affine, volume.affine, atol=1e-4)
+    kept = open_prediction(tmp_path / "out" / "jaw" / "scan" / "prediction.vxp")
+    assert kept.full("mandible").max() == 255
+
+
+def test_a_folder_goes_on_where_it_was_and_one_bad_scan_does_not_stop_it(run, tmp_path):
+    for n in range(2):
+        write_nifti(tmp_path / "cases" / f"case_{n}" / "ct.nii.gz", phantom(n)[0])
+    (tmp_path / "cases" / "torn.nii.gz").write_bytes(b"\x1f\x8b nothing")
+    yaml = model(tmp_path)
+    words = ("predict", "--input", "cases", "--model", yaml, "--out", "out", "--soft")
+    result = run(*words)
+    assert result.exit_code == 1
+    assert "failed: jaw/torn" in result.output
+    assert str(tmp_path) not in result.output
+    made = tmp_path / "out" / "jaw" / "case_1" / "made.json"
+    before = made.stat().st_mtime_ns
+    again = run(*words, "--json")
+    assert sorted(json.loads(again.stdout)["kept"]) == ["jaw/case_0", "jaw/case_1"]
+    assert made.stat().st_mtime_ns == before
+    assert read_nifti(made.with_name("mandible.nii.gz")).array.max() == 255
+    assert not list((tmp_path / "out").rglob("*.work"))
+
+
+def test_wrong_calls_are_one_line(run, tmp_path):
+    write_nifti(tmp_path / "scan.nii.gz", phantom(0)[0])
+    for words, said in (
+        (["--input", "scan.nii.gz"], "--input wants --model and --out"),
+        (["--input", "scan.nii.gz", "--model", "knee", "--out", "o"], "no model 'knee'"),
+        (["--input", "none.nii", "--model", "totalsegmentator", "--out", "o"], "no such file"),
+        ([], "no workspace"),
+    ):
+        result = run("predict", *words)
+        assert result.exit_code == 2, result.output
+        assert said in result.output
+    bad = model(tmp_path, classes={"jaw": "jawbone"})
+    result = run("predict", "--input", "scan.nii.gz", "--model", bad, "--out", "o")
+    assert (result.exit_code, "no class jawbone" in result.output) == (2, True)
+
+
+def test_the_list_says_why_not(run, tmp_path, monkeypatch):
+    (tmp_path / "weights").mkdir()
+    monkeypatch.setenv("PATH", "")
+    lines = json.loads(run("models", "list", "--json").stdout)
+    by_name = {line["name"]: line for line in lines}
+    assert {"totalsegmentator", "monai_spleen"} <= by_name.keys()
+    for line in lines:
+        assert {"name", "kind", "classes", "licence", "available", "why_not"} <= line.keys()
+        assert line["licence"]
+        assert line["available"] is (not line["why_not"])
+    assert "TotalSegmentator" in by_name["totalsegmentator"]["why_not"]
+    assert "VOXCURATE_MODELS" in by_name["monai_spleen"]["why_not"]
+    assert run("models", "list").exit_code == 0
+
+
+SLOW = """
+import os, pathlib
+log = pathlib.Path(__file__).with_name("log.txt")
+def note(word):
+    with log.open("a") as stream:
+        stream.write(f"{word} {os.path.basename(given)} {os.getpid()}\\n")
+note("begun")
+time.sleep(1.0)
+image = nib.load(given)
+mask = (np.asanyarray(image.dataobj) > 400).astype(np.uint8)
+nib.save(nib.Nifti1Image(mask, image.affine), out + "/jaw.nii.gz")
+note("ended")
+"""
+
+
+def lines(path):
+    return [line.split() for line in path.read_text().splitlines()] if path.exists() else []
+
+
+@pytest.mark.slow
+def test_killed_in_the_middle_nothing_is_lost_and_nothing_done_twice(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    world = build(tmp_path)
+    root = world.ctx.workspace.root
+    (root / "zoo").mkdir()
+    model(root / "zoo", SLOW, input_name="{case}.nii.gz")
+    log = root / "zoo" / "log.txt"
+    words = [*MAIN, "predict", "--model", "jaw", "-w", str(root), "--set", "predict.workers=2"]
+
+    def done():
+        found = world.ctx.catalog.rows(WorkItem, stage="predict", status="done")
+        return {line.subject: line.updated for line in found}
+
+    process = subprocess.Popen(words, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while len(done()) < 2 and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    before, begun = done(), lines(log)
+    assert 2 <= len(before) < 6
+    deadline = time.monotonic() + 10
+    tools = [int(pid) for word, _, pid in begun if word == "begun"]
+    while any(map(_running, tools)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not any(map(_running, tools)), "a tool outlived the command that started it"
+
+    again = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert again.returncode == 0, again.stderr
+    after = done()
+    assert len(after) == 6
+    assert {case: after[case] for case in before} == before
+    runs = [case.removesuffix(".nii.gz") for word, case, _ in lines(log)[len(begun) :]
+            if word == "begun"]  # fmt: skip
+    assert sorted(runs) == sorted(after.keys() - before.keys())
+    for case_id in after:
+        (path,) = root.glob(f"predictions/*/*/{case_id}.vxp")
+        np.testing.assert_array_equal(
+            open_prediction(path).full("mandible") > 0,
+            read_nifti(root / "scans" / case_id / "ct.nii.gz").array > 400,
+        )
+    assert not list((root / "tmp").rglob("*"))
+    third = subprocess.run([*words, "--json"], capture_output=True, text=True, check=True)
+    assert json.loads(third.stdout)["counts"]["predicted"] == 0
+    world.ctx.catalog.close()
+
+
+def _running(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+def test_in_a_workspace_cases_models_and_what_is_missing(run, tmp_path):
+    world = build(tmp_path, splits=("train", "train", "test"))
+    root = world.ctx.workspace.root
+    result = run("predict", "-w", root)
+    assert result.exit_code == 2
+    assert "--model" in result.output
+    result = run("predict", "-w", root, "--model", model(tmp_path), "--case", "nobody")
+    assert (result.exit_code, "no scan nobody" in result.output) == (2, True)
+    result = run("predict", "-w", root, "--model", model(tmp_path), "--case", "phantom_1", "--json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["counts"]["predicted"] == 1
+    listed = json.loads(run("models", "list", "-w", root, "--json").stdout)
+    assert "totalsegmentator" in [line["name"] for line in listed]
+    world.ctx.catalog.close()
