@@ -15,7 +15,7 @@ _JOINT = re.compile(
     r"[\s,/&-]*)*",
     re.I,
 )
-_CLAUSE = re.compile(r";|\b(?:but|however|while|whereas|although)\b", re.I)
+_CLAUSE = re.compile(r";|\b(?:but(?! for\b)|however|while|whereas|although)\b", re.I)
 _LINK = re.compile(
     r"\b(?:in|of|within|involving|at|throughout|from|arising|along|to|on|near|about|for|around|replacing|into|through)\b",
     re.I,
@@ -36,6 +36,11 @@ _FRONTED = re.compile(
 )
 _STRAIGHT = re.compile(
     r"\s*(?:(?:is|are|was|were) \w+ )?(?:(?:with)?in|of|to|with|on|at)\s+(?:\w+\s+){0,3}$", re.I
+)
+_IS = re.compile(  # "the pancreas is atrophic, with prominence of the duct"
+    r"\s+(?:glands?\s+|parenchyma\s+)?(?:is|are|was|were|appears?|remains?|looks?)\s+"
+    r"(?:(?!seen|noted|present|found|there|an?\b|the\b)\w+\s+){0,2}",
+    re.I,
 )
 _AND = re.compile(r"\band\b", re.I)
 _VERB = re.compile(
@@ -77,6 +82,8 @@ def organ_groups(sentence: str) -> list[OrganGroup]:
 
 def grouped(sentence: str, mentions: list[Match[frozenset[str]]]) -> list[OrganGroup]:
     """Mentions of organs, left to right, with those that are named together in one group."""
+    if len(mentions) > 1:
+        mentions = _placed(sentence, mentions)
     groups: list[OrganGroup] = []
     for i, match in enumerate(mentions):
         last = groups[-1] if groups else None
@@ -89,6 +96,22 @@ def grouped(sentence: str, mentions: list[Match[frozenset[str]]]) -> list[OrganG
         else:
             groups.append(OrganGroup(match.start, match.end, match.payload))
     return groups
+
+
+def _placed(sentence: str, mentions: list[Match[frozenset[str]]]) -> list[Match[frozenset[str]]]:
+    """Parts that several organs have ("segment 6", "lower pole") as those of the organ named."""
+    small = sentence.lower()
+    for word, (usual, other) in terms()["parts"].items():
+        if word not in small:
+            continue
+        parts = [m for m in mentions if usual in m.payload and word in small[m.start : m.end]]
+        others = [m.payload for m in mentions if m not in parts]
+        if not parts or not any(other in p for p in others) or any(usual in p for p in others):
+            continue
+        mentions = [
+            Match(m.start, m.end, frozenset({other})) if m in parts else m for m in mentions
+        ]
+    return mentions
 
 
 def clause_starts(sentence: str, groups: list[OrganGroup]) -> list[int]:
@@ -146,6 +169,8 @@ def organs_of(sentence: str, start: int, end: int, groups: list[OrganGroup]) -> 
         and start - before[-1].end <= _WIDEST_BEFORE
         and not _BREAK_BEFORE.search(sentence, before[-1].end, start)
     ):
+        return before[-1].organs
+    if before and _IS.fullmatch(sentence, before[-1].end, start):
         return before[-1].organs
     after = [g for g in near if g.start >= end and not _TOUCHED.search(sentence[end : g.start])]
     is_fronted = bool(before) and bool(_FRONTED.search(sentence, 0, before[-1].start))

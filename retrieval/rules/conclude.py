@@ -1,5 +1,6 @@
 """From what each sentence says to the findings of the report."""
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +16,7 @@ from retrieval.rules.tables import Tables
 from voxcurate.protocols import Finding
 
 _AFFIRMED = ("yes", "uncertain")
+_GOES_ON = re.compile(r";\s*(?:the )?(?:largest|larger|biggest|dominant|one)\b", re.I)
 
 
 class Conclusion:
@@ -248,7 +250,8 @@ class Conclusion:
         found = self._affirmed[order].get(self._tables.by_id[of]) or ()
         text = self._scans[order].sentence.text
         return not found or any(
-            ";" not in text[min(h.start, hit.start) : max(h.end, hit.end)] for h in found
+            ";" not in _GOES_ON.sub("", text[min(h.start, hit.start) : max(h.end, hit.end)])
+            for h in found
         )
 
     def _number(self, q: int) -> None:

@@ -195,6 +195,8 @@ class Scopes:
                 if words[p] in _NEAR_STOPS:
                     return p
             return limit
+        if role == "negated" and words[cue.end - 1] == "not":
+            high = self._adjective_end(cue.end, high)
         depth = 0
         for p in range(cue.end, high):
             if words[p] == "(":
@@ -204,6 +206,14 @@ class Scopes:
                     return p
                 depth -= 1
         return high
+
+    def _adjective_end(self, start: int, high: int) -> int:
+        """Where a bare "not" ends: "not enlarged, steatosis" denies no steatosis."""
+        words = self._tokens.words
+        if "," not in words[start:high]:
+            return high
+        at = words.index(",", start, high)
+        return high if "or" in words[at:high] or "nor" in words[at:high] else at
 
     def _low(self, cue: Cue) -> int:
         """The first word that a cue behind its phrase speaks of."""
@@ -220,8 +230,10 @@ class Scopes:
             low = max(
                 [low, *(c.end for c in self._cues if c.end <= cue.start and c.roles & _READS)]
             )
-        if words[cue.start] == "?" and "(" in words[low : cue.start]:
-            low += len(words[low : cue.start]) - words[low : cue.start][::-1].index("(")
+        if words[cue.start] == "?":  # what it asks stands behind a bracket or colon
+            for sign in ("(", ":"):
+                if sign in words[low : cue.start - 1]:
+                    low = cue.start - 1 - words[low : cue.start - 1][::-1].index(sign)
         end = cue.start
         while end > low and (words[end - 1] in lists["verbs"] or words[end - 1] in ("been", "be")):
             end -= 1

@@ -143,8 +143,9 @@ def cue_phrases() -> tuple[tuple[str, CueRoles], ...]:
 
 def _spelled_out(cues: Iterable[str]) -> Iterator[str]:
     for cue in cues:
-        if "<seen>" in cue:
-            yield from (cue.replace("<seen>", seen) for seen in _data()["seen"])
+        name = next((name for name in ("seen", "degree") if f"<{name}>" in cue), "")
+        if name:
+            yield from (cue.replace(f"<{name}>", word) for word in _data()[name])
         else:
             yield cue
 

@@ -9,6 +9,7 @@ affirm in particular. Departures, with their reasons:
 - "The liver is unremarkable" is a no of low confidence; any other word on the matter beats it.
 - A vague word ("subtle hypodensity") in a sentence that doubts a firmer one of the same question
   ("a mass cannot be excluded") shares its doubt.
+- What is large by its size alone is not where the impression denies it.
 - A sign makes it uncertain, and only where nothing else than a general "normal" is said.
 """
 
@@ -46,6 +47,8 @@ def decide(found: Sequence[Evidence]) -> tuple[Evidence, list[Evidence]] | None:
     said = [e for e in found if e.kind == "said"]
     yes, doubt, no = ([e for e in said if e.value == v] for v in ("yes", "uncertain", "no"))
     firm_no = [e for e in no if e.section == "impression" and not e.is_restricted]
+    if yes and firm_no and all(e.rule.startswith("size:") for e in yes):
+        return _best(firm_no), _with_rest(_best(firm_no), no)
     if yes:
         denied = {e.words for e in firm_no}
         is_contradicted = all(e.section != "impression" and e.words in denied for e in yes)

@@ -15,14 +15,26 @@ from retrieval.rules.scan import Scan, roving
 from retrieval.rules.tables import Tables
 
 _NODAL = frozenset({"mediastinum", "breast", "peritoneum", "vessel", "aorta", "lymph_node"})
-_SHORT_AXIS = re.compile(r"\bshort(?:est)?[ -](?:axis|axes|diameter)", re.I)
+_LONG_AXIS = re.compile(r"\b(?:long(?:est)?|craniocaudal|cc)[ -](?:axis|axes|diameter)", re.I)
+_PLACED = frozenset({"mediastinal", "mediastinum", "hilar", "hilum", "axillary", "axilla"})
+_LISTED = re.compile(
+    r"(?:,|\band\b|\bas well as\b|/|\+)\s*(?!no\b)(?:(?:in|the|also|enlarged|bulky)\s+)*"
+    r"(?:retroperiton\w+|mesenter\w+|abdom\w+|intra-?abdominal|pelvi\w+|inguinal|\w+ iliac|iliac|"
+    r"para-?aortic|aorto-?caval|porta\w*|peri-?portal|coeliac|celiac)\s*"
+    r"(?:lymph|nodes?\b|adenopath|[.,;/&+(]|and\b|or\b|$)",
+    re.I,
+)
 _OWN = re.compile(
-    r"(?:\s+(?:size|length|diameter|calib(?:er|re)))?\s*[:,(|-]?\s*(?:(?:is|are|measures?|measuring|"
-    r"measured|has|of|at|with)\s+)?(?:\w+ing\s+)?(?:(?:a|the)\s+)?(?:(?:size|length|diameter)\s+)?"
+    r"(?:\s+(?:size|length|diameter|calib(?:er|re)))?\s*[:,(|-]?\s*(?:was\s+)?(?:(?:is|are|measures?|"
+    r"measuring|measured|has|of|at|with)\s+)?(?:as\s+)?(?:\w+ing\s+)?(?:(?:a|the)\s+)?"
+    r"(?:(?:size|length|diameter)\s+)?"
     r"(?:(?:of|up to|about|approximately|ca\.?)\s+)*",
     re.I,
 )
-_ENDS = re.compile(r"\s*(?:[.,;()]|$|(?:in|long|and|with|cranio\w*|diameter|wide)\b)", re.I)
+_ENDS = re.compile(
+    r"\s*(?:[.,;()]|$|(?:in|long|and|with|cranio\w*|diameter|wide|post|after|following|at|status)\b)",
+    re.I,
+)
 _GONE_WORDS = frozenset(
     {"absent", "missing", "removed", "resected", "excised", "operated", "taken"}
 )
@@ -45,6 +57,8 @@ def implied(scan: Scan, number: int, tables: Tables) -> Iterator[tuple[int, Evid
     if not _GONE_WORDS.isdisjoint(scan.tokens.words):
         yield from _removed(scan, number, tables)
     text = scan.sentence.text
+    if not _PLACED.isdisjoint(scan.tokens.words) and _LISTED.search(text):
+        yield from _listed_nodes(scan, number, tables)
     if scan.sentence.section in QUIET or not ("m" in text and any(c.isdigit() for c in text)):
         return
     named = frozenset(organ for group in scan.groups for organ in group.organs)
@@ -61,21 +75,47 @@ def implied(scan: Scan, number: int, tables: Tables) -> Iterator[tuple[int, Evid
 def _nodes(
     scan: Scan, number: int, tables: Tables, sizes: list[Measurement], named: frozenset[str]
 ) -> Iterator[tuple[int, Evidence]]:
-    """Nodes that are large by their size alone; where no more is said of them.
+    """Nodes that are large by their size alone, unless the sentence itself calls them normal.
 
-    A centimetre is large for a short axis, and doubtful where no axis is named.
+    More than a centimetre is large, in the smaller diameter where two are told; a centimetre is
+    doubtful, and so is what only the larger diameter exceeds.
     """
     nodes = terms()["nodes"]
     largest = max(size.largest_mm for size in sizes)
     if largest < nodes["doubtful_mm"] or not named - roving() <= _NODAL:
         return
-    is_large = largest >= nodes["enlarged_mm"] or (
-        largest > nodes["doubtful_mm"] and bool(_SHORT_AXIS.search(scan.sentence.text))
-    )
+    smaller = max(size.largest_mm if size.is_range else min(size.dims_mm) for size in sizes)
+    is_long = bool(_LONG_AXIS.search(scan.sentence.text))
+    is_large = largest >= nodes["enlarged_mm"] or (smaller > nodes["doubtful_mm"] and not is_long)
     rule = f"size: nodes of {largest:g} mm"
     value = "yes" if is_large else "uncertain"
     for q in _node_questions(named if named - roving() else named | scan.subject, tables):
-        yield q, Evidence(value, "sign", rule, NORMAL, number, scan.sentence.section)
+        kind = "said" if is_large and not _is_denied(q, scan) else "sign"
+        yield q, Evidence(value, kind, rule, NORMAL, number, scan.sentence.section)
+
+
+def _listed_nodes(scan: Scan, number: int, tables: Tables) -> Iterator[tuple[int, Evidence]]:
+    """Nodes elsewhere, listed behind those of a place ("enlarged mediastinal and pelvic nodes")."""
+    nodes = terms()["nodes"]
+    q = tables.by_id.get(nodes["else"])
+    if q is None or scan.sentence.section in QUIET:
+        return
+    placed = [tables.by_id[name] for name in nodes["places"] if name in tables.by_id]
+    for hit in scan.hits:
+        if hit.question not in placed or hit.role not in ("term", "phrase"):
+            continue
+        context = scan.context(hit)
+        is_set_aside = context.historical or context.hypothetical or context.family
+        if context.negated or context.uncertain or context.unsaid or is_set_aside:
+            continue
+        if _LISTED.search(scan.sentence.text, hit.start):
+            rule = "affirmed: listed with other nodes"
+            yield q, Evidence("yes", "said", rule, NORMAL, number, scan.sentence.section)
+            return
+
+
+def _is_denied(q: int, scan: Scan) -> bool:
+    return any(h.question == q and (h.role == "no" or scan.context(h).negated) for h in scan.hits)
 
 
 def _node_questions(place: frozenset[str], tables: Tables) -> list[int]:

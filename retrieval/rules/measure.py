@@ -117,8 +117,11 @@ def measurements(sentence: str) -> list[Measurement]:
         dims = _dims_mm(f"{match['first']} {match['unit']}")
         found.append(_measurement(sentence, *match.span("first"), dims))
     for match in _SIZE.finditer(sentence):
-        for start, end in _spans(match):
+        spans = _spans(match)
+        for start, end in spans:
             dims = _dims_mm(sentence[start:end])
+            if not dims and end != spans[-1][1]:  # "1.4 and 0.8 cm"
+                dims = _dims_mm(sentence[start : match.end()])[:1]
             if dims:
                 found.append(_measurement(sentence, start, end, dims))
     return sorted(found, key=lambda m: m.start)

@@ -5,6 +5,12 @@ import re
 from retrieval.rules.breaks import label_at
 
 PREAMBLE = frozenset({"exam", "indication", "history", "comparison", "technique"})
+_AFTER_SURGERY = re.compile(  # a line that goes on with what is seen now
+    r"[ \t]*(?:status[ -]post|s/p|post|state after|condition after)\b[^.\n]*?"
+    r"(?:\b(?:with (?:a|an|mild|moderate|severe|small|new|no|multiple|residual|\w+ effusion)|"
+    r"there (?:is|are)|no (?:evidence|sign)|unchanged|stable)\b|\d\s?[mc]m\b)",
+    re.I,
+)
 _NEWLINE = re.compile(r"\n")
 _PARAGRAPH = re.compile(r"\n[ \t\r]*\n")
 _BACKGROUND = re.compile(
@@ -21,7 +27,10 @@ _STATEMENT = re.compile(
     r"(?=(?:There|No|Both|Bilateral|Normal|Mild|Moderate|Small|Severe|Multiple|Unremarkable)\b|"
     r"(?!He |She |Patient|Pt|This |Study|Scan|Exam|CT |Images?|Contrast|Intravenous|Oral)"
     r"[A-Za-z]+(?: [a-z]+){0,4} (?:is|are|appears?|shows?|demonstrates?|contains?|measures?|"
-    r"normal|unremarkable|clear|intact)\b)"
+    r"normal|unremarkable|clear|intact)\b|"
+    r"(?:On|In) the (?:\w+ ){0,3}(?:sections|images|slices|study|examination)\b|"
+    r"[A-Z][a-z]+(?:,? [a-z]+){0,9} (?:is|are) "
+    r"(?:present|seen|observed|noted|detected|identified)\b)"
 )
 
 
@@ -54,7 +63,11 @@ def first_finding(report: str, begin: int, end: int) -> int:
     stop = blank.start() if blank else end
     stop = begin + len(report[begin:stop].rstrip())
     for at in [m.end() for m in _NEWLINE.finditer(report, begin, stop)]:
-        if label_at(report, at, stop) or not _BACKGROUND.match(report, at, stop):
+        if (
+            label_at(report, at, stop)
+            or not _BACKGROUND.match(report, at, stop)
+            or _AFTER_SURGERY.match(report, at, stop)
+        ):
             return at
     stated = _STATEMENT.search(report, begin, stop)
     return stated.start() if stated else stop
