@@ -216,6 +216,8 @@ def _ids_of(path: Path) -> dict[int, str] | None:
     """The ids in a file's header; None if it is not DICOM. What cannot be opened counts as DICOM:
     it is told of later."""
     try:
+        if not path.is_file():  # a pipe would wait for ever
+            return None
         with path.open("rb") as stream:
             head = stream.read(144)
             if head[128:132] != b"DICM" and not _starts_like_dicom(head):

@@ -31,7 +31,7 @@ from cleaning.deid.values import ValueCleaner
 from voxcurate.dicom import quiet_pydicom
 from voxcurate.identifiers import Identifiers
 
-DEID_VERSION = "1"
+DEID_VERSION = "2"
 MAX_INFLATED = 1 << 30
 _DEFLATED = "1.2.840.10008.1.2.1.99"
 _IMPLICIT, _EXPLICIT = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1"

@@ -4,14 +4,15 @@ the words that are known to be harmless."""
 import re
 from collections.abc import Iterable, Iterator
 
-from cleaning.deid.words import CAMEL, header_words, is_harmless, is_name
+from cleaning.deid.words import CAMEL, defined_terms, header_words, is_harmless, is_name
 from voxcurate.identifiers import Hit, Identifiers
 from voxcurate.scrub import Scrubber
 
 _PIECE = re.compile(r"[^\W_]+(?:[.,]\d+)*")  # letters and digits in a row, decimals whole
 _DECIMAL = re.compile(r"\d{1,3}(?:[.,]\d{1,3})?")
 _MIXED = re.compile(
-    r"[A-Za-z]{0,3}\d{1,2}[A-Za-z]{0,2}|\d{1,3}[A-Za-z]{1,3}|b\d{2,4}|\d{1,4}x\d{1,4}(?:x\d{1,4})?"
+    r"[A-Za-z]{0,3}\d{1,2}[A-Za-z]{0,2}|\d{1,3}[A-Za-z]{1,3}|b\d{2,4}|B\d{1,2}[05]0|"
+    r"\d{1,4}x\d{1,4}(?:x\d{1,4})?"
 )
 # digits with signs between them as in dates and telephone numbers: "12/03/1987", "555-1234"
 _NUMBERS = re.compile(r"\d+(?:\s?[-/.:()]\s?\d+){2,}|\d{2,}-\d{2,}|\+\d[\d\s().-]*")
@@ -110,7 +111,11 @@ class TextCleaner:
     def _kept_term(self, term: str) -> str:
         pieces = [piece for piece in _PIECE.findall(term) if len(piece) > 1 or term != piece]
         plain = header_words()  # "CT" stays the modality of a patient called "CT^PHANTOM"
-        return term if all(p.casefold() in plain or self._kept(p) for p in pieces) else ""
+        terms = defined_terms() - self._parts
+        if term.casefold() in terms and not self._names(term):
+            return term
+        known = (p.casefold() in plain or p.casefold() in terms or self._kept(p) for p in pieces)
+        return term if all(known) else ""
 
     def _harmless(self, word: str) -> bool:
         low = word.casefold()

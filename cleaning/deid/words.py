@@ -29,7 +29,17 @@ SCHEMES = frozenset(
 @lru_cache(maxsize=1)
 def header_words() -> frozenset[str]:
     """The words of headers written down here, lower case."""
-    lines = Path(__file__).with_name("words.txt").read_text(encoding="utf-8").splitlines()
+    return _listed("words.txt")
+
+
+@lru_cache(maxsize=1)
+def defined_terms() -> frozenset[str]:
+    """The terms of coded strings written down here, lower case; some are too short for texts."""
+    return _listed("terms.txt")
+
+
+def _listed(name: str) -> frozenset[str]:
+    lines = Path(__file__).with_name(name).read_text(encoding="utf-8").splitlines()
     return frozenset(w for line in lines if not line.startswith("#") for w in line.split())
 
 
@@ -42,8 +52,16 @@ def vocabulary() -> frozenset[str]:
     attributes = {
         word for entry in DicomDictionary.values() for word in WORD.findall(entry[2].lower())
     }
-    people = listed.given | listed.surnames | listed.both | listed.places | listed.eponyms | _PLACES
-    return frozenset((attributes | listed.words) - people | header_words())
+    terms = {word for term in defined_terms() for word in WORD.findall(term) if len(word) > 3}
+    return frozenset((attributes | listed.words | terms) - _people() | header_words())
+
+
+@lru_cache(maxsize=1)
+def _people() -> frozenset[str]:
+    """Names of people and places that are frequent, plain words among them."""
+    listed = lexicon()
+    names = listed.given | listed.surnames | listed.both | listed.places | listed.eponyms
+    return frozenset(names | _PLACES)
 
 
 @lru_cache(maxsize=65536)
@@ -54,8 +72,10 @@ def is_plain(word: str) -> bool:
     if low in known:
         return True
     plain = low.translate(_PLAIN)
-    if plain in known or (len(low) > 1 and f"{plain[:-1]}ies" in known):
+    if plain in known or (plain.endswith("y") and len(plain) > 3 and f"{plain[:-1]}ies" in known):
         return True
+    if fold(plain) in _people():  # "Walker" is no form of "walk"
+        return False
     for ending in _ENDINGS:
         stem = plain.removesuffix(ending)
         if len(stem) > 3 and stem != plain and stem in known:

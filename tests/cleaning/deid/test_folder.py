@@ -51,6 +51,14 @@ def content(out):
     return {path.relative_to(out).as_posix(): path.read_bytes() for path in written(out)}
 
 
+def test_pipes_and_broken_links_are_passed_over(archive, tmp_path):
+    os.mkfifo(archive / "pipe.dcm")
+    (archive / "broken.dcm").symlink_to("nowhere")
+    done = run(archive, tmp_path / "out")
+    assert done.ok
+    assert done.n_others == 3
+
+
 def test_series_come_out_in_folders_of_their_patient(archive, tmp_path):
     done = run(archive, tmp_path / "out")
     assert done.ok

@@ -98,3 +98,27 @@ def test_cleaning_again_changes_nothing_and_nothing_grows(text):
     once = CLEAN.description(text)
     assert CLEAN.description(once) in (once, "")
     assert len(once) <= len(text)
+
+
+def test_names_that_look_like_a_form_of_a_plain_word_are_names():
+    names = "walker turner palmer wheeler waters summers chambers fuller graves li lu lo"
+    assert not [name for name in names.split() if is_plain(name)]
+    assert all(map(is_plain, ["biopsy", "stones", "bones", "arteries", "artery"]))
+    assert CLEAN.description("CT CHEST WALKER") == "CT CHEST"
+
+
+@pytest.mark.parametrize(
+    "term",
+    """BQML GML CNTS YBR_ICT YBR_RCT YBR_FULL_422 ISO_10918_1 UIDREF PNAME SCOORD3D TCOORD
+    CLOSEDPLANAR_XOR IRRAD_VOLUME RM OSP M_FFE OPP_PHASE DECY SCAT DTIM LIN FC_FREQ_AX_GEMS
+    RIGID_SCALE""".split(),  # noqa: SIM905
+)
+def test_defined_terms_stay(term):
+    assert CLEAN.term(term) == term
+
+
+def test_a_defined_term_that_is_the_patients_name_goes():
+    lin = TextCleaner(Identifiers(names=("Lin^Gera",)))
+    assert lin.term("LIN") == ""
+    assert lin.term("LIN_GERA") == ""
+    assert CLEAN.description("RM CHEST") == "CHEST"
