@@ -43,7 +43,11 @@ def _row(record: Any) -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, dict):
-        return {k: _plain(v) for k, v in value.items() if "seconds" not in k and k != "eta_s"}
+        return {
+            k: _plain(v)
+            for k, v in value.items()
+            if "seconds" not in k and k not in {"eta_s", "peak_mb"}
+        }
     return value
 
 

@@ -197,3 +197,42 @@ def test_in_a_workspace_cases_models_and_what_is_missing(run, tmp_path):
     listed = json.loads(run("models", "list", "-w", root, "--json").stdout)
     assert "totalsegmentator" in [line["name"] for line in listed]
     world.ctx.catalog.close()
+
+
+def test_both_commands_have_help_with_an_example_and_are_documented():
+    import typer
+
+    group = typer.main.get_command(app)
+    docs = Path(__file__).parents[2] / "docs"
+    found = {"predict": group.commands["predict"],
+             "models list": group.commands["models"].commands["list"]}  # fmt: skip
+    for name, command in found.items():
+        assert f"Example: voxcurate {name}" in command.help
+        assert f"voxcurate {name}" in (docs / "cli.md").read_text()
+        assert all(getattr(p, "help", None) for p in command.params if p.name != "help")
+
+
+def test_every_kind_and_setting_is_in_the_guide():
+    from training.predictors.spec import KINDS, PredictorSpec
+
+    text = (Path(__file__).parents[2] / "docs" / "models.md").read_text()
+    for kind in KINDS:
+        assert f"**`{kind}`**" in text
+    wanted = set(PredictorSpec.model_fields) - {"name", "description"}
+    assert [name for name in wanted if f"`{name}`" not in text] == []
+
+
+def test_what_predict_writes_is_what_attention_takes(run, tmp_path):
+    volume, _ = phantom(0)
+    write_nifti(tmp_path / "scan.nii.gz", volume)
+    shifted = THRESHOLD.replace("> 400", "> 600")
+    yamls = [model(tmp_path, name="one")]
+    (tmp_path / "b").mkdir()
+    yamls.append(model(tmp_path / "b", shifted, name="two"))
+    words = [w for yaml in yamls for w in ("--model", yaml)]
+    result = run("predict", "--input", "scan.nii.gz", *words, "--out", "out", "--soft")
+    assert result.exit_code == 0, result.output
+    result = run("attention", "--predictions", "out/one", "--predictions", "out/two",
+                 "--out", "maps", "--json")  # fmt: skip
+    assert result.exit_code == 0, result.output
+    assert "mandible" in result.stdout
