@@ -18,6 +18,7 @@ from cleaning.deid.folding import texts_in
 from cleaning.deid.instance import DEID_VERSION
 from cleaning.deid.pseudonyms import Pseudonyms, is_nobody
 from cleaning.deid.rawdicom import leaves
+from voxcurate.atomic import write_text
 from voxcurate.errors import SourceError
 from voxcurate.identifiers import Identifiers
 from voxcurate.ids import content_id, keyed
@@ -53,7 +54,7 @@ class Outcome:
         n_files: DICOM files found.
         n_others: files that are no DICOM; they are not copied.
         n_done_before: cases that an earlier run had done.
-        places: running number to source and written file; for the owner's eyes.
+        places: running number to source and written file, "" if none; for the owner's eyes.
     """
 
     cases: list[dict[str, Any]] = field(default_factory=list)
@@ -116,6 +117,7 @@ def deidentify_folder(
         shutil.rmtree(out / STATE / "work", ignore_errors=True)  # of a killed run
         outcome = Outcome()
         names = Pseudonyms(key)
+        _check_key(out, names)
         files = list(_index(source, out, outcome, quiet=quiet))
         if not files:
             raise SourceError("no DICOM files there")
@@ -135,6 +137,7 @@ def deidentify_folder(
         outcome.cases += _work(todo, workers, quiet=quiet)
         outcome.cases.sort(key=lambda case: str(case["case"]))
         paths = {one.number: one.path for one in files}
+        outcome.places = {number: (path, "") for number, path in paths.items()}
         for done in outcome.cases:
             for number, place, _ in done["outputs"]:
                 outcome.places[number] = (paths[number], place)
@@ -186,6 +189,18 @@ def _lock(out: Path) -> Iterator[None]:
         except BlockingIOError:
             raise SourceError("another command is writing to this folder") from None
         yield
+
+
+def _check_key(out: Path, names: Pseudonyms) -> None:
+    """Refuse a folder that was written with another key: in it a patient would be two."""
+    path, mark = out / STATE / "key", names.name("key of", "this folder")
+    try:
+        found = path.read_text(encoding="utf-8")
+    except OSError:
+        write_text(path, mark)
+        return
+    if found.strip() != mark:
+        raise SourceError("want the key that this folder was written with, or a new folder")
 
 
 def _index(source: Path, out: Path, outcome: Outcome, *, quiet: bool) -> Iterator[Found]:

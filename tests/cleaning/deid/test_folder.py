@@ -51,6 +51,23 @@ def content(out):
     return {path.relative_to(out).as_posix(): path.read_bytes() for path in written(out)}
 
 
+def test_a_folder_takes_one_key_only(archive, tmp_path):
+    out = tmp_path / "out"
+    run(archive, out)
+    before = content(out)
+    with pytest.raises(SourceError, match="want the key"):
+        deidentify_folder(archive, out, DeidConfig(), b"o" * 32, workers=1, quiet=True)
+    assert content(out) == before
+
+
+def test_the_owner_is_told_of_files_that_were_not_written_too(archive, tmp_path):
+    bad = archive / "cut.dcm"
+    bad.write_bytes(next(archive.rglob("1.dcm")).read_bytes()[:-4])
+    done = run(archive, tmp_path / "out")
+    assert len(done.places) == done.n_files == 13
+    assert [path for path, place in done.places.values() if not place] == [bad]
+
+
 def test_pipes_and_broken_links_are_passed_over(archive, tmp_path):
     os.mkfifo(archive / "pipe.dcm")
     (archive / "broken.dcm").symlink_to("nowhere")
