@@ -96,7 +96,7 @@ def _join(
 
     Args:
         words: codes, unsorted.
-        lead: one of their words, sorted by bucket: it rejects nearly all that is not near.
+        lead: two of their words, sorted by bucket: they reject nearly all that is not near.
         values: their chunk, sorted.
         order: positions before the sort; those below `n_query` are queries.
         starts: of each bucket.
@@ -129,7 +129,7 @@ def _join(
                     continue
                 from_ = x + 1 if is_join and flip < 0 else begin
                 mine = values[x] ^ bit
-                head = lead[x]
+                head, next_ = lead[x, 0], lead[x, 1]
                 for y in range(from_, end):
                     rest = values[y] ^ mine
                     if flip >= 0 or slack == 0:
@@ -137,7 +137,7 @@ def _join(
                             continue
                     elif rest & (rest - np.uint32(1)):
                         continue
-                    if _ones(lead[y] ^ head) > radius:
+                    if _ones(lead[y, 0] ^ head) + _ones(lead[y, 1] ^ next_) > radius:
                         continue
                     one, two = order[x], order[y]
                     x0, x1 = words[one, 0] ^ words[two, 0], words[one, 1] ^ words[two, 1]
@@ -178,8 +178,8 @@ def find_pairs(
         drop = width - prefix
         values = chunk_values(words, int(edges[chunk]), width)
         order, starts = by_bucket(values, drop, 1 << prefix)
-        leading = (int(edges[chunk]) // 64 + 2) % words.shape[1]
-        lead, values = words[:, leading][order], values[order]
+        lead, values = words[:, 2:] if edges[chunk] < 128 else words[:, :2], values[order]
+        lead = np.ascontiguousarray(lead)[order]
         return _join(
             *(words, lead, values, order, starts, masks),
             *(chunk, drop, prefix, slack, radius, n_query),

@@ -6,8 +6,8 @@ each chunk the codes are sorted by it, and compared within a bucket and with the
 away: streams through memory, no table look-ups. A pair counts at its first such chunk.
 
 Bits of real codes are correlated, neighbours in frequency most, which would make a few buckets
-huge. So bit n goes to chunk ``n mod m``: the bits are in order of frequency, and chunks of far
-frequencies stay even.
+huge. So bit n goes to chunk ``n mod m``, which puts far frequencies together; for the radius that
+is used an order was measured that leaves half as many chance hits as that.
 """
 
 import os
@@ -22,6 +22,17 @@ from voxcurate.executor import cores
 BITS = 256
 WORDS = 4
 WIDEST = 32
+# Bits in the order of the twelve chunks of radius 22 and 23: of 4,608 codes of 36 scans the sum of
+# squared correlations within chunks was made small. It costs or spares time, never a pair.
+MEASURED_CHUNKS = 12
+MEASURED_ORDER = bytes.fromhex(
+    "0e151c2024454b5a617790959badb8c5d9dbe2eaf5fd03141a1f3336606c757f849498a1acb1bbd3d4d7dcef"
+    "111318292f4f506570747e808ba3abaeb4c4cfd5e7e9070a373842434a66698d9192aac8c9d6d8e3e4e5ecf7"
+    "02060b26393f4c4e56637a81868fa2b0bae8f0f8fa010f191d2123485e6e7d8e9697afc6cbdadef1fbfc080c"
+    "283d444d575f647276798283888cbcc0cce6fe00091b1e22515358595b5c62686b6d8a9ca7c2c7f60d162e35"
+    "3c40475485878999a5a6a8b3cdd0d1dde11025343b3e41464955939a9d9fbfcacee0edf2f3f90412172c323a"
+    "52676a6f7c9eb2b9c1c3d2dfebf4ff05272a2b2d30315d7173787ba0a4a9b5b6b7bdbeee"
+)
 Codes = npt.NDArray[np.uint8]
 Words = npt.NDArray[np.uint64]
 
@@ -95,7 +106,10 @@ def dealt(codes: Codes, radius: int) -> Words:
     """The codes with the bits of each chunk side by side, as words ``(n, 4)``."""
     m = len(chunk_widths(radius))
     place = np.empty(BITS, np.int64)
-    place[np.concatenate([np.arange(c, BITS, m) for c in range(m)])] = np.arange(BITS)
+    order = np.concatenate([np.arange(c, BITS, m) for c in range(m)])
+    if m == MEASURED_CHUNKS:
+        order = np.frombuffer(MEASURED_ORDER, np.uint8).astype(np.int64)
+    place[order] = np.arange(BITS)
     table = np.zeros((BITS // 8, 256, WORDS), np.uint64)
     values = np.arange(256)
     for bit, to in enumerate(place):
