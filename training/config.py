@@ -143,7 +143,9 @@ class PredictConfig(Config):
     floor: float = Field(0.02, ge=0, le=0.5, description="lower probabilities are stored as 0")
     time_limit_s: float = Field(1800.0, gt=0, description="per case")
     memory_limit_mb: float | None = Field(None, gt=0, description="per case")
-    workers: int = Field(0, ge=0, description="cases at once; 0: as the executor says")
+    workers: int = Field(
+        0, ge=0, description="cases at once; 0: one per GPU, without any as the executor says"
+    )
     keep_rounds: int = Field(
         0, ge=0, description="rounds whose predictions stay on disk; 0: all of them"
     )

@@ -4,11 +4,12 @@ Every case runs in a process of its own (`voxcurate.isolation`) with the model's
 memory; one that hangs, eats memory or writes rubbish fails with its reason, the others go on.
 """
 
+import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from training.config import PredictConfig
 from training.models import all_groups
@@ -85,7 +86,9 @@ def run(
         "training.predict:predict_case",
         record,
         version=VERSION,
-        executor=ctx.executor(workers=config.workers, time_limit_s=max(limits) + GRACE_S),
+        executor=ctx.executor(
+            workers=config.workers or len(gpus()), time_limit_s=max(limits) + GRACE_S
+        ),
         across_rounds=True,
     )
     counts = {
@@ -234,6 +237,34 @@ def prediction_paths(ctx: StageContext, model_id: str) -> dict[str, Path]:
     return {line.subject: ctx.workspace.root / str(line.result["path"]) for line in lines}
 
 
+def gpus() -> list[str]:
+    """The GPUs that this process may use, as ``CUDA_VISIBLE_DEVICES`` calls them."""
+    given = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if given is not None:
+        return [name for name in given.split(",") if name.strip() and name.strip() != "-1"]
+    return sorted(p.name.removeprefix("nvidia") for p in Path("/dev").glob("nvidia[0-9]*"))
+
+
+def claim_gpu(folder: Path) -> dict[str, str]:
+    """Variables that give this process a GPU of its own, as far as there are any.
+
+    It is claimed by a lock that ends with the process.
+    """
+    import fcntl
+
+    for name in gpus():
+        stream = (folder / f".gpu_{name}.lock").open("w")
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            stream.close()
+            continue
+        _claims.append(stream)
+        return {"CUDA_VISIBLE_DEVICES": name}
+    return {}
+
+
+_claims: list[TextIO] = []
 _isolated: Isolated | None = None
 
 
@@ -245,8 +276,9 @@ def predict_case(payload: Mapping[str, Any]) -> dict[str, Any]:
         CurationError: what the predictor says.
     """
     global _isolated
-    _isolated = _isolated or Isolated()
     target = Path(payload["target"]).resolve()  # tools run in a folder of their own
+    if _isolated is None:
+        _isolated = Isolated(claim_gpu(target.parent))
     scratch = target.with_name(f"{target.stem}.work")
     scratch.mkdir(parents=True, exist_ok=True)
     try:

@@ -142,3 +142,13 @@ def test_old_rounds_predictions_go_and_are_made_again_when_wanted(tmp_path):
     assert predict.prediction_paths(third, model.model_id)["phantom_0"].is_file()
     assert predict.run(third, keep, [model]).counts["predicted"] == 0
     world.ctx.catalog.close()
+
+
+def test_each_process_takes_a_gpu_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.setattr(predict, "_claims", [])
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5")
+    assert predict.gpus() == ["3", "5"]
+    given = [predict.claim_gpu(tmp_path).get("CUDA_VISIBLE_DEVICES") for _ in range(3)]
+    assert given == ["3", "5", None]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert predict.claim_gpu(tmp_path) == {}
