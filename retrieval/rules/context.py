@@ -210,8 +210,8 @@ class Scopes:
     def _adjective_end(self, start: int, high: int) -> int:
         """Where a bare "not" ends: "not enlarged, steatosis" denies no steatosis."""
         words = self._tokens.words
-        if "," not in words[start:high]:
-            return high
+        if "," not in words[start:high] or not _ARTICLES.isdisjoint(words[start : start + 2]):
+            return high  # "not a nodule, mass, effusion"
         at = words.index(",", start, high)
         return high if "or" in words[at:high] or "nor" in words[at:high] else at
 
@@ -244,6 +244,7 @@ class Scopes:
 _CLOSING = frozenset({",", ")"})
 _VERSUS = frozenset({"versus", "vs"})
 _READS = frozenset((role, way) for role in ("uncertain", "likely") for way in ("before", "near"))
+_ARTICLES = frozenset({"a", "an", "any"})
 _ENDS_DENIAL = ("denial", "stop")
 _NEAR_STOPS = frozenset({",", "with", "and", ".", ":"})
 

@@ -28,6 +28,8 @@ CASES = {
     ],
     "not": [
         ("Liver: not enlarged, density reduced, steatosis.", {"steatosis": "yes"}),
+        ("There was not a lung nodule, consolidation, effusion.", {"consolidation": "no"}),
+        ("Focal fat stranding around the sigmoid colon.", {"steatosis": None}),
         ("The ducts are not dilated, thickened or obstructed.", {"bile_duct_dilated": "no"}),
         ("Lymph nodes: Nil enlarged", {"lymphadenopathy": "no"}),
         ("Cholelithiasis with out evidence of cholecystitis.", {"cholecystitis": "no"}),
