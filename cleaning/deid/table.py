@@ -36,6 +36,10 @@ _FACTS = frozenset(
     }
 )  # fmt: skip
 _CODES = frozenset({0x00080100, 0x00080102, 0x00080103, 0x00080104, 0x00080119, 0x00080120})
+# sex, age, size, weight, smoking, pregnancy, neutered: the option keeps them
+_CHARACTERISTICS = frozenset(
+    {0x00100040, 0x00101010, 0x00101020, 0x00101030, 0x001021A0, 0x001021C0, 0x00102203}
+)
 # sequences of the table that hold what the options keep, and of which nothing else identifies
 _DESCENDED = frozenset(
     {0x0040A730, 0x00700001, 0x0040A073, 0x0040B020, 0x00081140, 0x00082112, 0x00400555, 0x00340001}
@@ -85,7 +89,7 @@ def action_of(tag: int, vr: str) -> Action:
         return "clean" if vr != "SQ" else "descend"
     if tag in _DESCENDED:
         return "descend"
-    if tag in (0x00100040, 0x00101010, 0x00101020, 0x00101030):
+    if tag in _CHARACTERISTICS:
         return "by kind"
     found = _basic().get(tag, "by kind")
     if vr in DATES and tag >> 16 not in (0x0010, 0x0016):

@@ -12,7 +12,7 @@ _PIECE = re.compile(r"[^\W_]+(?:[.,]\d+)*")  # letters and digits in a row, deci
 _DECIMAL = re.compile(r"\d{1,3}(?:[.,]\d{1,3})?")
 _MIXED = re.compile(
     r"[A-Za-z]{0,3}\d{1,2}[A-Za-z]{0,2}|\d{1,3}[A-Za-z]{1,3}|b\d{2,4}|B\d{1,2}[05]0|"
-    r"\d{1,4}x\d{1,4}(?:x\d{1,4})?"
+    r"\d{1,4}x\d{1,4}(?:x\d{1,4})?|[vV]\d{1,3}(?:\.\d{1,4})?"
 )
 # digits with signs between them as in dates and telephone numbers: "12/03/1987", "555-1234"
 _NUMBERS = re.compile(r"\d+(?:\s?[-/.:()]\s?\d+){2,}|\d{2,}-\d{2,}|\+\d[\d\s().-]*")
@@ -21,6 +21,9 @@ _LABELS = frozenset({"id", "mrs", "dr", "ms", "pt", "nr", "mrn"})  # of what was
 _SIGNS = re.compile(r"[^\w\s]+|_+")
 _TWICE = re.compile(r"([-_/,.])[-_/,.]+")
 _SPACE = re.compile(r"[ \t]+")
+_LABEL = re.compile(r"[^\W\d_]+(?:_[^\W_]+)+")
+_SHORT = re.compile(r"\d{1,4}")  # of a coded string: "1500" is a template
+_UNIT = re.compile(r"(?:[A-Za-z%\[\]{}/.*'^-]|\d{1,3}(?!\d)){1,24}")
 CODE = re.compile(r"[A-Za-z]{0,4}[-_]?[A-Z]?\d[\d.\-A-Z]{0,14}|\d{5,18}|[A-Z0-9]{2,6}")
 
 
@@ -49,14 +52,17 @@ class TextCleaner:
         """
         if not text.strip() or len(text) > self._max_text:
             return ""
-        left = _without(text, self._scrubber.scrub(text, self._known).replacements)
+        found = self._scrubber.scrub(text, self._known).replacements
+        left = _without(text, (hit for hit in found if not _is_label(text, hit)))
         left = _NUMBERS.sub(" ", left)
         pieces: list[str] = []
         last = 0
         for match in _PIECE.finditer(left):
             pieces += [left[last : match.start()], self._kept(match.group())]
             last = match.end()
-        return _tidy("".join([*pieces, left[last:]]))
+        cleaned = "".join([*pieces, left[last:]])
+        is_whole = cleaned == text and re.search(r"[^\W_]", text)
+        return " ".join(text.split()) if is_whole else _tidy(cleaned)
 
     def term(self, text: str) -> str:
         """A coded string (CS): its harmless words."""
@@ -77,7 +83,8 @@ class TextCleaner:
         if any(map(is_name, words) if is_make else (not is_harmless(w) for w in words)):
             return ""
         found = self._scrubber.scrub(text, self._known).replacements
-        if any(hit.kind != "INSTITUTION" for hit in found) or self._names(text):
+        telling = (h for h in found if h.kind != "INSTITUTION" and not _is_label(text, h))
+        if any(telling) or self._names(text):
             return ""
         return text
 
@@ -85,9 +92,14 @@ class TextCleaner:
         """A code value: of a public scheme if it looks like one, else only if it is harmless."""
         if self._names(text) or "".join(_PIECE.findall(text)).casefold() in self._parts:
             return ""
-        if is_public and CODE.fullmatch(text):
+        if is_public and (CODE.fullmatch(text) or self._is_unit(text)):
             return text
         return self.description(text)
+
+    def _is_unit(self, text: str) -> bool:
+        """Whether a code may be a unit of UCUM: "{SUVbw}g/ml"."""
+        words = re.findall(r"[^\W\d_]{4,}", text)
+        return _UNIT.fullmatch(text) is not None and all(map(self._harmless, words))
 
     def is_known(self, text: str) -> bool:
         """Whether a value is one of the patient's ids."""
@@ -114,8 +126,17 @@ class TextCleaner:
         terms = defined_terms() - self._parts
         if term.casefold() in terms and not self._names(term):
             return term
-        known = (p.casefold() in plain or p.casefold() in terms or self._kept(p) for p in pieces)
+        listed = plain | terms
+        known = (
+            p.casefold() in listed
+            or self._kept(p)
+            or (_SHORT.fullmatch(p) and p not in self._parts)
+            for p in pieces
+        )
         return term if all(known) else ""
+
+    def _is_short(self, number: str) -> bool:
+        return _SHORT.fullmatch(number) is not None and number not in self._parts
 
     def _harmless(self, word: str) -> bool:
         low = word.casefold()
@@ -143,6 +164,15 @@ def _parts(known: Identifiers) -> Iterator[str]:
         yield from (p.casefold() for p in _PIECE.findall(one) if len(p) > 2)
 
 
+def _is_label(text: str, hit: Hit) -> bool:
+    """Whether a hit is a label like "GTV_1", or a part of one like "Br" of a kernel "Br38f": what
+    of it stays is decided word by word."""
+    around = text[max(0, hit.start - 1) : hit.start], text[hit.end : hit.end + 1]
+    if not hit.sure and any(map(str.isdigit, around)):
+        return True
+    return hit.kind == "OTHER" and _LABEL.fullmatch(text[hit.start : hit.end]) is not None
+
+
 def _without(text: str, hits: Iterable[Hit]) -> str:
     pieces, last = [], 0
     for hit in hits:
@@ -154,5 +184,8 @@ def _without(text: str, hits: Iterable[Hit]) -> str:
 def _tidy(text: str) -> str:
     """One space between words; signs that stand alone, and a text without words, go."""
     words = [w for w in text.split() if not _SIGNS.fullmatch(w) or w == "+"]
-    left = _TWICE.sub(r"\1", " ".join(words)).strip(" ,;:-_/\\^=()[]")
+    left = _TWICE.sub(r"\1", " ".join(words)).strip(" ,;:-_/\\^=")
+    for opening, closing in ("()", "[]"):
+        if left.count(opening) != left.count(closing) or not left.strip("()[]"):
+            left = left.strip(f"{opening}{closing} ")
     return left if re.search(r"[^\W_]", left) else ""

@@ -122,3 +122,23 @@ def test_a_defined_term_that_is_the_patients_name_goes():
     assert lin.term("LIN") == ""
     assert lin.term("LIN_GERA") == ""
     assert CLEAN.description("RM CHEST") == "CHEST"
+
+
+@pytest.mark.parametrize(
+    "text", ["AA - Ribs (left)", "v1.0", "Br38f", "Dose 95[%]", "ISOVUE300", "b1000 B800"]
+)
+def test_what_needs_no_cleaning_stays_as_it_is(text):
+    assert CLEAN.description(text) == text
+
+
+def test_numbers_of_templates_and_terms_with_blanks_stay():
+    assert CLEAN.term("1500") == "1500"
+    assert CLEAN.term("HAS OBS CONTEXT") == "HAS OBS CONTEXT"
+    assert TextCleaner(Identifiers(ids=("1500",))).term("1500") == ""
+
+
+def test_units_stay():
+    assert CLEAN.code("{SUVbw}g/ml", is_public=True) == "{SUVbw}g/ml"
+    assert CLEAN.code("[hnsf'U]", is_public=True) == "[hnsf'U]"
+    assert CLEAN.code("{Quillby}", is_public=True) == ""
+    assert CLEAN.fact("Br38f") == "Br38f"
