@@ -47,6 +47,28 @@ def test_what_analysis_needs_stays():
         assert new[word].value == old[word].value, word
 
 
+def test_characteristics_of_the_option_stay():
+    new = again(encoded(a_slice(SmokingStatus="YES", PregnancyStatus=1, EthnicGroup="Quill")))
+    assert (new.SmokingStatus, new.PregnancyStatus) == ("YES", 1)
+    assert "EthnicGroup" not in new
+
+
+@pytest.mark.parametrize(
+    ("word", "value"),
+    [
+        ("Units", "BQML"),
+        ("CorrectedImage", ["DECY", "ATTN", "SCAT", "DTIM", "NORM"]),
+        ("ScanningSequence", ["GR", "IR"]),
+        ("SequenceVariant", ["SK", "SP", "MP", "OSP"]),
+        ("LossyImageCompressionMethod", "ISO_10918_1"),
+        ("ConvolutionKernel", ["Br38f", "3"]),
+        ("PhotometricInterpretation", "YBR_RCT"),
+    ],
+)
+def test_defined_terms_of_images_stay(word, value):
+    assert again(encoded(a_slice(**{word: value})))[word].value == value
+
+
 def test_it_says_what_was_done():
     new = again(encoded(a_slice()))
     assert new.PatientIdentityRemoved == "YES"
