@@ -15,8 +15,10 @@ from training.config import PredictConfig
 from training.models import all_groups
 from training.predictors.spec import (
     BundleSpec,
+    FolderSpec,
     PredictorSpec,
     SlidingSpec,
+    TotalSegmentatorSpec,
     ZooModel,
     check_classes,
     find_model,
@@ -175,7 +177,7 @@ def weights_mark(model: ZooModel) -> str:
     if path.is_file():
         return file_sha256(path)
     files = [p for p in sorted(path.rglob("*")) if p.is_file()]
-    if model.spec.kind == "folder" or model.spec.kind == "totalsegmentator":
+    if isinstance(model.spec, FolderSpec | TotalSegmentatorSpec):
         states = [(str(p.relative_to(path)), p.stat()) for p in files]
         return content_id([[name, s.st_size, s.st_mtime_ns] for name, s in states])
     kept = [p for p in files if p.suffix in {".pt", ".pth", ".json", ".yaml", ".ts"}]

@@ -20,7 +20,8 @@ from voxcurate.pool import Job, WorkerProcess
 from voxcurate.protocols import Outcome, Task
 from voxcurate.worker import packed, unpacked
 
-LOOK_S = 0.1  # between two looks at the memory; a process can touch some 0.4 GB meanwhile
+LOOK_S = 0.1  # between two looks at limited memory; a process can touch some 0.4 GB meanwhile
+CALM_S = 1.0  # where only the time is limited, and for the peak that is told
 START_S = 300.0  # for a process to come up on a busy machine
 DYING_S = 1.0
 PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
@@ -67,7 +68,9 @@ class Isolated:
         process.give(worker)
         start, peak = time.monotonic(), 0.0
         while True:
-            wait([process.pipe, process.death], LOOK_S)
+            left = max(0.0, time_limit_s - (time.monotonic() - start))
+            pause = CALM_S if memory_limit_mb is None else LOOK_S
+            wait([process.pipe, process.death], min(pause, left))
             outcome = self._news(process)
             if outcome is not None:
                 process.job = None
