@@ -13,6 +13,7 @@ _LABEL = re.compile(
     r"[ \t#*_]*([A-Za-z][A-Za-z0-9 /,&'()-]{1,60}?)"
     r"(?:[ \t*_]*([:|])(?!\d)|[ \t]+([-–—])[-–—]*[ \t])"
 )  # "Liver: normal", "**Liver:** normal", "Liver | normal", "Liver - normal"
+_MARK = re.compile(r"[:|–—-]")  # that a label ends with: quick to find
 _WRAP_TAIL = re.compile(
     r"(?:[,(/&–-]|\b(?:a|an|and|are|as|at|by|for|from|in|is|no|of|on|or|the|to|was|were|with|without))$",
     re.I,
@@ -88,7 +89,7 @@ def label_at(report: str, start: int, end: int) -> str:
 
     Before a dash they must be the names of organs. A side alone ("Left:") names nothing.
     """
-    match = _LABEL.match(report, start, end)
+    match = _LABEL.match(report, start, end) if _MARK.search(report, start, end) else None
     if match is None:
         return ""
     label = match.group(1).strip()

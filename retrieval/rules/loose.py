@@ -42,13 +42,16 @@ class LoosePhrases(Generic[P]):
             if 1 < len(words) <= _LONGEST_PHRASE and self._is_plain(words):
                 made.setdefault(words, []).append(payload)
                 written.setdefault(words, set()).add(raw)
-        self._by_head: dict[str, dict[str, list[_Entry[P]]]] = {}
+        by_head: dict[str, dict[str, list[_Entry[P]]]] = {}
         for words, payloads in made.items():
-            by_first = self._by_head.setdefault(words[-1], {})
-            entry = _Entry(words, frozenset(written[words]), tuple(payloads))
+            by_first = by_head.setdefault(words[-1], {})
+            inner = frozenset(words[1:-1])
+            entry = _Entry(words, inner, frozenset(written[words]), tuple(payloads))
             by_first.setdefault(words[0], []).append(entry)
-        kin = {word for word, plain in self._family.items() if plain in self._by_head}
-        self._heads = frozenset(self._by_head) | kin  # as texts have them
+        self._by_head = {head: (frozenset(firsts), firsts) for head, firsts in by_head.items()}
+        self._plain_heads = frozenset(by_head)
+        kin = {word for word, plain in self._family.items() if plain in by_head}
+        self._heads = self._plain_heads | kin  # as texts have them
 
     def _turned(self, words: tuple[str, ...]) -> tuple[str, ...]:
         """ "Plaque in the aorta" as "aorta plaque"."""
@@ -70,16 +73,17 @@ class LoosePhrases(Generic[P]):
             return []
         family = self._family
         plain = [family.get(word, word) for word in words]
-        present = dict.fromkeys(plain)  # in their order, so that equal texts give equal answers
+        present = frozenset(plain)
         found: list[Parts[P]] = []
-        for head in present:
-            by_first = self._by_head.get(head)
-            if by_first is None:
+        for head in _in_order(self._plain_heads & present, plain):
+            firsts, by_first = self._by_head[head]
+            beside = firsts & present
+            if not beside:
                 continue
             heads = [p for p, word in enumerate(plain) if word == head]
-            for first in present:
-                for entry in by_first.get(first, ()):
-                    if len(entry.words) == 2 or all(word in present for word in entry.words):
+            for first in _in_order(beside, plain):
+                for entry in by_first[first]:
+                    if entry.inner <= present:
                         for places in self._places(words, plain, entry, heads):
                             found.append(Parts(places, entry.payloads))
         return found
@@ -162,13 +166,25 @@ class LoosePhrases(Generic[P]):
 @dataclass(frozen=True, slots=True)
 class _Entry(Generic[P]):
     words: tuple[str, ...]
+    inner: frozenset[str]  # without the first and the last
     written: frozenset[tuple[str, ...]]
     payloads: tuple[P, ...]
+
+
+def _in_order(some: frozenset[str], words: list[str]) -> Iterable[str]:
+    """As they stand in `words`, so that equal texts give equal answers."""
+    return some if len(some) < 2 else sorted(some, key=words.index)
 
 
 def _nearest(words: list[str], core: int, head: int, mods: tuple[str, ...]) -> list[int] | None:
     """The places of `mods` together before the core, else after the head."""
     n = len(mods)
+    if n == 1:  # the common case, without a loop
+        low = max(0, core - _WIDEST)
+        before, after = words[low:core], words[head + 1 : head + _WIDEST + 1]
+        if mods[0] in before:
+            return [core - 1 - before[::-1].index(mods[0])]
+        return [head + 1 + after.index(mods[0])] if mods[0] in after else None
     for at in range(core - n, max(-1, core - _WIDEST - 1), -1):
         if words[at] == mods[0] and tuple(words[at : at + n]) == mods:
             return list(range(at, at + n))
