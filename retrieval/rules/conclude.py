@@ -46,12 +46,13 @@ class Conclusion:
         self._tables, self._places, self._text, self._scans = tables, places, text, scans
         self._affirmed, self._carried, self._evidence = affirmed, carried, evidence
         self._found: dict[str, Finding] = {}
+        self._proofs: dict[int, tuple[str, str, tuple[int, int]]] = {}
 
     def findings(self) -> list[Finding]:
         """In the order of the questions."""
         questions = self._tables.questions
         for q, items in self._evidence.items():
-            decided = decide(items)
+            decided = decide(items) if len(items) > 1 else (items[0], items)
             if decided is not None:
                 self._found[questions[q].id] = self._presence(questions[q], *decided)
         self._raise()
@@ -68,17 +69,22 @@ class Conclusion:
         return [found[name] for name in self._tables.by_id if name in found]
 
     def _presence(self, question: Question, best: Evidence, items: list[Evidence]) -> Finding:
-        is_there = best.value != "no"
-        others = dict.fromkeys(e.order for e in items if e.order != best.order)
-        return self._made(
+        made, sure = self._made, best.confidence
+        others: dict[int, None] = {}
+        if len(items) > 1:
+            others = dict.fromkeys([e.order for e in items if e.order != best.order])
+        mentions = tuple(map(self._span, others)) if others else ()
+        if best.value == "no":
+            return made(question.id, "no", best.order, sure, best.rule, mentions=mentions)
+        return made(
             question.id,
             best.value,
             best.order,
-            best.confidence,
+            sure,
             best.rule,
-            side=side_of(items) if is_there else "",
-            change=next((e.change for e in items if e.change), "") if is_there else "",
-            mentions=tuple(map(self._span, others)),
+            side=side_of(items),
+            change=next((e.change for e in items if e.change), ""),
+            mentions=mentions,
         )
 
     def _span(self, order: int) -> tuple[int, int]:
@@ -88,13 +94,18 @@ class Conclusion:
     def _made(
         self, question: str, value: str, order: int, sure: float, rule: str, **more: Any
     ) -> Finding:
-        sentence = self._scans[order].sentence
+        proof = self._proofs.get(order)
+        if proof is None:
+            said = self._scans[order].sentence
+            whole = " ".join(said.text.split())
+            proof = self._proofs[order] = whole, said.section, (said.start, said.end)
+        sentence, section, span = proof
         return Finding(
             question,
             value,  # type: ignore[arg-type]
-            sentence=" ".join(sentence.text.split()),
-            section=sentence.section,
-            span=(sentence.start, sentence.end),
+            sentence=sentence,
+            section=section,
+            span=span,
             confidence=sure,
             rule=rule,
             **more,
@@ -151,7 +162,7 @@ class Conclusion:
             return
         sized: dict[int, list[tuple[float, int, Measurement]]] = {}
         for order, scan in enumerate(self._scans):
-            if scan.sentence.section in QUIET:
+            if scan.sentence.section in QUIET or not self._may_own(scan, order):
                 continue
             for size in scan.sizes():
                 if size.is_prior or size.is_distance:
@@ -169,6 +180,16 @@ class Conclusion:
             self._found[question.id] = self._made(
                 question.id, "number", order, 0.9, rule, number=largest, unit="mm", numbers=numbers
             )
+
+    def _may_own(self, scan: Scan, order: int) -> bool:
+        """Whether a size in a sentence could be one that is asked for."""
+        tables = self._tables
+        return (
+            bool(self._carried[order])
+            or not tables.sized.isdisjoint(self._affirmed[order])
+            or any(hit.question in tables.measured for hit in scan.hits)
+            or any(not tables.measured_organs.isdisjoint(g.organs) for g in scan.groups)
+        )
 
     def _wide(self) -> bool:
         """Dilatation by the calibre alone, where no more is said."""

@@ -20,16 +20,19 @@ def hits_in(scan: Scan, tables: Tables) -> list[Hit]:
     for i, j, ending in scan.found:
         if ending.uses:
             place = (i, j, ((i, j),), starts[i], ends[j - 1], True)
-            for q, role, _ in ending.uses:
-                by_question[q].append(((i - j, False, role != "exclude", i), role, place))
+            for role, questions in ending.uses:
+                candidate = ((i - j, False, role != "exclude", i), role, place)
+                for q in questions:
+                    by_question[q].append(candidate)
         if ending.terms:
             named = scan.organs(i, j)
             organs = named or scan.organs_unnamed(i)
             place = (i, j, ((i, j),), starts[i], ends[j - 1], bool(named))
-            for organ, uses in ending.terms:
+            candidate = ((i - j, False, True, i), "term", place)
+            for organ, questions in ending.terms:
                 if organ in organs:
-                    for q, role, _ in uses:
-                        by_question[q].append(((i - j, False, True, i), role, place))
+                    for q in questions:
+                        by_question[q].append(candidate)
     _put_loose(by_question, scan, tables)
     return [
         Hit(q, role, *place)
@@ -46,16 +49,16 @@ def _put_loose(by_question: defaultdict[int, list[_Candidate]], scan: Scan, tabl
         return
     starts, ends = scan.tokens.starts, scan.tokens.ends
     cuts = clause_starts(scan.sentence.text, scan.groups)
-    for phrase in loose:
-        head = phrase.places[0]
+    for places, uses in loose:
+        head = places[0]
         if cuts:
-            low, high = starts[min(phrase.places)], starts[max(phrase.places)]
+            low, high = starts[min(places)], starts[max(places)]
             if any(low < cut <= high for cut in cuts):
                 continue
-        parts = tuple([(p, p + 1) for p in phrase.places])
+        parts = tuple([(p, p + 1) for p in places])
         place = (head, head + 1, parts, starts[head], ends[head], True)
-        for q, role, _ in phrase.payloads:
-            if role == "exclude" and _is_shared(tables.questions[q].organ, scan, phrase.places):
+        for q, role, _ in uses:
+            if role == "exclude" and _is_shared(tables.questions[q].organ, scan, places):
                 continue
             rank = (-len(parts), True, role != "exclude", head)
             by_question[q].append((rank, role, place))

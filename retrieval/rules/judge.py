@@ -132,17 +132,23 @@ def _judge(question: Question, hit: Hit, scan: Scan, number: int) -> Evidence | 
     if not value:
         return None
     base = SURE if hit.is_own else IN_TOPIC if scan.is_topic else INHERITED
+    sure = _confidence(base, context.likely, context.restricted)
     return Evidence(
         value,
         "sign" if hit.role == "sign" else "said",
         rule,
-        confidence(base, is_likely=context.likely, is_restricted=context.restricted),
+        sure,
         number,
         scan.sentence.section,
         words,
         change=context.change,
         is_restricted=context.restricted,
     )
+
+
+@cache
+def _confidence(base: float, is_likely: bool, is_restricted: bool) -> float:
+    return confidence(base, is_likely=is_likely, is_restricted=is_restricted)
 
 
 def _value(question: Question, hit: Hit, context: Context, words: str) -> tuple[str, str]:

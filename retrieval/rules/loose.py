@@ -20,19 +20,12 @@ _LONGEST_PHRASE = 4
 _LONGEST_ITEM = 2  # words of a list item between the parts
 
 
-@dataclass(slots=True)
-class Parts(Generic[P]):
-    """A phrase in parts: the places of its words, the last word's (the head's) first."""
-
-    places: tuple[int, ...]
-    payloads: tuple[P, ...]
-
-
 class LoosePhrases(Generic[P]):
     """Phrases by their last word and one other, so that few are tried on a sentence."""
 
     def __init__(self, lexicon: Lexicon, phrases: Iterable[tuple[str, P]]) -> None:
         self._family = _families(lexicon)
+        self._kin = frozenset(self._family)
         self._glue = _glue(lexicon)
         made: dict[tuple[str, ...], list[P]] = {}
         written: dict[tuple[str, ...], set[tuple[str, ...]]] = {}
@@ -67,14 +60,18 @@ class LoosePhrases(Generic[P]):
             w and w[-1] != "*" and w not in glue.joints and w not in glue.links for w in words
         ) and not all(w in glue.words for w in words)
 
-    def find(self, words: list[str]) -> list[Parts[P]]:
-        """Phrases whose words stand in `words` apart or in kind; those as written are not told."""
+    def find(self, words: list[str]) -> list[tuple[tuple[int, ...], tuple[P, ...]]]:
+        """Phrases whose words stand in `words` apart or in kind; those as written are not told.
+
+        Of each the places of its words, the last word's (the head's) first, and its payloads.
+        """
         if self._heads.isdisjoint(words):
             return []
-        family = self._family
-        plain = [family.get(word, word) for word in words]
+        family, plain = self._family, words
+        if not self._kin.isdisjoint(words):
+            plain = [family.get(word, word) for word in words]
         present = frozenset(plain)
-        found: list[Parts[P]] = []
+        found: list[tuple[tuple[int, ...], tuple[P, ...]]] = []
         for head in _in_order(self._plain_heads & present, plain):
             firsts, by_first = self._by_head[head]
             beside = firsts & present
@@ -85,14 +82,15 @@ class LoosePhrases(Generic[P]):
                 for entry in by_first[first]:
                     if entry.inner <= present:
                         for places in self._places(words, plain, entry, heads):
-                            found.append(Parts(places, entry.payloads))
+                            found.append((places, entry.payloads))
         return found
 
     def _places(
         self, raw: list[str], words: list[str], entry: "_Entry[P]", heads: list[int]
     ) -> list[tuple[int, ...]]:
-        phrase, n = entry.words, len(entry.words)
-        found = []
+        phrase = entry.words
+        n = len(phrase)
+        found: list[tuple[int, ...]] = []
         for head in heads:
             core = head  # with the words that stand before it as in the phrase
             while n - (head - core) > 1 and core and words[core - 1] == phrase[core - head - 2]:

@@ -72,7 +72,6 @@ _FROM = re.compile(r"\bfrom\s+$", re.I)
 _NOWADAYS = re.compile(r"\b(?:now|currently|today)\b", re.I)
 _LONGEST_BEFORE = 7  # characters of `_BETWEEN` without white space
 _LONGEST_PAST = 26  # characters of `_PAST_BEFORE`
-_HINTS = ("mm", "cm", "imet")
 _SIDE_NUMBER = re.compile(r"[lrt][.\s:]*\d", re.I)  # of `_SIDES`: quick to find
 _SUBCENTIMETRE = re.compile(r"\bsub-?\s?centimet(?:er|re|ric)s?\b", re.I)
 _BELOW_CM = 10.0
@@ -105,7 +104,7 @@ class Measurement:
 def measurements(sentence: str) -> list[Measurement]:
     """Sizes in a sentence, left to right. A number without a unit of length is no size."""
     small = sentence.lower()
-    if not any(hint in small for hint in _HINTS):
+    if "mm" not in small and "cm" not in small and "imet" not in small:
         return []
     found: list[Measurement] = []
     if "centi" in small:

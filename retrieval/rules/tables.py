@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import groupby
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from retrieval.questions import Question, organ_words, roles, steps, terms
@@ -29,8 +31,8 @@ class Ending:
 
     cues: tuple[tuple[CueRoles, bool], ...]
     organs: frozenset[str]
-    uses: tuple[Use, ...]
-    terms: tuple[tuple[str, tuple[Use, ...]], ...]  # by organ
+    uses: tuple[tuple[str, tuple[int, ...]], ...]  # in their order: a role and its questions
+    terms: tuple[tuple[str, tuple[int, ...]], ...]  # by organ
     is_normal: bool
 
 
@@ -80,6 +82,12 @@ class Tables:
             if item.kind == "size"
         ]
         self.sized = frozenset(i if of < 0 else of for i, of, _ in self.sizes)
+        self.measured_organs = frozenset(organ for _, _, organ in self.sizes if organ)
+        self.measured = frozenset(  # a size beside one of them may be one that is asked for
+            i
+            for i, item in enumerate(self.questions)
+            if item.kind == "size" or item.organ in self.measured_organs
+        )
         self.numbers = [i for i, item in enumerate(self.questions) if item.kind == "number"]
 
 
@@ -151,14 +159,15 @@ def normal_words() -> Iterable[str]:
 
 def _ending(payloads: list[tuple[str, Any]]) -> Ending:
     uses = [what for kind, what in payloads if kind == "use"]
-    by_organ: dict[str, list[Use]] = {}
+    by_organ: dict[str, list[int]] = {}
     for use in uses:
         if use.role == "term":
-            by_organ.setdefault(use.organ, []).append(use)
+            by_organ.setdefault(use.organ, []).append(use.question)
+    runs = groupby((use for use in uses if use.role != "term"), key=attrgetter("role"))
     return Ending(
         cues=tuple(what for kind, what in payloads if kind == "cue"),
         organs=frozenset(what for kind, what in payloads if kind == "organ"),
-        uses=tuple(use for use in uses if use.role != "term"),
+        uses=tuple((role, tuple(use.question for use in run)) for role, run in runs),
         terms=tuple((organ, tuple(found)) for organ, found in by_organ.items()),
         is_normal=any(kind == "normal" for kind, _ in payloads),
     )
