@@ -70,9 +70,7 @@ class Conclusion:
 
     def _presence(self, question: Question, best: Evidence, items: list[Evidence]) -> Finding:
         made, sure = self._made, best.confidence
-        others: dict[int, None] = {}
-        if len(items) > 1:
-            others = dict.fromkeys([e.order for e in items if e.order != best.order])
+        others = dict.fromkeys([e.order for e in items if e.order != best.order])
         mentions = tuple(map(self._span, others)) if others else ()
         if best.value == "no":
             return made(question.id, "no", best.order, sure, best.rule, mentions=mentions)

@@ -123,7 +123,7 @@ class Scopes:
             del roles["negated"]
             negation = None
         return Context(
-            **{role: role in roles for role in ROLES},
+            **{role: True for role in roles if role in ROLES},
             unchanged="neutral" in roles or change == "same",
             restricted=negation is not None and self._is_restricted(negation, start),
             change="" if negation else change,

@@ -59,7 +59,7 @@ def implied(scan: Scan, number: int, tables: Tables) -> Iterator[tuple[int, Evid
     text = scan.sentence.text
     if not _PLACED.isdisjoint(scan.tokens.words) and _LISTED.search(text):
         yield from _listed_nodes(scan, number, tables)
-    if scan.sentence.section in QUIET or not ("m" in text and any(c.isdigit() for c in text)):
+    if scan.sentence.section in QUIET or not ("m" in text and any(map(str.isdigit, text))):
         return
     named = frozenset(organ for group in scan.groups for organ in group.organs)
     is_nodes, is_organ = not named.isdisjoint(roving()), not named.isdisjoint(terms()["large"])
