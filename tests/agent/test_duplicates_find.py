@@ -10,6 +10,8 @@ from agent.cli import app
 from tests.cleaning.duplicates.guises import COPIES, mirrored, patient
 from voxcurate.nifti import write_nifti
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
