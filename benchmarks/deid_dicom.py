@@ -83,6 +83,11 @@ def main() -> int:
     return int(not good or bool(result.get("real", {}).get("lost")))
 
 
+def _written(outcome: Outcome) -> list[tuple[Path, str]]:
+    """Source and written file of those that were written."""
+    return [(path, name) for path, name in outcome.places.values() if name]
+
+
 def planted(root: Path, seeds: int) -> dict[str, Any]:
     """Plant, de-identify, search: per kind of place what is left, and of the plain tool's."""
     source = root / "planted"
@@ -97,7 +102,7 @@ def planted(root: Path, seeds: int) -> dict[str, Any]:
             path.write_bytes(place.file(ds, who))
             cases[f"{seed}/{place.kind}"] = (place, who, path)
     outcome = deidentify_folder(source, root / "clean", DeidConfig(), KEY, workers=1, quiet=True)
-    written = {path: root / "clean" / name for path, name in outcome.places.values()}
+    written = {path: root / "clean" / name for path, name in _written(outcome)}
     remains: Counter[str] = Counter()
     plain_remains: Counter[str] = Counter()
     blocked: Counter[str] = Counter()
@@ -198,7 +203,7 @@ def kept(root: Path) -> dict[str, Any]:
     outcome = deidentify_folder(source, out, DeidConfig(), KEY, workers=1, quiet=True)
     lost: list[str] = []
     days: dict[str, date] = {}
-    for path, name in outcome.places.values():
+    for path, name in _written(outcome):
         old, new = pydicom.dcmread(path), pydicom.dcmread(out / name)
         lost += [w for w in GEOMETRY if old[w].value != new[w].value]
         lost += ["pixels"] * (old.PixelData != new.PixelData)
@@ -219,7 +224,7 @@ def kept(root: Path) -> dict[str, Any]:
             lost.append("volume in HU")
     if len(after) != 2 or len({s.patient_id for s in after}) != 1:
         lost.append("series of one patient")
-    return {"files": len(outcome.places), "lost": sorted(set(lost))}
+    return {"files": len(_written(outcome)), "lost": sorted(set(lost))}
 
 
 def stable(root: Path) -> bool:
@@ -273,7 +278,7 @@ def real(data: Path, root: Path) -> dict[str, Any]:
     out, lost, n_links = root / "real", [], 0
     risky_too = DeidConfig(keep_risky=True)
     outcome = deidentify_folder(data, out, risky_too, KEY, workers=1, quiet=True)
-    new_of = {path: out / name for path, name in outcome.places.values()}
+    new_of = {path: out / name for path, name in _written(outcome)}
     series_of: dict[str, str] = {}
     for path, new in new_of.items():
         a = pydicom.dcmread(path, stop_before_pixels=True)
