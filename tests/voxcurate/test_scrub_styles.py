@@ -83,11 +83,11 @@ SCRUBBER = Scrubber()
         ),
         (
             "221B Baker Street, London NW1 6XE; Hauptstr. 12, 69117 Heidelberg; 12 rue de la Paix, 75002 Paris",
-            "[ADDRESS], [ADDRESS]; [ADDRESS]; [ADDRESS]",
+            "[ADDRESS]; [ADDRESS]; [ADDRESS]",
         ),
         (
             "De Vlinder 2, 3527 BC Maasbree; Via Roma 12, 20121 Milano",
-            "[ADDRESS]; [ADDRESS], [ADDRESS]",
+            "[ADDRESS]; [ADDRESS]",
         ),
         ("Ward 7B, Room 412, bed 12A", "Ward [ADDRESS], Room [ADDRESS], bed [ADDRESS]"),
         (

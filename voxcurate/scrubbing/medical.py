@@ -15,7 +15,7 @@ _SCORES = (
 PROTECTED: tuple[re.Pattern[str], ...] = (
     re.compile(rf"(?<![\w.]){_N}(?:\s*(?:mm|cm)?\s*(?:x|×|by|\*|-|–|to|/)\s*{_N}){{0,3}}[ \t]*-?{UNITS}(?:/\w+)?(?![\w@]|\.\w)", _I),
     re.compile(r"\b[CTLSDctls](?:1[0-2]|[1-9])(?:\s?(?:[-/–]|to)\s?[CTLSctls]?(?:1[0-2]|[1-9]))*\b"),
-    re.compile(r"\b(?:images?|img|series|ser|se|im|slices?|sequence|phase|frames?|sections?|key\s+image|views?|fig(?:ure)?s?|tables?|levels?)\s*(?:#|no\.?|numbers?|:)?\s*\d+(?:\s*(?:[-/,&–]|and|to|of|through)\s*\d+)*(?!\d|-\d)", _I),
+    re.compile(r"(?<!c-)\b(?:images?|img|series|ser|se|im|slices?|sequence|phase|frames?|sections?|key\s+image|views?|fig(?:ure)?s?|tables?|levels?)\s*(?:#|no\.?|numbers?|:)?\s*\d+(?:\s*(?:[-/,&–]|and|to|of|through)\s*\d+)*(?!\d|-\d)", _I),
     re.compile(rf"\b(?:{_SCORES})\s*(?:score|segment|no\.?|of)?\s*[-:]?\s*(?:[IVX]+|\d+)[abcf]?(?:\s*(?:[-/,+–=]|and|to)\s*(?:[IVX]+|\d+)[abcf]?)*\b", _I),
     re.compile(rf"\b(?:te|tr|ti|fov|sd|hu|suv(?:max)?|psa|afp|cea|egfr|creatinine|wbc|hgb|hct|plt|inr|bun|ef|lvef|hounsfield(?:\s+units?)?|bp|hr|rr|sat|sats|spo2|o2|temp|ph|abg|vbg|vent|peep|fio2|bipap|cpap|gcs)\s*(?:of|=|:|is|was|value)?\s*-?\d{{1,4}}(?:[.,]\d+)?(?:\s?[-/]\s?{_N})*\b", _I),
     re.compile(r"\bb(?:[\s=-]|\svalues?\s(?:of\s)?)?\d{2,4}(?:\s?[-/,]\s?\d{2,4})*\b"),

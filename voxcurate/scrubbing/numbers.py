@@ -32,8 +32,10 @@ _PHONE_LABEL = (
     r"\b(?:tel(?:ephone|efon|efoonnummer|efoon)?|t[ée]l(?:[ée]phone)?|phone|ph|fax|telefax|pager?|beeper|bleep|ext(?:ension)?|mobile|mobil|mobiel|handy|gsm|cell(?:ular)?|contact|call(?:ed|back|\s+me|\s+back)?|"
     r"reach\w*|number|telefoon|durchwahl|voicemail|hotline|whats?app)\b"
 )
+_LINE = r"\b(?:poste|durchwahl|dw|sein|klapka|kl\.|linka|anschluss|apparat|app\.|toestel|tst\.?|doorkiesnummer|interno|int\.|anexo|ramal|dahili|iç\s?hat|puh\.?|p\.(?=\s?0)|tlf\.?|tfn\.?|telf\.?|m[óo]vil|celular|cel\.?|cep|gsm|pg|pgr|pager|beeper|bleep|bip|dect|vocera|spectralink|ascom|extn?|extension|tel|phone|ph|fax|mobile|cell|handy|telefon|telefax|téléphone|tél|whatsapp|viber|signal|hotline|switchboard|callback|call)(?![^\W\d_])"
+_LINE_STARTS = "poste durchwahl dw sein klapka kl linka anschluss apparat app toestel tst doorkiesnummer interno int anexo ramal dahili ic puh p tlf tfn telf movil celular cel cep gsm pg pgr pager beeper bleep bip dect vocera spectralink ascom ext extn extension tel phone ph fax mobile cell handy telefon telefax telephone whatsapp viber signal hotline switchboard callback call"
 _WORDY_NINETY = r"(?:ninety(?:[\s-](?:one|two|three|four|five|six|seven|eight|nine))?|(?:one|a)\s+hundred(?:\s+(?:and\s+)?(?:one|two|three|four|five|six|seven|eight|nine|ten))?)"
-_OLD = r"(?:year|yr|y/?o\b|y\.o\.|y\s+(?:old|female|male)|jahre|j[aä]hrig|jarige?|jaar|ans\b|a[nñ]os|yof\b|yom\b|y\b)"
+_OLD = r"(?:(?:lat|let|rok[uů]|v\.|vuotias|[åa]r(?:ig)?|[ée]v(?:es)?|ya[şs](?:[ıi]nda)?|tu[ổo]i|anni|anos|ani|god(?:ina)?|лет|г\.|ys|yo)\b|岁|歳|세|♀|♂|and\s\d{1,2}/12|J\.|year|yr|y/?o\b|y\.o\.|y\s+(?:old|female|male)|jahre|j[aä]hrig|jarige?|jaar|ans\b|a[nñ]os|yof\b|yom\b|y\b)"
 
 
 def _is_ip(text: str, start: int, end: int) -> bool:
@@ -47,6 +49,11 @@ def _is_no_temperature(text: str, start: int, end: int) -> bool:
         re.IGNORECASE,
     )
     return before is None
+
+
+def _is_phone_long(text: str, start: int, end: int) -> bool:
+    """Whether a number in groups has 8 to 13 digits and no line ends in it."""
+    return 8 <= sum(map(str.isdigit, text[start:end])) <= 13 and "\n" not in text[start:end]
 
 
 def _is_nhs(text: str, start: int, end: int) -> bool:
@@ -64,10 +71,18 @@ def _is_code(text: str, start: int, end: int) -> bool:
     return digits >= 3 and len(code) - digits >= 2 and turns >= 2
 
 
+def _is_no_age(text: str, start: int, end: int) -> bool:
+    """Whether what follows "Case:" is no age ("45-year-old")."""
+    return (
+        re.match(r"\d{1,3}[ -]?(?:year|yr|y/?o\b|month|day|[fFmM]\b)", text[start : end + 12])
+        is None
+    )
+
+
 NUMBERS: tuple[Pattern, ...] = (
     pattern("EMAIL", r"(?P<x>[\w.+%'-]+\s?(?:@|\(at\)|\[at\])\s?[\w-]+(?:\.[\w-]+)+)", labelled=True, shape=r"@|\([aA][tT]\)|\[[aA][tT]\]"),
     pattern("URL", r"(?P<x>(?:https?://|ftp://|www\.)[^\s<>\]\x01]+)", labelled=True, starts="http https ftp www"),
-    pattern("URL", r"(?<![\w@.-])(?P<x>(?:[a-z0-9-]+\.)+(?:com|org|net|edu|gov|info|health|nhs\.uk|co\.uk|ac\.uk|de|nl|fr|ch|at|be|eu|io|ca)(?:/[^\s<>\]\x01]*)?)(?![\w@]|\.\w)", labelled=True, near="com org net edu gov info health uk de nl fr ch at be eu io ca"),
+    pattern("URL", r"(?<![\w@.-])(?P<x>(?:[a-z0-9-]+\.)+(?:com|org|net|edu|gov|info|health|nhs\.uk|co\.uk|ac\.uk|de|nl|fr|ch|at|be|eu|io|ca|example|test|pl|cz|fi|se|dk|es|it|pt|hu|ie|tr|in|ng|vn|cn|hk|jp|au|nz|za|br|mx|ru|us|uk|int|local|lan|intranet|internal|nhs|cloud|app|dev|hospital|care|clinic|doctor|online|site|me|tv|co)(?:[/:][^\s<>\]\x01]*)?)(?![\w@]|\.\w)", labelled=True, near="com org net edu gov info health uk de nl fr ch at be eu io ca example test pl cz fi se dk es it pt hu ie tr in ng vn cn hk jp au nz za br mx ru us int local lan intranet internal nhs cloud app dev hospital care clinic doctor online site me tv co"),
     pattern("IP", r"(?<![\d.])(?P<x>(?:\d{1,3}\.){3}\d{1,3})(?![\d.]\d)", check=_is_ip, digits=4),
     pattern("IP", r"(?<![\w:])(?P<x>(?:[0-9a-f]{1,4}:){4,7}:?[0-9a-f]{1,4}|(?:[0-9a-f]{2}[:-]){5}[0-9a-f]{2})(?![\w:])", shape=r"[0-9a-fA-F][:-][0-9a-fA-F]{1,4}[:-]"),
     pattern("ID", r"(?<![\w-])(?P<x>[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12})(?![\w-])", shape=r"-[0-9a-fA-F]{4}-"),
@@ -75,7 +90,7 @@ NUMBERS: tuple[Pattern, ...] = (
     pattern("ID", r"(?<![\d-])(?P<x>\d{3}[- ]\d{2}[- ]\d{4})(?![\d-])", digits=9),  # social security numbers
     pattern("ID", r"(?<![\d-])(?P<x>[x*]{3}[- ][x*]{2}[- ]\d{4})(?![\d-])", shape=r"[x*][- ]\d{4}"),
     pattern("ID", rf"\b{_LABEL}(?![^\W\d_])\s*(?:is|of|was)?\s*[:#=.]*\s*(?P<x>(?=[\w/.-]*\d[\w/.-]*\d)[A-Z0-9](?:[\w/-]|\.(?=\w)){{2,}}\w(?:[ -]\d{{2,}})*)", labelled=True, starts=_LABEL_STARTS, shape=r"\d"),
-    pattern("ID", rf"\b{_LABEL}\s*(?:is|was)?\s*[:#=]+\s*(?P<x>\d{{2,}})(?!\w)", labelled=True, starts=_LABEL_STARTS, shape=r"\d"),
+    pattern("ID", rf"\b{_LABEL}\s*(?:is|was)?\s*[:#=]+\s*(?P<x>\d{{2,}})(?!\w)", labelled=True, starts=_LABEL_STARTS, shape=r"\d", check=_is_no_age),
     pattern("ID", r"\|\s*(?P<x>\d{4,})(?=\s*\|)", labelled=True),  # fields of a header
     pattern("ID", r"\b(?:last\s+(?:4|four)(?:\s+digits)?(?:\s+of\s+\w+)?(?:\s+(?:is|are))?|(?:ends|ending)\s+(?:in|with))\s*[:#]?\s*(?P<x>\d{3,5})(?!\w)", labelled=True, starts="last ends ending"),
     pattern("ID", r"\b(?:licen[sc]e\s+plate|plate(?:\s+(?:no\.?|number))?|vehicle\s+reg(?:istration)?|reg\.?\s?no\.?|registration|kenteken|kennzeichen|immatriculation)\b\s*(?:is)?\s*[:#]?\s*(?P<x>(?=[A-Z0-9 -]*\d)[A-Z0-9]{1,4}(?:[ -]?[A-Z0-9]{1,4}){1,3})(?!\w)", labelled=True, starts="license licence plate vehicle reg registration kenteken kennzeichen immatriculation"),
@@ -84,7 +99,11 @@ NUMBERS: tuple[Pattern, ...] = (
     pattern("ID", r"(?<!\w)(?P<x>[A-Z]{2}\d{2}(?:\s?[A-Z0-9]{4}){3,7}(?:\s?[A-Z0-9]{1,3})?)(?!\w)", 0, shape=r"[A-Z]{2}\d\d"),  # bank accounts
     pattern("ID", r"(?<!\w)(?P<x>[A-CEGHJ-PR-TW-Z]{2}\s?\d{2}\s?\d{2}\s?\d{2}\s?[A-D]|[12]\s\d\d\s\d\d\s\d[\dAB]\s\d{3}\s\d{3}(?:\s\d\d)?|756\.\d{4}\.\d{4}\.\d\d|[A-Z]{6}\d\d[A-Z]\d\d[A-Z]\d{3}[A-Z]|\d{3}\.\d{3}\.\d{3}-\d\d)(?!\w)", 0, has_digits=6),
     pattern("ID", r"(?<![\d.,-])(?P<x>\d{3}\s\d{3}\s\d{4})(?![\w-]|\.\d)", check=_is_nhs, digits=10),
-    pattern("PHONE", _PHONE_LABEL + r"(?!\s*of\b)(?P<g>[^\d\n+(\x01]{0,20})(?P<x>(?![67]\.\d\d)[+(]?\d(?:[\s().+/–-]*\d){4,14}(?:\s?(?:x|ext\.?)\s?\d+)?)(?![\d.]*\s*(?:mm|cm|hu)\b)", labelled=True, starts="tel telephone telefon telefoonnummer telefoon phone ph fax telefax pager page beeper bleep ext extension mobile mobil mobiel handy gsm cell cellular contact call called callback reach reached reachable reaching number durchwahl voicemail hotline whatsapp whats", shape=r"\d(?:[\s().+/–-]*\d){4}"),
+    pattern("PHONE", _PHONE_LABEL + r"(?!\s*of\b)(?P<g>[^\d\n+(\x01]{0,20})(?P<x>(?![67]\.\d\d|\d{1,2}/\d{1,2}/\d\d)[+(]?\d(?:[ \t().+/–-]*\d){4,14}(?:\s?(?:x|ext\.?)\s?\d+)?)(?![\d.]*\s*(?:mm|cm|hu)\b)", labelled=True, starts="tel telephone telefon telefoonnummer telefoon phone ph fax telefax pager page beeper bleep ext extension mobile mobil mobiel handy gsm cell cellular contact call called callback reach reached reachable reaching number durchwahl voicemail hotline whatsapp whats", shape=r"\d(?:[\s().+/–-]*\d){4}"),
+    pattern("PHONE", _LINE + r"\.?\s?(?:no\.?|nr\.?|number|is|id|number\s+is)?\s*[:#(]*\s*[#-]?(?P<x>-?\d{3,6}(?:[ -]\d{2,4})*)(?![\w]|[.,]\d|\s?(?:mm|cm|mg|ml|hu|mcg|pg|ng|cells)\b)", labelled=True, starts=_LINE_STARTS, check=lambda text, start, end: re.search(r"\d\s?[\w/.]*\s?$", text[max(0, start - 12) : start].split("\n")[-1].rstrip(":# ")) is None),
+    pattern("PHONE", r"(?<![\w.,/+-])(?P<x>(?:\d{3}[-. ])?\d{3}-\d{4}\s?(?:x|ext\.?)\s?\d{2,5})(?!\w)", labelled=True, digits=7),
+    pattern("PHONE", r"(?:\x01|\d{4})\s?(?:x|ext\.?|extn\.?)\s?(?P<x>\d{2,5})(?![\w.,/%])", near="x ext extn"),
+    pattern("PHONE", r"(?<![\w.,/+-])(?P<x>(?!\d\d/\d\d/\d\d|\d\d-\d\d-\d\d|\d\d\.\d\d\.\d\d)\(?0\d{1,4}\)?(?:[ ./-]{1,2}\d{2,8}){1,5}|1[38]00[ -]\d{3}[ -]\d{3}|\d{3}[ -]\d{2}[ -]\d{2}[ -]\d{2}|\d{2} \d{2} \d{2} \d{2}(?! \d)|9\d{4} \d{5}|1[3-9]\d \d{4} \d{4}|\d{4} \d{3} \d{3}|\(\d{2,3}\)\s?\d{4,5}-\d{4})(?![\w/-]|[.,]\d)", check=_is_phone_long, digits=4),
     pattern("PHONE", r"(?<!\w)p\.?\s?#?(?P<x>\d{4,5})(?![\w.,/%])", 0, shape=r"p\.?\s?#?\d{4}"),
     pattern("PHONE", r"(?<!\w)x(?P<x>\d{3,6})(?![\w.,/%])", starts="x"),
     pattern("PHONE", r"\b(?:pager|beeper|bleep|ext(?:ension)?|durchwahl)\.?\s*(?:id|no\.?|number|is)?\s*[:#(]*\s*#?(?P<x>\d{3,6})(?![\w.]\d|\w)", labelled=True, starts="pager beeper bleep ext extension durchwahl"),
@@ -96,8 +115,11 @@ NUMBERS: tuple[Pattern, ...] = (
     pattern("ID", r"(?<![\w-])(?P<x>[A-Z]{1,5}[-_]?\d{6,}|[A-Z]{1,4}\d{2}-\d{4,}|[A-Z]{1,4}[-_]\d{2,4}[-_]\d{3,}|[A-Z]{2,4}-?\d{5})(?![\w])", shape=r"\d{5}|\d[-_]\d{3}", has_digits=5),
     pattern("ID", r"(?<![\w-])(?P<x>(?=[A-Z]*\d)(?=\d*[A-Z])[A-Z0-9]{8,})(?![\w-])", 0, shape=r"[A-Z0-9]{8}", check=_is_code, sure=False),
     # ages over 89 (a HIPAA identifier)
-    pattern("AGE", rf"(?<![\w.])(?P<x>(?:9\d|1[0-2]\d)(?=\s*[-–]?\s*{_OLD}|/?[FM]\b))", labelled=True, check=_is_no_temperature, digits=2),
+    pattern("AGE", rf"(?<![\w.])(?P<x>(?:9\d|1[0-2]\d)(?=\s*[-–]?\s*{_OLD}|\s?[/,]?\s?[FMfmWw]\b(?![\s-]*(?:[.:/]\d|series))|\s?(?:male|female|woman|man|lady|gentleman)\b))", labelled=True, check=_is_no_temperature, digits=2),
     pattern("AGE", r"\b(?:age[ds]?|alter|leeftijd)\s*(?:is|of|:|=)?\s*(?P<x>9\d|1[0-2]\d)(?!\w|[.,/]\d|\s*(?:%|mm|cm|kg))", starts="age aged ages alter leeftijd", labelled=True),
+    pattern("AGE", r"(?<![\w.])(?:[FMfmWw]|male|female|man|woman|lady|gentleman|sex)\s?[/,]?\s?(?:of\s|aged\s)?(?P<x>9\d|1[01]\d)(?=\s*(?:[,;)\n]|$|y|\.\s|\s[A-Z]|\s(?:with|who|admitted|has|was|is|from|p/w|presents)))", labelled=True, check=_is_no_temperature, near="f m w male female man woman lady gentleman sex"),
+    pattern("AGE", r"(?<!\w)(?P<x>0(?:9\d|1[0-2]\d)|9\d|1[0-2]\d)Y(?!\w)", 0, shape=r"\dY"),
+    pattern("AGE", r"\b(?:at|turn(?:s|ed|ing)|nearly|almost|over|about|at\s+the\s+age\s+of|age\s+of|(?:his|her|their))\s+(?P<x>9\d|1[01]\d)(?=(?:th|st|nd|rd)\s+birthday|[,;]|\.\s|\s+(?:she|he|who|and\s+(?:lives|independent|still|very)|years?)\b)", starts="at turns turned turning nearly almost over about age his her their", labelled=True, check=_is_no_temperature),
     pattern("AGE", rf"\b(?P<x>{_WORDY_NINETY})(?=[\s-]*(?:year|yr|y/?o))", near="ninety hundred", labelled=True),
     pattern("AGE", rf"\b(?:aged?|turned|is\s+now)\s+(?P<x>{_WORDY_NINETY})\b(?!\s*(?:percent|%|degrees|mm|cm|mg))", near="ninety hundred", labelled=True),
     pattern("AGE", r"\b(?:in\s+(?:his|her|their)\s+(?:early\s+|mid[\s-]+|late\s+)?)(?P<x>90['’]?s|nineties|100['’]?s)\b", starts="in", labelled=True),

@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from voxcurate.scrubbing.care import CARE
+from voxcurate.scrubbing.codes import CODES
 from voxcurate.scrubbing.dates import BEFORE_DATE, DATES
 from voxcurate.scrubbing.hits import Hit
 from voxcurate.scrubbing.medical import PROTECTED
@@ -11,9 +13,10 @@ from voxcurate.scrubbing.names import find_names
 from voxcurate.scrubbing.numbers import NUMBERS
 from voxcurate.scrubbing.pattern import HOLE, Pattern
 from voxcurate.scrubbing.places import PLACES
+from voxcurate.scrubbing.streets import STREETS
 from voxcurate.scrubbing.vocabulary import fold
 
-PATTERNS: tuple[Pattern, ...] = (*DATES, *NUMBERS, *PLACES)
+PATTERNS: tuple[Pattern, ...] = (*DATES, *NUMBERS, *CODES, *PLACES, *STREETS, *CARE)
 BEFORE, AFTER = 90, 90  # letters beside a word that a match which must be near it may take up
 _NUMBERS = re.compile(r"\d(?:[\s().,+/:_'’–-]{0,4}\d)*")
 _DIGITS = re.compile(r"\d+")

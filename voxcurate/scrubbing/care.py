@@ -1,0 +1,203 @@
+# ruff: noqa: E501 -- tables of expressions read best with one expression per line
+"""Places of care of many countries, by the word for such a place beside a name."""
+
+import re
+
+from voxcurate.scrubbing.name_words import SHORT_FORMS
+from voxcurate.scrubbing.pattern import UPPER, Pattern, pattern
+from voxcurate.scrubbing.vocabulary import fold, lexicon
+from voxcurate.scrubbing.wordlist import word_set
+
+# words that every place of care may have beside its kind: they are no name
+_GENERIC = word_set("""
+    a an the this that our their his her your my same another other any some no each every all outside local
+    prior previous new old current recent referring nearby private public free acute chronic primary secondary tertiary
+    general medical surgical clinical hospital clinic center centre ctr unit ward department dept division
+    service services emergency urgent intensive critical care health healthcare community regional county
+    city state national district municipal metropolitan university teaching academic training research
+    cancer oncology cardiac cardiology cardiothoracic cardiovascular heart vascular thoracic chest lung
+    pulmonary respiratory renal kidney dialysis urology urologic nephrology liver hepatic hepatology
+    gastrointestinal gastroenterology gi digestive endocrine endocrinology diabetes diabetic thyroid
+    neurology neurological neurosurgery neuro neurosciences brain spine spinal stroke orthopaedic
+    orthopedic orthopedics trauma burn burns fracture bone joint pain rheumatology dermatology skin eye
+    ophthalmology ent ear nose throat dental oral maxillofacial plastic breast women womens women's
+    children childrens children's pediatric paediatric neonatal newborn maternity obstetric obstetrics
+    gynecology gynaecology gyn antenatal prenatal fetal fertility geriatric elderly senior psychiatric
+    psychiatry mental behavioral rehabilitation rehab physical occupational speech therapy nursing home
+    skilled assisted living long term extended hospice palliative infusion imaging radiology radiological
+    diagnostic diagnostics nuclear interventional ct mri pet ultrasound xray x-ray laboratory lab
+    pathology blood transfusion transplant anticoagulation coumadin wound ostomy sleep allergy immunology
+    infectious disease hiv travel vaccine preop pre-op preoperative postoperative post-op day outpatient
+    inpatient ambulatory walk-in follow-up followup family internal medicine surgery practice group
+    associates partners office high step down stepdown recovery operating observation isolation private
+    multidisciplinary joint virtual telephone review consultant team nurse led and of for in at to from
+    with on by via or der die das des de du la le les van het een und et y e her was is has had be been
+    go going went come back sent seen called she he they it patient pt until after before then still
+    large small left right upper lower main central north south east west medicine weight loss memory
+    tumor tumour board bariatric colorectal robotic minimally invasive abdominal pelvic head neck
+    dc d/c dispo plan awaiting accepted bed alone independent residential locked men's mens women's
+    subacute sub-acute acute short level total hip knee continuing care visiting vna pulm ortho peds
+    transferred discharged admitted referred presented arrived returned transfer discharge
+""")
+_HEAD = (
+    r"(?:Hospitals?|Medical Cent(?:er|re)|Med(?:ical)?\.? Ctr\.?|Clinics?|Polyclinic|Infirmary|Hospice|Hosp\.?|Health(?:care)?(?: (?:System|Cent(?:er|re)|Ctr\.?|Network|Services|Partners|Group|Plan|Clinic|Board))?|"
+    r"(?:[A-Z][a-z]+ )?(?:Center|Centre|Ctr\.?)|Institute|Associates|Memorial|Practice|Surgery|Pharmacy|Drugs|Laborator(?:y|ies)|Labs?|Diagnostics?|EMS|Ambulance(?: Service)?|Fire(?: (?:Department|Dept|Rescue))?|Assisted Living|Senior (?:Living|Care)|"
+    r"Nursing(?: (?:Home|Facility|Center|and Rehab\w*))?|Rest Home|Care Home|Retirement (?:Home|Village|Community)|Lodge|Manor|SNF|Rehab(?:ilitation)?|Detox|Dialysis|Pa?ediatrics|Orthopa?edics|Cardiology|Oncology|Radiology|Imaging|Urology|Dermatology|"
+    r"Heart (?:&|and) Vascular|Neurosciences|Veterans(?: (?:Memorial|Hospital|Home))?|Dispensary|Medical|Wellness|Group Home|Physicians|Medicine|Gynecology|Pavilion|House|Hall|Court|Unit|Ward|Wing|Suite|Trust|Academy|School|University|College|PLLC|LLP|P\.?C\.?|Eye)"
+)
+_HEAD_WORDS = (
+    "hospital hospitals medical med clinic clinics polyclinic infirmary hospice hosp health healthcare center centre ctr institute associates memorial practice surgery pharmacy drugs laboratory laboratories lab labs "
+    "diagnostic diagnostics ems ambulance fire assisted senior nursing rest care retirement lodge manor snf rehab rehabilitation detox dialysis pediatrics paediatrics orthopedics orthopaedics cardiology oncology radiology imaging urology "
+    "dermatology heart neurosciences veterans dispensary wellness group physicians medicine gynecology pavilion house hall court unit ward wing suite trust academy school university college pllc llp p pc eye"
+)
+_WEAK_HEADS = word_set(
+    "memorial surgery drugs house hall court unit ward wing suite medical medicine health fire eye cardiology oncology radiology imaging urology dermatology gynecology center centre lodge manor diagnostic pc lab labs school college veterans rehab nursing dialysis practice group diagnostics"
+)
+_SMALL_HEADS = r"(?:snf|rehab|detox|rest home|nursing home|care home|group home|assisted living|hospice|ctr|clinic|hospital|hosp|center|centre|pediatrics|peds|lodge|manor|medical|health|pharmacy|dialysis|surgery|practice|infirmary|shelter|house|school|college|ems|memorial|general)"
+_SAINT = r"(?:St\.?|Saint|Sankt|Sint|Sta\.?|Santa|San|Mount|Mt\.?|Our Lady of)"
+_W = rf"{UPPER}(?:[\w'’-]|\.(?=\w))*"
+_FOREIGN = (
+    r"(?:Szpital|Przychodnia|Centrum(?:\s(?:Medyczne|Onkologii|Zdrowia))|Nemocnice|Poliklinika|Klinika|Bolnica|KBC|Dom zdravlja|Hôpital|Hopital|Clinique|CHU|CHR|CH|Centre [Hh]ospitalier|Centre d['’]imagerie|Cabinet(?: (?:médical|dentaire|de radiologie))?|EHPAD|Maison de (?:retraite|santé)|Polyclinique|Institut|"
+    r"Hospital|Hosp\.|Clínica|Clinica|Centro (?:de [Ss]aúde|de [Ss]alud|[Mm]édico|[Mm]edico|[Hh]ospitalar|[Dd]iagnóstico)|Policlínica|Ambulatorio|USF|UCSP|ULS|CHUC|UBS|UPA|Santa Casa|Ospedale|Policlinico|Casa di [Cc]ura|ASL|AOU|Istituto|Ambulatório|Residencia|Consultorio|"
+    r"Klinikum|Krankenhaus|Universitätsklinikum|Universitätsspital|Klinik|Praxis|Gemeinschaftspraxis|Radiologiepraxis|Hausarztpraxis|Arztpraxis|MVZ|Seniorenheim|Seniorenzentrum|Pflegeheim|Altenheim|Reha-?[Kk]linik|Sanatorium|Rehazentrum|Spital|Kantonsspital|Landeskrankenhaus|LKH|"
+    r"Ziekenhuis|Huisartsenpraktijk|Huisartsenpost|Verpleeghuis|Verzorgingshuis|Zorgcentrum|Woonzorgcentrum|Gezondheidscentrum|Apotheek|Polikliniek|Medisch Centrum|Merkaz(?: Refui)?|Beit Holim|Kupat Holim|Bệnh viện|Benh vien|BV|Rumah Sakit|RS|RSUD|RSUP|Puskesmas|"
+    r"Sjukhus|Vårdcentral(?:en)?|Sygehus|Sykehus|Terveyskeskus|Spitalul|Clinica|Kórház|Rendelőintézet)"
+)
+_FOREIGN_STARTS = (
+    "szpital przychodnia centrum nemocnice poliklinika klinika bolnica kbc dom hopital clinique chu chr ch centre cabinet ehpad maison polyclinique institut hospital hosp clinica centro policlinica ambulatorio usf ucsp uls chuc ubs upa santa "
+    "ospedale policlinico casa asl aou istituto residencia consultorio klinikum krankenhaus universitatsklinikum universitatsspital klinik praxis gemeinschaftspraxis radiologiepraxis hausarztpraxis arztpraxis mvz seniorenheim "
+    "seniorenzentrum pflegeheim altenheim reha rehaklinik sanatorium rehazentrum spital kantonsspital landeskrankenhaus lkh ziekenhuis huisartsenpraktijk huisartsenpost verpleeghuis verzorgingshuis zorgcentrum woonzorgcentrum "
+    "gezondheidscentrum apotheek polikliniek medisch merkaz beit kupat bệnh benh bv rumah rs rsud rsup puskesmas sjukhus vardcentral vardcentralen sygehus sykehus terveyskeskus spitalul korhaz rendelointezet"
+)
+_LINK = r"(?:de la|de las|de los|de l['’]|de|du|des|della|del|di|da|do|das|dos|der|am|an der|im|in|van|voor|w|we|v|na|la|le|les|St\.|Sankt|Saint|Sint|Dr\.?|Dres\.?|Prof\.?|z|d['’]|og|i)"
+_ENDINGS = r"(?:sairaala|sairaalan|sairaalaan|terveyskeskus|terveysasema|palvelutalo|sjukhus|sjukhuset|sykehus|sykehuset|sygehus|krankenhaus|klinikum|klinik|ziekenhuis|gasthuis|spital|pflegeheim|hospital|hospitalet|lazarett|lasarett)"
+
+
+def _is_named(text: str, start: int, end: int) -> bool:
+    """Whether a place of care has a name of its own beside words that any may have."""
+    words = [word for word in re.split(r"[\s,&]+", fold(text[start:end]).replace("’", "'")) if word]
+    own = [
+        word
+        for word in words[:-1]
+        if word.strip(".") not in _GENERIC and word.strip(".") not in SHORT_FORMS
+    ]
+    if not own:
+        return False
+    if words[-1].strip(".") in _WEAK_HEADS:
+        known = lexicon()
+        clinical = {
+            "dose",
+            "contrast",
+            "scan",
+            "report",
+            "image",
+            "images",
+            "study",
+            "findings",
+            "technique",
+        }
+        if any(word in clinical for word in own):
+            return False
+        return any(known.kind(word) != "w" or word in known.places for word in own) or _is_inside(
+            text, start
+        )
+    return True
+
+
+def _is_inside(text: str, start: int) -> bool:
+    """Whether what stands before speaks of a place: "at", "from", "to" ."""
+    return (
+        re.search(
+            r"\b(?:at|from|to|by|via|the|en|au|in|in\s+the|of|bei|aus)\s$|[@,(|]\s?$",
+            text[max(0, start - 8) : start],
+        )
+        is not None
+    )
+
+
+def _is_small_place(text: str, start: int, end: int) -> bool:
+    words = fold(text[start:end]).split()
+    head = (
+        2
+        if " ".join(words[-2:])
+        in ("rest home", "nursing home", "care home", "group home", "assisted living")
+        else 1
+    )
+    own = words[:-head]
+    if not own or any(
+        word in ("the", "a", "an", "this", "that", "and", "for", "was", "with", "of", "no")
+        for word in own
+    ):
+        return False
+    return any(
+        word.strip(".") not in _GENERIC
+        and (
+            lexicon().kind(word) != "w"
+            or word in lexicon().places
+            or word
+            in (
+                "st",
+                "st.",
+                "mt",
+                "mercy",
+                "phoenix",
+                "grace",
+                "oak",
+                "maple",
+                "hill",
+                "glen",
+                "valley",
+                "river",
+                "lake",
+                "green",
+                "park",
+                "bridge",
+                "brook",
+                "wood",
+            )
+        )
+        for word in own
+    )
+
+
+def _is_strange(text: str, start: int, end: int) -> bool:
+    word = fold(text[start:end].split()[-1])
+    return (
+        lexicon().kind(word) in "un" and word not in lexicon().eponyms and word not in SHORT_FORMS
+    )
+
+
+def _head_end(text: str, start: int, end: int) -> int:
+    """Where the kind of place ends, before "for Endocrine Surgery" or ", PLLC"."""
+    tail = re.search(r"\s(?:for|of)\s|,\s|\s(?:No\.?\s)?\d", text[start:end])
+    if tail is None:
+        return end
+    head = text[start : start + tail.start()]
+    return start + tail.start() if re.search(rf"{_HEAD}$", head) else end
+
+
+def _is_place_of_care(text: str, start: int, end: int) -> bool:
+    if "\n" in text[start:end]:
+        return False
+    stop = _head_end(text, start, end)
+    tail = re.split(r"[\s,]+", fold(text[stop:end]).strip(" ,"))
+    if re.search(r"\bNo\.?\s\d", text[stop:end]) or (
+        tail[0] == "of" and tail[-1] in ("pllc", "llc", "llp")
+    ):
+        return True
+    return _is_named(text, start, stop)
+
+
+CARE: tuple[Pattern, ...] = (
+    pattern("INSTITUTION", rf"(?<![\w-])(?P<x>(?:The[ ])?(?:(?:{_W}|St\.)[ ](?:(?:of|and|&|for|the)[ ])?){{0,4}}{_HEAD}(?:[ ](?:for|of)[ ]{_W}(?:[ ](?!On|In|At|The){_W}){{0,2}})?(?:[ ](?:No\.?[ ])?\d{{1,3}})?(?:,\s(?:PLLC|LLC|LLP|Inc\.?|P\.?C\.?|a\.s\.|GmbH))?)(?![\w-])(?!\s(?:[Cc]ourse|[Ss]tay|[Dd]ay))", 0, near=_HEAD_WORDS, check=_is_place_of_care, sure=False),
+    pattern("INSTITUTION", rf"(?<![\w-])(?P<x>{_FOREIGN}(?:[ ]{_LINK}){{0,2}}(?:[ ]|(?<=['’])){_W}(?:(?:[ -]{_LINK}){{0,2}}[ -]{_W}){{0,4}}(?:,\s(?:a\.s\.|s\.r\.o\.|GmbH|S\.A\.))?)", 0, starts=_FOREIGN_STARTS, check=lambda text, start, end: "\n" not in text[start:end] and any(word not in _GENERIC and lexicon().kind(word) != "w" for word in re.split(r"[\s.,-]+", fold(text[start:end]))[1:] if len(word) > 2), sure=False),
+    pattern("INSTITUTION", rf"(?<!\w)(?P<x>(?:{UPPER}[^\W\d_]+\s){{1,3}}(?:[Kk]eskus|[Yy]liopistollinen\s)?(?:[a-zäöå]*{_ENDINGS}|(?:Devlet|Üniversite(?:si)?|Eğitim|Şehir|Özel)?\s?(?:Hastanesi|Hastanesine|Tıp Merkezi|Sağlık Ocağı|Kórház|Szpital|Bolnica|Hospitalet)))(?!\w)", 0, shape=r"(?:sairaala|terveys|palvelutalo|sjukhus|sykehus|sygehus|haus|klinik|ziekenhuis|gasthuis|spital|heim|hospital|lasarett|Hastane|Merkez|Oca|rház|Szpital|Bolnica)", check=lambda text, start, end: lexicon().kind(fold(text[start:end].split()[0])) != "w", sure=False),
+    pattern("INSTITUTION", rf"(?<!\w)(?P<x>(?:(?:Ward|WARD|Afdeling|Station|Unit|Unité|Unidad|Reparto|Service)\s{UPPER}[a-zà-ÿ]{{3,}}(?:\s{UPPER}[a-zà-ÿ]{{3,}})?))(?!\w)", 0, starts="ward afdeling station unit unite unidad reparto service", check=lambda text, start, end: all(lexicon().kind(fold(word)) in "unb" for word in text[start:end].split()[1:]), sure=False),
+    pattern("INSTITUTION", rf"\b(?i:unit[ée]|service|ward|station|pavillon|pabell[óo]n|padiglione)\s(?P<x>{UPPER}[a-zà-ÿ]+(?:\s{UPPER}[a-zà-ÿé]+)?)(?=\s?[).,;\n])", 0, starts="unite unit service ward station pavillon pabellon padiglione", check=_is_strange, sure=False),
+    pattern("INSTITUTION", r"\b(?:to|from|at|@|out\s+to|on)\s(?P<x>[a-z]{4,}\s\d{1,2}[a-z]?)(?=\s?(?:[.,;)\n]|$|for\b|when\b|bed\b))", 0, starts="to from at out on", check=lambda text, start, end: lexicon().kind(fold(text[start:end].split()[0])) in "nu" and lexicon().kind(fold(text[start:end].split()[0])) != "w", sure=False),
+    pattern("INSTITUTION", r"(?:\b(?:to|from|at|via|f/u|by|of|the|with)\s|[@(,;]\s?|\.\s)(?P<x>(?:[a-z'.-]{2,}\s){1,3}" + _SMALL_HEADS + r")(?!\w)", 0, near="snf rehab detox home living hospice ctr clinic hospital hosp center centre pediatrics peds lodge manor medical health pharmacy dialysis surgery practice infirmary shelter house school college ems memorial general", check=_is_small_place, sure=False),
+    pattern("INSTITUTION", rf"(?<!\w)(?P<x>{_SAINT}\s{UPPER}[a-zà-ÿ'’]+(?:\s(?:Neurosciences|Hospice|Hospital|House|Lodge|Ward|Unit|Clinic|Surgery|Medical|Health|Campus|Nursing))(?:\s{_W})?)(?!\w)", 0, starts="st saint sankt sint sta santa san mount mt our", sure=False),
+    pattern("INSTITUTION", r"\b(?:at|from|to|@|via|in)\s(?P<x>[A-Z]{1,3}(?:MC|GH|UH|MH|RH|CH|RI|HC|HS|MCH|HSC|VA))(?![\w-])", 0, starts="at from to via in", check=lambda text, start, end: fold(text[start:end]) not in SHORT_FORMS and text[start:end] not in ("PCH", "ICH", "LMC", "ACH", "IH", "DCH", "BRI", "MRI", "FMRI", "CRI"), sure=False),
+    pattern("INSTITUTION", r"\|\s?(?P<x>[A-Z]{2,4})\s?(?=\|\s?(?:\d|\x01))", 0, shape=r"\|\s?[A-Z]{2,4}\s?\|", check=lambda text, start, end: fold(text[start:end]) not in SHORT_FORMS and lexicon().kind(fold(text[start:end])) == "u", sure=False),
+    pattern("INSTITUTION", rf"\b(?:team|seen|admitted|scan(?:ned)?|imaging|performed|done|transferred|transfer|repatriat\w+|referred|follow-up|clinic|colleagues|airlift(?:ed)?|discharged|d/c|theatre|registrar|SpR|consultant|on-call|treated|operated|worked\sup|admission|stay)\s(?:up\s|back\s|over\s)?(?:at|to|from)\s(?P<x>{UPPER}[a-zà-ÿ]{{4,}})(?=\s?[.,;()\n]|\s(?:for|on|in|with|and|where|who|because)\b|$)", 0, starts="team seen admitted scan scanned imaging performed done transferred transfer repatriated repatriation referred follow clinic colleagues airlift airlifted discharged d theatre registrar spr consultant on treated operated worked admission stay", check=_is_strange, sure=False),
+)  # fmt: skip
