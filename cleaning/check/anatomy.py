@@ -20,6 +20,7 @@ BODY_HU, BONE_HU, LUNG_HU = -500.0, 220.0, -400.0
 GAS_HU = -600.0
 LUNG_CORE_HU = (-915.0, -500.0)
 MIN_LUNG_ML = 60.0
+MASKED_AIR, SAME_VIEW = 0.3, 0.9
 Mask = npt.NDArray[np.bool_]
 
 
@@ -55,6 +56,17 @@ class Anatomy:
     def bone(self) -> Mask:
         """Bone, contrast-filled vessels and metal."""
         return np.asarray(self.body & (self.hu > BONE_HU))
+
+    @cached_property
+    def is_masked(self) -> bool:
+        """Whether somebody padded all but the body: then what was padded follows its outline,
+        where a field of view is the same in all planes."""
+        planes = self.seen[:, :, self.seen.any(axis=(0, 1))]
+        if planes.size == 0 or planes.all():
+            return False
+        n_air = int((self.seen & ~self.inside() & ~self.other).sum())
+        in_all, in_any = int(planes.all(axis=2).sum()), int(planes.any(axis=2).sum())
+        return n_air < MASKED_AIR * int(self.body.sum()) and in_all < SAME_VIEW * in_any
 
     def inside(self, axis: int = 2) -> Mask:
         """The body with the cavities that each plane across `axis` encloses."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import numpy as np
+import numpy.typing as npt
 
 from cleaning.check.anatomy import Anatomy, look
 from cleaning.check.config import CheckConfig
@@ -31,10 +32,13 @@ def body_rules(volume: Volume, config: CheckConfig, evidence: dict[str, float]) 
         return
     scale = volume_planes(volume) / body.hu.shape[2]
     axes = axes_of(body)
-    yield from _axes(axes, body, config, evidence)
+    share, planes = cut_off(body)
+    # a crop has another outline, symmetry and middle than the body
+    is_whole = share <= config.suspect_cut_off_share
+    yield from _axes(axes, body, config, evidence, is_whole=is_whole)
     if axes.is_along is not False:
         yield from _region(body, axes, config, evidence)
-        yield from _coverage(body, scale, config, evidence)
+        yield from _coverage(body, share, planes, scale, config, evidence)
     yield from _artefacts(volume, body, config, evidence)
 
 
@@ -45,7 +49,12 @@ def volume_planes(volume: Volume) -> int:
 
 
 def _axes(
-    axes: Axes, body: Anatomy, config: CheckConfig, evidence: dict[str, float]
+    axes: Axes,
+    body: Anatomy,
+    config: CheckConfig,
+    evidence: dict[str, float],
+    *,
+    is_whole: bool,
 ) -> Iterator[Reason]:
     measured = {
         "cut_along": axes.cuts[2],
@@ -64,7 +73,7 @@ def _axes(
         text = "the body runs along another axis than the header's foot-head axis"
         yield Reason("axes_permuted", how, found, axes.cuts[2], text)
         return
-    if np.isfinite(axes.gas) and axes.upright < -config.suspect_swapped:
+    if is_whole and np.isfinite(axes.gas) and axes.upright < -config.suspect_swapped:
         sure = is_trunk and axes.upright < -config.reject_swapped
         text = "left-right and back-front axes are swapped: the body is symmetric along the wrong"
         limit = -config.suspect_swapped
@@ -72,15 +81,16 @@ def _axes(
             "axes_permuted", "reject" if sure else "suspect", axes.upright, limit, text + " one"
         )
         return
-    if axes.gas < -config.suspect_front:
+    if is_whole and axes.gas < -config.suspect_front:
         sure = axes.gas < -config.reject_front and axes.bones < -config.reject_bones
         text = "the spine lies in front: back and front are swapped"
         how = "reject" if sure and axes.is_along else "suspect"
         yield Reason("front_back", how, axes.gas, -config.suspect_front, text)
     if axes.top < 0:
-        how = "reject" if axes.top < -LUNGS_TELL and axes.is_along else "suspect"
+        sure = axes.top < -LUNGS_TELL and axes.is_along is True
+        how = "reject" if sure and is_whole else "suspect"
         yield Reason("upside_down", how, axes.top, 0.0, "head and foot are swapped")
-    if axes.right < -config.suspect_right:
+    if is_whole and axes.right < -config.suspect_right:
         text = "the liver seems to lie left: mirrored, or the patient's organs are"
         yield Reason("left_right", "suspect", axes.right, -config.suspect_right, text)
 
@@ -104,9 +114,13 @@ def _region(
 
 
 def _coverage(
-    body: Anatomy, scale: float, config: CheckConfig, evidence: dict[str, float]
+    body: Anatomy,
+    share: float,
+    planes: npt.NDArray[np.float64],
+    scale: float,
+    config: CheckConfig,
+    evidence: dict[str, float],
 ) -> Iterator[Reason]:
-    share, planes = cut_off(body)
     evidence["cut_off_share"] = share
     if share > config.suspect_cut_off_share:
         k = round(int(np.argmax(planes)) * scale)
@@ -121,7 +135,8 @@ def _coverage(
         limit = config.reject_padded_inside
         where = np.flatnonzero(planes) * scale
         text = "share of the body's inside that holds padding"
-        how: Severity = "reject" if share > limit else "suspect"
+        # a mask around the body also fills what legs or arms enclose
+        how: Severity = "reject" if share > limit and not body.is_masked else "suspect"
         span = (2, round(float(where[0])), round(float(where[-1])))
         yield Reason("padding_inside", how, share, limit, text, span)
 

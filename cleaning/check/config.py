@@ -18,8 +18,10 @@ class CheckConfig(Config):
 
     min_slices: int = Field(3, description="fewer planes along any axis: reject")
     suspect_slices: int = 8
-    min_spacing_mm: float = 0.1
-    max_spacing_mm: float = 15.0
+    min_spacing_mm: float = Field(0.02, description="HR-pQCT of a wrist has 0.06")
+    suspect_min_spacing_mm: float = 0.1
+    max_spacing_mm: float = Field(25.0, description="HRCT of the lungs: a plane every 10-20 mm")
+    suspect_max_spacing_mm: float = 15.0
     min_extent_mm: float = Field(15.0, description="of the shortest axis (MR crops are 35 mm)")
     max_extent_mm: float = 2500.0
     reject_empty_share: float = Field(0.1, description="constant planes between others, of an axis")
@@ -29,12 +31,20 @@ class CheckConfig(Config):
     suspect_noise_hu: float = 120.0
     reject_noise_hu: float = 250.0
     min_body_ml: float = Field(20.0, description="voxels above -500 HU that belong together")
-    min_range_hu: float = Field(300.0, description="between the 0.5 % and 99.9 % quantile")
+    min_range_hu: float = Field(
+        300.0,
+        description="between the 0.5 % and 99.9 % quantile; less is suspect where noise and median "
+        "are those of soft tissue (a crop inside an organ), else rejected",
+    )
     offset_gain: float = Field(0.03, description="share of voxels that an offset explains better")
     min_offset_hu: float = 300.0
     min_plausible_share: float = Field(0.2, description="voxels in air, fat and soft tissue")
-    max_deep_share: float = Field(0.01, description="voxels below -3100 HU")
-    max_metal_share: float = Field(0.02, description="voxels above 4000 HU")
+    max_deep_share: float = Field(
+        0.01, description="voxels below -3100 HU; suspect if all are one value, a padding"
+    )
+    max_metal_share: float = Field(
+        0.02, description="voxels above 4000 HU; suspect if half of the rest is air and tissue"
+    )
     suspect_clipped_share: float = Field(0.0005, description="voxels at a maximum below 1300 HU")
     suspect_floor_share: float = Field(0.02, description="voxels at a minimum above -850 HU")
     min_mr_spread: float = Field(

@@ -21,9 +21,8 @@ def cut_off(body: Anatomy) -> tuple[float, npt.NDArray[np.float64]]:
     at_border = np.zeros_like(edge)
     at_border[[0, -1]] = True
     at_border[:, [0, -1]] = True
-    unseen = ~body.seen
-    if unseen.any():
-        at_border |= ndimage.binary_dilation(unseen, _IN_PLANE)
+    if not body.is_masked:
+        at_border |= ndimage.binary_dilation(~body.seen, _IN_PLANE)
     circle = _circle(body)
     if circle is not None:
         at_border |= circle[:, :, None]

@@ -7,19 +7,24 @@ import numpy as np
 import numpy.typing as npt
 
 from cleaning.check.config import CheckConfig
-from cleaning.check.reasons import Reason
+from cleaning.check.reasons import Reason, Severity
 from voxcurate.volume import Volume
 
 AIR_HU = (-1060, -900)
 SOFT_HU = (-160, 160)
 BETWEEN_HU = (-880, -200)  # little of a body: lungs and edges
 BODY_HU = -500
+MOST_SOFT = 0.02  # of a CT moved down: only dense bone is found there
 MIN_MOVED_HU, MAX_MOVED_HU, MIN_AIR = 700, 3500, 0.02
 CLIPPED_BELOW_HU = 1300  # scanners end at 1600, 3071 and above
 FLOOR_ABOVE_HU = -850
 METAL_HU = 4000
 DEEPEST_HU = -3100  # scanners pad with -1024, -2000, -2048, -3024, -3072
 MASKED_SHARE = 0.3
+LEAST_NOISE_HU = 2.5  # a scan whose values were divided has less
+MOST_METAL, METAL_PLAUSIBLE = 0.15, 0.5  # of the voxels; of what is no metal
+LUNG_HU = (-900, -500)
+PADDING_SHARE = 0.97  # of what is deeper than air
 NARROWEST_HU = 100  # of a window that somebody may have clipped to
 MIN_8BIT, MAX_8BIT = 15, 255  # of a maximum: values up to 1 are normalised, not 8-bit
 HIST_LOW, HIST_HIGH = -32768, 32768  # bins of the histogram of int16
@@ -50,9 +55,12 @@ def hounsfield(volume: Volume, config: CheckConfig, evidence: dict[str, float]) 
         return
     deep = evidence["deep_share"] = float(hist[: DEEPEST_HU - HIST_LOW].sum() / hist.sum())
     if deep > config.max_deep_share:
-        text = "share of voxels below any air or padding (-3100)"
-        yield Reason("not_hu", "reject", deep, config.max_deep_share, text)
-        return
+        if not _is_padding(hist):
+            text = "share of voxels below any air or padding (-3100)"
+            yield Reason("not_hu", "reject", deep, config.max_deep_share, text)
+            return
+        text = f"share of voxels padded with an unusual value ({low} HU)"
+        yield Reason("odd_padding", "suspect", deep, config.max_deep_share, text)
     sigma = evidence.get("noise_hu", 0.0)
     noisy = sigma > config.suspect_noise_hu  # then air itself reaches far below -1100 HU
     padding = evidence["padding_share"] = 0.0 if noisy else _drop_padding(hist)
@@ -66,17 +74,30 @@ def hounsfield(volume: Volume, config: CheckConfig, evidence: dict[str, float]) 
         yield Reason("eight_bit", "reject", high, MAX_8BIT, "values of 8 bits, not HU")
         return
     if span < config.min_range_hu and (len(clipping) < 2 or span < NARROWEST_HU):
-        yield Reason("not_hu", "reject", span, config.min_range_hu, "range (HU) too narrow")
-        return
+        is_soft = sigma > LEAST_NOISE_HU and abs(_quantile(hist, 0.5)) < SOFT_HU[1]
+        how: Severity = "suspect" if is_soft and span >= NARROWEST_HU and low < 0 else "reject"
+        yield Reason("not_hu", how, span, config.min_range_hu, "range (HU) too narrow")
+        if how == "reject":
+            return
     if evidence["floor_share"] > MASKED_SHARE:  # a masked background says nothing about HU
         hist[np.flatnonzero(hist)[0]] = 0
     above = evidence["metal_share"] = float(hist[METAL_HU - HIST_LOW :].sum() / hist.sum())
     if above > config.max_metal_share:
-        yield Reason("not_hu", "reject", above, config.max_metal_share, "voxels above 4000 HU")
-        return
+        hist[METAL_HU - HIST_LOW :] = 0
+        is_metal = above < MOST_METAL and _best_offset(hist, 0.0)[0] > METAL_PLAUSIBLE
+        how = "suspect" if is_metal else "reject"
+        code = "metal" if how == "suspect" else "not_hu"
+        yield Reason(code, how, above, config.max_metal_share, "share of voxels above 4000 HU")
+        if how == "reject":
+            return
     plausible, offset, gain = _best_offset(hist, sigma if noisy else 0.0)
+    if evidence["floor_share"] > MASKED_SHARE:  # lungs alone may be left
+        plausible += float(hist[LUNG_HU[0] - HIST_LOW : LUNG_HU[1] - HIST_LOW].sum() / hist.sum())
     evidence |= {"plausible_share": plausible, "offset_hu": offset, "offset_gain": gain}
-    if abs(offset) >= config.min_offset_hu and gain > config.offset_gain:
+    # noisy air and lungs spread further than soft tissue does: where there is some, they are air
+    soft = float(hist[SOFT_HU[0] - HIST_LOW : SOFT_HU[1] - HIST_LOW].sum() / hist.sum())
+    is_moved = abs(offset) >= config.min_offset_hu and gain > config.offset_gain
+    if is_moved and (offset > 0 or soft < MOST_SOFT):
         yield Reason("hu_offset", "reject", offset, config.min_offset_hu, "air or tissue off (HU)")
         return
     if plausible < config.min_plausible_share:
@@ -174,6 +195,13 @@ def _histogram(array: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
         part = np.rint(np.clip(values[start : start + (1 << 22)], HIST_LOW, -HIST_LOW - 1))
         hist += np.bincount(part.astype(np.int64) - HIST_LOW, minlength=hist.size)
     return hist
+
+
+def _is_padding(hist: npt.NDArray[np.int64]) -> bool:
+    """All that is deeper than air is one value, as -8192 or -32768."""
+    lowest = int(np.flatnonzero(hist)[0])
+    below = hist[: -1100 - HIST_LOW].sum()
+    return bool(hist[lowest] > PADDING_SHARE * below)
 
 
 def _drop_padding(hist: npt.NDArray[np.int64]) -> float:
