@@ -9,7 +9,7 @@ from voxcurate.scrubbing.vocabulary import fold, lexicon
 from voxcurate.scrubbing.wordlist import word_set
 
 # words that every place of care may have beside its kind: they are no name
-_GENERIC = word_set("""
+GENERIC = word_set("""
     a an the this that our their his her your my same another other any some no each every all outside local
     prior previous new old current recent referring nearby private public free acute chronic primary secondary tertiary
     general medical surgical clinical hospital clinic center centre ctr unit ward department dept division
@@ -79,7 +79,7 @@ def _is_named(text: str, start: int, end: int) -> bool:
     own = [
         word
         for word in words[:-1]
-        if word.strip(".") not in _GENERIC and word.strip(".") not in SHORT_FORMS
+        if word.strip(".") not in GENERIC and word.strip(".") not in SHORT_FORMS
     ]
     if not own:
         return False
@@ -130,7 +130,7 @@ def _is_small_place(text: str, start: int, end: int) -> bool:
     ):
         return False
     return any(
-        word.strip(".") not in _GENERIC
+        word.strip(".") not in GENERIC
         and (
             lexicon().kind(word) != "w"
             or word in lexicon().places
@@ -190,7 +190,7 @@ def _is_place_of_care(text: str, start: int, end: int) -> bool:
 
 CARE: tuple[Pattern, ...] = (
     pattern("INSTITUTION", rf"(?<![\w-])(?P<x>(?:The[ ])?(?:(?:{_W}|St\.)[ ](?:(?:of|and|&|for|the)[ ])?){{0,4}}{_HEAD}(?:[ ](?:for|of)[ ]{_W}(?:[ ](?!On|In|At|The){_W}){{0,2}})?(?:[ ](?:No\.?[ ])?\d{{1,3}})?(?:,\s(?:PLLC|LLC|LLP|Inc\.?|P\.?C\.?|a\.s\.|GmbH))?)(?![\w-])(?!\s(?:[Cc]ourse|[Ss]tay|[Dd]ay))", 0, near=_HEAD_WORDS, check=_is_place_of_care, sure=False),
-    pattern("INSTITUTION", rf"(?<![\w-])(?P<x>{_FOREIGN}(?:[ ]{_LINK}){{0,2}}(?:[ ]|(?<=['’])){_W}(?:(?:[ -]{_LINK}){{0,2}}[ -]{_W}){{0,4}}(?:,\s(?:a\.s\.|s\.r\.o\.|GmbH|S\.A\.))?)", 0, starts=_FOREIGN_STARTS, check=lambda text, start, end: "\n" not in text[start:end] and any(word not in _GENERIC and lexicon().kind(word) != "w" for word in re.split(r"[\s.,-]+", fold(text[start:end]))[1:] if len(word) > 2), sure=False),
+    pattern("INSTITUTION", rf"(?<![\w-])(?P<x>{_FOREIGN}(?:[ ]{_LINK}){{0,2}}(?:[ ]|(?<=['’])){_W}(?:(?:[ -]{_LINK}){{0,2}}[ -]{_W}){{0,4}}(?:,\s(?:a\.s\.|s\.r\.o\.|GmbH|S\.A\.))?)", 0, starts=_FOREIGN_STARTS, check=lambda text, start, end: "\n" not in text[start:end] and any(word not in GENERIC and lexicon().kind(word) != "w" for word in re.split(r"[\s.,-]+", fold(text[start:end]))[1:] if len(word) > 2), sure=False),
     pattern("INSTITUTION", rf"(?<!\w)(?P<x>(?:{UPPER}[^\W\d_]+\s){{1,3}}(?:[Kk]eskus|[Yy]liopistollinen\s)?(?:[a-zäöå]*{_ENDINGS}|(?:Devlet|Üniversite(?:si)?|Eğitim|Şehir|Özel)?\s?(?:Hastanesi|Hastanesine|Tıp Merkezi|Sağlık Ocağı|Kórház|Szpital|Bolnica|Hospitalet)))(?!\w)", 0, shape=r"(?:sairaala|terveys|palvelutalo|sjukhus|sykehus|sygehus|haus|klinik|ziekenhuis|gasthuis|spital|heim|hospital|lasarett|Hastane|Merkez|Oca|rház|Szpital|Bolnica)", check=lambda text, start, end: lexicon().kind(fold(text[start:end].split()[0])) != "w", sure=False),
     pattern("INSTITUTION", rf"(?<!\w)(?P<x>(?:(?:Ward|WARD|Afdeling|Station|Unit|Unité|Unidad|Reparto|Service)\s{UPPER}[a-zà-ÿ]{{3,}}(?:\s{UPPER}[a-zà-ÿ]{{3,}})?))(?!\w)", 0, starts="ward afdeling station unit unite unidad reparto service", check=lambda text, start, end: all(lexicon().kind(fold(word)) in "unb" for word in text[start:end].split()[1:]), sure=False),
     pattern("INSTITUTION", rf"\b(?i:unit[ée]|service|ward|station|pavillon|pabell[óo]n|padiglione)\s(?P<x>{UPPER}[a-zà-ÿ]+(?:\s{UPPER}[a-zà-ÿé]+)?)(?=\s?[).,;\n])", 0, starts="unite unit service ward station pavillon pabellon padiglione", check=_is_strange, sure=False),

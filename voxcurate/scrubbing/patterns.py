@@ -12,11 +12,12 @@ from voxcurate.scrubbing.medical import PROTECTED
 from voxcurate.scrubbing.names import find_names
 from voxcurate.scrubbing.numbers import NUMBERS
 from voxcurate.scrubbing.pattern import HOLE, Pattern
+from voxcurate.scrubbing.people import PEOPLE
 from voxcurate.scrubbing.places import PLACES
 from voxcurate.scrubbing.streets import STREETS
 from voxcurate.scrubbing.vocabulary import fold
 
-PATTERNS: tuple[Pattern, ...] = (*DATES, *NUMBERS, *CODES, *PLACES, *STREETS, *CARE)
+PATTERNS: tuple[Pattern, ...] = (*DATES, *NUMBERS, *CODES, *PLACES, *STREETS, *CARE, *PEOPLE)
 BEFORE, AFTER = 90, 90  # letters beside a word that a match which must be near it may take up
 _NUMBERS = re.compile(r"\d(?:[\s().,+/:_'’–-]{0,4}\d)*")
 _DIGITS = re.compile(r"\d+")
