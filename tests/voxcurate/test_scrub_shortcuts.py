@@ -34,7 +34,8 @@ PIECES = [
     "GC/A5520187/ts", "4F:9A:00:C1:7B", "mdh\\jpike", "\x01 / tvirt03 /", "operator rejtk2",
     "workstation RADWS-LMAY02", "RADWS-LMAY02", "car reg KX19 ZZV", "KX19 ZZV", "@jane_roe",
     "zoom 812 3344 5566", "password: Tulip44!", "51.50735, -0.12776", "poste 4417",
-    "\x01 x 31", "555-0108 x 31", "040 555 0129", "F/91", "091Y", "at 91,", "14.1. ", "15.02.1948 r.",
+    "\x01 x 31", "555-0108 x 31", "040 555 0129", "F/91", "091Y", "at 91,", "14.1. ",
+    "15.02.1948 r.",
     "Christmas Eve 2015", "sat the 24th", "2021年3月5日", "ngày 22 tháng 6", "mid-October",
     "5 place du Marché, 69999 Vernay-sur-Saône", "Rua das Oliveiras, 32, 9999-021 Vila Serena",
     "Bahçelievler Mah. 4. Sok. No 11, Ankara", "Váci utca 12", "Am Anger 3, Ammerbach",
@@ -44,6 +45,13 @@ PIECES = [
     "\x01, Ulm\n", "Prairie Digestive Center", "EHPAD Les Tilleuls", "Koivulahden keskussairaala",
     "Ward Dyfi", "unité Ambroise Paré)", "to farr 6.", "to willow glen snf",
     "St Finbarr's Hospice", "at KMC", "| KMC | 50129384", "team at Hartsmere.",
+    "ORDERING: HAND, PETER DO", "CC: August March MD", "Paul Hand, MD", "ROSS, ANN  24F",
+    "Hill-Fox R, SpR", "FORTESCUE  Alistair James  (Mr", "Deacon Bishop, 66M", "Belov A.N.",
+    "A. J. Hill\n", "\n(Schmidt, W.)", "regards,\nAnn Roe\n", "Prelim: EJO |", "x\nVK",
+    "胡嘉欣)", "姓名：胡嘉欣", "roommate Autumn Winters", "mom linda park", "son dele is",
+    "per hsu aware", "baby girl park,", "pt hope remains", "ross, a 24f", "j. mwangi rn",
+    "Son Cathal informed", "SpR Tadhg", "\x01 (Roe;", "\x01 van der Merwe", "Hill/\x01",
+    "Sami U. (SpR)", "Dr. LAU Chi Fai", "al-Khatib", "lot 6E1129A", "CT 15-0042.",
     "turned ninety-two", "03APR1950", "the 3rd of April", "third of March", "x1234", "age 97",
 ]  # fmt: skip
 texts = st.lists(st.sampled_from(PIECES), min_size=1, max_size=4).map(". ".join)

@@ -72,10 +72,9 @@ def _is_loose(text: str, start: int, end: int) -> bool:
     if text[max(0, start - 2) : start].strip(" ")[-1:] in (":", "#", "="):
         return digits >= 3
     return (
-        (digits >= 4
-        and not re.fullmatch(r"\d{4}|\d{1,4}-\d{1,4}|\d{1,3}/\d{1,3}|\d{4}[A-Za-z]+", code))
-        or re.fullmatch(r"\d{2}-0\d{3}|\d{4}-\d{4}|\d\d-\d{4,}", code) is not None
-    )
+        digits >= 4
+        and not re.fullmatch(r"\d{4}|\d{1,4}-\d{1,4}|\d{1,3}/\d{1,3}|\d{4}[A-Za-z]+", code)
+    ) or re.fullmatch(r"\d{2}-0\d{3}|\d{4}-\d{4}|\d\d-\d{4,}", code) is not None
 
 
 def _is_no_word(text: str, start: int, end: int) -> bool:

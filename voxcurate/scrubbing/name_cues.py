@@ -37,6 +37,8 @@ class IntroducedNames(NameSpans):
     def _after_title(self, i: int) -> None:
         words = self.words
         low, k = words.low[i], i + 1
+        if low == "fr" and words.gap(i).rstrip()[-1:].isdigit():
+            return  # a size: "19 Fr"
         if words.shapes[i] == "I" or (
             len(low) < 4
             and low in w.SOFT_TITLES
@@ -259,5 +261,7 @@ class IntroducedNames(NameSpans):
             i = next((k for k in range(words.n) if words.starts[k] >= match.end()), words.n)
             if i < words.n and words.starts[i] == match.end() and (words.shapes[i] in "CIU"):
                 j = self._take(i, "label")
+                if self._is_heading(j - 1):
+                    continue
                 if j > i and not all(kind == "w" for kind in words.kinds[i:j]):
                     self._hit(i, j)

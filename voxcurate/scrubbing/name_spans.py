@@ -10,7 +10,7 @@ from voxcurate.scrubbing.name_reading import Words
 from voxcurate.scrubbing.vocabulary import lexicon
 from voxcurate.scrubbing.wordlist import word_set
 
-JOIN = re.compile(r"(?:[ \t]+|\.[ \t]?|-|\^|[ \t]*=[ \t]*)\Z")  # between the words of a name
+JOIN = re.compile(r"(?:[ \t]{1,2}|\.[ \t]?|-|\^|[ \t]*=[ \t]*)\Z")  # between the words of a name
 COMMA = re.compile(r"[ \t]?,[ \t]*\Z")
 _UNLIKELY = -9.0
 _ACTS = word_set("will may mark said drew sue hope rob grant chance can rose pat")

@@ -12,7 +12,7 @@ SOFT_TITLES = word_set("""
 """)  # words or short forms too
 PARTICLES = word_set("""
     v van von de der den del della di da dos das du la le el al bin ben ibn abu ter ten te 't zu
-    zur af av st st. mac mc y e op het o d'
+    zur af av st st. mac mc y e op het o d' ni nic ui ua
 """)
 SUFFIXES = frozenset(["jr", "sr", "ii", "iii", "iv"])
 DEGREES = word_set("""

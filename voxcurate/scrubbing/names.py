@@ -17,6 +17,10 @@ from voxcurate.scrubbing.name_spans import COMMA, JOIN, hard_eponyms
 
 _LISTED = re.compile(r"(?:[ ]?\([^()\n]{1,25}\))?(?:/|,[ ]|[ ]&[ ]|[ ]/[ ])")
 _LIST_GOES_ON = re.compile(r"[ ]?(?:[,/)(;.\n&|]|and\b|\Z|\x01)")
+_CLASSED = re.compile(
+    r"(?:['’]s)?[ ](?:(?:type|class|grade|stage|zone|score|rule|sign|criteria|classification)\b"
+    r"|[IVX]{1,4}[ab]?(?![\w.])|\d[abc]?(?![\w./:-]))"
+)
 _AGED = re.compile(r",?\s(?:is\s)?an?\s\d{1,3}\b", re.IGNORECASE)
 _NO_MORE_ON_LINE = re.compile(r"[ \t]*(?:\n|\Z|[<(\[|]|\d|DOB|MRN)")
 _AGE = re.compile(r",?[ \t](?:is[ \t])?an?[ \t]\d{1,3}\b|[ \t]?\(?\d{1,3}[ \t]?(?:yo|y/o|[mf]\b)")
@@ -125,6 +129,10 @@ class _Finder(IntroducedNames):
             and not (words.low[k] in w.PARTICLES and words.kinds[k] != "n")
         ]
         if not core or self._is_eponym(i, j):
+            return ""
+        if len(core) <= 2 and _CLASSED.match(words.text, words.ends[j - 1]):
+            return ""  # "Michels type III", "Hinchey Ib"
+        if i > 0 and words.low[i - 1] == "morbus":
             return ""
         kinds = [words.kinds[k] for k in core]
         lows = [words.low[k] for k in core]
@@ -341,7 +349,7 @@ class _Finder(IntroducedNames):
         return 0
 
     def _stretch(self) -> None:
-        """Names go on over strange capitalised words beside them, and over lists ("Naidoo/Tran")."""
+        """Names go on over strange capitalised words beside them, and over lists ("A/B")."""
         words = self.words
         for k in range(words.n - 1):
             if self.taken[k] and not self.taken[k + 1] and self._goes_on(k + 1, words.gap(k + 1)):
@@ -355,7 +363,10 @@ class _Finder(IntroducedNames):
                 and not self.taken[before]
                 and self._goes_on(before, words.gap(k))
                 and words.kinds[before] in "nu"
-                and (words.kinds[before] == "n" or self._likeness(words.low[before]) > -6)
+                and (
+                    words.kinds[before] == "n"
+                    or self._likeness(words.low[before]) > (-9 if words.begins(before) else -6)
+                )
             ):
                 self._join(k, before)
 
@@ -370,7 +381,9 @@ class _Finder(IntroducedNames):
         if words.caseless[i] and shape != "U":
             return False
         if shape == "U":
-            return len(low) > 1 and kind in "nu" and not words.caseless[i] and self._likeness(low) > -6
+            return (
+                len(low) > 1 and kind in "nu" and not words.caseless[i] and self._likeness(low) > -6
+            )
         if shape != "C" or self._is_heading(i):
             return False
         if kind in "nu":
@@ -401,9 +414,13 @@ class _Finder(IntroducedNames):
         small = words.caseless[i] and shape == "L" and link.group() == "/" and len(low) > 2
         small = small or (shape == "L" and low.startswith(("al-", "el-")))
         strange = words.kinds[i] == "n" or (
-            words.kinds[i] == "u" and self._likeness(low) > (0 if small else -5)
+            words.kinds[i] == "u" and self._likeness(low) > (-4 if small else -5)
         )
-        if not strange or not (shape == "C" or small) or low in w.SHORT_FORMS | w.NO_NAME | w.DEGREES:
+        if (
+            not strange
+            or not (shape == "C" or small)
+            or low in w.SHORT_FORMS | w.NO_NAME | w.DEGREES
+        ):
             return
         if low in self.lexicon.eponyms or not _LIST_GOES_ON.match(words.text, words.ends[i]):
             return

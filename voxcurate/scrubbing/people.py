@@ -19,13 +19,13 @@ _DEGREE = r"(?:\(?(?:MD|M\.D\.?|DO|D\.O\.?|MBBS|MBChB|FRCR|FRCS|MRCP|FRCPC?|PhD|
 _PERSON = (
     r"(?:patient(?:['’]?s)?(?:[ ]name)?|patient|pt\.?|(?:full[ ])?name(?:-surname|[ ]and[ ]surname)?|surname|family[ ]name|nombre|nom|naam|navn|namn|nimi|imi[ęe]|jm[ée]no|n[ée]v|isim|ad[ıi](?:[ ]soyad[ıi])?|h[ọo][ ]t[êe]n|nome|"
     r"ordering(?:[ ](?:md|dr|provider|physician))?|attending(?:[ ](?:md|physician))?|referring(?:[ ](?:md|dr|physician|clinician))?|ref\.?[ ](?:md|dr|phys)|ref(?:erred)?[ ]by|requesting(?:[ ](?:md|dr|physician|clinician))?|requested[ ]by|requester|requestor|resident|fellow|intern|registrar|"
-    r"dictated(?:[ ]by)?|dictating|dictator|transcribed[ ]by|transcriptionist|typed[ ]by|signed(?:[ ]electronically)?(?:[ ]by)?|electronically[ ]signed(?:[ ]by)?|e-signed(?:[ ]by)?|authenticated[ ]by|cosigned[ ]by|by|cc|physician|provider|"
+    r"dictated(?:[ ]by)?|dictating|doctor[^:\n]{0,20}|dictator|transcribed[ ]by|transcriptionist|typed[ ]by|signed(?:[ ]electronically)?(?:[ ]by)?|electronically[ ]signed(?:[ ]by)?|e-signed(?:[ ]by)?|authenticated[ ]by|cosigned[ ]by|by|cc|physician|provider|"
     r"radiologist|physician-radiologist|reporting[ ]radiologist|radiographer|technologist|surgeon|anesthesiologist|assistant|first[ ]assistant|interpreted[ ]by|read[ ]by|reviewed[ ]by|verified[ ]by|approved[ ]by|reported[ ]by|performed[ ]by|author|consultant|pcp|gp|"
     r"pacjent(?:ka)?|pacient(?:ka)?|potilas|hasta|paciente|paziente|patientin|patiënt|p[áa]ciens|bolesnik|lekarz(?:[ ]kieruj[ąa]cy)?|[žz]adatel|popsal|bek[üu]ld[őo]|leletez[őo]|l[ää]h[ett][äa]j[äa]|verwijzer|aanvrager|zuweiser|einsender|befunder|prescripteur|m[ée]dico|contact|next[ ]of[ ]kin|nok|spouse|guardian|emergency[ ]contact|witness|interpreter|responsible)"
 )
 _PERSON_STARTS = (
     "patient patients pt full name surname family nombre nom naam navn namn nimi imie jmeno nev isim adi ad ho nome ordering attending referring ref referred requesting requested requester requestor resident fellow intern registrar dictated dictating "
-    "dictator transcribed transcriptionist typed signed electronically e authenticated cosigned by cc physician provider radiologist reporting radiographer technologist surgeon anesthesiologist assistant first interpreted read reviewed verified "
+    "doctor dictator transcribed transcriptionist typed signed electronically e authenticated cosigned by cc physician provider radiologist reporting radiographer technologist surgeon anesthesiologist assistant first interpreted read reviewed verified "
     "approved reported performed author consultant pcp gp pacjent pacjentka pacient pacientka potilas hasta paciente paziente patientin paciens bolesnik lekarz zadatel popsal bekuldo leletezo lahettaja verwijzer aanvrager zuweiser einsender befunder "
     "prescripteur medico contact next nok spouse guardian emergency witness interpreter responsible"
 )
@@ -37,24 +37,38 @@ _GOES_ON = r"(?=\s(?:is|has|was|had|in|at|on|here|called|calls|aware|informed|no
 _CLOSING = r"(?:regards|wishes|sincerely|faithfully|truly|thanks|thank[ ]you|cheers|best|gr[üu](?:ß|ss)en?|hochachtungsvoll|groet(?:en)?|gr\.|mvg|mfg|vg|lg|cordialement|amiti[ée]s|confraternellement|bien[ ][àa][ ]vous|saludos|atentamente|cumprimentos|atenciosamente|saluti|terveisin|h[äa]lsningar|hilsen|pozdravem|pozdrawiam|[üu]dv[öo]zlettel|sayg[ıi]lar[ıi]m(?:la)?|tr[âa]n[ ]tr[ọo]ng)"
 _CLOSING_STARTS = "regards wishes sincerely faithfully truly thanks thank cheers best gruß gruße grußen gruss grusse grussen hochachtungsvoll groet groeten gr mvg mfg vg lg cordialement amities confraternellement bien saludos atentamente cumprimentos atenciosamente saluti terveisin halsningar hilsen pozdravem pozdrawiam udvozlettel saygilarim saygilarimla tran"
 _MONTHS = frozenset(MONTHS.split())
-_NOBODY = (w.STOP | w.NO_NAME | w.SHORT_FORMS | w.DEGREES | GENERIC) - _MONTHS - frozenset(("grace", "hope", "amber"))
+_NOBODY = (
+    (w.STOP | w.NO_NAME | w.SHORT_FORMS | w.DEGREES | GENERIC)
+    - _MONTHS
+    - frozenset(("grace", "hope", "amber"))
+)
 _ALWAYS = frozenset(["will", "may", "can", "not", "has", "was"])
 
 
 def _words(text: str, start: int, end: int) -> list[str]:
-    return [word for word in re.findall(r"[^\W\d_]+(?:['’-][^\W\d_]+)*", fold(text[start:end])) if len(word) > 1]
+    return [
+        word
+        for word in re.findall(r"[^\W\d_]+(?:['’-][^\W\d_]+)*", fold(text[start:end]))
+        if len(word) > 1
+    ]
 
 
 def _is_somebody(text: str, start: int, end: int) -> bool:
     """Whether no word is one that stands in such places without being a name."""
     words = _words(text, start, end)
-    return bool(words) and "\n" not in text[start:end].strip() and not any(word in _NOBODY for word in words)
+    return (
+        bool(words)
+        and "\n" not in text[start:end].strip()
+        and not any(word in _NOBODY for word in words)
+    )
 
 
 def _is_likely(text: str, start: int, end: int) -> bool:
     """Whether moreover a word is a name, or is unknown."""
     known = lexicon()
-    return _is_somebody(text, start, end) and any(known.kind(word) != "w" or word in known.given for word in _words(text, start, end))
+    return _is_somebody(text, start, end) and any(
+        known.kind(word) != "w" or word in known.given for word in _words(text, start, end)
+    )
 
 
 def _is_surname_initials(text: str, start: int, end: int) -> bool:
@@ -68,10 +82,23 @@ def _is_small_pair(text: str, start: int, end: int) -> bool:
     known = lexicon()
     if not words or words[0] in _NOBODY or words[-1] in _ALWAYS | w.PERSON_VERBS:
         return False
-    first = words[0] in known.given or known.kind(words[0]) == "n" or (known.kind(words[0]) == "u" and known.likeness(words[0]) > 0)
+    first = (
+        words[0] in known.given
+        or known.kind(words[0]) == "n"
+        or (known.kind(words[0]) == "u" and known.likeness(words[0]) > 0)
+    )
     if len(words) == 1:
         return first  # "svetlana p."
-    return first and (words[1] in known.surnames or known.kind(words[1]) in "nb" or words[1] in known.given or (known.kind(words[1]) == "u" and known.likeness(words[1]) > -2 and words[0] in known.given))
+    return first and (
+        words[1] in known.surnames
+        or known.kind(words[1]) in "nb"
+        or words[1] in known.given
+        or (
+            known.kind(words[1]) == "u"
+            and known.likeness(words[1]) > -2
+            and words[0] in known.given
+        )
+    )
 
 
 def _is_small_one(text: str, start: int, end: int) -> bool:
@@ -79,12 +106,40 @@ def _is_small_one(text: str, start: int, end: int) -> bool:
     known = lexicon()
     if word in _NOBODY or word in _MONTHS or word in w.PERSON_VERBS:
         return False
-    return word in known.given or known.kind(word) == "n" or (known.kind(word) == "u" and known.likeness(word) > -2 and len(word) > 3)
+    return (
+        word in known.given
+        or known.kind(word) == "n"
+        or (known.kind(word) == "u" and known.likeness(word) > -2 and len(word) > 3)
+        or (
+            known.kind(word) == "u"
+            and known.likeness(word) > -6
+            and len(word) > 4
+            and re.search(r"(?:ed|ing|ly|s)$", word) is None
+        )
+    )
 
 
 def _is_small_surname(text: str, start: int, end: int) -> bool:
     word = fold(text[start:end])
-    return word not in _NOBODY and word not in w.PERSON_VERBS and (lexicon().kind(word) in "nb" or (lexicon().kind(word) == "u" and lexicon().likeness(word) > 2))
+    return (
+        word not in _NOBODY
+        and word not in w.PERSON_VERBS
+        and (
+            lexicon().kind(word) in "nb"
+            or (lexicon().kind(word) == "u" and lexicon().likeness(word) > 2)
+        )
+    )
+
+
+def _is_strange(text: str, start: int, end: int) -> bool:
+    """Whether no word is known, unless as a name."""
+    known = lexicon()
+    words = _words(text, start, end)
+    return (
+        _is_somebody(text, start, end)
+        and all(known.kind(word) in "nu" or word in known.given for word in words)
+        and not any(word in known.eponyms for word in words)
+    )
 
 
 def _are_initials(text: str, start: int, end: int) -> bool:
@@ -104,7 +159,7 @@ PEOPLE: tuple[Pattern, ...] = (
     pattern("NAME", rf"(?<![\w-])(?P<x>{_W}(?:{_INITIAL})?[ ]{_PART}?{_W}|{_W},[ ]?{_W}(?:{_INITIAL})?|(?:[A-Z]\.[ ]?){{1,3}}{_W})(?=,?[ ]{{1,4}}{_DEGREE})", 0, shape=_DEGREE, check=_is_somebody),
     pattern("NAME", rf"(?<![^\n])[ ]*(?P<x>{_W}(?:[ -]{_W})?,[ ]?{_W}(?:[ ]{_W})?(?:{_INITIAL})?)(?=[ ]*(?:/[ ]?[MF]\b|[ ]\d{{1,3}}[ ]?[MFmf]\b|,?[ ]\d{{1,3}}[ -]?(?:y|M\b|F\b|a\b)|[ ]{{2,}}\S*\d|,[ ](?:SpR|MD|Dr|RN)|[ ]?\((?:Dr|MD|Mr|Mrs|Miss|Ms|Consultant|SpR|Reg)))", 0, shape=r",[ ]?[^\W\d_]", check=_is_somebody),
     pattern("NAME", rf"(?<![^\n])(?P<x>{_W}(?:[ ]{_W})?[ ][A-Z]\.?)(?=,[ ](?:SpR|StR|ST\d|CT\d|Reg|MD|Dr|RN|Cons))", 0, shape=r"[A-Z]\.?,[ ]", check=_is_somebody),
-    pattern("NAME", rf"(?<![^\n|])[ ]*(?P<x>[A-ZÀ-Þ'’-]{{2,}}[ ]{{1,4}}{UPPER}[a-zà-ÿ]+(?:[ ]{UPPER}[a-zà-ÿ]+){{0,2}})(?=[ ]{{2,}}(?:[MF]\b|\d|DOB)|[ ]\((?:Mr|Mrs|Miss|Ms|Dr))", 0, shape=r"[A-Z]{2}[ ]{1,4}[A-Z][a-z]", check=_is_likely),
+    pattern("NAME", rf"(?:(?<![^\n|])[ ]*|[ ]{{3}}|\x01[ ]{{2,}})(?P<x>[A-ZÀ-Þ'’-]{{2,}}[ ]{{1,4}}{UPPER}[a-zà-ÿ]+(?:[ ]{UPPER}[a-zà-ÿ]+){{0,2}})(?=[ ]{{2,}}(?:[MF]\b|\d|DOB)|[ ]\((?:Mr|Mrs|Miss|Ms|Dr))", 0, shape=r"[A-Z]{2}[ ]{1,4}[A-Z][a-z]", check=_is_likely),
     pattern("NAME", rf"(?<![\w-])(?P<x>{_W}(?:{_INITIAL})?[ ](?:{_PART})?{_W}),?[ ]\(?(?:is[ ])?(?:an?[ ])?(?=\d{{1,3}}(?:[ -]?(?:yo\b|y/o|yr|year|ans\b|jähr|jarige|J\.)|[MF]\b))", 0, shape=r"\d[ -]?(?:y|M\b|F\b|ans|j)", check=_is_somebody, sure=False),
     pattern("NAME", rf"(?<![\w-])(?P<x>{_W}[ ][A-Z]\.[ ]?[A-Z]\.)(?!\w)", 0, shape=r"[ ][A-Z]\.[ ]?[A-Z]\.", check=_is_surname_initials),
     pattern("NAME", rf"(?<![^\n])[ ]*(?:[-–—]{{1,2}}[ ]?)?(?P<x>(?:[A-Z]\.[ ]?){{1,3}}(?:{_PART})?{_W}(?:[ ]{_W})?)(?=[ ]*(?:\n|$|,|/|\(|{_DEGREE}))", 0, shape=r"[A-Z]\.[ ]?[A-Z]", check=_is_surname_initials),
@@ -114,13 +169,21 @@ PEOPLE: tuple[Pattern, ...] = (
     pattern("NAME", r"\n[ ]*(?P<x>[A-Z]{2,3})(?=\s*\Z)", 0, shape=r"\n[ ]*[A-Z]{2,3}\s*\Z", check=_are_initials, sure=False),
     pattern("NAME", r"(?<![㐀-鿿가-힯])(?P<x>[㐀-鿿]{2,4}|[가-힯]{2,4})(?![㐀-鿿가-힯年月日])(?=\s?[)\s,;:/|]|$)", shape=r"[㐀-鿿가-힯]{2}", check=lambda text, start, end: sum("㐀" <= c <= "힯" for c in text) < 40),
     pattern("NAME", r"(?:姓名|患者(?:姓名|氏名)?|病人|氏名|医师|醫師|医生|签名|报告医师|审核医师|담당의|환자명|성명)\s?[:：]?\s?(?P<x>[㐀-鿿가-힯]{2,4})", shape=r"[㐀-鿿가-힯]{2}", labelled=True),
+    pattern("NAME", rf"\b(?i:{_KIN}),?[ ](?P<x>{_W}){_GOES_ON}", 0, starts=_KIN_STARTS, check=_is_strange, sure=False),
+    pattern("NAME", rf"\b(?:SpR|StR|SHO|FY[12]|HO|[Rr]eg(?:istrar)?|[Rr]adiographer|[Ss]onographer|S/N|Sr|[Cc]harge [Nn]urse|[Mm]atron|[Pp]orter|[Ss]cribe|ODP|HCA|päivystäjä|lääkäri|hoitaja|sköterska|dyżurny|MTRA|MTA|MFA|OÄ|OA|AA|CA|Sgd\.?|Vaimo|vaimo|tytär|poika|syster|bror|córka|syn|manžel(?:ka)?|eşi|oğlu|kızı|Ehemann|Ehefrau|Tochter|Sohn|BS|BS CKI{{1,2}}|ThS|TS|Op|Uzm)\.?[ ](?P<x>{_W}(?:[ ]{_W})?)(?!\w)", 0, starts="spr str sho fy ho reg registrar radiographer sonographer s sr charge matron porter scribe odp hca paivystaja laakari hoitaja skoterska dyzurny mtra mta mfa oa aa ca sgd vaimo tytar poika syster bror corka syn manzel manzelka esi oglu kızı kizi ehemann ehefrau tochter sohn bs ths ts op uzm", check=_is_strange, sure=False),
+    pattern("NAME", rf"\x01[ ]\((?P<x>{_W})(?=[;,)])", 0, shape=r"\x01[ ]\(", check=_is_strange, sure=False),
+    pattern("NAME", rf"\x01[ ](?P<x>(?:(?:van|von|de|der|den|del|da|dos|di|la|ter|ten|Ní|Nic|Ó|Uí|Mac|bin|binti|bint|ibn)\s){{1,2}}{_W})(?!\w)", 0, shape=r"\x01[ ](?:van|von|de|da|dos|di|la|ter|ten|Ní|Nic|Ó|Uí|Mac|bin|ibn)", check=lambda text, start, end: True, sure=False),
+    pattern("NAME", rf"(?<![^\n])(?P<x>{_W})[ ]?/(?=\x01|\d{{1,2}}[ /.])", 0, shape=r"/[\x01\d]", check=_is_strange, sure=False),
+    pattern("NAME", rf"(?<!\w)(?P<x>{_W}[ ][A-Z]\.)(?=[ ]\((?:SpR|StR|Dr|MD|RN|Cons|Reg|SHO|NP|PA))", 0, shape=r"[A-Z]\.[ ]\(", check=_is_somebody),
+    pattern("NAME", rf"\b(?:Dr|Prof|Mr|Mrs|Ms|Miss)\.?[ ](?P<x>[A-Z]{{2,}}(?:[ -]{UPPER}[a-zà-ÿ]+){{1,2}}(?:,[ ]{UPPER}[a-zà-ÿ]+)?)(?!\w)", 0, starts="dr prof mr mrs ms miss", check=_is_likely),
+    pattern("NAME", rf"(?<![\w-])(?P<x>(?:al|el|ul|ez|as|bin)-{UPPER}[a-zà-ÿ]{{2,}})(?!\w)", 0, shape=r"(?:al|el|ul|ez|as|bin)-[^\W\d_]"),
     pattern("NAME", rf"\b(?i:{_KIN}),?[ ](?P<x>{_W}[ ]{_W})(?!\w)", 0, starts=_KIN_STARTS, check=_is_somebody, sure=False),
     # notes in small letters
     pattern("NAME", rf"\b(?:{_KIN}|{_ROLE})\.?[ ](?P<x>[a-z]{{3,}}(?:-[a-z]{{3,}})?[ ](?:[a-z]{{3,}}(?:-[a-z]{{3,}})?|[a-z]\.))(?!\w)", 0, starts=_KIN_STARTS + " " + _ROLE_STARTS, check=_is_small_pair, sure=False),
     pattern("NAME", rf"\b(?:{_KIN})[ ](?P<x>[a-z]{{3,}}(?:-[a-z]{{3,}})?){_GOES_ON}", 0, starts=_KIN_STARTS, check=_is_small_one, sure=False),
     pattern("NAME", rf"\b{_ROLE}\.?[ ](?P<x>[a-z]{{3,}}){_GOES_ON}", 0, starts=_ROLE_STARTS, check=lambda text, start, end: _is_small_surname(text, start, end) and _is_caseless(text, start, end), sure=False),
     pattern("NAME", r"\b(?:baby[ ](?:girl|boy)|babyboy|babygirl|infant|twin[ ][ab12])[ ](?P<x>[a-z]{3,})(?=[ ]?[,.;(]|[ ](?:is|was|born|ga|dol))", 0, starts="baby babyboy babygirl infant twin", check=lambda text, start, end: fold(text[start:end]) not in _NOBODY and lexicon().kind(fold(text[start:end])) in "nub"),
-    pattern("NAME", rf"\b(?:rec['’]?d|received|assumed[ ]care[ ]of|admit(?:ted)?|pt|mr|mrs|ms|miss)\.?[ ](?P<x>[a-z]{{3,}})(?=[ ](?:in|on|from|awake|alert|remains|refused|is|was|has|had|states|stated|denies|slept|ambulated|tolerated|c/o|resting|requested|stable|sleeping|received)\b)", 0, starts="rec received assumed admit admitted pt mr mrs ms miss", check=lambda text, start, end: fold(text[start:end]) in lexicon().given | lexicon().surnames | frozenset(["hope", "grace", "faith", "joy"]) and fold(text[start:end]) not in w.STOP, sure=False),
+    pattern("NAME", r"\b(?:rec['’]?d|received|assumed[ ]care[ ]of|admit(?:ted)?|pt|mr|mrs|ms|miss)\.?[ ](?P<x>[a-z]{3,})(?=[ ](?:in|on|from|awake|alert|remains|refused|is|was|has|had|states|stated|denies|slept|ambulated|tolerated|c/o|resting|requested|stable|sleeping|received)\b)", 0, starts="rec received assumed admit admitted pt mr mrs ms miss", check=lambda text, start, end: fold(text[start:end]) in lexicon().given | lexicon().surnames | frozenset(["hope", "grace", "faith", "joy"]) and fold(text[start:end]) not in w.STOP, sure=False),
     pattern("NAME", r"(?<![\w.])(?P<x>[a-z]{3,},[ ][a-z])[ ](?=\d{1,3}[ ]?(?:[mf]\b|yo|y/o))", 0, shape=r",[ ][a-z][ ]\d", check=lambda text, start, end: lexicon().kind(fold(text[start : end - 3])) != "w", sure=False),
     pattern("NAME", r"(?<![\w.])(?P<x>[a-z]\.[ ]?[a-z]{3,}(?:-[a-z]+)?)(?=,?[ ](?:rn|md|np|pa|lpn|rrt|lcsw|msw|do|cna|rt|pt|ot)\b)", 0, near="rn md np pa lpn rrt lcsw msw do cna rt pt ot"),
 )  # fmt: skip
