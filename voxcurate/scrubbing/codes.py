@@ -11,14 +11,14 @@ _CODE = r"(?P<x>(?=[^\s,;]*\d[^\s,;]*\d)[^\W_](?:[\w/-]|[.:](?=\w)|(?<=\w)\\(?=\
 _MARK = r"(?:nos?|nrs?|n[°ºo]|n\.\s?[°ºo]|num|number|numb|nummer|num[ée]ro|n[úu]mero|numer|numero|broj|[čc][íi]slo|id|ref|№|\#)"
 # words that a person's number follows, with or without a mark such as "no." between
 _STRONG = (
-    r"(?:chart|file|stamp|folder|dossier|dosya|fiche|refs?|reference|lic|licen[cs]e|clia|gmc|imc|nmc|hcpc|npi|dea|crm|coren|rpps|adeli|finess|pwz|lanr|bsnr|agb|riziv|inami|colegiado|c[ée]dula|"
+    r"(?:chart|file|stamp|badge|interpreter|folder|dossier|dosya|fiche|refs?|reference|lic|licen[cs]e|clia|gmc|imc|nmc|hcpc|npi|dea|crm|coren|rpps|adeli|finess|pwz|lanr|bsnr|agb|riziv|inami|colegiado|c[ée]dula|"
     r"matr[íi]cula|matricule|pesel|regon|taj|pecs[ée]tsz[áa]m|oib|mbo|jmbg|cnp|snils|hetu|henkil[öo]tunnus|potilasnumero|personnummer|personnr|f[øo]dselsnummer|cpr|hkid|nric|aadhaar|aadhar|uhid|abha|crn|umr|"
     r"hrn|tckn|tc\s?kimlik|kimlik|sgk|protokol|nhi|cpf|cns|utente|nif|nuss|nhc|curp|rfc|expediente|episodio|processo|prontu[áa]rio|datix|batch|lot|serial(?:/lot)?|s/n|rodn[ée]\s[čc][íi]slo|vers(?:icherten)?\.?-?\s?nr|"
     r"kv-?nr|rv-?nr|pat\.?-?nr|fall-?nr|rego|barcode|wristband|ipp|nir|nip|iup|nda|nhs|chi|dob-?id|csn|mpi|empi|pmi|ppi|puid|mrno|reg\.?\s?no|prot|pid|asset|invent\w*|journal(?:nr|nummer)|csz|"
     r"phone-?id|confirmation|accession|requisition|voucher|passport|pasaporte|passeport|reisepass|ausweis|carte\s+vitale|mutuelle|assur[ée]|insurance(?:\s+card)?|medicare|medicaid|subscriber)"
 )
 _STRONG_STARTS = (
-    "chart file stamp folder dossier dosya fiche ref refs reference lic licence license clia gmc imc nmc hcpc npi dea crm coren rpps adeli finess pwz lanr bsnr agb "
+    "chart file stamp badge interpreter folder dossier dosya fiche ref refs reference lic licence license clia gmc imc nmc hcpc npi dea crm coren rpps adeli finess pwz lanr bsnr agb "
     "riziv inami colegiado cedula matricula matricule pesel regon taj pecsetszam oib mbo jmbg cnp snils hetu henkilotunnus potilasnumero personnummer "
     "personnr fødselsnummer fodselsnummer cpr hkid nric aadhaar aadhar uhid abha crn umr hrn tckn tc kimlik sgk protokol nhi cpf cns utente nif nuss nhc "
     "curp rfc expediente episodio processo prontuario datix batch lot serial s rodne vers versicherten kv rv pat fall rego barcode wristband ipp nir nip "
@@ -80,7 +80,10 @@ def _is_loose(text: str, start: int, end: int) -> bool:
 def _is_no_word(text: str, start: int, end: int) -> bool:
     """Whether no part of what follows "Case:" is a word, as in "45-year-old"."""
     return (
-        re.search(r"(?<![^\W_])[a-z]{3,}(?![^\W_])|^(?:SHA|AES|RSA|MD)-?\d", text[start:end])
+        re.search(
+            r"(?<![^\W_])[a-z]{3,}(?![^\W_])|^\d{1,4}/\d{1,4}$|^(?:SHA|AES|RSA|MD)-?\d",
+            text[start:end],
+        )
         is None
     )
 
@@ -115,7 +118,7 @@ CODES: tuple[Pattern, ...] = (
     pattern("OTHER", r"(?<![\w\\])(?P<x>[A-Za-z][\w-]{1,15}\\[A-Za-z][\w.-]{1,30})", shape=r"\w\\\w"),
     pattern("OTHER", r"\x01\s?[/|,]\s?(?P<x>[a-z]{3,}\d{2,4})(?=\s?[/|,\n]|$)", 0, shape=r"\x01\s?[/|,]\s?[a-z]"),
     pattern("OTHER", _USER, labelled=True, starts="operator user users usr username userid login logon logged scanned printed entered typed uploaded created modified edited saved verified released checked archived exported validated filed recorded locked approved drukował drukowal wydrukowal tulosti tulostanut gedruckt erstellt erfasst imprime saisi impreso ingevoerd afgedrukt by par von door gebruiker benutzer bearbeiter utilisateur usuario utilizador uzytkownik kayttaja kullanici", check=_is_password_like),
-    pattern("OTHER", _HOST, labelled=True, starts="workstation work ws aet ae hostname host station stationname console terminal node server pacs scanner device modality printer machine pc computer kiosk rechner arbeitsplatz poste werkplek stanowisko", shape=r"\d|_|\w-\w", check=lambda text, start, end: (any(map(str.isdigit, text[start:end])) and text[start:end].upper() == text[start:end]) or "_" in text[start:end]),
+    pattern("OTHER", _HOST, labelled=True, starts="workstation work ws aet ae hostname host station stationname console terminal node server pacs scanner device modality printer machine pc computer kiosk rechner arbeitsplatz poste werkplek stanowisko", shape=r"\d|_|\w-\w", check=lambda text, start, end: (any(map(str.isdigit, text[start:end])) and text[start:end].upper() == text[start:end]) or "_" in text[start:end] or re.search(r"-\w*\d", text[start:end]) is not None),
     pattern("OTHER", r"(?<![\w-])(?P<x>[A-Z]{2,8}(?:WS|PC|SRV|PACS|RIS|MOD|CON)[-_]?(?=[A-Z0-9_-]*\d)[A-Z0-9_-]+|[A-Z]{2,}_[A-Z0-9]*\d[A-Z0-9_]*|[A-Z]{2,}_(?:CT|MR|AE|PACS|WS)\w*)(?![\w-])", 0, shape=r"[A-Z]_|[A-Z][-_]?\w*\d"),
     pattern("OTHER", _PLATE, labelled=True, flags=0, starts="car van vehicle taxi truck lorry motorbike motorcycle scooter ambulance helicopter aircraft plane tail reg registration plate plates kennzeichen kenteken immatriculation immatriculee matricula targa plaka rejestracja rendszam rego license licence", check=_is_personal_plate),
     pattern("OTHER", r"(?<!\w)(?P<x>[A-Z]{2}\d{2}\s[A-HJ-PR-Y]{3})(?!\w)", 0, shape=r"[A-Z]{2}\d{2}\s[A-Z]{3}", check=lambda text, start, end: lexicon().kind(fold(text[end - 3 : end])) == "u" and lexicon().kind(fold(text[start : start + 2])) == "u"),

@@ -92,7 +92,7 @@ _FULL = rf"(?:{_NUMERIC}|{_Y4}[-/._]{_M}[-/._]{_D})"
 _NO_DATE_BEFORE = re.compile(
     r"\b(?:grade[ds]?|scor\w+|strength|motor|power|murmur|pain|d|day|dol|pod|hd|cycle|week|wk|pulses?|reflex\w*|gcs|rass|apgars?|images?|series|slices?|segments?|stages?|types?|levels?|bp|vision|va|sats?|ratio|"
     r"nodes?|ln|lns|cores?|pieces|steps?|dos(?:e|age)|out\s+of|gravida|para|ef|zones?|lobes?|vessels?|bipap|cpap|psv|ps|peep|simv|ac|vent|settings?|imv|cpap|mode|flow|rate|rated|"
-    r"scale|index|chapter|(?<!c-)(?<!cesarean )section|page|fig(?:ure)?|table|ratio|titer|fraction|approximately|about|only|took|ate|tabs?|tablets?|than|x|lr|v|va|od|os|ou|mg|ml|edema|jvp|strength\s+is|[ctlsCTLS]\d*)"
+    r"scale|index|chapter|(?<!c-)(?<!cesarean )section|page|fig(?:ure)?|table|ratio|titer|fraction|approximately|about|only|took|ate|tabs?|tablets?|than|x|lr|v|va|od|os|ou|mg|ml|edema|jvp|strength\s+is|(?<!d/)[ctlsCTLS]\d*)"
     r"\W{0,3}(?:of|is|was|are|were|by|at|to|from)?\W*$|\d/10\s*(?:->|→|>|to|now|,|then)\s*$", re.IGNORECASE)  # fmt: skip
 _NO_DATE_AFTER = re.compile(
     r"\s*(?:-?\s*(?:strength|motor|power|pain|murmur|leads?\b|messungen|parts|patients|limbs|extremit\w+|quadrants|blood|bottles|sets?\b|samples|levels|ribs?\b|criteria|segments?|lobes?|nodes?|lns?\b|lymph|cores?|slices?|images?|vessels?|teeth|steps|points?|sem\b|systolic|diastolic|of\b|weeks?|months?|days?|hours?|"
@@ -102,7 +102,7 @@ _DATE_BEFORE = re.compile(
     r"(?:\b(?:on|since|until|till|thru|through|dated?|between|before|after|ct|cta|mri?|mra|cxr|kub|eeg|ekg|ecg|echo|tte|tee|pet|us|scans?|films?|x-?rays?|study|exam(?:ination)?|admit(?:ted)?|admission|adm|discharged?|"
     r"dc'?d?|d/c'?d?|seen|due|scheduled|appt|appointment|f/u|follow-?\s?up|as\s+of|surgery|day|dos|doa|dod|lmp|edc|mon|tues?|wed|thurs?|fri|sat|sun|\w+day|d\.d\.|dd\.?|vom|am|seit|bis|zum|op|sinds|van|tot|vanaf|"
     r"c-?section|section|placement|insertion|removal|delivery|extubation|intubation|transfer|admit|arrived|exp|expires|cath|ercp|egd|colonoscopy|bx|bronch|lp|picc|stent|sphincterotomy|clinic|ctr|center|op|procedure|hemodialysis|hd|chemo|xrt|chest|pelvis|abdomen|head|neck|spine|wo|w/o|contrast|echocardiogram|doppler|mammogram|mammo|psa|hgb|inr|la|den|den|dne|z\\s?dn\\.?|note|le|du|depuis|el|desde|repeat(?:ed)?|collected|drawn|performed|obtained|taken|started|stopped|placed|removed|passed|done|completed|extubated|intubated|transferred|ordered|resulted|returned|changed|inserted|last|signed|received|report|from|of|by|cultures?|cx|labs?|biopsy|visit|note|\d/\d+\s?(?:-|–|to|and|&|,))"
-    r"\W{0,2}|[@(]\s?)$", re.IGNORECASE)  # fmt: skip
+    r"\W{0,2}|[@(]\s?|\b[dt]:\s{0,2})$", re.IGNORECASE)  # fmt: skip
 _DATE_AFTER = re.compile(
     r"\s*(?:at\s+\d|@|\d{1,2}[ap]m?\b|(?:[01]\d|2[0-3])[0-5]\d\b|\d{4}\b|\d{1,2}:\d\d|[ap]m\b|[-–&]\s?\d{1,2}/\d|(?:to|and|thru|through)\s+\d{1,2}/\d|visit|exam|study|ct\b|mri\b|cxr|scan|film|labs?|admission|note|echo|night|morning|evening|overnight|cultures?)", re.IGNORECASE)  # fmt: skip
 _DENOMINATORS = frozenset({2, 3, 4, 5, 6, 8, 10, 15, 20, 30})

@@ -21,10 +21,12 @@ _LEFT = re.compile(
     r"(?<![\w'’.])(?:[A-Z]\.\s?){0,3}(?:(?:van|von|vom|zu|de|der|den|del|della|di|da|la|le|al|el|ten|ter)[\s-]){1,3}$",
     re.IGNORECASE,
 )
-_RIGHT = re.compile(r",?\s[A-Z]\.?(?![\w'’])")
+_RIGHT = re.compile(r",?\s(?:[A-Z]\.?(?![\w'’])|(?:[A-Z]\.[ ]?){1,3}(?![\w'’]))")
 _TITLE = re.compile(
-    r"(?:dr|mr|mrs|ms|miss|prof|professor|doctor|patient|pt|herr|frau|mw|dhr|mevrouw|mme)\.?\s+$"
+    r"(?:(?:dr|mr|mrs|ms|miss|prof|professor|doctor|patient|pt|herr|frau|mw|dhr|mevrouw|mme|baby\s(?:girl|boy)|rec['’]?d|"
+    r"mom|dad|mother|father|wife|husband|son|daughter|sister|brother|dtr|friend|re:|name:|named|nurse|rn|md|per|by|informed|paged|told)\.?|/s/)\s+$"
 )
+_AGED = re.compile(r",?\s(?:[a-z]\.?\s)?\d{1,3}\s?(?:yo\b|y/o|[mf]\b|yr|year)")
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 _UNSPACED = re.compile(r"[぀-ヿ㐀-鿿가-힯]+")  # Chinese, Japanese, Korean
 _SPELLED = (("ae", "a"), ("oe", "o"), ("ue", "u"), ("ss", "ß"))
@@ -167,6 +169,9 @@ def _parts(text: str, folded: str, parts: frozenset[str], embedded: bool) -> Ite
             yield _widened(text, start, end)
             continue
         part = hits[0]
+        if len(part) > 2 and _AGED.match(folded, end):
+            yield _widened(text, start, end)
+            continue
         if part in lexicon().eponyms and MEDICAL_NOUN.match(folded, start + len(part)):
             continue
         if len(part) > 2 and not is_ordinary(part):

@@ -13,7 +13,7 @@ from voxcurate.scrubbing.vocabulary import fold, lexicon
 from voxcurate.scrubbing.wordlist import word_list, word_set
 
 _NO_ID = frozenset({"unknown", "none", "anonymous", "anon"})
-_SEPARATORS = re.compile(r"[\s./_-]")  # that may stand within an id
+_SEPARATORS = re.compile(r"[\s./_()‐-―-]")  # that may stand within an id
 _GLUED = r"(?:mrn|pid|pat|id|acc|no|nr|uid|mr)?"
 _LEAD = r"(?:\b(?:mrn|id|no|number|patient|acc|accession)[\s.:#]*)"
 _LAST = r"(?:last\s+(?:4|four|5|five)(?:\s+digits)?(?:\s+of\s+\w+)?|(?:ends?|ending)\s+(?:in|with)|[x*•]{2,}[\s-]*|\.{3}\s?|…\s?|(?:mrn|id|acc(?:ession)?|ssn|#|no\.?|number)\s*[:#]?\s*[x*.…-]*)(?:\s+(?:is|are))?\s*[:#]?\s*"
@@ -47,6 +47,18 @@ def find_ids(text: str, ids: Iterable[str], *, kind: str, embedded: bool = False
             if len(digits.lstrip("0")) >= 5 and re.fullmatch(r"[A-Za-z]+\d+", core)
             else {core}
         )
+        pieces = [piece.lstrip("0") for piece in re.split(r"\D+", one)]
+        cores |= {piece for piece in pieces if len(piece) >= 6}
+        written = one.strip()
+        if len(core) >= 4 and written != core:  # as it is written, strokes and all
+            exact = re.compile(rf"(?<![\w.]){re.escape(written)}(?!\w|\.\d)", re.IGNORECASE)
+            yield from (Hit(kind, *m.span()) for m in exact.finditer(text))
+        if core.isdigit() and len(core) in (5, 6):
+            groups = (core[:-4], core[-4:-2], core[-2:]), (core[:-3], core[-3:])
+            for group in groups:
+                body = r"[-.\s]".join(group)
+                parted = re.compile(rf"(?<![\w.,/-])0*{body}(?![\w/-]|[.,]\d)")
+                yield from (Hit(kind, *m.span()) for m in parted.finditer(text))
         for wanted in sorted(cores):
             if fold(wanted) in squeezed:
                 yield from _spelled(text, wanted, kind, edge)
@@ -55,7 +67,7 @@ def find_ids(text: str, ids: Iterable[str], *, kind: str, embedded: bool = False
 def _spelled(text: str, core: str, kind: str, edge: tuple[str, str]) -> Iterator[Hit]:
     # a short number with separators would be a size: "12.34 mm", "12-34"
     short = len(core) < 4
-    loose = "" if core.isdigit() and len(core) < 7 else r"[\s./_-]?"
+    loose = "" if core.isdigit() and len(core) < 7 else r"[\s./_()‐-―-]?"
     body = loose.join(map(re.escape, core))
     first = r"(?<![A-Za-z0-9])" if short else edge[0]
     last = r"(?![A-Za-z0-9])" if short else edge[1]
@@ -67,12 +79,12 @@ def _spelled(text: str, core: str, kind: str, edge: tuple[str, str]) -> Iterator
 
 
 _MONTHS = (
-    ("jan", "january|januar|januari|janvier|enero|gennaio"), ("feb", "february|februar|februari|fevrier|février|febrero"),
-    ("mar", "march|märz|maerz|maart|mrt|mars|marzo"), ("apr", "april|avril|avr|abril|abr"),
-    ("may", "mai|mei|mayo|maggio"), ("jun", "june|juni|juin|junio|giugno"), ("jul", "july|juli|juillet|julio|luglio"),
-    ("aug", "august|augustus|août|aout|agosto"), ("sep", "september|sept|septembre|septiembre|settembre"),
-    ("oct", "october|oktober|okt|octobre|octubre|ottobre"), ("nov", "november|novembre|noviembre"),
-    ("dec", "december|dezember|dez|décembre|decembre|diciembre|dicembre"),
+    ("jan", "january|januar|jänner|janner|januári|január|januari|ianuarie|stycznia|ledna|ocak|tammikuuta|janvier|enero|gennaio"), ("feb", "february|februar|februari|február|februarie|lutego|února|unora|şubat|subat|helmikuuta|fevrier|février|febrero"),
+    ("mar", "march|märz|maerz|marz|marts|marzo|março|marco|martie|marca|března|brezna|mart|március|marcius|maaliskuuta|maart|mrt|mars|marzo"), ("apr", "april|avril|aprile|kwietnia|dubna|nisan|április|aprilis|aprilie|huhtikuuta|avr|abril|abr"),
+    ("may", "mai|maj|maio|maja|května|kvetna|mayıs|mayis|május|majus|toukokuuta|mei|mayo|maggio"), ("jun", "june|juni|giugno|junho|czerwca|června|cervna|haziran|június|junius|iunie|kesäkuuta|juin|junio|giugno"), ("jul", "july|juli|julho|lipca|července|cervence|temmuz|július|julius|iulie|heinäkuuta|juillet|julio|luglio"),
+    ("aug", "august|augustus|agosto|sierpnia|srpna|ağustos|agustos|augusztus|elokuuta|août|aout|agosto"), ("sep", "september|sept|setembro|września|wrzesnia|září|zari|eylül|eylul|szeptember|septembrie|syyskuuta|septembre|septiembre|settembre"),
+    ("oct", "october|oktober|outubro|października|pazdziernika|října|rijna|ekim|október|octombrie|lokakuuta|okt|octobre|octubre|ottobre"), ("nov", "november|novembre|novembro|listopada|listopadu|kasım|kasim|noiembrie|marraskuuta|noviembre"),
+    ("dec", "december|dezember|dezembro|grudnia|prosince|aralık|aralik|decembrie|joulukuuta|dez|décembre|decembre|diciembre|dicembre"),
 )  # fmt: skip
 _ORDINALS = word_list("""
     first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth

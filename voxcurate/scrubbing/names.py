@@ -402,7 +402,7 @@ class _Finder(IntroducedNames):
                 return
 
     def _list_after(self, k: int) -> None:
-        """Take the next of a list: "Naidoo/Tran/Fitzgibbon", "Lehtonen, Nieminen (radiology), ..."."""
+        """Take the next of a list: "A/B/C", "A, B (radiology), C"."""
         words = self.words
         link = _LISTED.match(words.text, words.ends[k])
         if link is None:

@@ -17,14 +17,14 @@ _PART = r"(?:(?:van|von|de|der|den|del|della|di|da|dos|la|le|el|al|ten|ter|bin|N
 _INITIAL = r"(?:[ ][A-Z]\.?(?![\w'’]))"
 _DEGREE = r"(?:\(?(?:MD|M\.D\.?|DO|D\.O\.?|MBBS|MBChB|FRCR|FRCS|MRCP|FRCPC?|PhD|Ph\.D\.?|RN|R\.N\.?|NP|APRN|ARNP|PA-C|PA(?=[,.\n]|$)|CRNP|RRT|LPN|LCSW|MSW|PharmD|DPM|DDS|RT\(R\)|RT|DNP|CRNA|facharzt|radiolog\w*)\)?(?!\w))"
 _PERSON = (
-    r"(?:patient(?:['’]?s)?(?:[ ]name)?|patient|pt\.?|(?:full[ ])?name(?:-surname|[ ]and[ ]surname)?|surname|family[ ]name|nombre|nom|naam|navn|namn|nimi|imi[ęe]|jm[ée]no|n[ée]v|isim|ad[ıi](?:[ ]soyad[ıi])?|h[ọo][ ]t[êe]n|nome|"
+    r"(?:patient(?:['’]?s)?(?:[ ]name)?|patient|pt\.?|(?:full[ ])?name(?:-surname|[ ]and[ ]surname)?|surname|family[ ]name|nombre|nom|naam|navn|namn|nimi|imi[ęe]|jm[ée]no|n[ée]v|isim|ad[ıi](?:[ ]soyad[ıi])?|h[ọo][ ]t[êe]n|nome|b[ệe]nh[ ]nh[âa]n|ng[ưu][ờo]i[ ]b[ệe]nh|b[áa]c[ ]s[ĩi]|shri|smt|dr|doktor|hekim|pasien|dokter|nama"
     r"ordering(?:[ ](?:md|dr|provider|physician))?|attending(?:[ ](?:md|physician))?|referring(?:[ ](?:md|dr|physician|clinician))?|ref\.?[ ](?:md|dr|phys)|ref(?:erred)?[ ]by|requesting(?:[ ](?:md|dr|physician|clinician))?|requested[ ]by|requester|requestor|resident|fellow|intern|registrar|"
     r"dictated(?:[ ]by)?|dictating|doctor[^:\n]{0,20}|dictator|transcribed[ ]by|transcriptionist|typed[ ]by|signed(?:[ ]electronically)?(?:[ ]by)?|electronically[ ]signed(?:[ ]by)?|e-signed(?:[ ]by)?|authenticated[ ]by|cosigned[ ]by|by|cc|physician|provider|"
     r"radiologist|physician-radiologist|reporting[ ]radiologist|radiographer|technologist|surgeon|anesthesiologist|assistant|first[ ]assistant|interpreted[ ]by|read[ ]by|reviewed[ ]by|verified[ ]by|approved[ ]by|reported[ ]by|performed[ ]by|author|consultant|pcp|gp|"
     r"pacjent(?:ka)?|pacient(?:ka)?|potilas|hasta|paciente|paziente|patientin|patiënt|p[áa]ciens|bolesnik|lekarz(?:[ ]kieruj[ąa]cy)?|[žz]adatel|popsal|bek[üu]ld[őo]|leletez[őo]|l[ää]h[ett][äa]j[äa]|verwijzer|aanvrager|zuweiser|einsender|befunder|prescripteur|m[ée]dico|contact|next[ ]of[ ]kin|nok|spouse|guardian|emergency[ ]contact|witness|interpreter|responsible)"
 )
 _PERSON_STARTS = (
-    "patient patients pt full name surname family nombre nom naam navn namn nimi imie jmeno nev isim adi ad ho nome ordering attending referring ref referred requesting requested requester requestor resident fellow intern registrar dictated dictating "
+    "benh nguoi bac shri smt dr doktor hekim pasien dokter nama patient patients pt full name surname family nombre nom naam navn namn nimi imie jmeno nev isim adi ad ho nome ordering attending referring ref referred requesting requested requester requestor resident fellow intern registrar dictated dictating "
     "doctor dictator transcribed transcriptionist typed signed electronically e authenticated cosigned by cc physician provider radiologist reporting radiographer technologist surgeon anesthesiologist assistant first interpreted read reviewed verified "
     "approved reported performed author consultant pcp gp pacjent pacjentka pacient pacientka potilas hasta paciente paziente patientin paciens bolesnik lekarz zadatel popsal bekuldo leletezo lahettaja verwijzer aanvrager zuweiser einsender befunder "
     "prescripteur medico contact next nok spouse guardian emergency witness interpreter responsible"
@@ -40,7 +40,8 @@ _MONTHS = frozenset(MONTHS.split())
 _NOBODY = (
     (w.STOP | w.NO_NAME | w.SHORT_FORMS | w.DEGREES | GENERIC)
     - _MONTHS
-    - frozenset(("grace", "hope", "amber"))
+    - w.PARTICLES
+    - frozenset(("grace", "hope", "amber", "an"))
 )
 _ALWAYS = frozenset(["will", "may", "can", "not", "has", "was"])
 
@@ -165,9 +166,9 @@ PEOPLE: tuple[Pattern, ...] = (
     pattern("NAME", rf"(?<![^\n])[ ]*(?:[-–—]{{1,2}}[ ]?)?(?P<x>(?:[A-Z]\.[ ]?){{1,3}}(?:{_PART})?{_W}(?:[ ]{_W})?)(?=[ ]*(?:\n|$|,|/|\(|{_DEGREE}))", 0, shape=r"[A-Z]\.[ ]?[A-Z]", check=_is_surname_initials),
     pattern("NAME", rf"(?<=[\n(])[ ]*(?P<x>{_W}(?:-{_W})?,[ ][A-Z]\.)(?=[ ]*[);:\n])", 0, shape=r",[ ][A-Z]\.", check=_is_surname_initials),
     pattern("NAME", rf"\b(?i:{_CLOSING})[,.!]?[ ]*\n?\s{{0,3}}(?P<x>(?:{_W}|[A-Z]\.[ ]?)(?:[ ]?(?:[A-Z]\.|{_PART}?{_W})){{0,3}})(?=[ ]*(?:\n|$|,|\(|/))", 0, starts=_CLOSING_STARTS, check=_is_somebody, sure=False),
-    pattern("NAME", r"\b(?i:prelim(?:inary)?|final|initials|typed[ ]by|typist|transcribed(?:[ ]by)?|trans|dict|dictated(?:[ ]by)?|checked(?:[ ]by)?|verified(?:[ ]by)?|addend(?:um)?|signed(?:[ ]by)?|entered[ ]by|tech(?:nologist)?(?:[ ]initials)?|rad|author|reader|init|by)[ ]?[:.]?[ ](?P<x>[A-Z]{2,4}|(?<=initials )[a-z]{2,3}|(?<=by )[a-z]{2,3})(?=[ ]*(?:\n|$|\||;|,|[\d\x01]|/|[ ]{2}|[ ]Printed))", 0, starts="prelim preliminary final initials typed typist transcribed trans dict dictated checked verified addend addendum signed entered tech technologist rad author reader init by", check=_are_initials),
+    pattern("NAME", r"\b(?i:prelim(?:inary)?|final|initials|typed[ ]by|typist|transcribed(?:[ ]by)?|trans|dict|dictated(?:[ ]by)?|checked(?:[ ]by)?|verified(?:[ ]by)?|addend(?:um)?|signed(?:[ ]by)?|entered[ ]by|tech(?:nologist)?(?:[ ]initials)?|rad|author|reader|init|by)[ ]?[:.]?[ ](?P<x>[A-Z]{2,4}|(?<=initials )[a-z]{2,3}|(?<=by )[a-z]{2,3}|(?<=[:] )[a-z]{2,3}(?=[ ]?[\d\x01]))(?=[ ]*(?:\n|$|\||;|,|[\d\x01]|/|[ ]{2}|[ ]Printed))", 0, starts="prelim preliminary final initials typed typist transcribed trans dict dictated checked verified addend addendum signed entered tech technologist rad author reader init by", check=_are_initials),
     pattern("NAME", r"\n[ ]*(?P<x>[A-Z]{2,3})(?=\s*\Z)", 0, shape=r"\n[ ]*[A-Z]{2,3}\s*\Z", check=_are_initials, sure=False),
-    pattern("NAME", r"(?<![㐀-鿿가-힯])(?P<x>[㐀-鿿]{2,4}|[가-힯]{2,4})(?![㐀-鿿가-힯年月日])(?=\s?[)\s,;:/|]|$)", shape=r"[㐀-鿿가-힯]{2}", check=lambda text, start, end: sum("㐀" <= c <= "힯" for c in text) < 40),
+    pattern("NAME", r"(?<![㐀-鿿가-힯])(?P<x>[㐀-鿿]{2,4}|[가-힯]{2,4})(?![㐀-鿿가-힯年月日])(?!\s?[:：]?\s?\d)(?=\s?[)\s,;:/|]|$)", shape=r"[㐀-鿿가-힯]{2}", check=lambda text, start, end: sum("㐀" <= c <= "힯" for c in text) < 40),
     pattern("NAME", r"(?:姓名|患者(?:姓名|氏名)?|病人|氏名|医师|醫師|医生|签名|报告医师|审核医师|담당의|환자명|성명)\s?[:：]?\s?(?P<x>[㐀-鿿가-힯]{2,4})", shape=r"[㐀-鿿가-힯]{2}", labelled=True),
     pattern("NAME", rf"\b(?i:{_KIN}),?[ ](?P<x>{_W}){_GOES_ON}", 0, starts=_KIN_STARTS, check=_is_strange, sure=False),
     pattern("NAME", rf"\b(?:SpR|StR|SHO|FY[12]|HO|[Rr]eg(?:istrar)?|[Rr]adiographer|[Ss]onographer|S/N|Sr|[Cc]harge [Nn]urse|[Mm]atron|[Pp]orter|[Ss]cribe|ODP|HCA|päivystäjä|lääkäri|hoitaja|sköterska|dyżurny|MTRA|MTA|MFA|OÄ|OA|AA|CA|Sgd\.?|Vaimo|vaimo|tytär|poika|syster|bror|córka|syn|manžel(?:ka)?|eşi|oğlu|kızı|Ehemann|Ehefrau|Tochter|Sohn|BS|BS CKI{{1,2}}|ThS|TS|Op|Uzm)\.?[ ](?P<x>{_W}(?:[ ]{_W})?)(?!\w)", 0, starts="spr str sho fy ho reg registrar radiographer sonographer s sr charge matron porter scribe odp hca paivystaja laakari hoitaja skoterska dyzurny mtra mta mfa oa aa ca sgd vaimo tytar poika syster bror corka syn manzel manzelka esi oglu kızı kizi ehemann ehefrau tochter sohn bs ths ts op uzm", check=_is_strange, sure=False),
@@ -178,6 +179,7 @@ PEOPLE: tuple[Pattern, ...] = (
     pattern("NAME", rf"\b(?:Dr|Prof|Mr|Mrs|Ms|Miss)\.?[ ](?P<x>[A-Z]{{2,}}(?:[ -]{UPPER}[a-zà-ÿ]+){{1,2}}(?:,[ ]{UPPER}[a-zà-ÿ]+)?)(?!\w)", 0, starts="dr prof mr mrs ms miss", check=_is_likely),
     pattern("NAME", rf"(?<![\w-])(?P<x>(?:al|el|ul|ez|as|bin)-{UPPER}[a-zà-ÿ]{{2,}})(?!\w)", 0, shape=r"(?:al|el|ul|ez|as|bin)-[^\W\d_]"),
     pattern("NAME", rf"\b(?i:{_KIN}),?[ ](?P<x>{_W}[ ]{_W})(?!\w)", 0, starts=_KIN_STARTS, check=_is_somebody, sure=False),
+    pattern("NAME", rf"\b[SDWCFsdwcf]/[oO0]\.?:?[ ](?P<x>(?:(?:Mr|Mrs|Late|Lt|Shri|Smt)\.?[ ])?{_W}(?:[ ]{_W}){{0,2}})(?!\w)", 0, starts="s d w c f", check=_is_somebody),
     # notes in small letters
     pattern("NAME", rf"\b(?:{_KIN}|{_ROLE})\.?[ ](?P<x>[a-z]{{3,}}(?:-[a-z]{{3,}})?[ ](?:[a-z]{{3,}}(?:-[a-z]{{3,}})?|[a-z]\.))(?!\w)", 0, starts=_KIN_STARTS + " " + _ROLE_STARTS, check=_is_small_pair, sure=False),
     pattern("NAME", rf"\b(?:{_KIN})[ ](?P<x>[a-z]{{3,}}(?:-[a-z]{{3,}})?){_GOES_ON}", 0, starts=_KIN_STARTS, check=_is_small_one, sure=False),
