@@ -81,10 +81,16 @@ def _axes(
             "axes_permuted", "reject" if sure else "suspect", axes.upright, limit, text + " one"
         )
         return
-    if is_whole and axes.gas < -config.suspect_front:
+    shown = regions_of(body, is_upright=not axes.top < 0)
+    # in the pelvis the rectum's gas lies behind pubis and hips
+    is_told = is_whole and not (shown and set(shown) <= {"pelvis", "limb"})
+    if is_told and axes.gas < -config.suspect_front:
         sure = axes.gas < -config.reject_front and axes.bones < -config.reject_bones
         text = "the spine lies in front: back and front are swapped"
-        how = "reject" if sure and axes.is_along else "suspect"
+        sure = (
+            sure and axes.is_along is True and shown.get("pelvis", 0.0) <= sum(shown.values()) / 2
+        )
+        how = "reject" if sure else "suspect"
         yield Reason("front_back", how, axes.gas, -config.suspect_front, text)
     if axes.top < 0:
         sure = axes.top < -LUNGS_TELL and axes.is_along is True

@@ -93,7 +93,8 @@ def _with_air(volume: Volume, low: float) -> Volume:
     array = volume.array
     corners = array[np.ix_(*[(0, size - 1) for size in array.shape])]
     value = corners.flat[0]
-    if np.any(corners != value) or value <= BODY_HU or low > value - MASK_CONTRAST_HU:
+    is_tissue = BODY_HU < value <= MASK_CONTRAST_HU  # an inverted scan has more around it
+    if np.any(corners != value) or not is_tissue or low > value - MASK_CONTRAST_HU:
         return volume
     masked = array == value
     if masked.mean() < MASKED_SHARE:

@@ -17,8 +17,9 @@ NO_IMAGES |= {"ECG", "HD", "PLAN", "FID", "SMR", "ANN"}
 SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 LOCALISERS = {"LOCALIZER", "LOCALISER", "SCOUT", "TOPOGRAM", "SURVIEW", "SCANOGRAM"}
 PROJECTIONS = {"MIP", "MAX_IP", "MIN_IP", "MINIP", "MAXIP", "PROJECTION IMAGE", "VOLUME_RENDERED"}
-PROJECTIONS |= {"VRT", "AVERAGE_IP", "RAYSUM", "SSD", "3D", "PERFUSION", "SUBTRACTION"}
-REFORMATS = {"MPR", "REFORMATTED", "CSA MPR", "CPR", "CURVED", "RESAMPLED"}
+PROJECTIONS |= {"VRT", "RAYSUM", "SSD", "PERFUSION", "SUBTRACTION"}
+# averages keep HU, and "3D" is said of cone-beam volumes too: their values decide
+REFORMATS = {"AVERAGE_IP", "3D", "MPR", "REFORMATTED", "CSA MPR", "CPR", "CURVED", "RESAMPLED"}
 SCREENS = {"SCREEN SAVE", "SCREEN_SAVE", "DOSE", "DOSE_INFO", "DOSE REPORT", "SNAPSHOT", "PASTED"}
 NO_HU = {"ED", "EDW", "Z_EFF", "MGML", "IODINE", "PCT", "HU_MOD"}
 MAX_SLOPE = 100.0
@@ -85,7 +86,10 @@ def _kind(files: Sequence[FileFacts], modality: str) -> Reason | None:
 
 
 def _is_capture(f: FileFacts) -> bool:
-    is_class = f.texts.get("sop_class", "").startswith(SECONDARY_CAPTURE)
+    # converters and exports write whole CTs in this class: those have places and HU
+    is_placed = {"position", "axes", "spacing"} <= set(f.vectors) and "slope" in f.numbers
+    is_placed = is_placed and f.texts.get("modality") == "CT"
+    is_class = f.texts.get("sop_class", "").startswith(SECONDARY_CAPTURE) and not is_placed
     is_colour = f.numbers.get("samples", 1) > 1
     return is_class or is_colour or bool(SCREENS & set(f.image_type))
 

@@ -4,6 +4,7 @@ import gzip
 
 import nibabel as nib
 import numpy as np
+import pydicom
 import pytest
 
 from agent.cohort.series_damage import SERIES_KINDS, damage_series
@@ -143,3 +144,14 @@ def test_what_is_no_scan_is_unreadable(tmp_path, name, content):
     assert found["verdict"] == "reject"
     assert found["reasons"][0]["code"] == "unreadable"
     assert name not in found["reasons"][0]["text"]
+
+
+@pytest.mark.parametrize("word", ["3D", "AVERAGE_IP"])
+def test_an_average_keeps_its_values(series, word):
+    for path in series:
+        ds = pydicom.dcmread(path)
+        ds.ImageType = ["DERIVED", "SECONDARY", "AXIAL", word]
+        ds.save_as(path)
+    found = check_folder(series)
+    assert found.verdict == "suspect"
+    assert "reformatted" in {reason.code for reason in found.reasons}

@@ -120,3 +120,8 @@ def test_noisy_air_and_lungs_alone_are_not_moved_values(upright):
     assert "hu_offset" not in codes(wide)
     lower = upright.with_array(upright.array.astype(np.float32) - 1024)
     assert codes(lower)["hu_offset"] == "reject"
+
+
+def test_an_inverted_scan_is_not_taken_for_a_masked_one(upright):
+    image = -np.where(outline(upright.array), upright.array, -1000).astype(np.float32)
+    assert check(upright.with_array(image)).verdict == "reject"
