@@ -1,6 +1,7 @@
 # ruff: noqa: E501 -- lines of notes read best as they stand
 """Identifiers nobody told us about, in the styles of many hospitals; and the promises about all."""
 
+import re
 import subprocess
 import sys
 from datetime import date
@@ -104,6 +105,32 @@ SCRUBBER = Scrubber()
 )
 def test_what_looks_like_an_identifier_goes(text, clean):
     assert SCRUBBER.scrub(text).text == clean
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Monitoring 10.0 I30f", "Case: 45-year-old woman", "Michels type III", "a 10 Fr Cook drain", "Christmas-tree sign",
+     "Protocol: 1200/50", "Nuclear Medicine Clinic", "pain 9/10 -> 2/10", "linezolid d 9/14"],
+)  # fmt: skip
+def test_what_only_looks_like_an_identifier_stays(text):
+    assert SCRUBBER.scrub(text).text == text
+
+
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [
+        ("ORDERING: HAND, PETER DO", "ORDERING: [NAME] DO"),
+        ("Chart 7713; lot 6E1129A; 120356-789X", "Chart [ID]; lot [ID]; [ID]"),
+        ("am 17. Jänner 2023; 2021. augusztus 19.; New Year's Eve", "am [DATE]; [DATE].; [DATE]"),
+        ("Rua das Flores, 32, 9999-021 Vila Serena", "[ADDRESS]"),
+        ("by mdh\\jpike; (Naidoo/Tran)", "by [OTHER]; ([NAME])"),
+    ],
+)  # fmt: skip
+def test_identifiers_of_many_countries_go(text, clean):
+    found = SCRUBBER.scrub(text).text
+    assert found == clean or not set(re.findall(r"\w{4,}", found)) - set(
+        re.findall(r"\w{4,}", clean)
+    )
 
 
 def test_what_is_a_name_in_one_place_is_one_in_the_others():

@@ -46,6 +46,8 @@ class _Finder(IntroducedNames):
         kind, shape = words.kinds[i], words.shapes[i]
         if kind == "w" and shape != "I":
             return i + 1
+        if words.low[i] == "fr" and words.gap(i).rstrip()[-1:].isdigit():
+            return i + 2  # a size: "19 Fr Blake drain"
         if words.caseless[i] or shape == "L":
             return self._free_caseless(i)
         if shape not in "CIU" or words.low[i] in w.STOP:

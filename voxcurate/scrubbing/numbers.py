@@ -89,7 +89,7 @@ NUMBERS: tuple[Pattern, ...] = (
     pattern("ID", r"(?<![\d.])(?P<x>[0-2](?:\.\d+){5,})", digits=6),  # DICOM UIDs
     pattern("ID", r"(?<![\d-])(?P<x>\d{3}[- ]\d{2}[- ]\d{4})(?![\d-])", digits=9),  # social security numbers
     pattern("ID", r"(?<![\d-])(?P<x>[x*]{3}[- ][x*]{2}[- ]\d{4})(?![\d-])", shape=r"[x*][- ]\d{4}"),
-    pattern("ID", rf"\b{_LABEL}(?![^\W\d_])\s*(?:is|of|was)?\s*[:#=.]*\s*(?P<x>(?=[\w/.-]*\d[\w/.-]*\d)[A-Z0-9](?:[\w/-]|\.(?=\w)){{2,}}\w(?:[ -]\d{{2,}})*)", labelled=True, starts=_LABEL_STARTS, shape=r"\d"),
+    pattern("ID", rf"\b{_LABEL}(?![^\W\d_])\s*(?:is|of|was)?\s*[:#=.]*\s*(?P<x>(?=[\w/.-]*\d[\w/.-]*\d)[A-Z0-9](?:[\w/-]|\.(?=\w)){{2,}}\w(?:[ -]\d{{2,}})*)", labelled=True, starts=_LABEL_STARTS, shape=r"\d", check=_is_no_age),
     pattern("ID", rf"\b{_LABEL}\s*(?:is|was)?\s*[:#=]+\s*(?P<x>\d{{2,}})(?!\w)", labelled=True, starts=_LABEL_STARTS, shape=r"\d", check=_is_no_age),
     pattern("ID", r"\|\s*(?P<x>\d{4,})(?=\s*\|)", labelled=True),  # fields of a header
     pattern("ID", r"\b(?:last\s+(?:4|four)(?:\s+digits)?(?:\s+of\s+\w+)?(?:\s+(?:is|are))?|(?:ends|ending)\s+(?:in|with))\s*[:#]?\s*(?P<x>\d{3,5})(?!\w)", labelled=True, starts="last ends ending"),

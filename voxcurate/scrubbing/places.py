@@ -21,7 +21,7 @@ _HOSPITAL = (
     r"Surgery Cent(?:er|re)|Surgical Cent(?:er|re)|Care Cent(?:er|re)|Manor|Pavilion|Practice|Surgery(?=[,.]|$)|NHS (?:Foundation )?Trust|Radiology (?:Associates|Group|Partners)|Medical (?:Group|Associates|Practice)|Family (?:Medicine|Practice)|High School|Elementary School|College|COLLEGE)"
 )
 _NO_PLACE = (
-    r"(?:The|Outside|Our|This|That|Prior|Previous|From|At|Local|General|Comparison|Department|Referring|Same|Another|Advanced|Diagnostic|Cross|Sectional|Abdominal|Chest|Cardiac|Brain|Body|Musculoskeletal|Nuclear|Breast|Medical|Clinical|Limited|Follow-up|Fetal|MR|CT|PET|Surgical|Pediatric|Portable|Interventional|"
+    r"(?:The|Medicine|Outside|Our|This|That|Prior|Previous|From|At|Local|General|Comparison|Department|Referring|Same|Another|Advanced|Diagnostic|Cross|Sectional|Abdominal|Chest|Cardiac|Brain|Body|Musculoskeletal|Nuclear|Breast|Medical|Clinical|Limited|Follow-up|Fetal|MR|CT|PET|Surgical|Pediatric|Portable|Interventional|"
     r"An|A|Emergency|Outpatient|Inpatient|Oncology|Surgery|Pain|Follow|In|Day|To|Discharged|Transferred|Acute|Home|Primary|Skilled|Urgent|Brief|Admitted|Further|Additional|Repeat|Dynamic|Reason|Best|Current|THE|OUTSIDE|AT|FROM|TO|IN|"
     r"THIS|OUR|ANOTHER|OF|PRIOR|Past|Per|By|Via|INFORME|Informe|With|For|Called|Recent|Standard|Routine|Multiplanar|Delayed|No|Hospital|Initial|Dear|Since)"
 )
