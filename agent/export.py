@@ -118,14 +118,6 @@ def copy_case(job: CaseFiles) -> int:
     return 1 + len(job.labels)
 
 
-def mask_sha256(mask: npt.NDArray[Any]) -> str:
-    """The hash that a label version carries: of its shape and packed voxels, not of its file."""
-    import hashlib
-
-    inside = np.ascontiguousarray(mask, dtype=bool)
-    return hashlib.sha256(repr(inside.shape).encode() + np.packbits(inside).tobytes()).hexdigest()
-
-
 def is_scan_file(path: Path, scan: Scan) -> bool:
     """Whether a file is the scan that the catalog knows, by its bytes."""
     from voxcurate.ids import file_sha256
@@ -139,7 +131,7 @@ def drawing_order(vocabulary: Vocabulary, classes: Sequence[str]) -> list[str]:
 
 
 def _copy_mask(job: CaseFiles, label: Label, folder: Path) -> npt.NDArray[np.bool_]:
-    from voxcurate.labels import read_mask
+    from voxcurate.labels import mask_sha256, read_mask
 
     root, target = Path(job.root), folder / "segmentations" / f"{label.class_id}.nii.gz"
     mask = read_mask(root, label.path, tuple(job.scan.shape))

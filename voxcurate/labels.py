@@ -3,7 +3,7 @@ overwritten."""
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -52,8 +52,6 @@ def write_mask(
         Where it lies and what is known of it. The SHA-256 is of the volume's shape, the smallest
         box around the voxels and the voxels in it, not of the file.
     """
-    import hashlib
-
     from voxcurate.atomic import write_atomic
     from voxcurate.labelmaps import box_parts
     from voxcurate.masks import bounding_box
@@ -62,22 +60,42 @@ def write_mask(
     i, j, k = (slice(0, n) for n in inside.shape) if box is None else box
     whole = inside.shape if shape is None else shape
     tight = bounding_box(inside)
-    content = hashlib.sha256(repr(tuple(int(n) for n in whole)).encode())
     if tight is None:
-        return MaskFile("", content.hexdigest(), 0, 0.0)
+        return MaskFile("", _content(whole, (), inside[:0]), 0, 0.0)
     part = np.ascontiguousarray(inside[tight])
     start = (i.start, j.start, k.start)
     place = tuple(
         slice(first + side.start, first + side.stop)
         for first, side in zip(start, tight, strict=True)
     )
-    content.update(repr([(side.start, side.stop) for side in place]).encode())
-    content.update(np.packbits(part).tobytes())
     voxels = int(np.count_nonzero(part))
     ml = voxels * abs(float(np.linalg.det(affine[:3, :3]))) / 1000.0
     path = scratch / f"{name}.{os.getpid()}.nii.gz"
     write_atomic(path, box_parts(part, place, whole, affine))  # type: ignore[arg-type]
-    return MaskFile(str(path), content.hexdigest(), voxels, round(ml, 6))
+    return MaskFile(str(path), _content(whole, place, part), voxels, round(ml, 6))
+
+
+def mask_sha256(mask: npt.NDArray[Any]) -> str:
+    """The hash that a label version carries: of its shape, its box and the voxels in it.
+
+    Args:
+        mask: of the whole volume; non-zero is inside.
+    """
+    from voxcurate.masks import bounding_box
+
+    inside = np.ascontiguousarray(mask, dtype=bool)
+    tight = bounding_box(inside)
+    return _content(inside.shape, tight or (), inside[tight] if tight else inside[:0])
+
+
+def _content(shape: Sequence[int], place: Sequence[slice], part: npt.NDArray[np.bool_]) -> str:
+    import hashlib
+
+    content = hashlib.sha256(repr(tuple(int(n) for n in shape)).encode())
+    if place:
+        content.update(repr([(int(side.start), int(side.stop)) for side in place]).encode())
+        content.update(np.packbits(np.ascontiguousarray(part)).tobytes())
+    return content.hexdigest()
 
 
 def adopt_mask(

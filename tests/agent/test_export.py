@@ -7,12 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from agent.export import LEAK, drawing_order, export, mask_sha256
+from agent.export import LEAK, drawing_order, export
 from tests.agent.curated import fill, phantoms
 from voxcurate.catalog import Decision, Label, Scan
 from voxcurate.classes import ClassInfo, Vocabulary
 from voxcurate.errors import ConfigError, CurationError
 from voxcurate.ids import file_sha256
+from voxcurate.labels import mask_sha256
 from voxcurate.nifti import read_nifti
 
 N = 10

@@ -12,11 +12,9 @@ from collections.abc import Iterator
 
 from voxcurate.scrubbing import name_words as w
 from voxcurate.scrubbing.hits import Hit
-from voxcurate.scrubbing.name_cues import IntroducedNames
-from voxcurate.scrubbing.name_spans import COMMA, JOIN, hard_eponyms
+from voxcurate.scrubbing.name_spans import COMMA, JOIN
+from voxcurate.scrubbing.name_spread import SpreadNames
 
-_LISTED = re.compile(r"(?:[ ]?\([^()\n]{1,25}\))?(?:/|,[ ]|[ ]&[ ]|[ ]/[ ])")
-_LIST_GOES_ON = re.compile(r"[ ]?(?:[,/)(;.\n&|]|and\b|\Z|\x01)")
 _CLASSED = re.compile(
     r"(?:['’]s)?[ ](?:(?:type|class|grade|stage|zone|score|rule|sign|criteria|classification)\b"
     r"|[IVX]{1,4}[ab]?(?![\w.])|\d[abc]?(?![\w./:-]))"
@@ -26,7 +24,7 @@ _NO_MORE_ON_LINE = re.compile(r"[ \t]*(?:\n|\Z|[<(\[|]|\d|DOB|MRN)")
 _AGE = re.compile(r",?[ \t](?:is[ \t])?an?[ \t]\d{1,3}\b|[ \t]?\(?\d{1,3}[ \t]?(?:yo|y/o|[mf]\b)")
 
 
-class _Finder(IntroducedNames):
+class _Finder(SpreadNames):
     """One reading of one text."""
 
     def run(self) -> list[Hit]:
@@ -35,8 +33,8 @@ class _Finder(IntroducedNames):
         i = 0
         while i < self.words.n:
             i = self._free(i)
-        self._again()
-        self._stretch()
+        self.again()
+        self.stretch()
         return self.hits
 
     def _free(self, i: int) -> int:
@@ -349,109 +347,6 @@ class _Finder(IntroducedNames):
             if _AGED.match(words.text, words.ends[j - 1]):
                 return j
         return 0
-
-    def _stretch(self) -> None:
-        """Names go on over strange capitalised words beside them, and over lists ("A/B")."""
-        words = self.words
-        for k in range(words.n - 1):
-            if self.taken[k] and not self.taken[k + 1] and self._goes_on(k + 1, words.gap(k + 1)):
-                self._join(k, k + 1)
-            elif self.taken[k] and not self.taken[k + 1]:
-                self._list_after(k)
-        for k in range(words.n - 1, 0, -1):
-            before = k - 1
-            if (
-                self.taken[k]
-                and not self.taken[before]
-                and self._goes_on(before, words.gap(k))
-                and words.kinds[before] in "nu"
-                and (
-                    words.kinds[before] == "n"
-                    or self._likeness(words.low[before]) > (-9 if words.begins(before) else -6)
-                )
-            ):
-                self._join(k, before)
-
-    def _goes_on(self, i: int, gap: str) -> bool:
-        """Whether word `i` belongs to the name beside it."""
-        words = self.words
-        low, kind, shape = words.low[i], words.kinds[i], words.shapes[i]
-        if not re.fullmatch(r"[ ]{1,2}|-", gap) or low in w.STOP or low in w.SHORT_FORMS:
-            return False
-        if low in w.DEGREES or low in w.NO_NAME or low in w.TITLES or low in self.lexicon.eponyms:
-            return False
-        if words.caseless[i] and shape != "U":
-            return False
-        if shape == "U":
-            return (
-                len(low) > 1 and kind in "nu" and not words.caseless[i] and self._likeness(low) > -6
-            )
-        if shape != "C" or self._is_heading(i):
-            return False
-        if kind in "nu":
-            return True
-        after = words.text[words.ends[i] : words.ends[i] + 2]
-        return kind == "b" and re.match(r"[,.;:)\n(/|]|\Z", after) is not None
-
-    def _join(self, k: int, other: int) -> None:
-        """Widen the hit of word `k` by word `other` beside it."""
-        words = self.words
-        start, end = words.starts[min(k, other)], words.ends[max(k, other)]
-        for number, hit in enumerate(self.hits):
-            if hit.start <= words.starts[k] < hit.end:
-                self.hits[number] = Hit("NAME", min(hit.start, start), max(hit.end, end), hit.sure)
-                self.taken[other] = True
-                return
-
-    def _list_after(self, k: int) -> None:
-        """Take the next of a list: "A/B/C", "A, B (radiology), C"."""
-        words = self.words
-        link = _LISTED.match(words.text, words.ends[k])
-        if link is None:
-            return
-        i = next((m for m in range(k + 1, min(k + 5, words.n)) if words.starts[m] >= link.end()), 0)
-        if not i or words.starts[i] != link.end() or self.taken[i]:
-            return
-        low, shape = words.low[i], words.shapes[i]
-        small = words.caseless[i] and shape == "L" and link.group() == "/" and len(low) > 2
-        small = small or (shape == "L" and low.startswith(("al-", "el-")))
-        strange = words.kinds[i] == "n" or (
-            words.kinds[i] == "u" and self._likeness(low) > (-4 if small else -5)
-        )
-        if (
-            not strange
-            or not (shape == "C" or small)
-            or low in w.SHORT_FORMS | w.NO_NAME | w.DEGREES
-        ):
-            return
-        if low in self.lexicon.eponyms or not _LIST_GOES_ON.match(words.text, words.ends[i]):
-            return
-        self._hit(i, i + 1, sure=False)
-
-    def _again(self) -> None:
-        """What is a name in one place is one in every other, if it is no ordinary word."""
-        words = self.words
-        names = {
-            words.low[k]
-            for k in range(words.n)
-            if self.taken[k]
-            and len(words.low[k]) > 3
-            and words.kinds[k] in "nub"
-            and words.shapes[k] in "CUL"
-            and (words.kinds[k] != "u" or self._likeness(words.low[k]) > -8)
-            and words.low[k] not in hard_eponyms()
-        }
-        if not names:
-            return
-        for k in range(words.n):
-            if words.low[k] not in names or self.taken[k]:
-                continue
-            kind, caseless = words.kinds[k], words.caseless[k]
-            small = words.shapes[k] not in "CU"
-            if (small and not (caseless and kind in "nu")) or self._is_eponym(k, k + 1):
-                continue
-            if kind != "b" or not (caseless or words.begins(k)):
-                self._hit(k, k + 1, sure=kind == "n")
 
 
 def find_names(text: str) -> Iterator[Hit]:
