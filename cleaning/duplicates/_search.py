@@ -1,7 +1,6 @@
 """Compiled loops of the search for close codes."""
 
 from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ from cleaning.duplicates._kernels import compiled
 
 Array = npt.NDArray[Any]
 FULLER = 3  # buckets hold a few codes each: visiting empty ones costs more than comparing
+ROOM = 1 << 16  # hits that are kept before they are looked at
 
 
 @compiled
@@ -39,35 +39,25 @@ def deal(codes: Array, table: Array) -> Array:
 
 
 @compiled
-def chunk_values(words: Array, start: int, width: int) -> Array:
-    """Bits ``start..start+width`` of every code, uint32."""
-    out = np.empty(len(words), np.uint32)
-    word, shift = start // 64, np.uint64(start % 64)
-    mask = np.uint64((1 << width) - 1)
-    crosses = start % 64 + width > 64
+def by_bucket(words: Array, word: int, shift: int, prefix: int) -> tuple[Array, Array, Array]:
+    """One word of every code, stably sorted by `prefix` bits of it from `shift` on.
+
+    Returns:
+        The words, the positions before the sort, and where each bucket starts.
+    """
+    low, mask = np.uint64(shift), np.uint64((1 << prefix) - 1)
+    starts = np.zeros((1 << prefix) + 1, np.int64)
     for n in range(len(words)):
-        value = words[n, word] >> shift
-        if crosses:
-            value |= words[n, word + 1] << (np.uint64(64) - shift)
-        out[n] = np.uint32(value & mask)
-    return out
-
-
-@compiled
-def by_bucket(values: Array, drop: int, n_buckets: int) -> tuple[Array, Array]:
-    """Stable order of the codes by ``value >> drop``, and where each bucket starts."""
-    starts = np.zeros(n_buckets + 1, np.int64)
-    for value in values:
-        starts[(value >> np.uint32(drop)) + 1] += 1
-    for n in range(n_buckets):
+        starts[np.int64((words[n, word] >> low) & mask) + 1] += 1
+    for n in range(len(starts) - 1):
         starts[n + 1] += starts[n]
-    order = np.empty(len(values), np.int32)
+    key, order = np.empty(len(words), np.uint64), np.empty(len(words), np.int32)
     at = starts[:-1].copy()
-    for n in range(len(values)):
-        bucket = values[n] >> np.uint32(drop)
-        order[at[bucket]] = n
+    for n in range(len(words)):
+        bucket = np.int64((words[n, word] >> low) & mask)
+        key[at[bucket]], order[at[bucket]] = words[n, word], n
         at[bucket] += 1
-    return order, starts
+    return key, order, starts
 
 
 @compiled
@@ -78,89 +68,132 @@ def _grown(array: Array) -> Array:
 
 
 @compiled
-def _join(
-    words: Array,
-    lead: Array,
-    values: Array,
+def _near(
+    key: Array,
     order: Array,
     starts: Array,
+    n_query: int,
+    flips: int,
+    limit: Any,
+    hits: Array,
+    at: tuple[int, int, int],
+) -> tuple[int, tuple[int, int, int]]:
+    """Codes of a bucket and of those one bit away whose words differ by at most `limit` bits.
+
+    A function of its own that allocates nothing: where arrays may be replaced, numba counts
+    references at every comparison, which costs ten times the comparison.
+
+    Args:
+        at: bucket, flipped bit (-1: none) and code to go on from.
+
+    Returns:
+        How many hits there are, and where there may be no more room; past the last bucket at the
+        end.
+    """
+    n = 0
+    is_join = n_query == len(order)
+    bucket, flip, x = at
+    while bucket < len(starts) - 1:
+        high = starts[bucket + 1]
+        while flip < flips and x < high:
+            other = bucket if flip < 0 else bucket ^ (1 << flip)
+            begin, end = starts[other], starts[other + 1]
+            if begin < end and not (is_join and other < bucket):
+                while x < high:
+                    from_ = x + 1 if is_join and flip < 0 else begin
+                    if n + end - from_ > len(hits):
+                        return n, (bucket, flip, x)
+                    mine = key[x]
+                    for y in range(from_ if order[x] < n_query else end, end):
+                        if _ones(key[y] ^ mine) <= limit:
+                            hits[n, 0], hits[n, 1] = x, y
+                            n += 1
+                    x += 1
+            x = starts[bucket]
+            flip += 1
+        bucket, flip, x = bucket + 1, -1, high
+    return n, (bucket, flip, x)
+
+
+@compiled
+def _kept(
+    words: Array,
+    order: Array,
+    n_query: int,
     masks: Array,
     chunk: int,
-    drop: int,
-    prefix: int,
-    slack: int,
-    radius: int,
+    limits: tuple[int, int, int],
+    hits: Array,
+) -> tuple[Array, Array, Array]:
+    """Hits that are within the radius, and were not found by an earlier chunk."""
+    radius, limit, slack = limits
+    per_word = len(masks) // 4
+    first, second = np.empty(len(hits), np.int32), np.empty(len(hits), np.int32)
+    distance = np.empty(len(hits), np.uint8)
+    ones = np.empty(4, np.int64)
+    n = 0
+    for h in range(len(hits)):
+        one, two = order[hits[h, 0]], order[hits[h, 1]]
+        near = 0
+        for w in range(4):
+            ones[w] = np.int64(_ones(words[one, w] ^ words[two, w]))
+            near += ones[w]
+        if near > radius:
+            continue
+        if n_query < len(order) and two <= one < n_query:
+            continue  # found from the other side, or itself
+        is_first = True
+        for c in range(chunk):
+            w = c // per_word
+            differ = (words[one, w] ^ words[two, w]) & masks[c]
+            if ones[w] <= limit and np.int64(_ones(differ)) <= slack:
+                is_first = False
+                break
+        if is_first:
+            first[n], second[n], distance[n] = one, two, near
+            n += 1
+    return first[:n], second[:n], distance[:n]
+
+
+@compiled
+def _join(
+    words: Array,
+    key: Array,
+    order: Array,
+    starts: Array,
     n_query: int,
+    masks: Array,
+    chunk: int,
+    prefix: int,
+    limits: tuple[int, int, int],
 ) -> tuple[Array, Array, Array]:
     """Pairs of this chunk.
 
     Args:
         words: codes, unsorted.
-        lead: two of their words, sorted by bucket: they reject nearly all that is not near.
-        values: their chunk, sorted.
+        key: the word of the chunk, sorted by bucket.
         order: positions before the sort; those below `n_query` are queries.
         starts: of each bucket.
-        masks: of the bits of each chunk, uint64 ``(m, 4)``.
-        slack: bits of the chunk that may differ, 0 or 1.
+        masks: of the sorted bits of each chunk within its word.
+        limits: bits that may differ: in all, in the word, in the sorted bits of the chunk (0, 1).
     """
-    n_buckets = len(starts) - 1
     first, second = np.empty(1024, np.int32), np.empty(1024, np.int32)
     distance = np.empty(1024, np.uint8)
-    n = 0
-    is_join = n_query == len(order)
-    flips = prefix if slack else 0
-    for bucket in range(n_buckets):
-        low, high = starts[bucket], starts[bucket + 1]
-        if low == high:
-            continue
-        for flip in range(-1, flips):
-            other = bucket
-            bit = np.uint32(0)
-            if flip >= 0:
-                other = bucket ^ (1 << flip)
-                if is_join and other < bucket:
-                    continue
-                bit = np.uint32(1) << np.uint32(flip + drop)
-            begin, end = starts[other], starts[other + 1]
-            if begin == end:
-                continue
-            for x in range(low, high):
-                if order[x] >= n_query:
-                    continue
-                from_ = x + 1 if is_join and flip < 0 else begin
-                mine = values[x] ^ bit
-                head, next_ = lead[x, 0], lead[x, 1]
-                for y in range(from_, end):
-                    rest = values[y] ^ mine
-                    if flip >= 0 or slack == 0:
-                        if rest != 0:
-                            continue
-                    elif rest & (rest - np.uint32(1)):
-                        continue
-                    if _ones(lead[y, 0] ^ head) + _ones(lead[y, 1] ^ next_) > radius:
-                        continue
-                    one, two = order[x], order[y]
-                    x0, x1 = words[one, 0] ^ words[two, 0], words[one, 1] ^ words[two, 1]
-                    x2, x3 = words[one, 2] ^ words[two, 2], words[one, 3] ^ words[two, 3]
-                    near = _ones(x0) + _ones(x1) + _ones(x2) + _ones(x3)
-                    if near > radius:
-                        continue
-                    if not is_join and order[y] <= order[x] < n_query:
-                        continue  # found from the other side, or itself
-                    is_first = True
-                    for c in range(chunk):
-                        differ = _ones(x0 & masks[c, 0]) + _ones(x1 & masks[c, 1])
-                        differ += _ones(x2 & masks[c, 2]) + _ones(x3 & masks[c, 3])
-                        if differ <= slack:
-                            is_first = False
-                            break
-                    if is_first:
-                        if n == len(first):
-                            first, second = _grown(first), _grown(second)
-                            distance = _grown(distance)
-                        first[n], second[n], distance[n] = order[x], order[y], near
-                        n += 1
-    return first[:n], second[:n], distance[:n]
+    total = 0
+    flips = prefix if limits[2] else 0
+    limit = np.uint64(limits[1])
+    hits = np.empty((ROOM + np.max(np.diff(starts)), 2), np.int32)
+    at = (0, -1, 0)
+    while at[0] < len(starts) - 1:
+        n, at = _near(key, order, starts, n_query, flips, limit, hits, at)
+        a, b, d = _kept(words, order, n_query, masks, chunk, limits, hits[:n])
+        while total + len(a) > len(first):
+            first, second, distance = _grown(first), _grown(second), _grown(distance)
+        first[total : total + len(a)] = a
+        second[total : total + len(a)] = b
+        distance[total : total + len(a)] = d
+        total += len(a)
+    return first[:total], second[:total], distance[:total]
 
 
 def find_pairs(
@@ -168,35 +201,23 @@ def find_pairs(
 ) -> tuple[Array, Array, Array]:
     """Pairs of different codes within the radius of which at least one is below `n_query`."""
     n, m = len(words), len(widths)
-    slack = radius // m
+    limit = radius // 4
+    limits = (radius, limit, limit // (m // 4))
     edges = np.concatenate(([0], np.cumsum(widths)))
-    masks = _masks(edges)
+    prefixes = np.minimum(widths, max(1, int(n).bit_length() - FULLER))
+    shifts = edges[1:] % 64 + 64 * (edges[1:] % 64 == 0) - prefixes  # the highest bits
+    ones = (np.uint64(1) << prefixes.astype(np.uint64)) - np.uint64(1)
+    masks = ones << shifts.astype(np.uint64)
 
     def part(chunk: int) -> tuple[Array, Array, Array]:
-        width = int(widths[chunk])
-        prefix = min(width, max(1, int(n).bit_length() - FULLER))
-        drop = width - prefix
-        values = chunk_values(words, int(edges[chunk]), width)
-        order, starts = by_bucket(values, drop, 1 << prefix)
-        lead, values = words[:, 2:] if edges[chunk] < 128 else words[:, :2], values[order]
-        lead = np.ascontiguousarray(lead)[order]
-        return _join(
-            *(words, lead, values, order, starts, masks),
-            *(chunk, drop, prefix, slack, radius, n_query),
-        )
+        prefix = int(prefixes[chunk])
+        key, order, starts = by_bucket(words, chunk // (m // 4), int(shifts[chunk]), prefix)
+        return _join(words, key, order, starts, n_query, masks, chunk, prefix, limits)
 
     with ThreadPoolExecutor(max_workers=threads) as pool:
         parts = list(pool.map(part, range(m)))
     a, b, distance = (np.concatenate(column) for column in zip(*parts, strict=True))
     return a, b, distance
-
-
-def _masks(edges: Array) -> Array:
-    masks = np.zeros((len(edges) - 1, 4), np.uint64)
-    for chunk, (low, high) in enumerate(pairwise(edges)):
-        whole = ((1 << int(high)) - 1) ^ ((1 << int(low)) - 1)
-        masks[chunk] = [(whole >> (64 * w)) & (2**64 - 1) for w in range(4)]
-    return masks
 
 
 @compiled

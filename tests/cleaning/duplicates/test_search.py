@@ -57,7 +57,9 @@ def test_some_chunk_of_codes_within_the_radius_differs_by_at_most_one_bit(radius
     widths = chunk_widths(radius)
     assert widths.sum() == BITS
     assert widths.max() <= 32
-    assert radius // len(widths) <= 1
+    per_word = len(widths) // 4
+    assert (widths.reshape(4, per_word).sum(axis=1) == 64).all()
+    assert radius // 4 // per_word <= 1
 
 
 def test_dealing_bits_moves_each_to_its_own_place():
