@@ -104,7 +104,9 @@ def _near(
                     if n + end - from_ > len(hits):
                         return n, (bucket, flip, x)
                     mine = key[x]
-                    for y in range(from_ if order[x] < n_query else end, end):
+                    if order[x] >= n_query:
+                        from_ = end
+                    for y in range(np.uint64(from_), np.uint64(end)):  # unsigned: none from behind
                         if _ones(key[y] ^ mine) <= limit:
                             hits[n, 0], hits[n, 1] = x, y
                             n += 1

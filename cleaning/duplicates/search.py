@@ -77,7 +77,7 @@ def close_pairs(
     words = dealt(codes, radius)
     order, starts = same_codes(words)  # groups of equal codes, members ascending
     heads = order[starts[:-1]]
-    by_head = np.argsort(heads, kind="stable")
+    by_head = np.argsort(heads)
     sizes = np.diff(starts)
     # a group is known if its first member is: all pairs of two known groups are still needed when
     # either has new members
