@@ -69,6 +69,13 @@ def parse_overrides(pairs: Iterable[str]) -> dict[str, Any]:
     return result
 
 
+def _parsed(text: str) -> Any:
+    """By the C library where PyYAML has it: ten times as fast."""
+    return (
+        yaml.load(text, Loader=yaml.CSafeLoader) if yaml.__with_libyaml__ else yaml.safe_load(text)
+    )
+
+
 def _why_not_yaml(error: Exception) -> str:
     mark = getattr(error, "problem_mark", None)
     if mark is None:
@@ -84,7 +91,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         ConfigError: the file is missing, cannot be read, is not YAML, or holds no mapping.
     """
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        data = _parsed(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigError(f"no such file: {path.name}") from None
     except OSError as error:

@@ -9,7 +9,7 @@ from retrieval.rules.reader import RuleReader
 
 READER = RuleReader()
 
-CASES = {
+CASES: dict[str, list[tuple[str, dict[str, object]]]] = {
     "gone": [
         ("Uterus absent.", {"hysterectomy": "yes"}),
         ("The gallbladder and the spleen are missing.", {"cholecystectomy": "yes"}),

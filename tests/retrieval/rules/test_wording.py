@@ -6,7 +6,7 @@ from retrieval.rules.reader import RuleReader
 
 READER = RuleReader()
 
-CASES = {
+CASES: dict[str, list[tuple[str, dict[str, object]]]] = {
     "contracted": [
         ("There isn't any pleural effusion.", {"pleural_effusion": "no"}),
         ("Pleural effusion wasn't observed.", {"pleural_effusion": "no"}),
