@@ -241,3 +241,21 @@ def test_what_is_left_of_a_scrubbed_signature_is_no_leak(text):
     scrubbed = Scrubber().scrub(text, Identifiers(names=("Dr. Jane Roe",))).text
     assert "Roe" not in scrubbed
     assert leak_scan(scrubbed, Identifiers()) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "CT ABDOMEN W/O CONTRAST",
+        "C/O Abdominal pain for 3 days.",
+        "RUQ pain r/o cholecystitis. s/p splenectomy after MVA 1998.",
+        "No consolidation elsewhere. Small left effusion.",
+        "Older end-plate impression of thoracic vertebra 8.",
+    ],
+)
+def test_abbreviations_and_findings_that_look_like_people_stay(text):
+    assert Scrubber().scrub(text).text == text
+
+
+def test_whose_child_somebody_is_does_not_stay():
+    assert "Sharma" not in Scrubber().scrub("Asha, D/O Priya Sharma, 34F").text

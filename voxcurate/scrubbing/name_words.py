@@ -95,7 +95,7 @@ PERSON_VERBS = word_set("""
     developed sustained suffered fell recalls noticed needed prefers insists hopes plans consented
     declined brought scored walked experienced met sees saw likes turned weighs
     shouted started stopped reviews recalled worries worried lost gained requests uses used drove
-    drives moved left tried
+    drives moved tried
 """)
 WEAK_VERBS = word_set("""
     has had is was will would who does did can hat wurde et a est heeft

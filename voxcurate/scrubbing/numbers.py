@@ -42,6 +42,10 @@ def _is_ip(text: str, start: int, end: int) -> bool:
     return all(int(part) < 256 for part in text[start:end].split("."))
 
 
+def _has_digit(text: str, start: int, end: int) -> bool:
+    return any(map(str.isdigit, text[start:end]))
+
+
 def _is_no_temperature(text: str, start: int, end: int) -> bool:
     before = re.search(
         r"(?:\bt|temp\w*|tmax|febrile|fever)\W*(?:of|to|was|is)?\W*$",
@@ -93,7 +97,7 @@ NUMBERS: tuple[Pattern, ...] = (
     pattern("ID", rf"\b{_LABEL}\s*(?:is|was)?\s*[:#=]+\s*(?P<x>\d{{2,}})(?!\w)", labelled=True, starts=_LABEL_STARTS, shape=r"\d", check=_is_no_age),
     pattern("ID", r"\|\s*(?P<x>\d{4,})(?=\s*\|)", labelled=True),  # fields of a header
     pattern("ID", r"\b(?:last\s+(?:4|four)(?:\s+digits)?(?:\s+of\s+\w+)?(?:\s+(?:is|are))?|(?:ends|ending)\s+(?:in|with))\s*[:#]?\s*(?P<x>\d{3,5})(?!\w)", labelled=True, starts="last ends ending"),
-    pattern("ID", r"\b(?:licen[sc]e\s+plate|plate(?:\s+(?:no\.?|number))?|vehicle\s+reg(?:istration)?|reg\.?\s?no\.?|registration|kenteken|kennzeichen|immatriculation)\b\s*(?:is)?\s*[:#]?\s*(?P<x>(?=[A-Z0-9 -]*\d)[A-Z0-9]{1,4}(?:[ -]?[A-Z0-9]{1,4}){1,3})(?!\w)", labelled=True, starts="license licence plate vehicle reg registration kenteken kennzeichen immatriculation"),
+    pattern("ID", r"\b(?:licen[sc]e\s+plate|plate(?:\s+(?:no\.?|number))?|vehicle\s+reg(?:istration)?|reg\.?\s?no\.?|registration|kenteken|kennzeichen|immatriculation)\b\s*(?:is)?\s*[:#]?\s*(?P<x>(?=[A-Z0-9 -]*\d)[A-Z0-9]{1,4}(?:[ -]?[A-Z0-9]{1,4}){1,3})(?!\w)", labelled=True, starts="license licence plate vehicle reg registration kenteken kennzeichen immatriculation", check=_has_digit),
     pattern("ID", r"(?<!\w)(?P<x>(?=[A-HJ-NPR-Z]*\d)(?=\d*[A-HJ-NPR-Z])[A-HJ-NPR-Z0-9]{17})(?!\w)", 0, shape=r"[A-Z0-9]{17}"),  # vehicles
     pattern("ID", _USER, labelled=True, starts="user username userid login log account twitter facebook instagram skype handle gebruikersnaam benutzer benutzername"),
     pattern("ID", r"(?<!\w)(?P<x>[A-Z]{2}\d{2}(?:\s?[A-Z0-9]{4}){3,7}(?:\s?[A-Z0-9]{1,3})?)(?!\w)", 0, shape=r"[A-Z]{2}\d\d"),  # bank accounts

@@ -72,6 +72,18 @@ def _is_likely(text: str, start: int, end: int) -> bool:
     )
 
 
+def _is_all_names(text: str, start: int, end: int) -> bool:
+    """Whether every word is a name or could be one: "W/O CONTRAST" is no wife of anybody."""
+    known = lexicon()
+    kinds = [
+        (known.kind(word), word in known.given or known.likeness(word) > 0)
+        for word in _words(text, start, end)
+    ]
+    return _is_somebody(text, start, end) and all(
+        kind in "nb" or (kind == "u" and is_like) for kind, is_like in kinds
+    )
+
+
 def _is_surname_initials(text: str, start: int, end: int) -> bool:
     word = _words(text, start, end)[0]
     return lexicon().kind(word) != "w" and word not in _NOBODY and word not in lexicon().eponyms
@@ -179,7 +191,7 @@ PEOPLE: tuple[Pattern, ...] = (
     pattern("NAME", rf"\b(?:Dr|Prof|Mr|Mrs|Ms|Miss)\.?[ ](?P<x>[A-Z]{{2,}}(?:[ -]{UPPER}[a-zà-ÿ]+){{1,2}}(?:,[ ]{UPPER}[a-zà-ÿ]+)?)(?!\w)", 0, starts="dr prof mr mrs ms miss", check=_is_likely),
     pattern("NAME", rf"(?<![\w-])(?P<x>(?:al|el|ul|ez|as|bin)-{UPPER}[a-zà-ÿ]{{2,}})(?!\w)", 0, shape=r"(?:al|el|ul|ez|as|bin)-[^\W\d_]"),
     pattern("NAME", rf"\b(?i:{_KIN}),?[ ](?P<x>{_W}[ ]{_W})(?!\w)", 0, starts=_KIN_STARTS, check=_is_somebody, sure=False),
-    pattern("NAME", rf"\b[SDWCFsdwcf]/[oO0]\.?:?[ ](?P<x>(?:(?:Mr|Mrs|Late|Lt|Shri|Smt)\.?[ ])?{_W}(?:[ ]{_W}){{0,2}})(?!\w)", 0, starts="s d w c f", check=_is_somebody),
+    pattern("NAME", rf"\b[SDWCFsdwcf]/[oO0]\.?:?[ ](?P<x>(?:(?:Mr|Mrs|Late|Lt|Shri|Smt)\.?[ ])?{_W}(?:[ ]{_W}){{0,2}})(?!\w)", 0, starts="s d w c f", check=_is_all_names),
     # notes in small letters
     pattern("NAME", rf"\b(?:{_KIN}|{_ROLE})\.?[ ](?P<x>[a-z]{{3,}}(?:-[a-z]{{3,}})?[ ](?:[a-z]{{3,}}(?:-[a-z]{{3,}})?|[a-z]\.))(?!\w)", 0, starts=_KIN_STARTS + " " + _ROLE_STARTS, check=_is_small_pair, sure=False),
     pattern("NAME", rf"\b(?:{_KIN})[ ](?P<x>[a-z]{{3,}}(?:-[a-z]{{3,}})?){_GOES_ON}", 0, starts=_KIN_STARTS, check=_is_small_one, sure=False),
