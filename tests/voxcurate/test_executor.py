@@ -256,12 +256,27 @@ def test_workers_die_with_their_driver(tmp_path, how):
     assert gone(workers)
 
 
+EARLIER: set[int] = set()  # warm processes of other tests
+
+
+@pytest.fixture(autouse=True)
+def _only_own_children():
+    EARLIER.clear()
+    EARLIER.update(children_of(os.getpid()))
+
+
 def children_of(process):
-    """Worker processes of a process; not the resource tracker."""
+    """Worker processes of a process; not the resource tracker, nor what was there before."""
     import psutil
 
+    def is_worker(child):
+        try:
+            return "spawn_main" in " ".join(child.cmdline())
+        except psutil.Error:  # gone, or a zombie
+            return False
+
     children = psutil.Process(process).children()
-    return [c.pid for c in children if "spawn_main" in " ".join(c.cmdline())]
+    return [c.pid for c in children if c.pid not in EARLIER and is_worker(c)]
 
 
 def alive(processes):
