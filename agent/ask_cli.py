@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from agent.console import run_command
+from agent.options import JsonOption, WorkspaceOption
 
 
 def ask(
@@ -36,15 +37,8 @@ def ask(
         Path | None, typer.Option(help="Write all of it to a CSV file, a line per proof.")
     ] = None,
     save: Annotated[str, typer.Option(help="Keep the cohort under this name, for rounds.")] = "",
-    workspace: Annotated[
-        Path | None,
-        typer.Option(
-            "-w",
-            "--workspace",
-            help="Workspace folder; default: $VOXCURATE_WORKSPACE, else the one around.",
-        ),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Find scans by what their reports say, each with the sentence that proves it.
 

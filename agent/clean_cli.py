@@ -6,16 +6,7 @@ from typing import Annotated
 import typer
 
 from agent.console import run_command
-
-WorkspaceOption = Annotated[
-    Path | None,
-    typer.Option(
-        "-w",
-        "--workspace",
-        help="Workspace folder; default: $VOXCURATE_WORKSPACE, else the one around.",
-    ),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+from agent.options import JsonOption, SetOption, WorkspaceOption
 
 app = typer.Typer(help="What the checks said of each scan.", no_args_is_help=True)
 
@@ -30,10 +21,7 @@ def clean(
         list[str] | None,
         typer.Option(help="Only this part: check, duplicates or leaks; may be given again."),
     ] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="A setting, as key=value; may be given again."),
-    ] = None,
+    settings: SetOption = None,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -15,6 +15,7 @@ from agent.compare_cli import compare
 from agent.console import run_command
 from agent.deid_cli import app as deid_app
 from agent.duplicates_cli import app as duplicates_app
+from agent.options import JsonOption, SetOption, WorkspaceOption
 from agent.predict_cli import app as models_app
 from agent.predict_cli import predict
 from agent.reading_cli import read_reports
@@ -41,19 +42,6 @@ app.add_typer(models_app, name="models")
 app.command()(predict)
 app.command()(clean)
 app.add_typer(checks_app, name="checks")
-
-WorkspaceOption = Annotated[
-    Path | None,
-    typer.Option(
-        "-w",
-        "--workspace",
-        help="Workspace folder; default: $VOXCURATE_WORKSPACE, else the one around.",
-    ),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
-SetOption = Annotated[
-    list[str] | None, typer.Option("--set", help="A setting, as key=value; may be given again.")
-]
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from agent.console import DONE, SOME_FAILED, WIDTH, run_command, show_json
+from agent.options import JsonOption
 from voxcurate.errors import ConfigError, CurationError
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def compare(
         bool,
         typer.Option("--missing-is-empty", help="A mask file that is not there is an empty mask."),
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Compare two labellings: DSC, NSD and volumes per class, per case and over all cases.
 

@@ -7,6 +7,7 @@ import typer
 
 from agent.console import DONE, SOME_FAILED, run_command, say, show_json
 from agent.deid_text_cli import text
+from agent.options import JsonOption
 from voxcurate.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def dicom(
         ),
     ] = None,
     workers: Annotated[int, typer.Option(min=0, help="Processes; 0: one per core.")] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """De-identify DICOM files by PS3.15's Basic profile, dates moved, and search what was written.
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from agent.console import DONE, SOME_FAILED, run_command, show_json, show_result
+from agent.options import JsonOption, WorkspaceOption
 from voxcurate.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -56,15 +57,8 @@ def predict(
         list[str] | None,
         typer.Option("--set", help="In a workspace: a setting, as predict.key=value."),
     ] = None,
-    workspace: Annotated[
-        Path | None,
-        typer.Option(
-            "-w",
-            "--workspace",
-            help="Workspace folder; default: $VOXCURATE_WORKSPACE, else the one around.",
-        ),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Let models segment scans; what is done stays done, the same command goes on from there.
 
@@ -144,7 +138,7 @@ def list_models(
         Path | None,
         typer.Option("-w", "--workspace", help="Workspace whose own models are listed too."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """List the models: kind, classes, licence, and whether they can be used here or why not.
 

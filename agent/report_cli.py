@@ -1,11 +1,11 @@
 """``voxcurate report``: a report with its evidence highlighted, and what was read from it."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from agent.console import run_command
+from agent.options import JsonOption, WorkspaceOption
 
 app = typer.Typer(help="Reports and what was read from them.", no_args_is_help=True)
 
@@ -18,10 +18,8 @@ def report() -> None:
 @app.command()
 def show(
     name: Annotated[str, typer.Argument(help="Id of a report, or of a scan for its reports.")],
-    workspace: Annotated[
-        Path | None, typer.Option("-w", "--workspace", help="Workspace folder.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Show a report with its evidence highlighted, and its answers with rule and reader.
 

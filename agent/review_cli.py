@@ -1,17 +1,11 @@
 """``voxcurate review``: the queue of labels that people should look at."""
 
-from pathlib import Path
-from typing import Annotated
-
 import typer
 
 from agent.console import run_command
+from agent.options import JsonOption, WorkspaceOption
 
 app = typer.Typer(help="The queue of labels that people should look at.", no_args_is_help=True)
-WorkspaceOption = Annotated[
-    Path | None, typer.Option("-w", "--workspace", help="Workspace folder.")
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 
 @app.command(name="list")
