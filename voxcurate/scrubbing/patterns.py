@@ -7,6 +7,7 @@ from typing import NamedTuple
 from voxcurate.scrubbing.care import CARE
 from voxcurate.scrubbing.codes import CODES
 from voxcurate.scrubbing.dates import BEFORE_DATE, DATES
+from voxcurate.scrubbing.explained import find_unexplained, is_value
 from voxcurate.scrubbing.hits import Hit
 from voxcurate.scrubbing.medical import PROTECTED
 from voxcurate.scrubbing.names import find_names
@@ -74,6 +75,8 @@ def find_patterns(text: str) -> Iterator[Hit]:
                 continue
             if one.check is not None and not one.check(text, start, end):
                 continue
+            if one.kind == "ID" and is_value(text, start, end):
+                continue
             if one.labelled or not is_protected(text, start, end):
                 if one.kind == "DATE" and (
                     day := BEFORE_DATE.search(text, max(0, start - 30), start)
@@ -81,6 +84,7 @@ def find_patterns(text: str) -> Iterator[Hit]:
                     start = day.start()
                 yield Hit(one.kind, start, end, one.sure)
     yield from find_names(text)
+    yield from find_unexplained(text)
 
 
 def matches(one: Pattern, text: str, places: Places) -> Iterator[re.Match[str]]:
