@@ -11,19 +11,19 @@ import numpy as np
 from labeling.attention import MAP_SCALE
 from labeling.attention_evaluation import Detection, detect_errors, ranking, table_one
 from labeling.attention_files import Attended, Wanted, attend_case
-from labeling.attention_scores import STRONG, ClassScore, Region, Score, case_score
+from labeling.attention_scores import STRONG, ClassScore, case_score, score_of
 from labeling.attention_tables import Row, priority_rows, write_tables
-from labeling.config import PriorityConfig
-from labeling.ready_predictions import read_prediction
+from labeling.config import PriorityConfig, Score
 from voxcurate.atomic import write_text
 from voxcurate.case_files import CaseFiles
 from voxcurate.classes import Vocabulary
 from voxcurate.errors import CurationError, GeometryError
 from voxcurate.ids import content_id
 from voxcurate.labelmaps import same_affine
-from voxcurate.predictions import Prediction
+from voxcurate.predictions import axes_reversed
+from voxcurate.ready_predictions import read_prediction
 
-VERSION = "1"
+VERSION = "2"
 CASE_FILE = "attention.json"
 
 
@@ -54,7 +54,6 @@ def attend_folders(
     out: Path,
     wanted: Wanted | None = None,
     *,
-    score: Score = "sum",
     priority: PriorityConfig | None = None,
     truth: Mapping[str, CaseFiles] | None = None,
     min_region_mm3: float = 0.0,
@@ -68,8 +67,7 @@ def attend_folders(
         vocabulary: tells which classes may share voxels.
         out: folder to write to.
         wanted: what to compute and write.
-        score: which score ranks.
-        priority: where to cut.
+        priority: which score ranks, and where to cut.
         truth: true labels of cases; adds the evaluation.
         min_region_mm3: regions below do not count there.
         above: attention that counts as attended there.
@@ -103,11 +101,11 @@ def attend_folders(
         except CurationError as error:
             failed[case] = str(error)
         done(case)
-    rows = priority_rows(scores, score, priority)
-    evaluation = _evaluation(errors, scores, score) if truth is not None else {}
+    rows = priority_rows(scores, priority)
+    evaluation = _evaluation(errors, scores, priority.score) if truth is not None else {}
     if evaluation:
         write_text(out / "evaluation.json", json.dumps(evaluation, indent=2) + "\n")
-    write_tables(out, scores, rows, score)
+    write_tables(out, scores, rows, priority)
     return Batch(scores, rows, failed, missing, reused, evaluation)
 
 
@@ -115,7 +113,7 @@ def _against(
     found: Attended, truth: CaseFiles, min_region_mm3: float, above: float
 ) -> list[tuple[str, Detection, float | None]]:
     """Each class's detection and ``1 - DSC``; a class that the truth does not have is left out."""
-    true: Prediction = read_prediction(truth, "truth")
+    true = axes_reversed(read_prediction(truth, "truth"))
     if true.shape != found.shape[::-1]:
         raise GeometryError(f"the truth has another shape than the predictions: {true.shape[::-1]}")
     turned = found.affine[:, [2, 1, 0, 3]]
@@ -145,6 +143,7 @@ def _evaluation(
     scores: Mapping[str, Mapping[str, ClassScore]],
     score: Score,
 ) -> dict[str, Any]:
+    """Of what the truth knows: a case's score and error are those of its true classes."""
     classes = dict.fromkeys(name for _, name, _, _ in errors)
     table = {
         name: [seen for _, other, seen, _ in errors if other == name] for name in sorted(classes)
@@ -157,17 +156,15 @@ def _evaluation(
             if other == name and error is not None
         ]
         ranks[name] = asdict(ranking([p[0] for p in pairs], [p[1] for p in pairs]))
-    cases = dict.fromkeys(case for case, _, _, error in errors if error is not None)
-    mean = {
-        case: float(np.mean([e for c, _, _, e in errors if c == case and e is not None]))
-        for case in cases
-    }
-    totals = [case_score(scores[case], score) for case in mean]
-    return {
-        "table_1": table_one(table),
-        "ranking": ranks,
-        "cases": asdict(ranking(totals, list(mean.values()))),
-    }
+    known: dict[str, dict[str, float]] = {}
+    for case, name, _, error in errors:
+        if error is not None:
+            known.setdefault(case, {})[name] = error
+    totals = [
+        case_score({c: scores[case][c] for c in found}, score) for case, found in known.items()
+    ]
+    mean = [float(np.mean(list(found.values()))) for found in known.values()]
+    return {"table_1": table_one(table), "ranking": ranks, "cases": asdict(ranking(totals, mean))}
 
 
 def _fingerprint(
@@ -205,7 +202,7 @@ def _case_text(
 ) -> str:
     data = {
         "fingerprint": key,
-        "classes": {name: asdict(s) for name, s in scores.items()},
+        "classes": {name: s.plain() for name, s in scores.items()},
         "errors": [[name, asdict(d), error] for name, d, error in seen],
     }
     return json.dumps(data, indent=1) + "\n"
@@ -219,9 +216,5 @@ def _read_case(path: Path, key: str) -> Known | None:
         return None
     if data.get("fingerprint") != key:
         return None
-    scores = {}
-    for name, plain in data["classes"].items():
-        region = plain.pop("region")
-        box = region and tuple((a, b) for a, b in region["box"])
-        scores[name] = ClassScore(**plain, region=region and Region(box, region["attention_mm3"]))
+    scores = {name: score_of(plain) for name, plain in data["classes"].items()}
     return scores, [(name, Detection(**d), error) for name, d, error in data["errors"]]

@@ -13,13 +13,13 @@ import numpy.typing as npt
 from labeling.attention import MAP_SCALE, Fusion, conflict_matrix, fuse_and_attend, stored_map
 from labeling.attention_scores import ClassScore, Region, class_scores
 from labeling.config import AttentionConfig
-from labeling.ready_predictions import TURN, read_prediction
 from voxcurate.atomic import write_atomic
 from voxcurate.case_files import CaseFiles
 from voxcurate.classes import Vocabulary
 from voxcurate.errors import GeometryError, SourceError
 from voxcurate.labelmaps import box_parts, same_affine
-from voxcurate.predictions import Prediction
+from voxcurate.predictions import Prediction, axes_reversed
+from voxcurate.ready_predictions import read_prediction
 from voxcurate.volume import Affine, Box, orientation_of
 
 THREADS = 4
@@ -81,7 +81,7 @@ def attend_case(
     wanted = wanted or Wanted()
     with ThreadPoolExecutor(min(THREADS, len(os.sched_getaffinity(0)))) as pool:
         predictions = [
-            read_prediction(_only(files, wanted.classes), name, each=pool.map)
+            axes_reversed(read_prediction(_only(files, wanted.classes), name, each=pool.map))
             for name, files in models.items()
         ]
         _check_grids(predictions)
@@ -90,7 +90,7 @@ def attend_case(
         if not names:
             raise SourceError("no model has a wanted class")
         shape = predictions[0].shape
-        affine = predictions[0].affine @ TURN
+        affine = predictions[0].affine[:, [2, 1, 0, 3]]
         fusion = fuse_and_attend(
             predictions,
             names,
@@ -126,8 +126,12 @@ def _check_grids(predictions: Sequence[Prediction]) -> None:
             raise GeometryError(
                 f"models {first.model_id} and {other.model_id} do not share a grid: "
                 f"{first.shape[::-1]} and {other.shape[::-1]}, "
-                f"{orientation_of(first.affine @ TURN)} and {orientation_of(other.affine @ TURN)}"
+                f"{_orientation(first)} and {_orientation(other)}"
             )
+
+
+def _orientation(reversed_axes: Prediction) -> str:
+    return orientation_of(reversed_axes.affine[:, [2, 1, 0, 3]])
 
 
 def _may_overlap(names: Sequence[str], vocabulary: Vocabulary) -> list[tuple[str, str]]:

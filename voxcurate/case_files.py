@@ -24,6 +24,7 @@ SUFFIXES = (".nii.gz", ".nii")
 INNER = ("segmentations", "predictions", "soft_pred", "labels", "masks")
 MAPS = ("combined_labels", "labels", "segmentation", "seg", "label", "prediction")
 NAME_FILES = ("dataset.json", "labels.json")
+SOFT = "prediction.vxp"
 ONE_CASE = "case"  # what a single pair of files or folders is called
 
 
@@ -36,12 +37,14 @@ class CaseFiles:
         masks: class to its file; empty if there is a `label_map`.
         label_map: the file with all classes.
         names: label in the map to class; empty: the labels are called by their number.
+        soft: our own file with the probabilities of all classes, which then counts instead.
     """
 
     case: str
     masks: Mapping[str, Path] = field(default_factory=dict)
     label_map: Path | None = None
     names: Mapping[int, str] = field(default_factory=dict)
+    soft: Path | None = None
 
 
 def find_cases(
@@ -146,11 +149,20 @@ def _case(folder: Path, names: Mapping[int, str], vocabulary: Vocabulary) -> Cas
         lone = [path for path in masks.values() if stem(path.name).lower() in MAPS]
         others = {c: path for c, path in masks.items() if path not in lone}
         if others:
-            return CaseFiles(folder.name, others)
+            return CaseFiles(folder.name, others, soft=_soft(place, others))
         if lone:
             own = _named(folder, None, vocabulary) or names
             return CaseFiles(folder.name, label_map=lone[0], names=own)
     return None
+
+
+def _soft(folder: Path, masks: Mapping[str, Path]) -> Path | None:
+    """What ``voxcurate predict --out`` wrote beside the masks, unless one was changed since."""
+    path, made = folder / SOFT, folder / "made.json"
+    if not path.is_file() or not made.is_file():
+        return None
+    written = made.stat().st_mtime_ns
+    return path if all(p.stat().st_mtime_ns <= written for p in masks.values()) else None
 
 
 def _masks(folder: Path, vocabulary: Vocabulary) -> dict[str, Path]:

@@ -9,7 +9,7 @@ import json
 import struct
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +99,16 @@ class Prediction:
         return out
 
 
+def axes_reversed(prediction: Prediction) -> Prediction:
+    """The same with axes ``(K, J, I)``, as views: files of NIfTI lie so in memory."""
+    classes = {
+        name: ProbabilityBox(part.box[::-1], part.array.T)
+        for name, part in prediction.classes.items()
+    }
+    affine = prediction.affine[:, [2, 1, 0, 3]]
+    return replace(prediction, classes=classes, shape=prediction.shape[::-1], affine=affine)
+
+
 def probability_box(
     probability: npt.NDArray[np.floating[Any]] | npt.NDArray[np.uint8], *, floor: float = 0.0
 ) -> ProbabilityBox:
@@ -123,6 +133,13 @@ def probability_box(
         flat = np.ascontiguousarray(probability, dtype=np.float32).reshape(-1)
         if not _kernels.quantise(flat, least, array.reshape(-1)):
             raise CurationError("want probabilities from 0 to 1, found NaN or values outside")
+    return tight_box(array)
+
+
+def tight_box(array: npt.NDArray[np.uint8]) -> ProbabilityBox:
+    """An array cropped to what is not 0 in it (C order is the fast one)."""
+    if not array.size:
+        return ProbabilityBox(EMPTY_BOX, np.zeros((0, 0, 0), np.uint8))
     lines = _kernels.occupied(array, 1, 255)
     if not lines[0].any():
         return ProbabilityBox(EMPTY_BOX, np.zeros((0, 0, 0), np.uint8))

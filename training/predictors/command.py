@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from training.predictors.ready import SUFFIXES, class_files, read_class_files, read_joint_file
+from training.predictors.ready import class_files, of_class_files, of_joint_file
 from training.predictors.spec import CommandSpec, PredictorSpec, ZooModel, check_classes, class_of
 from voxcurate.classes import Vocabulary
 from voxcurate.errors import ConfigError, PredictionError
@@ -14,6 +14,7 @@ from voxcurate.isolation import keep
 from voxcurate.keeper import CANNOT_START
 from voxcurate.nifti import write_nifti
 from voxcurate.predictions import ProbabilityBox
+from voxcurate.ready_predictions import SUFFIXES, Values
 from voxcurate.volume import Volume
 
 LOG = "output.txt"
@@ -88,7 +89,9 @@ class CommandPredictor:
                 raise ConfigError(f"model {self.spec.name}: its program cannot be started")
             raise PredictionError(f"its command ended with exit status {status}")
 
-    def read(self, out: Path, volume: Volume, values: str) -> Iterator[tuple[str, ProbabilityBox]]:
+    def read(
+        self, out: Path, volume: Volume, values: Values
+    ) -> Iterator[tuple[str, ProbabilityBox]]:
         """What lies in the output folder: files by class, or one file with all classes."""
         files = [p for p in sorted(out.rglob("*")) if p.is_file() and p.name.endswith(SUFFIXES)]
         if not files:
@@ -99,9 +102,10 @@ class CommandPredictor:
                 named.update(class_files(place, "{class}" + suffix))
         is_known = any(class_of(self.spec, name, self._vocabulary) for name in named)
         if len(files) == 1 and not is_known:
-            yield from read_joint_file(files[0], self.spec, self._vocabulary, volume, values)  # type: ignore[arg-type]
+            found = of_joint_file(files[0], self.spec, self._vocabulary, volume, values)
         else:
-            yield from read_class_files(named, self.spec, self._vocabulary, volume, values)  # type: ignore[arg-type]
+            found = of_class_files(named, self.spec, self._vocabulary, volume, values)
+        yield from found.items()
 
 
 def _filled(word: str, values: Mapping[str, str]) -> str:

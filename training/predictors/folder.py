@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from training.predictors.ready import class_files, read_class_files, read_joint_file
+from training.predictors.ready import class_files, of_class_files, of_joint_file
 from training.predictors.spec import FolderSpec, ZooModel, check_classes
 from voxcurate.classes import Vocabulary
 from voxcurate.errors import PredictionError, SourceError
@@ -56,13 +56,13 @@ class FolderPredictor:
             if "{class}" in wanted:
                 files = class_files(self.root, wanted)
                 if files:
-                    yield from read_class_files(
+                    yield from of_class_files(
                         files, self.spec, self._vocabulary, volume, self.spec.values
-                    )
+                    ).items()
                     return
             elif (self.root / wanted).is_file():
-                yield from read_joint_file(
+                yield from of_joint_file(
                     self.root / wanted, self.spec, self._vocabulary, volume, self.spec.values
-                )
+                ).items()
                 return
         raise PredictionError("no ready predictions of this case")

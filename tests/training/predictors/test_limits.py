@@ -30,7 +30,7 @@ RUBBISH = {
     "wrong classes": ("save(mask, 'gobbledygook'); save(mask, 'drivel')",
                       "none of its classes is known"),
     "NaN": ("save(np.where(mask, np.nan, 0).astype(np.float32))", "NaN"),
-    "logits": ("save(array.astype(np.float32))", "want 0 to 1"),
+    "logits": ("save(array.astype(np.float32))", "found -1032 to"),
     "strange labels": ("save((mask * 77).astype(np.int16), 'all')", "does not name: 77"),
     "torn file": ("open(out + '/mandible.nii.gz', 'wb').write(b'\\x1f\\x8b rubbish')", "mandible"),
     "a liar": ("import struct\nheader = nib.Nifti1Header(); header.set_data_dtype(np.uint8)\n"
