@@ -34,14 +34,14 @@ def fused_pass(
     conflicts: npt.NDArray[np.bool_],
     config: AttentionConfig,
     threshold: float,
-    weights: Sequence[float],
+    weights: Sequence[Sequence[float]],
     shape: tuple[int, int, int],
     voxel_mm3: float,
     *,
     class_maps: bool = False,
 ) -> Fusion:
     """As `labeling.attention.fuse_and_attend`, the plain equations only."""
-    n_classes, n_models = len(classes), len(weights)
+    n_classes, n_models = len(classes), len(parts[0]) if parts else 0
     boxes = np.zeros((n_classes, n_models, 7), np.int64)
     unions = np.zeros((n_classes, 7), np.int64)
     held: list[Array] = []  # alive as long as their addresses are in use
@@ -62,7 +62,7 @@ def fused_pass(
     maps = np.zeros(mask_start if class_maps else 0, np.uint8)
     sums = np.zeros((shape[0], n_classes, 3))
     partners = _words(conflicts)
-    shares = np.asarray(weights, np.float64)
+    shares = np.asarray(weights, np.float64).reshape(n_classes, n_models)
     table = entropy_table(config.entropy)
 
     def planes(first: int) -> None:
@@ -169,7 +169,7 @@ def _pass(  # type: ignore[no-untyped-def]
             for m in range(n_models):
                 if boxes[c, m, 6] != 0:
                     n_there += 1
-                    share += weights[m]
+                    share += weights[c, m]
             for j in range(u[2], u[3]):
                 is_empty = True
                 for m in range(n_models):
@@ -200,7 +200,7 @@ def _pass(  # type: ignore[no-untyped-def]
                         k = b[4] + at
                         s1[k] += v
                         s2[k] += v * v
-                        mean[k] += weights[m] * v
+                        mean[k] += weights[c, m] * v
                         nats[k] += entropy[v]
                         if v > 127:
                             for w in range(n_words):

@@ -2,7 +2,8 @@
 
 AbdomenAtlas-8K (arXiv:2305.09666), eqs. 1-4. Inconsistency is the population standard deviation
 over models, uncertainty the mean of ``-p ln p`` (one-sided, as published), overlap is 1 where one
-model puts a voxel into a class and into another that may not share it; attention is their sum. Two
+model puts a voxel into a class and into another that may not share it; attention is their sum. The
+paper's words would also let the two classes come from two models: that is ``overlap: any``. Two
 departures: a lesion inside its organ is no overlap, and with one model inconsistency is undefined,
 not 0. Sizes are in mm^3 (attention times voxel volume), so that resolutions compare.
 """
@@ -63,7 +64,7 @@ def fuse_and_attend(
     *,
     config: AttentionConfig | None = None,
     threshold: float = 0.5,
-    weights: Sequence[float] | None = None,
+    weights: Sequence[float] | Mapping[str, Sequence[float]] | None = None,
     class_maps: bool = False,
 ) -> Fusion:
     """Fused masks and the attention of several models' soft predictions, each read once.
@@ -74,7 +75,7 @@ def fuse_and_attend(
         conflicts: bool ``(C, C)``; True where two classes may not share a voxel.
         config: the plain equations if not given.
         threshold: of the weighted mean probability.
-        weights: one per prediction; equal if not given.
+        weights: one per prediction, or of each class one per prediction; equal if not given.
         class_maps: keep each class's attention map too.
 
     Raises:
@@ -82,21 +83,24 @@ def fuse_and_attend(
     """
     config = config or AttentionConfig()
     shape = _common_shape(predictions)
-    weights = weights or [1.0] * len(predictions)
+    same = [1.0] * len(predictions)
+    rows = [
+        weights.get(c, same) if isinstance(weights, Mapping) else weights or same for c in classes
+    ]
     voxel_mm3 = abs(float(np.linalg.det(predictions[0].affine[:3, :3])))
     parts = [[p.box(c) if c in p.classes else None for p in predictions] for c in classes]
     if (
         config.inconsistency_above
         or config.uncertainty_above
         or config.openings
-        or (config.overlap == "mean")
+        or config.overlap != "models"
     ):
-        found = _plain(parts, classes, conflicts, config, threshold, weights, shape, voxel_mm3)
+        found = _plain(parts, classes, conflicts, config, threshold, rows, shape, voxel_mm3)
         return found if class_maps else replace(found, maps={})
     from labeling._attention_kernel import fused_pass
 
     return fused_pass(
-        parts, classes, conflicts, config, threshold, weights, shape, voxel_mm3,
+        parts, classes, conflicts, config, threshold, rows, shape, voxel_mm3,
         class_maps=class_maps,
     )  # fmt: skip
 
@@ -141,7 +145,7 @@ def _plain(
     conflicts: Conflicts,
     config: AttentionConfig,
     threshold: float,
-    weights: Sequence[float],
+    weights: Sequence[Sequence[float]],
     shape: tuple[int, int, int],
     voxel_mm3: float,
 ) -> Fusion:
@@ -151,11 +155,11 @@ def _plain(
     masks: dict[str, tuple[Box, Mask]] = {}
     maps: dict[str, tuple[Box, npt.NDArray[np.uint8]]] = {}
     means = {}
-    for name, row in zip(classes, parts, strict=True):
+    for name, row, own in zip(classes, parts, weights, strict=True):
         box = union_box([p.box for p in row if p is not None])
         stack = np.stack([_crop(p, box) for p in row if p is not None]) if any(row) else None
         if stack is not None:
-            share = np.array([w for w, p in zip(weights, row, strict=True) if p is not None])
+            share = np.array([w for w, p in zip(own, row, strict=True) if p is not None])
             means[name] = (box, np.tensordot(share / share.sum(), stack.astype(np.float64), 1))
             masks[name] = (box, means[name][1] > threshold * 255)
     table = entropy_table(config.entropy)
@@ -201,9 +205,10 @@ def _overlap(
         if own is not None:
             mine = _crop(own, box) > HALF
             for d in partners:
-                theirs = parts[d][n]
-                if theirs is not None:
-                    both |= mine & (_crop(theirs, box) > HALF)
+                others = parts[d] if config.overlap == "any" else [parts[d][n]]
+                for theirs in others:
+                    if theirs is not None:
+                        both |= mine & (_crop(theirs, box) > HALF)
     return both.astype(np.float64)
 
 
