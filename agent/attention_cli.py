@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from agent.console import DONE, SOME_FAILED, WIDTH, run_command, show_json
+from agent.options import JsonOption
+from agent.priority_view import CUT_HELP, ROWS_SHOWN, SCORE_HELP, priority_of, show_rows
 from voxcurate.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -17,8 +19,6 @@ if TYPE_CHECKING:
     from voxcurate.case_files import CaseFiles
     from voxcurate.classes import Vocabulary
 
-ROWS_SHOWN = 20
-SCORES = ("sum", "per-ml", "per-slice")
 LAYOUTS = ("auto", "masks", "maps")
 
 
@@ -45,14 +45,8 @@ def attention(
     layout: Annotated[
         str, typer.Option(help="What files directly in a folder are: masks, maps, or auto.")
     ] = "auto",
-    score: Annotated[
-        str,
-        typer.Option(help="What ranks: sum (as published, in mm3), per-ml of organ, per-slice."),
-    ] = "sum",
-    cut: Annotated[
-        str,
-        typer.Option(help="Whom to look at: top (5 %), outliers, or a number of cases."),
-    ] = "top",
+    score: Annotated[str, typer.Option(help=SCORE_HELP)] = "share",
+    cut: Annotated[str, typer.Option(help=CUT_HELP)] = "top",
     top_percent: Annotated[float, typer.Option(help="For --cut top.", min=0, max=100)] = 5.0,
     entropy: Annotated[
         str, typer.Option(help="published (-p ln p, eq. 2) or binary (of p and 1 - p).")
@@ -71,7 +65,7 @@ def attention(
     min_region_mm3: Annotated[
         float, typer.Option(help="With --truth: smaller regions do not count.", min=0)
     ] = 0.0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Fuse ready predictions of several models and say where they are probably wrong.
 
@@ -83,14 +77,17 @@ def attention(
     """
 
     def command() -> int:
+        from labeling.config import PriorityConfig
         from voxcurate.classes import load_vocabulary
+        from voxcurate.config import build
 
         vocabulary = load_vocabulary()
         models = _models(predictions, vocabulary, labels, layout)
         true = None if truth is None else _cases(truth, vocabulary, labels, layout)
         batch = _run(
             models, vocabulary, out, _wanted(classes or (), vocabulary, entropy, released, masks,
-            class_maps), score, _priority(cut, top_percent), true, min_region_mm3,
+            class_maps), build(PriorityConfig, priority_of(score, cut, top_percent)), true,
+            min_region_mm3,
         )  # fmt: skip
         if as_json:
             show_json(_plain(batch, models))
@@ -145,24 +142,11 @@ def _wanted(
     return Wanted(config, classes=chosen, masks=masks, class_maps=class_maps)
 
 
-def _priority(cut: str, top_percent: float) -> "PriorityConfig":
-    from labeling.config import PriorityConfig
-    from voxcurate.config import build
-
-    if cut.isdigit():
-        return build(PriorityConfig, {"rule": "budget", "budget": int(cut)})
-    rules = {"top": "top", "outliers": "robust"}
-    if cut not in rules:
-        raise ConfigError(f"want --cut top, outliers or a number of cases, found {cut!r}")
-    return build(PriorityConfig, {"rule": rules[cut], "fraction": top_percent / 100})
-
-
 def _run(
     models: "Mapping[str, Mapping[str, CaseFiles]]",
     vocabulary: "Vocabulary",
     out: Path,
     wanted: "Wanted",
-    score: str,
     priority: "PriorityConfig",
     truth: "Mapping[str, CaseFiles] | None",
     min_region_mm3: float,
@@ -170,15 +154,12 @@ def _run(
     from labeling.attention_batch import attend_folders
     from voxcurate.progress import progress
 
-    if score not in SCORES:
-        raise ConfigError(f"want --score {', '.join(SCORES)}, found {score!r}")
     with progress("attention", len({c for cases in models.values() for c in cases})) as bar:
         return attend_folders(
             models,
             vocabulary,
             out,
             wanted,
-            score=score,  # type: ignore[arg-type]
             priority=priority,
             truth=truth,
             min_region_mm3=min_region_mm3,
@@ -203,27 +184,8 @@ def _plain(batch: "Batch", models: "Mapping[str, Any]") -> dict[str, Any]:
 
 
 def _show(batch: "Batch", score: str) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    from labeling.attention_tables import UNITS
-
-    console = Console(width=max(WIDTH, Console().width))
     n = len({row.case_id for row in batch.rows if row.chosen})
-    title = f"{len(batch.scores)} cases, {n} for review; attention in {UNITS[score]}"
-    table = Table(title=title, title_justify="left")
-    for column, side in zip(
-        ("rank", "case", "class", "score", "look", "why", "worst region (i, j, k)"),
-        ("right", "left", "left", "right", "left", "left", "left"),
-        strict=True,
-    ):
-        table.add_column(column, justify=side)  # type: ignore[arg-type]
-    for row in batch.rows[:ROWS_SHOWN]:
-        box = ", ".join(f"{a}:{b}" for a, b in row.region.box) if row.region else ""
-        look = "yes" if row.chosen else ""
-        cells = (row.case_id, row.class_id, f"{row.score:.4g}", look, row.reason, box)
-        table.add_row(str(row.rank), *cells)
-    console.print(table)
+    show_rows(batch.rows[:ROWS_SHOWN], score, f"{len(batch.scores)} cases, {n} for review")
     if len(batch.rows) > ROWS_SHOWN:
         typer.echo(f"... and {len(batch.rows) - ROWS_SHOWN} more in priority.csv")
     if batch.evaluation:
@@ -248,19 +210,20 @@ def _show_evaluation(found: "Mapping[str, Any]") -> None:
     def number(value: float | None) -> str:
         return "" if value is None else f"{value:.2f}"
 
+    def ordering(rank: "Mapping[str, Any]") -> list[str]:
+        chance = "" if rank["random"] is None else f"{rank['random']:.2f} ± {rank['random_sd']:.2f}"
+        return [number(rank["spearman"]), number(rank["precision_at_top"]), chance]
+
     for name, row in found["table_1"].items():
         rank = found["ranking"][name]
         table.add_row(
             name, str(row["scans"]), str(row["errors"]), str(row["attended"]),
             with_sd(row, "sensitivity"), with_sd(row, "precision"),
             number(row["voxel_sensitivity"]), number(row["voxel_precision"]),
-            number(rank["spearman"]), number(rank["precision_at_top"]), number(rank["random"]),
+            *ordering(rank),
         )  # fmt: skip
     rank = found["cases"]
-    table.add_row(
-        "cases", str(rank["n"]), *[""] * 6, number(rank["spearman"]),
-        number(rank["precision_at_top"]), number(rank["random"]),
-    )  # fmt: skip
+    table.add_row("cases", str(rank["n"]), *[""] * 6, *ordering(rank))
     Console(width=max(WIDTH, Console().width)).print(table)
 
 

@@ -50,7 +50,7 @@ def _top_verdicts(context: StageContext, top: int) -> list[str]:
     if not path.is_file():
         return []
     with path.open(encoding="utf-8") as stream:
-        cases = [row["case_id"] for row in csv.DictReader(stream)][:top]
+        cases = list(dict.fromkeys(row["case_id"] for row in csv.DictReader(stream)))[:top]
     decisions = context.catalog.rows(Decision, round=context.round, case_id=cases)
     return [_verdict([d for d in decisions if d.case_id == case]) for case in cases]
 

@@ -139,6 +139,7 @@ class Ranking:
         precision_at_top: share of the `fraction` with the highest scores that is among the
             `fraction` with the largest errors.
         random: what a random order reaches on average: the fraction itself, rounded to cases.
+        random_sd: standard deviation of what random orders reach.
         fraction: of the cases.
     """
 
@@ -146,6 +147,7 @@ class Ranking:
     spearman: float | None
     precision_at_top: float | None
     random: float | None
+    random_sd: float | None
     fraction: float
 
 
@@ -161,14 +163,16 @@ def ranking(scores: Sequence[float], errors: Sequence[float], *, fraction: float
     if n != len(errors):
         raise GeometryError(f"want a score and an error per case, found {n} and {len(errors)}")
     if n < 3:
-        return Ranking(n, None, None, None, fraction)
+        return Ranking(n, None, None, None, None, fraction)
     from scipy.stats import spearmanr
 
     constant = len(set(scores)) == 1 or len(set(errors)) == 1
     rho = None if constant else float(spearmanr(scores, errors).statistic)
     top = max(1, round(fraction * n))
     first, worst = (set(np.argsort(-np.asarray(v), kind="stable")[:top]) for v in (scores, errors))
-    return Ranking(n, rho, len(first & worst) / top, top / n, fraction)
+    share = top / n  # the number of hits of a random order is hypergeometric
+    spread = float(np.sqrt(share * (1 - share) * (n - top) / ((n - 1) * top)))
+    return Ranking(n, rho, len(first & worst) / top, share, spread, fraction)
 
 
 def _regions(mask: Mask, min_voxels: int) -> tuple[npt.NDArray[np.unsignedinteger[Any]], int]:

@@ -1,23 +1,26 @@
 """Scores of a case's attention, and where to look first.
 
-The sum is the published score. It favours large organs and long scans, so two normalised forms
-stand beside it: per mL of the fused organ, and per slice.
+The published score is the sum over voxels and classes. It favours large organs, long scans and
+scans with many organs in view, so normalised forms stand beside it. The one that ranks by default
+is the share ``A / (A + V)`` of a class's attention `A` in itself and the fused organ `V`, both in
+mL: for two hard labellings it is ``1 - DSC`` of the two. docs/attention.md has the figures.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import asdict, dataclass
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from labeling.attention import MAP_SCALE, ClassAttention, Fusion
+from labeling.config import Score
 from voxcurate.masks import bounding_box, components
 from voxcurate.volume import ML_PER_MM3, Box
 
-Score = Literal["sum", "per-ml", "per-slice"]
 STRONG = 0.45  # one of three models sure of the opposite: standard deviation 0.47
 MIN_ORGAN_ML = 1.0  # a class that nearly nobody sees must not divide by nothing
+SEEN_ML = 0.5  # organ and attention together of a class that counts half
 
 
 @dataclass(frozen=True)
@@ -41,8 +44,10 @@ class ClassScore:
         uncertainty: sum over voxels (eq. 2).
         overlap: voxels (eq. 3).
         attention: their sum (eq. 4, as published).
-        attention_mm3: the same times the voxel's volume.
+        voxels: voxels with attention (the released code's score, with its thresholds).
+        attention_mm3: `attention` times the voxel's volume.
         organ_ml: volume of the fused mask.
+        share: attention over attention and organ; near 0 where both are small.
         per_ml: `attention_mm3` per mL of the organ (of 1 mL at least).
         per_slice: `attention` per axial slice of the scan.
         reason: what makes most of it.
@@ -54,8 +59,10 @@ class ClassScore:
     uncertainty: float
     overlap: float
     attention: float
+    voxels: int
     attention_mm3: float
     organ_ml: float
+    share: float
     per_ml: float
     per_slice: float
     reason: str
@@ -63,7 +70,27 @@ class ClassScore:
 
     def score(self, kind: Score) -> float:
         """The one that ranks."""
-        return {"sum": self.attention_mm3, "per-ml": self.per_ml, "per-slice": self.per_slice}[kind]
+        return {
+            "share": self.share,
+            "sum": self.attention_mm3,
+            "per-ml": self.per_ml,
+            "per-slice": self.per_slice,
+            "voxels": float(self.voxels),
+        }[kind]
+
+    def plain(self) -> dict[str, Any]:
+        """For JSON; `score_of` reads it back."""
+        return asdict(self)
+
+
+def score_of(plain: Mapping[str, Any]) -> ClassScore:
+    """What `ClassScore.plain` wrote, after JSON too."""
+    fields = dict(plain)
+    region = fields.pop("region")
+    if region is not None:
+        i, j, k = ((int(a), int(b)) for a, b in region["box"])
+        region = Region((i, j, k), region["attention_mm3"])
+    return ClassScore(**fields, region=region)
 
 
 def class_scores(fusion: Fusion, voxel_mm3: float, n_slices: int) -> dict[str, ClassScore]:
@@ -85,8 +112,10 @@ def class_scores(fusion: Fusion, voxel_mm3: float, n_slices: int) -> dict[str, C
             uncertainty=sizes.uncertainty / voxel_mm3,
             overlap=sizes.overlap / voxel_mm3,
             attention=attention,
+            voxels=int(np.count_nonzero(stored)),
             attention_mm3=sizes.attention,
             organ_ml=organ_ml,
+            share=_share(sizes.attention * ML_PER_MM3, organ_ml),
             per_ml=sizes.attention / max(organ_ml, MIN_ORGAN_ML),
             per_slice=attention / n_slices,
             reason=reason(sizes),
@@ -96,11 +125,26 @@ def class_scores(fusion: Fusion, voxel_mm3: float, n_slices: int) -> dict[str, C
 
 
 def case_score(classes: Mapping[str, ClassScore], kind: Score) -> float:
-    """Of the whole case: the sum; its share of the organs' volume; its sum per slice."""
+    """Of the whole case: the sum; for ``per-ml`` of all its organs together; for ``share`` the mean
+    over classes, each as far as it is in the scan (`SEEN_ML`)."""
     if kind == "per-ml":
         total = sum(c.organ_ml for c in classes.values())
         return sum(c.attention_mm3 for c in classes.values()) / max(total, MIN_ORGAN_ML)
+    if kind == "share":
+        sizes = [c.attention_mm3 * ML_PER_MM3 + c.organ_ml for c in classes.values()]
+        seen = sum(size / (size + SEEN_ML) for size in sizes)
+        return sum(c.share for c in classes.values()) / seen if seen else 0.0
     return sum(c.score(kind) for c in classes.values())
+
+
+def case_scores(classes: Mapping[str, ClassScore]) -> dict[str, float]:
+    """The case's score of every kind."""
+    kinds: tuple[Score, ...] = get_args(Score)
+    return {kind: case_score(classes, kind) for kind in kinds}
+
+
+def _share(attention_ml: float, organ_ml: float) -> float:
+    return attention_ml / (attention_ml + organ_ml + SEEN_ML)
 
 
 def reason(sizes: ClassAttention) -> str:

@@ -2,26 +2,43 @@
 
 import csv
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from labeling.attention_plot import plot_distribution
-from labeling.attention_scores import ClassScore, Region, Score, case_score
-from labeling.config import PriorityConfig
-from labeling.priority import outliers
+from labeling.attention_scores import ClassScore, Region, case_score
+from labeling.config import PriorityConfig, Score
+from labeling.outliers import outliers
 from voxcurate.atomic import write_text
 
-UNITS = {"sum": "mm3", "per-ml": "mm3 per mL of organ", "per-slice": "voxels per slice"}
+UNITS = {
+    "share": "share of attention and organ",
+    "sum": "mm3",
+    "per-ml": "mm3 per mL of organ",
+    "per-slice": "voxels per slice",
+    "voxels": "voxels",
+}
 SCORE_COLUMNS = (
     "case_id", "class_id", "n_models", "inconsistency", "uncertainty", "overlap", "attention",
-    "attention_mm3", "organ_ml", "per_ml", "per_slice", "reason",
+    "voxels", "attention_mm3", "organ_ml", "share", "per_ml", "per_slice", "reason",
 )  # fmt: skip
 PRIORITY_COLUMNS = (
     "rank", "case_rank", "case_id", "class_id", "score", "case_score", "chosen", "reason",
     "i_start", "i_stop", "j_start", "j_stop", "k_start", "k_stop", "region_mm3",
+    "attention_mm3", "organ_ml", "share", "per_ml", "per_slice", "n_models",
 )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class RankedCase:
+    """A case of the list: its place from 1, its score, and whether people look at it."""
+
+    rank: int
+    case_id: str
+    score: float
+    chosen: bool
 
 
 @dataclass(frozen=True)
@@ -37,33 +54,61 @@ class Row:
     chosen: bool
     reason: str
     region: Region | None
+    attention_mm3: float
+    organ_ml: float
+    share: float
+    per_ml: float
+    per_slice: float
+    n_models: int
+
+
+def rank_cases(totals: Mapping[str, float], config: PriorityConfig) -> list[RankedCase]:
+    """Cases by falling score, equal ones by name, with the cut."""
+    order = sorted(totals, key=lambda case: (-totals[case], case))
+    chosen = outliers([totals[case] for case in order], config)
+    return [
+        RankedCase(place, case, totals[case], is_chosen)
+        for place, (case, is_chosen) in enumerate(zip(order, chosen, strict=True), 1)
+    ]
+
+
+def rows_of(
+    place: RankedCase, classes: Mapping[str, ClassScore], kind: Score, first: int
+) -> list[Row]:
+    """A case's lines, the worst class first; `first` is the rank of its first line. A class without
+    attention has none."""
+    falling = sorted(classes.items(), key=lambda item: (-item[1].score(kind), item[0]))
+    seen = [(name, s) for name, s in falling if s.attention > 0]
+    return [
+        Row(
+            rank=rank,
+            case_rank=place.rank,
+            case_id=place.case_id,
+            class_id=name,
+            score=s.score(kind),
+            case_score=place.score,
+            chosen=place.chosen,
+            reason=s.reason,
+            region=s.region,
+            attention_mm3=s.attention_mm3,
+            organ_ml=s.organ_ml,
+            share=s.share,
+            per_ml=s.per_ml,
+            per_slice=s.per_slice,
+            n_models=s.n_models,
+        )
+        for rank, (name, s) in enumerate(seen, first)
+    ]
 
 
 def priority_rows(
-    scores: Mapping[str, Mapping[str, ClassScore]], score: Score, config: PriorityConfig
+    scores: Mapping[str, Mapping[str, ClassScore]], config: PriorityConfig
 ) -> list[Row]:
-    """Cases by falling score, equal ones by name; in each its classes, the worst first."""
-    totals = {case: case_score(classes, score) for case, classes in scores.items()}
-    order = sorted(totals, key=lambda case: (-totals[case], case))
-    chosen = outliers([totals[case] for case in order], config)
+    """The list of cases that are all in memory."""
+    totals = {case: case_score(classes, config.score) for case, classes in scores.items()}
     rows: list[Row] = []
-    for place, (case, is_chosen) in enumerate(zip(order, chosen, strict=True), 1):
-        classes = sorted(scores[case].items(), key=lambda item: (-item[1].score(score), item[0]))
-        for name, s in classes:
-            if s.attention > 0:
-                rows.append(
-                    Row(
-                        len(rows) + 1,
-                        place,
-                        case,
-                        name,
-                        s.score(score),
-                        totals[case],
-                        is_chosen,
-                        s.reason,
-                        s.region,
-                    )
-                )
+    for place in rank_cases(totals, config):
+        rows += rows_of(place, scores[place.case_id], config.score, len(rows) + 1)
     return rows
 
 
@@ -71,47 +116,58 @@ def write_tables(
     out: Path,
     scores: Mapping[str, Mapping[str, ClassScore]],
     rows: Sequence[Row],
-    score: Score,
+    config: PriorityConfig,
 ) -> None:
     """``scores.csv``, ``priority.csv`` and ``distribution.png``, each whole or not there."""
-    write_text(out / "scores.csv", _table(SCORE_COLUMNS, _score_lines(scores)))
-    write_text(out / "priority.csv", _table(PRIORITY_COLUMNS, map(_priority_line, rows)))
-    if scores:
-        totals = {case: case_score(classes, score) for case, classes in scores.items()}
-        chosen = {row.case_id for row in rows if row.chosen}
-        order = sorted(totals, key=lambda case: (-totals[case], case))
-        plot_distribution(
-            out / "distribution.png",
-            [totals[case] for case in order],
-            [case in chosen for case in order],
-            UNITS[score],
-        )
+    write_text(out / "scores.csv", "".join(lines(SCORE_COLUMNS, _score_lines(scores))))
+    write_text(out / "priority.csv", "".join(lines(PRIORITY_COLUMNS, map(priority_line, rows))))
+    totals = {case: case_score(classes, config.score) for case, classes in scores.items()}
+    plot_cases(out / "distribution.png", rank_cases(totals, config), config.score)
+
+
+def plot_cases(path: Path, ranked: Sequence[RankedCase], kind: Score) -> None:
+    """The distribution of the cases' scores with the cut; nothing without cases."""
+    if ranked:
+        scores, chosen = [c.score for c in ranked], [c.chosen for c in ranked]
+        plot_distribution(path, scores, chosen, UNITS[kind])
+
+
+def lines(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[str]:
+    """A table as CSV, line by line, so that a long one is never whole in memory."""
+    stream = io.StringIO()
+    table = csv.writer(stream, lineterminator="\n")
+    table.writerow(columns)
+    for row in rows:
+        table.writerow(row)
+        yield stream.getvalue()
+        stream.seek(0)
+        stream.truncate()
+    yield stream.getvalue()
+
+
+def priority_line(row: Row) -> list[Any]:
+    """As `PRIORITY_COLUMNS`."""
+    region = row.region
+    ends = [end for side in region.box for end in side] if region else [""] * 6
+    return [
+        row.rank, row.case_rank, row.case_id, row.class_id, _short(row.score),
+        _short(row.case_score), int(row.chosen), row.reason, *ends,
+        _short(region.attention_mm3) if region else "",
+        _short(row.attention_mm3), _short(row.organ_ml), _short(row.share), _short(row.per_ml),
+        _short(row.per_slice), row.n_models,
+    ]  # fmt: skip
 
 
 def _score_lines(scores: Mapping[str, Mapping[str, ClassScore]]) -> Iterator[list[Any]]:
     for case, classes in scores.items():
         for name, s in classes.items():
-            numbers = (
-                s.inconsistency, s.uncertainty, s.overlap, s.attention, s.attention_mm3,
-                s.organ_ml, s.per_ml, s.per_slice,
-            )  # fmt: skip
-            shown = ("" if value is None else f"{value:.6g}" for value in numbers)
-            yield [case, name, s.n_models, *shown, s.reason]
+            yield [
+                case, name, s.n_models, _short(s.inconsistency), _short(s.uncertainty),
+                _short(s.overlap), _short(s.attention), s.voxels, _short(s.attention_mm3),
+                _short(s.organ_ml), _short(s.share), _short(s.per_ml), _short(s.per_slice),
+                s.reason,
+            ]  # fmt: skip
 
 
-def _priority_line(row: Row) -> list[Any]:
-    region = row.region
-    ends = [end for side in region.box for end in side] if region else [""] * 6
-    return [
-        row.rank, row.case_rank, row.case_id, row.class_id, f"{row.score:.6g}",
-        f"{row.case_score:.6g}", int(row.chosen), row.reason, *ends,
-        f"{region.attention_mm3:.6g}" if region else "",
-    ]  # fmt: skip
-
-
-def _table(columns: Sequence[str], lines: Any) -> str:
-    stream = io.StringIO()
-    table = csv.writer(stream, lineterminator="\n")
-    table.writerow(columns)
-    table.writerows(lines)
-    return stream.getvalue()
+def _short(value: float | None) -> str:
+    return "" if value is None else f"{value:.6g}"

@@ -6,6 +6,8 @@ from pydantic import Field
 
 from voxcurate.config import Config
 
+Score = Literal["share", "sum", "per-ml", "per-slice", "voxels"]
+
 
 class FuseConfig(Config):
     """How the soft predictions of several models become one pseudo label."""
@@ -28,8 +30,10 @@ class AttentionConfig(Config):
     entropy: Literal["published", "binary"] = Field(
         "published", description="-p ln p (eq. 2), or the entropy of p and 1 - p"
     )
-    overlap: Literal["models", "mean"] = Field(
-        "models", description="eq. 3 within each model, or between the thresholded means"
+    overlap: Literal["models", "any", "mean"] = Field(
+        "models",
+        description="eq. 3 within each model; any: of one model with another; mean: between the "
+        "thresholded means",
     )
     inconsistency_above: float = Field(0.0, ge=0, description="smaller values become 0")
     uncertainty_above: float = Field(0.0, ge=0, description="smaller values become 0")
@@ -37,8 +41,13 @@ class AttentionConfig(Config):
 
 
 class PriorityConfig(Config):
-    """Which cases of the priority list are outliers."""
+    """What ranks the priority list, and which of its cases people look at."""
 
+    score: Score = Field(
+        "share",
+        description="share: attention over itself and the organ, the mean over classes; sum: as "
+        "published, mm3; voxels: as the released code, attended voxels; per-ml; per-slice",
+    )
     rule: Literal["top", "robust", "budget"] = "top"
     budget: int = Field(400, ge=1, description="cases that people have time for; published: 400")
     fraction: float = Field(0.05, gt=0, le=1, description="published: 5 % of the cases")
@@ -115,6 +124,9 @@ class AssembleConfig(Config):
         0.5, ge=0, le=1, description="out-of-fold DSC from which a class's pseudo labels count"
     )
     minimum_labels: int = Field(3, ge=1, description="trusted labels needed to measure it")
+    compare: bool = Field(
+        True, description="look for voxels that two labels of excluding classes share"
+    )
 
 
 class LabelingConfig(Config):

@@ -7,9 +7,9 @@ repeated call gives the same result.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from labeling import priority
 from labeling.config import LabelingConfig
 from labeling.fuse import plain_vocabulary, predictions_of
-from labeling.priority import write_priority
 from labeling.rules import Violation
 from labeling.suspicion import Suspicion, weigh
 from voxcurate.catalog import Decision, Label, Measure, Scan, WorkItem, Writer
@@ -48,7 +48,7 @@ def run(ctx: StageContext, config: LabelingConfig) -> StageResult:
         for s in flagged:
             if (s.case_id, s.row["class_id"], s.row["label_id"]) not in known:
                 writer.decide(_decision(ctx, s))
-    write_priority(ctx, config, suspicions)
+    priority.run(ctx, config)
     counts = {
         "cases": len(done.results),
         "labels": len(suspicions),

@@ -8,12 +8,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from labeling.attention import MAP_SCALE, conflict_matrix, fuse_and_attend, stored_map
+from labeling.attention_scores import class_scores, score_of
 from labeling.config import LabelingConfig
 from labeling.mend import mend
+from labeling.priority import measures_of
 from labeling.rules import load_anatomy
 from labeling.structures import Structure
-from voxcurate.catalog import Measure, Model, Scan, WorkItem, Writer
+from voxcurate.catalog import Model, Scan, WorkItem, Writer
 from voxcurate.classes import ClassInfo, Vocabulary
 from voxcurate.ids import content_id
 from voxcurate.labels import adopt_mask, write_mask
@@ -21,7 +25,7 @@ from voxcurate.ledger import Item, run_items
 from voxcurate.stage import StageContext, StageResult
 from voxcurate.workspace import adopt_file
 
-VERSION = "1"
+VERSION = "2"
 ENSEMBLE = "ensemble"
 
 
@@ -96,8 +100,11 @@ def work(payload: dict[str, Any]) -> dict[str, Any]:
         config=config.attention,
         threshold=config.fuse.threshold,
         weights=payload["weights"],
+        class_maps=True,
     )
     shape, affine = predictions[0].shape, predictions[0].affine
+    voxel_mm3 = abs(float(np.linalg.det(affine[:3, :3])))
+    scores = class_scores(fusion, voxel_mm3, shape[2])
     structures = {
         c: Structure(c, mask, box, shape, affine).part(mask)
         for c, (box, mask) in fusion.masks.items()
@@ -115,16 +122,7 @@ def work(payload: dict[str, Any]) -> dict[str, Any]:
     return {
         "files": files,
         "effects": effects,
-        "attention": {
-            c: {
-                "attention": a.attention,
-                "inconsistency": a.inconsistency,
-                "uncertainty": a.uncertainty,
-                "overlap": a.overlap,
-                "n_models": a.n_models,
-            }
-            for c, a in fusion.classes.items()
-        },
+        "attention": {c: s.plain() for c, s in scores.items()},
         "map": str(path),
         "models": [p.model_id for p in predictions],
         "out_of_fold": [p.model_id for p in predictions if p.out_of_fold],
@@ -203,25 +201,8 @@ def _record(ctx: StageContext, writer: Writer, item: Item, value: dict[str, Any]
         labels[class_id] = label.label_id
     final = attention_path(ctx, item.subject)
     adopt_file(Path(value["map"]), final)
-    total = 0.0
-    for class_id, sizes in sorted(value["attention"].items()):
-        total += sizes["attention"]
-        writer.put(_measure(ctx, item.subject, class_id, sizes["attention"], sizes))
+    scores = {c: score_of(plain) for c, plain in value["attention"].items()}
     facts = {"map": ctx.workspace.relative(final), "map_scale": MAP_SCALE}
-    writer.put(_measure(ctx, item.subject, "", total, facts))
-    return {"labels": labels, "attention_mm3": round(total, 4), "models": value["models"]}
-
-
-def _measure(
-    ctx: StageContext, case_id: str, class_id: str, value: float, facts: Mapping[str, Any]
-) -> Measure:
-    return Measure(
-        round=ctx.round,
-        stage="detect",
-        case_id=case_id,
-        class_id=class_id,
-        model_id=ENSEMBLE,
-        name="attention_mm3",
-        value=round(value, 4),
-        facts=dict(facts),
-    )
+    measures = measures_of(ctx, item.subject, scores, facts, ENSEMBLE)
+    writer.put_all(measures)
+    return {"labels": labels, "attention_mm3": measures[-1].value, "models": value["models"]}

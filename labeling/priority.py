@@ -1,128 +1,177 @@
-"""The priority list: who needs a person's eye first (AbdomenAtlas-8K section 3.2, step 4)."""
+"""The priority list: who needs a person's eye first (AbdomenAtlas-8K section 3.2, step 4).
 
-import csv
-import io
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+The scores of every class and case are in the catalog since the stage fuse. The list is read from
+there in pieces, so that one of 25,000 cases takes no more memory than their names and scores.
+"""
 
-import numpy as np
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
-from labeling.config import LabelingConfig, PriorityConfig
-from labeling.suspicion import Suspicion
-from voxcurate.catalog import Measure
-from voxcurate.stage import StageContext
-from voxcurate.workspace import write_text
-
-COLUMNS = (
-    "rank",
-    "case_id",
-    "split",
-    "attention_mm3",
-    "outlier",
-    "classes",
-    "class_attention_mm3",
-    "suspect_classes",
-    "error_probability",
+from labeling.attention_scores import ClassScore, case_scores, score_of
+from labeling.attention_tables import (
+    PRIORITY_COLUMNS,
+    RankedCase,
+    Row,
+    lines,
+    plot_cases,
+    priority_line,
+    rank_cases,
+    rows_of,
 )
+from labeling.config import LabelingConfig, PriorityConfig, Score
+from voxcurate.atomic import write_atomic
+from voxcurate.catalog import Measure
+from voxcurate.errors import CurationError
+from voxcurate.stage import StageContext, StageResult
+
+STAGE, NAME, CHANCE = "detect", "attention_mm3", "error_probability"
+MORE_COLUMNS = ("split", "error_probability", "suspect")
+CASES_AT_ONCE = 500
+LIST, PLOT = "priority.csv", "priority.png"
 
 
 @dataclass(frozen=True)
-class Priority:
-    """A case of the list: its attention and that of its classes, largest first."""
+class Entry:
+    """A line of a workspace's list.
 
-    case_id: str
-    attention_mm3: float
-    classes: tuple[tuple[str, float], ...]
-    outlier: bool
+    Attributes:
+        row: the line as any list has it.
+        split: of the scan.
+        error_probability: of the current label, if it was examined.
+        suspect: that probability reaches the threshold.
+    """
+
+    row: Row
+    split: str
+    error_probability: float | None
+    suspect: bool
 
 
-def priority_list(
-    sizes: Mapping[str, Mapping[str, float]], config: PriorityConfig
-) -> list[Priority]:
-    """Cases by attention size, largest first; equal ones in case order.
+def run(ctx: StageContext, config: LabelingConfig, folder: Path | None = None) -> StageResult:
+    """Write the round's list (`LIST`) and the plot of its scores (`PLOT`).
 
     Args:
-        sizes: case to class to attention in mm^3; classes without attention are dropped.
-        config: which cases are outliers.
+        ctx: of the round.
+        config: which score ranks, where to cut.
+        folder: to write to; the round's own if not given.
+
+    Raises:
+        CurationError: some case has no such score (it was fused by an older version).
     """
-    totals = {case: float(sum(classes.values())) for case, classes in sizes.items()}
-    order = sorted(totals, key=lambda case: (-totals[case], case))
-    cut = outliers([totals[case] for case in order], config)
-    return [
-        Priority(
-            case,
-            totals[case],
-            tuple(sorted(((c, v) for c, v in sizes[case].items() if v > 0), key=_falling)),
-            bool(is_out),
-        )
-        for case, is_out in zip(order, cut, strict=True)
-    ]
+    folder = folder or ctx.workspace.round_path(ctx.round)
+    ranked = ranked_cases(ctx, config.priority)
+    count = 0
 
-
-def outliers(values: Sequence[float], config: PriorityConfig) -> list[bool]:
-    """Which attention sizes stand out.
-
-    ``top``: the largest `fraction` of them (published: 5 %), rounded up. ``budget``: the largest
-    `budget`. ``robust``: a robust z of the logarithm above `robust_z`; sizes are skewed, and 5 % of
-    a clean dataset are no outliers. A size of 0 is never one.
-    """
-    array = np.asarray(values, dtype=np.float64)
-    if not array.size:
-        return []
-    if config.rule != "robust":
-        n = int(np.ceil(config.fraction * array.size - 1e-9))
-        n = config.budget if config.rule == "budget" else n
-        chosen = np.argsort(-array, kind="stable")[:n]
-        result = np.zeros(array.size, dtype=bool)
-        result[chosen] = True
-        return [bool(x) for x in result & (array > 0)]
-    logs = np.log(array + 1.0)
-    middle = float(np.median(logs))
-    mad = 1.4826 * float(np.median(np.abs(logs - middle)))
-    return [bool(x) for x in (logs - middle) > config.robust_z * max(mad, 1e-3)]
-
-
-def attention_sizes(ctx: StageContext) -> dict[str, dict[str, float]]:
-    """Attention per case and class of this round's train and validation cases."""
-    cases = {scan.case_id for scan in ctx.scans("train", "validation")}
-    sizes: dict[str, dict[str, float]] = {}
-    for m in ctx.catalog.rows(Measure, round=ctx.round, stage="detect", name="attention_mm3"):
-        if m.class_id and m.case_id in cases and m.value is not None:
-            sizes.setdefault(m.case_id, {})[m.class_id] = m.value
-    return sizes
-
-
-def write_priority(
-    ctx: StageContext, config: LabelingConfig, suspicions: Sequence[Suspicion]
-) -> list[Priority]:
-    """Write ``rounds/<r>/priority.csv``: the list with its scores and the suspect classes."""
-    ranked = priority_list(attention_sizes(ctx), config.priority)
-    splits = {scan.case_id: scan.split for scan in ctx.scans()}
-    suspect: dict[str, list[tuple[str, float]]] = {}
-    for s in suspicions:
-        if s.probability >= config.detect.threshold:
-            suspect.setdefault(s.case_id, []).append((str(s.row["class_id"]), s.probability))
-    stream = io.StringIO()
-    table = csv.writer(stream, lineterminator="\n")
-    table.writerow(COLUMNS)
-    for rank, p in enumerate(ranked, 1):
-        bad = sorted(suspect.get(p.case_id, []), key=_falling)
-        table.writerow(
-            [
-                rank,
-                p.case_id,
-                splits[p.case_id],
-                f"{p.attention_mm3:.1f}",
-                int(p.outlier),
-                " ".join(c for c, _ in p.classes),
-                " ".join(f"{v:.1f}" for _, v in p.classes),
-                " ".join(c for c, _ in bad),
-                " ".join(f"{v:.3f}" for _, v in bad),
+    def table() -> Iterator[list[Any]]:
+        nonlocal count
+        for entry in entries(ctx, config, ranked):
+            count += 1
+            chance = entry.error_probability
+            yield [
+                *priority_line(entry.row),
+                entry.split,
+                "" if chance is None else f"{chance:.3f}",
+                int(entry.suspect),
             ]
-        )
-    write_text(ctx.workspace.round_path(ctx.round, "priority.csv"), stream.getvalue())
-    return ranked
+
+    text = lines((*PRIORITY_COLUMNS, *MORE_COLUMNS), table())
+    write_atomic(folder / LIST, (line.encode() for line in text))
+    plot_cases(folder / PLOT, ranked, config.priority.score)
+    chosen = sum(case.chosen for case in ranked)
+    return StageResult({"cases": len(ranked), "chosen": chosen, "lines": count})
 
 
-def _falling(entry: tuple[str, float]) -> tuple[float, str]:
-    return -entry[1], entry[0]
+def ranked_cases(ctx: StageContext, config: PriorityConfig) -> list[RankedCase]:
+    """The round's train and validation cases with attention, largest score first.
+
+    Raises:
+        CurationError: a case has no such score.
+    """
+    wanted = {scan.case_id for scan in ctx.scans("train", "validation")}
+    totals = {}
+    where: dict[str, Any] = {"round": ctx.round, "stage": STAGE, "name": NAME, "class_id": ""}
+    for batch in ctx.catalog.stream(Measure, "case_id", "value", "facts", **where):
+        for case_id, value, facts in batch:
+            if case_id in wanted:
+                totals[case_id] = _total(case_id, value or 0.0, facts, config.score)
+    return rank_cases(totals, config)
+
+
+def entries(
+    ctx: StageContext, config: LabelingConfig, ranked: Sequence[RankedCase]
+) -> Iterator[Entry]:
+    """The lines of ranked cases, in their order, read some hundred cases at a time."""
+    splits = {scan.case_id: scan.split for scan in ctx.scans()}
+    n_rows = 0
+    for first in range(0, len(ranked), CASES_AT_ONCE):
+        part = ranked[first : first + CASES_AT_ONCE]
+        scores, chances = _read(ctx, [case.case_id for case in part])
+        for case in part:
+            rows = rows_of(case, scores.get(case.case_id, {}), config.priority.score, n_rows + 1)
+            n_rows += len(rows)
+            for row in rows:
+                chance = chances.get((row.case_id, row.class_id))
+                yield Entry(
+                    row=row,
+                    split=splits[row.case_id],
+                    error_probability=chance,
+                    suspect=chance is not None and chance >= config.detect.threshold,
+                )
+
+
+def measures_of(
+    ctx: StageContext,
+    case_id: str,
+    scores: Mapping[str, ClassScore],
+    facts: Mapping[str, Any],
+    model_id: str,
+) -> list[Measure]:
+    """What the stage fuse records of a case: a measure per class, and last that of the case (class
+    ""), which has its scores of every kind and the given facts."""
+    totals = case_scores(scores)
+    empty = Measure(ctx.round, STAGE, case_id, "", model_id, NAME, None)
+    found = [
+        replace(empty, class_id=c, value=round(s.attention_mm3, 4), facts=_rounded(s.plain()))
+        for c, s in sorted(scores.items())
+    ]
+    whole = round(totals["sum"], 4)
+    return [*found, replace(empty, value=whole, facts={"scores": _rounded(totals), **facts})]
+
+
+def _read(
+    ctx: StageContext, cases: Sequence[str]
+) -> tuple[dict[str, dict[str, ClassScore]], dict[tuple[str, str], float]]:
+    """Scores by case and class, and error probabilities, of some cases."""
+    where: dict[str, Any] = {"round": ctx.round, "stage": STAGE, "case_id": list(cases)}
+    scores: dict[str, dict[str, ClassScore]] = {}
+    key = ("case_id", "class_id")
+    for case_id, class_id, facts in ctx.catalog.columns(Measure, *key, "facts", name=NAME, **where):
+        if class_id and "region" in facts:
+            scores.setdefault(case_id, {})[class_id] = score_of(facts)
+    found = ctx.catalog.columns(Measure, *key, "value", name=CHANCE, **where)
+    return scores, {(case, name): value for case, name, value in found if value is not None}
+
+
+def _total(case_id: str, value: float, facts: Mapping[str, Any], kind: Score) -> float:
+    known = facts.get("scores", {})
+    if kind in known:
+        return float(known[kind])
+    if kind == "sum":
+        return value
+    raise CurationError(
+        f"its attention was measured without the score {kind!r}: fuse the round anew",
+        case_id=case_id,
+    )
+
+
+def _rounded(values: Any) -> Any:
+    """Six digits are enough, and keep the catalog small."""
+    if isinstance(values, float):
+        return float(f"{values:.6g}")
+    if isinstance(values, Mapping):
+        return {name: _rounded(value) for name, value in values.items()}
+    if isinstance(values, (list, tuple)):
+        return [_rounded(value) for value in values]
+    return values

@@ -9,7 +9,7 @@ from typing import Any
 from labeling.config import LabelingConfig
 from labeling.detect import results_of
 from labeling.fuse import attention_path
-from labeling.priority import attention_sizes, priority_list
+from labeling.priority import entries, ranked_cases
 from labeling.review_folder import (
     REVISED,
     VERDICTS,
@@ -190,28 +190,26 @@ def _salient(
         for d in ctx.catalog.rows(Decision, round=ctx.round, stage="judge")
         if d.verdict in ("replace", "remove")
     }
-    found = []
-    for entry in priority_list(attention_sizes(ctx), config.priority):
-        if not entry.outlier or entry.case_id not in cases:
+    chosen = [c for c in ranked_cases(ctx, config.priority) if c.chosen and c.case_id in cases]
+    found: dict[str, dict[str, Any]] = {}
+    for entry in entries(ctx, config, chosen):
+        case_id, class_id = key = (entry.row.case_id, entry.row.class_id)
+        pointer = current.get(key)
+        is_ours = pointer is None or pointer.label_id not in people
+        if case_id in found or not is_ours or key in taken:
             continue
-        for class_id, size in entry.classes:
-            pointer = current.get((entry.case_id, class_id))
-            is_ours = pointer is None or pointer.label_id not in people
-            key = (entry.case_id, class_id)
-            if is_ours and key not in taken and class_id in fused.get(entry.case_id, {}):
-                made = fused[entry.case_id][class_id]
-                found.append(
-                    {
-                        "case_id": entry.case_id,
-                        "class_id": class_id,
-                        "label_id": judged.get(key) or made,
-                        "candidate_id": made,
-                        "error_probability": 0.0,
-                        "reason": f"top of the priority list: attention {size:.0f} mm^3",
-                    }
-                )
-                break
-    return found
+        made = fused.get(case_id, {}).get(class_id)
+        if made is not None:
+            size = entry.row.attention_mm3
+            found[case_id] = {
+                "case_id": case_id,
+                "class_id": class_id,
+                "label_id": judged.get(key) or made,
+                "candidate_id": made,
+                "error_probability": 0.0,
+                "reason": f"top of the priority list: attention {size:.0f} mm^3",
+            }
+    return list(found.values())
 
 
 def _payload(

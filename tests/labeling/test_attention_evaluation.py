@@ -94,6 +94,7 @@ def test_ranking_by_hand():
     assert found.spearman == pytest.approx(1)
     assert found.precision_at_top == 1
     assert found.random == 0.1
+    assert found.random_sd == pytest.approx(0.3)  # one of ten: right once in ten times
     turned = ranking([-e for e in errors], errors, fraction=0.2)
     assert turned.spearman == pytest.approx(-1)
     assert turned.precision_at_top == 0

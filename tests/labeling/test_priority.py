@@ -1,47 +1,121 @@
-"""The priority list and its outliers."""
+"""The priority list of a workspace: its order, what stands in it, and where it is cut."""
+
+import csv
 
 import numpy as np
-from hypothesis import given
-from hypothesis import strategies as st
+import pytest
 
-from labeling.config import PriorityConfig
-from labeling.priority import outliers, priority_list
+from labeling import fuse, priority
+from labeling.config import LabelingConfig, PriorityConfig
+from tests.labeling.conftest import CLASSES
+from voxcurate.catalog import Measure
+from voxcurate.errors import CurationError
 
-
-def test_largest_first_and_classes_within():
-    sizes = {"a": {"liver": 1.0, "spleen": 5.0}, "b": {"liver": 9.0, "spleen": 0.0}}
-    found = priority_list(sizes, PriorityConfig())
-    assert [p.case_id for p in found] == ["b", "a"]
-    assert found[0].classes == (("liver", 9.0),)  # no attention, not listed
-    assert [c for c, _ in found[1].classes] == ["spleen", "liver"]
-    assert [p.outlier for p in found] == [True, False]
-    assert priority_list({}, PriorityConfig()) == []
+CONFIG = LabelingConfig()
 
 
-def test_five_percent_are_rounded_up():
-    values = list(range(40))
-    assert [n for n, out in enumerate(outliers(values, PriorityConfig())) if out] == [38, 39]
-    assert sum(outliers(values[:21], PriorityConfig())) == 2
+def ranking_by(**settings):
+    return LabelingConfig(priority=PriorityConfig(**settings))
 
 
-def test_the_robust_rule_finds_what_stands_out_and_nothing_else():
-    config = PriorityConfig(rule="robust")
-    rng = np.random.default_rng(0)
-    calm = np.exp(rng.normal(5, 0.3, 60)).tolist()
-    assert sum(outliers(calm, config)) <= 1
-    assert outliers([*calm, 10_000.0], config)[-1]
+def table(world):
+    with world.ctx.workspace.round_path(1, "priority.csv").open() as stream:
+        return list(csv.DictReader(stream))
 
 
-@given(st.lists(st.floats(0, 1e6), min_size=1, max_size=30), st.floats(0.01, 1))
-def test_outliers_are_never_smaller_than_the_rest(values, fraction):
-    cut = outliers(values, PriorityConfig(fraction=fraction))
-    inside = [v for v, out in zip(values, cut, strict=True) if not out]
-    outside = [v for v, out in zip(values, cut, strict=True) if out]
-    assert outside or not any(values)  # nothing stands out where there is nothing
-    assert not inside or not outside or min(outside) >= max(inside)
+@pytest.fixture
+def fused(world_with_errors):
+    fuse.run(world_with_errors.ctx, CONFIG)
+    return world_with_errors
 
 
-def test_a_budget_takes_the_first_and_never_what_has_no_attention():
-    config = PriorityConfig(rule="budget", budget=2)
-    assert outliers([5.0, 9.0, 7.0], config) == [False, True, True]
-    assert outliers([0.0, 9.0], config) == [False, True]
+def test_cases_in_falling_order_and_in_each_the_worst_class_first(fused):
+    result = priority.run(fused.ctx, CONFIG)
+    lines = table(fused)
+    assert result.counts == {"cases": 11, "chosen": 1, "lines": len(lines)}
+    assert [int(line["rank"]) for line in lines] == list(range(1, len(lines) + 1))
+    cases = list(dict.fromkeys(line["case_id"] for line in lines))
+    assert not set(cases) & {"src_case11", "src_case12"}  # test
+    totals = [next(float(x["case_score"]) for x in lines if x["case_id"] == c) for c in cases]
+    assert totals == sorted(totals, reverse=True)
+    for case in cases:
+        own = [line for line in lines if line["case_id"] == case]
+        scores = [float(line["score"]) for line in own]
+        assert scores == sorted(scores, reverse=True)
+        assert {line["class_id"] for line in own} <= set(CLASSES)
+        assert {line["chosen"] for line in own} == {str(int(case == cases[0]))}
+    first = lines[0]
+    assert first["score"] == first["share"]
+    assert first["reason"].startswith("models")
+    assert int(first["i_start"]) < int(first["i_stop"]) <= 34
+    assert first["n_models"] == "2"
+    assert first["split"] in ("train", "validation")
+    plot = fused.ctx.workspace.round_path(1, "priority.png")
+    assert plot.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("kind", ["share", "sum", "per-ml", "per-slice", "voxels"])
+def test_the_case_scores_are_those_of_its_classes(fused, kind):
+    config = ranking_by(score=kind)
+    ranked = priority.ranked_cases(fused.ctx, config.priority)
+    rows = [entry.row for entry in priority.entries(fused.ctx, config, ranked)]
+    for case in ranked:
+        own = [row for row in rows if row.case_id == case.case_id]
+        if kind in ("sum", "per-slice", "voxels"):
+            assert case.score == pytest.approx(sum(row.score for row in own), rel=1e-4)
+        elif kind == "share":
+            scores = [row.score for row in own]
+            assert min(scores) <= case.score <= max(scores)
+
+
+def test_a_long_list_is_read_in_pieces(fused, monkeypatch):
+    priority.run(fused.ctx, CONFIG)
+    whole = table(fused)
+    monkeypatch.setattr(priority, "CASES_AT_ONCE", 3)
+    priority.run(fused.ctx, CONFIG)
+    assert table(fused) == whole
+
+
+def test_error_probabilities_stand_beside_the_attention(fused):
+    first = priority.ranked_cases(fused.ctx, CONFIG.priority)[0].case_id
+    with fused.ctx.catalog.write() as writer:
+        writer.put(Measure(1, "detect", first, "liver", "", "error_probability", 0.75))
+    priority.run(fused.ctx, CONFIG)
+    found = {(x["case_id"], x["class_id"]): x for x in table(fused)}
+    assert found[first, "liver"]["error_probability"] == "0.750"
+    assert found[first, "liver"]["suspect"] == "1"
+    assert found[first, "spleen"]["error_probability"] == ""
+    assert found[first, "spleen"]["suspect"] == "0"
+
+
+def test_attention_that_was_measured_without_a_score_ranks_by_the_sum_only(world_with_errors):
+    ctx = world_with_errors.ctx
+    with ctx.catalog.write() as writer:
+        for case, value in (("src_case00", 5.0), ("src_case01", 9.0)):
+            writer.put(Measure(1, "detect", case, "", "ensemble", "attention_mm3", value))
+    ranked = priority.ranked_cases(ctx, PriorityConfig(score="sum"))
+    assert [case.case_id for case in ranked] == ["src_case01", "src_case00"]
+    with pytest.raises(CurationError, match="fuse the round anew"):
+        priority.ranked_cases(ctx, PriorityConfig())
+
+
+def test_nothing_is_ranked_before_anything_is_fused(world_with_errors):
+    result = priority.run(world_with_errors.ctx, CONFIG)
+    assert result.counts == {"cases": 0, "chosen": 0, "lines": 0}
+    assert table(world_with_errors) == []
+
+
+def test_the_box_of_the_worst_region_holds_the_strongest_attention(fused):
+    """In the scan's own axes: where the stored map is largest, some listed box of the case lies."""
+    from voxcurate.nifti import read_nifti
+
+    ranked = priority.ranked_cases(fused.ctx, CONFIG.priority)
+    rows = [entry.row for entry in priority.entries(fused.ctx, CONFIG, ranked)]
+    for case in ranked:
+        stored = read_nifti(fuse.attention_path(fused.ctx, case.case_id)).array
+        inside = np.zeros(stored.shape, bool)
+        for row in rows:
+            if row.case_id == case.case_id and row.region:
+                i, j, k = (slice(a, b) for a, b in row.region.box)
+                inside[i, j, k] = True
+        assert stored[inside].max() == stored.max()

@@ -94,9 +94,8 @@ def test_exactly_the_planted_errors_are_detected(world_with_errors):
     assert len(chances) == 11 * len(CLASSES)
     with (world.ctx.workspace.round_path(1, "priority.csv")).open() as stream:
         table = list(csv.DictReader(stream))
-    sizes = [float(row["attention_mm3"]) for row in table]
-    assert len(table) == 11
-    assert sizes == sorted(sizes, reverse=True)
+    assert len({row["case_id"] for row in table}) == 11
+    assert {row["suspect"] for row in table} == {"0", "1"}
 
 
 def test_originals_go_to_review_unless_mending_is_allowed(world_with_errors):
