@@ -4,6 +4,7 @@
 import re
 from datetime import date, timedelta
 
+from voxcurate.scrubbing.partial_dates import is_dashed_day, is_dotted_day, is_partial_date
 from voxcurate.scrubbing.pattern import Pattern, pattern
 from voxcurate.scrubbing.vocabulary import fold
 from voxcurate.scrubbing.wordlist import word_list
@@ -73,12 +74,12 @@ _ORD = r"(?:st|nd|rd|th|er|\.)"
 _ORDINAL = r"(?:first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|eleventh|twelfth|thirteenth|fourteenth|fifteenth|sixteenth|seventeenth|eighteenth|nineteenth|twentieth|twenty-(?:first|second|third|fourth|fifth|sixth|seventh|eighth|ninth)|thirtieth|thirty-first)"
 _DAY = r"(?:(?:mon|tues?|wed(?:nes)?|thu(?:rs?)?|fri|sat(?:ur)?|sun)(?:day)?|(?:mon|diens|donners|frei|sams|sonn)tag|mittwoch|maandag|dinsdag|woensdag|donderdag|vrijdag|zaterdag|zondag|lundi|mardi|mercredi|jeudi|vendredi|samedi|dimanche|lunes|martes|mi[ée]rcoles|jueves|viernes|s[áa]bado|domingo|luned[ìi]|marted[ìi]|mercoled[ìi]|gioved[ìi]|venerd[ìi]|sabato|domenica|segunda(?:-feira)?|ter[çc]a(?:-feira)?|quarta(?:-feira)?|quinta(?:-feira)?|sexta(?:-feira)?|pazartesi|sal[ıi]|[çc]ar[şs]amba|per[şs]embe|cuma|cumartesi|m[åa]ndag|tisdag|onsdag|torsdag|fredag|l[öo]rdag|s[öo]ndag|mandag|tirsdag)"
 BEFORE_DATE = re.compile(
-    rf"\b(?:mid|mi)-$|\b(?:la|ma|ke|pe|su|mo|mi|fr|sa|so)\s+$|\b{_DAY}\.?,?\s+(?:(?:the|den|dem|le|the\s+morning\s+of)\s+)?$",
+    rf"\b(?:mid|mi|early|late)[- ]$|\b(?:la|ma|ke|ti|to|pe|su|mo|di|mi|do|fr|sa|so|lu|me|je|ve)\.?,?\s+$|\b{_DAY}\.?,?\s+(?:(?:the|den|dem|d\.|le|el|the\s+(?:morning|night|evening|week)\s+of)\s*)?$",
     re.IGNORECASE,
 )
 _CLOCK = r"\d{1,2}(?::\d{2}(?::\d{2}(?:[.,]\d+)?)?(?:\s*[ap]\.?m\b\.?)?(?:\s*(?:hrs|hours|uhr|uur|h|z|utc|gmt|[ecmp][sd]t)\b)?|\s*[ap]\.?m\b\.?|h\d\d\b)"
-_TIME = rf"(?:(?:[T\s,]+|\s*[-–@]\s*)(?:at\s+|um\s+|om\s+|à\s+)?(?:{_CLOCK}|(?:[01]\d|2[0-3])[0-5]\d(?:\s*(?:hrs?|hours|h|uhr)\b)))?"
-_NOT_UNIT = r"(?!\s*(?:x|×|mm|cm|ml|mg|hu|%)(?![:\w])|\s*\d(?!\d{3}\b|\d?[:.]\d\d))"
+_TIME = rf"(?:(?:[T\s,]+|\s*[-–@]\s*)(?:at\s+|um\s+|om\s+|à\s+)?(?:{_CLOCK}|(?:[01]\d|2[0-3])[0-5]\d(?:\s*(?:hrs?|hours|h|uhr)\b))|[-–](?:[01]\d|2[0-3])[0-5]\d)?"
+_NOT_UNIT = r"(?![ \t]*(?:x|×|mm|cm|ml|mg|hu|%)(?![:\w])|[ \t]*\d(?!\d{3}\b|\d?[:.]\d\d))"
 _NUMERIC = (
     "(?:"
     + "|".join(
@@ -88,53 +89,6 @@ _NUMERIC = (
     + rf"|{_D}[-/.]{_M}[-/.]{_Y4})"
 )
 _FULL = rf"(?:{_NUMERIC}|{_Y4}[-/._]{_M}[-/._]{_D})"
-
-_NO_DATE_BEFORE = re.compile(
-    r"\b(?:grade[ds]?|scor\w+|strength|motor|power|murmur|pain|d|day|dol|pod|hd|cycle|week|wk|pulses?|reflex\w*|gcs|rass|apgars?|images?|series|slices?|segments?|stages?|types?|levels?|bp|vision|va|sats?|ratio|"
-    r"nodes?|ln|lns|cores?|pieces|steps?|dos(?:e|age)|out\s+of|gravida|para|ef|zones?|lobes?|vessels?|bipap|cpap|psv|ps|peep|simv|ac|vent|settings?|imv|cpap|mode|flow|rate|rated|"
-    r"scale|index|chapter|(?<!c-)(?<!cesarean )section|page|fig(?:ure)?|table|ratio|titer|fraction|approximately|about|only|took|ate|tabs?|tablets?|than|x|lr|v|va|od|os|ou|mg|ml|edema|jvp|strength\s+is|(?<!d/)[ctlsCTLS]\d*)"
-    r"\W{0,3}(?:of|is|was|are|were|by|at|to|from)?\W*$|\d/10\s*(?:->|→|>|to|now|,|then)\s*$", re.IGNORECASE)  # fmt: skip
-_NO_DATE_AFTER = re.compile(
-    r"\s*(?:-?\s*(?:strength|motor|power|pain|murmur|leads?\b|messungen|parts|patients|limbs|extremit\w+|quadrants|blood|bottles|sets?\b|samples|levels|ribs?\b|criteria|segments?|lobes?|nodes?|lns?\b|lymph|cores?|slices?|images?|vessels?|teeth|steps|points?|sem\b|systolic|diastolic|of\b|weeks?|months?|days?|hours?|"
-    r"hrs?|mm|cm|mg|ml|cc|tabs?\b|tablets?|cups?|pulses|bilat\w*|throughout|ps\b|ns\b|normal|inch|%|scale|positive|were\b|dose|liters?|lpm|l\b|ratio|in\s+(?:all|both|bilateral|upper|lower|his|her|the\s+(?:right|left))|"
-    r"upper|lower|grip|dorsi|plantar|holosystolic|ejection|apgar|units?|bottles?|packs?|ppd|shots?|times|filled|full|the\s+(?:way|dose|time))|\"|/|(?!(?:[01]\d|2[0-3])[0-5]\d(?!\w|\.\d))\d(?!\d?(?:/\d|[ap]\b|:\d\d))|\.\d)", re.IGNORECASE)  # fmt: skip
-_DATE_BEFORE = re.compile(
-    r"(?:\b(?:on|since|until|till|thru|through|dated?|between|before|after|ct|cta|mri?|mra|cxr|kub|eeg|ekg|ecg|echo|tte|tee|pet|us|scans?|films?|x-?rays?|study|exam(?:ination)?|admit(?:ted)?|admission|adm|discharged?|"
-    r"dc'?d?|d/c'?d?|seen|due|scheduled|appt|appointment|f/u|follow-?\s?up|as\s+of|surgery|day|dos|doa|dod|lmp|edc|mon|tues?|wed|thurs?|fri|sat|sun|\w+day|d\.d\.|dd\.?|vom|am|seit|bis|zum|op|sinds|van|tot|vanaf|"
-    r"c-?section|section|placement|insertion|removal|delivery|extubation|intubation|transfer|admit|arrived|exp|expires|cath|ercp|egd|colonoscopy|bx|bronch|lp|picc|stent|sphincterotomy|clinic|ctr|center|op|procedure|hemodialysis|hd|chemo|xrt|chest|pelvis|abdomen|head|neck|spine|wo|w/o|contrast|echocardiogram|doppler|mammogram|mammo|psa|hgb|inr|la|den|den|dne|z\\s?dn\\.?|note|le|du|depuis|el|desde|repeat(?:ed)?|collected|drawn|performed|obtained|taken|started|stopped|placed|removed|passed|done|completed|extubated|intubated|transferred|ordered|resulted|returned|changed|inserted|last|signed|received|report|from|of|by|cultures?|cx|labs?|biopsy|visit|note|\d/\d+\s?(?:-|–|to|and|&|,))"
-    r"\W{0,2}|[@(]\s?|\b[dt]:\s{0,2})$", re.IGNORECASE)  # fmt: skip
-_DATE_AFTER = re.compile(
-    r"\s*(?:at\s+\d|@|\d{1,2}[ap]m?\b|(?:[01]\d|2[0-3])[0-5]\d\b|\d{4}\b|\d{1,2}:\d\d|[ap]m\b|[-–&]\s?\d{1,2}/\d|(?:to|and|thru|through)\s+\d{1,2}/\d|visit|exam|study|ct\b|mri\b|cxr|scan|film|labs?|admission|note|echo|night|morning|evening|overnight|cultures?)", re.IGNORECASE)  # fmt: skip
-_DENOMINATORS = frozenset({2, 3, 4, 5, 6, 8, 10, 15, 20, 30})
-
-
-def is_partial_date(text: str, start: int, end: int) -> bool:
-    """Whether "3/14" is a day rather than a score, a fraction or a count, by what is around it."""
-    first, second = (re.sub(r"\D", "", part) for part in re.split(r"[-/.]", text[start:end])[:2])
-    a, b = int(first), int(second)
-    if not (1 <= a <= 31 and 1 <= b <= 31 and min(a, b) <= 12):
-        return False
-    before, after = text[max(0, start - 28) : start], text[end : end + 28]
-    if _NO_DATE_BEFORE.search(before) or _NO_DATE_AFTER.match(after):
-        return False
-    weight = 0
-    if _DATE_BEFORE.search(before):
-        weight += 4
-    elif not before.strip(" ") or before.endswith("\n") or before.rstrip(" ").endswith("\n"):
-        weight += 2
-    if _DATE_AFTER.match(after):
-        weight += 4
-    if (
-        (len(first) == 2 and first[0] == "0")
-        or (len(second) == 2 and second[0] == "0")
-        or (b > 12 and b not in _DENOMINATORS)
-    ):
-        weight += 3
-    elif a <= b and b in _DENOMINATORS:
-        weight -= 2
-    elif a > b:
-        weight += 1
-    return weight >= 2
 
 
 def _month_is_meant(text: str, start: int, end: int) -> bool:
@@ -151,11 +105,15 @@ _HOLIDAY = (
     r"whit\s+(?:sunday|monday)|pentecost|thanksgiving(?:\s+day)?|halloween|hallowe['’]en|all\s+saints['’]?(?:\s+day)?|labou?r\s+day|memorial\s+day|independence\s+day|(?:4th|fourth)\s+of\s+july|july\s+(?:4th|fourth)|juneteenth|veterans?['’]?\s+day|"
     r"columbus\s+day|presidents?['’]?s?\s+day|mlk\s+day|martin\s+luther\s+king(?:\s+jr\.?)?\s+day|valentine['’]?s?(?:\s+day)|st\.?\s+patrick['’]?s?\s+day|mother['’]?s['’]?\s+day|father['’]?s['’]?\s+day|groundhog\s+day|patriots?['’]?\s+day|election\s+day|leap\s+day|"
     r"may\s+day|bank\s+holiday(?:\s+monday)?|guy\s+fawkes(?:\s+night)?|bonfire\s+night|anzac\s+day|australia\s+day|canada\s+day|victoria\s+day|waitangi\s+day|cinco\s+de\s+mayo|mardi\s+gras|kwanzaa|hanukkah|chanukah|passover|yom\s+kippur|rosh\s+hashanah|purim|sukkot|"
+    r"hogmanay|burns\s+night|st\.?\s+(?:george|andrew|david|stephen|nicholas)['’]?s?\s+day|shrove\s+tuesday|pancake\s+day|maundy\s+thursday|fat\s+tuesday|bastille\s+day|quatorze\s+juillet|turkey\s+day|black\s+friday|cyber\s+monday|super\s+bowl(?:\s+sunday)?|daylight\s+saving(?:s)?|april\s+fools?['’]?(?:\s+day)?|earth\s+day|arbor\s+day|remembrance\s+(?:day|sunday)|armistice\s+day|"
+    r"michaelmas|candlemas|martinmas|epiphany|twelfth\s+night|assumption\s+day|ascension\s+day|corpus\s+christi|all\s+souls['’]?(?:\s+day)?|d[ií]a\s+de\s+(?:los\s+)?(?:muertos|reyes)|(?:noche\s+de\s+)?reyes|vaisakhi|baisakhi|navratri|onam|pongal|raksha\s+bandhan|janmashtami|makar\s+sankranti|obon|golden\s+week|chuseok|seollal|double\s+ninth|qingming|dragon\s+boat\s+festival|loy\s+krathong|"
+    r"ashura|mawlid|lag\s+b['’]?omer|shavuot|tisha\s+b['’]?av|simchat\s+torah|tu\s+bishvat|king['’]?s\s+day|queen['’]?s\s+birthday|midsummer(?:['’]?s)?(?:\s+(?:eve|day))?|solstice|lucia|walpurgis(?:nacht)?|buß-?\s?und\s?bettag|allerheiligen|mariä\s+himmelfahrt|nikolaus(?:tag)?|dreikönig(?:stag)?|bevrijdingsdag|"
     r"ramadan|ramazan|eid(?:[\s-](?:al|ul)[\s-](?:fitr|adha))?|diwali|deepavali|holi|dussehra|ganesh\s+chaturthi|nowruz|songkran|vesak|t[ếe]t|mid-autumn\s+festival|weihnacht(?:en|stag|sfeiertag)|heiligabend|silvester|neujahr(?:stag)?|karfreitag|ostern|oster(?:sonntag|montag)|pfingst(?:en|montag|sonntag)|"
     r"fronleichnam|tag\s+der\s+(?:arbeit|deutschen\s+einheit)|rosenmontag|no[ëe]l|p[âa]ques|toussaint|saint-sylvestre|nochebuena|nochevieja|navidad|semana\s+santa|natal|natale|pasqua|pasquetta|ferragosto|capodanno|carnaval|kerst(?:mis|avond)?|(?:eerste|tweede)\s+(?:kerstdag|paasdag|pinksterdag)|"
     r"pasen|koningsdag|sinterklaas|oudejaars(?:dag|avond)|nieuwjaar(?:sdag)?|hemelvaart(?:sdag)?|midsommar|juhannus|joulu|jul(?:afton|dagen)|kurban\s+bayram[ıi]|bayram|wigilia|sylwester|wielkanoc|v[áa]noce|velikonoce)"
 )
 _HOLIDAY_STARTS = (
+    "hogmanay burns st shrove pancake maundy fat bastille quatorze turkey black cyber super daylight april earth arbor remembrance armistice michaelmas candlemas martinmas epiphany twelfth assumption ascension corpus dia noche reyes vaisakhi baisakhi navratri onam pongal raksha janmashtami makar obon golden chuseok seollal double qingming dragon loy ashura mawlid lag shavuot tisha simchat tu king kings queen queens midsummer midsummers solstice lucia walpurgis walpurgisnacht buß buss allerheiligen maria nikolaus nikolaustag dreikonig dreikonigstag bevrijdingsdag "
     "christmas xmas boxing new lunar chinese easter good palm ash whit pentecost thanksgiving halloween hallowe all labor labour memorial independence th fourth july juneteenth veterans veteran columbus "
     "presidents president mlk martin valentine valentines st mother mothers father fathers groundhog patriots patriot election leap may bank guy bonfire anzac australia canada victoria waitangi cinco mardi kwanzaa "
     "hanukkah chanukah passover yom rosh purim sukkot ramadan ramazan eid diwali deepavali holi dussehra ganesh nowruz songkran vesak tet mid weihnachten weihnachtstag weihnachtsfeiertag heiligabend silvester neujahr "
@@ -163,30 +121,6 @@ _HOLIDAY_STARTS = (
     "pasquetta ferragosto capodanno carnaval kerst kerstmis kerstavond eerste tweede pasen koningsdag sinterklaas oudejaarsdag oudejaarsavond nieuwjaar nieuwjaarsdag hemelvaart hemelvaartsdag midsommar juhannus joulu "
     "julafton juldagen kurban bayram wigilia sylwester wielkanoc vanoce velikonoce"
 )
-_NUMBER_BEFORE = re.compile(
-    r"(?:\b(?:of|to|is|was|by|about|than|measur\w+|size|hb|hgb|wbc|crp|k|na|inr|ph|temp|t|bilirubin|score|dose|x|und|bis|von|ca\.?|version|v|no\.?|nr\.?|fig\.?|section|chapter|grade|level)|[<>=~±×:;+/-]|(?<!\w),|\d,)\s*$",
-    re.IGNORECASE,
-)
-_DOTTED = re.compile(r"(?<![\d.])\d{1,2}\.\s?\d{1,2}\.\s?(?:19|20)?\d\d(?![\d.])")
-
-
-def _is_dotted_day(text: str, start: int, end: int) -> bool:
-    """Whether "14.1." is a day: padded, after a word for a time, or in a text that writes days so."""
-    before = text[max(0, start - 24) : start]
-    if len(text[start:end]) == 6 or re.search(
-        r"(?:\b(?:am|vom|bis|seit|zum|ab|und|den|dne|la|op|d\.)|[-–]|\b(?:ct|mr|mrt|mri|us|pet|r[öo]|tt|tk|op|erco?p|stent|lab\w*)|\b\w+day|\b\w+tag|\b(?:on|since|until|from))\s?$",
-        before,
-        re.IGNORECASE,
-    ):
-        return True
-    return (
-        _DOTTED.search(text) is not None
-        and before.strip(" ") != ""
-        and before[-1:] != "\n"
-        and not _NUMBER_BEFORE.search(before)
-    )
-
-
 DATES: tuple[Pattern, ...] = (
     pattern("DATE", rf"(?<![\d.])(?P<x>{_Y4}[-/._]{_M}[-/._]{_D}(?:{_TIME}|T\d{{6}}))(?!\d)", labelled=True, digits=6),
     pattern("DATE", rf"(?<![\w./-])(?P<x>{_FULL}{_TIME}\s?[-–]\s?{_FULL}{_TIME})(?![\w/]|[.-]\d){_NOT_UNIT}", labelled=True, digits=8),
@@ -197,7 +131,7 @@ DATES: tuple[Pattern, ...] = (
     pattern("DATE", r"\b(?:dob|d\.o\.b\.?|birth\s?date|date\s+of\s+birth|born(?:\s+on)?|geb(?:\.|oren)?(?:\s+(?:am|op))?|geboortedatum|geburtsdatum|n[ée]{1,2}\s+le|date)\s*[:=-]?\s*(?P<x>\d{1,4}[ ./-]\d{1,2}[ ./-]\d{2,4}|\d{6}|\d{8})(?!\w)", labelled=True, starts="dob d birth birthdate date born geb geboren geboortedatum geburtsdatum ne nee", shape=r"\d{1,4}[ ./-]\d{1,2}[ ./-]\d|\d{6}"),
     pattern("DATE", rf"(?<!\w)(?P<x>(?:{_D}{_ORD}?\s?[-–]\s?{_D}{_ORD}?\s+(?:of\s+)?{_MONTH}|{_MONTH}\.?\s+{_D}{_ORD}?\s?[-–]\s?{_D}{_ORD}?)(?:[\s,]+{_Y4})?)(?!\w)", near=MONTHS, shape=r"\d[a-z.]{0,2}\s?[-–]\s?\d", check=_month_is_meant, labelled=True),
     pattern("DATE", rf"(?<!\w)(?P<x>(?:(?:{_D}{_ORD}?[\s-]*|{_ORDINAL}\s+)(?:(?:of|de|of\s+the)\s+)?)?{_MONTH}\.?[\s,/-]*(?:(?:{_D}{_ORD}?|{_ORDINAL})[\s,-]+)?(?:(?:of|de)\s+)?(?:{_Y4}|['’]\d\d){_TIME})(?!\w)", near=MONTHS, shape=r"(?:1[89]|20)\d\d|['’]\d\d", labelled=True),
-    pattern("DATE", rf"(?<!\w)(?P<x>{_D}[\s/-]?{_MONTH}[\s/-]?\d\d|{_MONTH}[-/]{_D}[-/]\d\d){_TIME}(?![\w:])", near=MONTHS, shape=r"\d[\s/-]?[^\W\d]|[^\W\d][-/]\d", labelled=True),
+    pattern("DATE", rf"(?<!\w)(?P<x>{_D}[\s/-]?{_MONTH}[\s/-]?\d\d|{_MONTH}[-/]{_D}[-/]\d\d|{_MONTH}\.?[ ]{_D}[/-]['’]?\d\d){_TIME}(?![\w:])", near=MONTHS, shape=r"\d[\s/-]?[^\W\d]|[^\W\d][-/]\d", labelled=True),
     pattern("DATE", rf"(?<![\w.])(?P<x>(?i:{_CLEAR})\.?\s+(?:the\s+)?(?:{_D}{_ORD}?|{_ORDINAL}){_TIME})(?![\w/]|[.,]\d){_NOT_UNIT}", near=MONTHS, shape=r"\d|[a-zA-Z]{3}(?:st|nd|rd|th)\b", labelled=True),
     pattern("DATE", rf"(?<![\w.])(?P<x>{_TITLED}\.?\s+(?:the\s+)?(?:{_D}(?i:{_ORD})?|{_ORDINAL})(?i:{_TIME}))(?![\w/]|[.,]\d){_NOT_UNIT}", 0, near=MONTHS, shape=r"\d|[a-z]{3}(?:st|nd|rd|th)\b", labelled=True),
     pattern("DATE", rf"(?<![\w.])(?<!\d/)(?P<x>(?:the\s+)?(?:{_D}{_ORD}?[\s-]+|{_ORDINAL}\s+)(?:of\s+|de\s+)?(?i:{_CLEAR})(?:\.(?!\w))?{_TIME})(?!\w)", near=MONTHS, shape=r"\d[^\W\d]{0,2}\.?[\s-]+[^\W\d]|[a-zA-Z]{3}(?:st|nd|rd|th)\s", labelled=True),
@@ -206,13 +140,18 @@ DATES: tuple[Pattern, ...] = (
     pattern("DATE", rf"\b(?:on|since|until|from|by|dated|through|before|after)\s+(?P<x>may\s+{_D}{_ORD}?|{_D}{_ORD}?\s+(?:of\s+)?may)(?!\w|[/.]\d){_NOT_UNIT}", near="may", labelled=True),
     pattern("DATE", r"(?<![\w./-])(?P<x>(?:0?[1-9]|[12]\d|3[01])/(?:0?[1-9]|[12]\d|3[01])(?:\s?[-–]\s?(?:0?[1-9]|[12]\d|3[01])/(?:0?[1-9]|[12]\d|3[01]))?)(?![\w/])", check=is_partial_date, digits=2),
     pattern("DATE", rf"\b(?:on|dated|since|until|d\.d\.|vom|am|seit|bis|zum|op|sinds|vanaf|le)\s+(?P<x>(?:{_D}[-.]{_M}|{_M}[-.](?:1[3-9]|2\d|3[01]))\.?)(?![\w/]|[-.]?\d){_NOT_UNIT}", starts="on dated since until d vom am seit bis zum op sinds vanaf le", shape=r"\d[-.]\d"),
-    pattern("DATE", rf"(?<![\w./-])(?P<x>{_D}\.(?:0?[1-9]|1[0-2])\.)(?!\d)(?=\s|$|[-–,;:)/|.])", check=_is_dotted_day, digits=2),
+    pattern("DATE", rf"(?<![\w./-])(?P<x>{_D}-{_D})(?![\w/-]|[.,]\d){_NOT_UNIT}", check=is_dashed_day, digits=2),
+    pattern("DATE", rf"(?<![\w./-])(?P<x>{_D}\.(?:0?[1-9]|1[0-2])\.)(?!\d)(?=\s|$|[-–,;:)/|.])", check=is_dotted_day, digits=2),
     pattern("DATE", rf"(?<![\w./-])(?P<x>{_D}\.\s?{_M}\.\s?(?:{_Y4}|\d\d)\s(?:r|г|y)\.|{_Y4}\.\s?(?:{_M}\.\s?{_D}\.?|{_MONTH}\s{_D}\.?))(?!\w)", labelled=True, digits=3),
     pattern("DATE", rf"(?<!\w)(?P<x>{_HOLIDAY}(?:[\s,]+(?:of\s+)?{_Y4}|\s['’]\d\d)?)(?!\w|[\s-](?:tree|disease|factor|egg|bug|island|cactus|lights))", starts=_HOLIDAY_STARTS, labelled=True, check=lambda text, start, end: len(fold(text[start:end])) > 5 or text[start].isupper()),
+    pattern("DATE", rf"(?<![\w./-])(?P<x>{_D}[./-](?:I{{1,3}}|IV|VI{{0,3}}|IX|XI{{0,2}})[./-](?:{_Y4}|\d\d))(?!\w)", 0, shape=r"\d[./-][IVX]", labelled=True),
+    pattern("DATE", rf"(?<!\w)(?P<x>{_Y4}[\s./-]?{_MONTH}[\s./-]?{_D}{_ORD}?{_TIME})(?!\w)", near=MONTHS, shape=r"\d{4}", labelled=True),
+    pattern("DATE", rf"(?<!\w)(?P<x>{_D}{_ORD}?\s(?:of\s)?(?:muharram|safar|rabi['’]?\s?(?:al-)?\w+|jumada\s?(?:al-)?\w+|rajab|sha['’]?ban|shawwal|dhu(?:l|\sal)?[\s-]\w+|tishrei|cheshvan|kislev|tevet|shevat|adar|nis[sa]an|iyar|sivan|tammuz|elul|chaitra|vaisakha|farvardin|ordibehesht|khordad|tir|mordad|shahrivar|mehr|aban|azar|dey|bahman|esfand)(?:,?\s\d{{4}}(?:\s?(?:AH|H|AM|SH|هـ))?)?)(?!\w)", shape=r"\d\w{0,2}\s", near="muharram safar rabi jumada rajab sha shaban shawwal dhu dhul tishrei cheshvan kislev tevet shevat adar nisan nissan iyar sivan tammuz elul chaitra vaisakha farvardin ordibehesht khordad tir mordad shahrivar mehr aban azar dey bahman esfand", labelled=True),
+    pattern("DATE", r"(?P<x>(?:令和|平成|昭和|大正)\s?(?:\d{1,2}|元)\s?[年.]\s?\d{1,2}\s?[月.]\s?\d{1,2}日?|(?<!\w)[RHS]\d{1,2}\.\d{1,2}\.\d{1,2}(?![\w.]))", 0, shape=r"[年和平成昭大]|[RHS]\d", labelled=True),
     pattern("DATE", rf"\b(?P<x>{_DAY}\.?,?\s+(?:the\s+)?{_D}(?:st|nd|rd|th))(?!\w)", starts="mon monday tue tues tuesday wed weds wednesday thu thur thurs thursday fri friday sat saturday sun sunday", labelled=True),
     pattern("DATE", r"(?P<x>(?:19|20)\d\d\s?年\s?\d{1,2}\s?月(?:\s?\d{1,2}\s?日)?|(?:19|20)\d\d\s?년\s?\d{1,2}\s?월(?:\s?\d{1,2}\s?일)?|\d{1,2}\s?月\s?\d{1,2}\s?日)", shape=r"[年년月]", labelled=True),
     pattern("DATE", r"\b(?P<x>ng[àa]y\s\d{1,2}\s(?:th[áa]ng\s\d{1,2}(?:\sn[ăa]m\s\d{4})?|[/-]\d{1,2}[/-]\d{2,4}))", starts="ngay", labelled=True),
-    pattern("DATE", r"(?<!\w)(?P<x>mi-(?:janvier|f[ée]vrier|mars|avril|mai|juin|juillet|ao[ûu]t|septembre|octobre|novembre|d[ée]cembre)|mid-(?:jan|feb|march|april|may|june|july|august|sept|oct|nov|dec)[a-z]*|(?:mitte|anfang|ende|eind|begin|half|d[ée]but|fin)\s(?:j[aä]n(?:uar|ner|uari)|februari?|m[äa]rz|maart|mei|juni|juli|august(?:us)?|september|oktober|november|dezember|december|janvier|f[ée]vrier|mars|avril|juin|juillet|ao[ûu]t|septembre|octobre|novembre|d[ée]cembre))(?!\w)", starts="mi mid mitte anfang ende eind begin half debut fin", labelled=True),
+    pattern("DATE", r"(?<!\w)(?P<x>mi-(?:janvier|f[ée]vrier|mars|avril|mai|juin|juillet|ao[ûu]t|septembre|octobre|novembre|d[ée]cembre)|mid-(?:jan|feb|march|april|may|june|july|august|sept|oct|nov|dec)[a-z]*|(?:mitte|anfang|ende|eind|begin|half|d[ée]but|fin)\s(?:j[aä]n(?:uar|ner|uari)|februari?|m[äa]rz|maart|mei|juni|juli|august(?:us)?|september|oktober|november|dezember|december|janvier|f[ée]vrier|mars|avril|juin|juillet|ao[ûu]t|septembre|octobre|novembre|d[ée]cembre))(?!\w)", starts="mi mid early late mitte anfang ende eind begin half debut fin", labelled=True),
     pattern("DATE", rf"\b(?:on|by|until|since)\s+(?P<x>the\s+{_D}(?:st|nd|rd|th))(?=\s*(?:[.,;:)\n]|$|at\b|and\b|for\b|with\b|of\s+(?:this|last|next)))", starts="on by until since", shape=r"\d(?:st|nd|rd|th)"),
     pattern("DATE", rf"(?<!\d)(?P<x>{_Y4}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:T?\d{{6}}|T\d{{4}})?)(?!\d)", digits=8),
 )  # fmt: skip

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from datetime import date
 from functools import lru_cache
 
-from voxcurate.scrubbing.dates import is_partial_date
 from voxcurate.scrubbing.hits import Hit
 from voxcurate.scrubbing.name_words import SHORT_FORMS
+from voxcurate.scrubbing.partial_dates import is_partial_date
 from voxcurate.scrubbing.vocabulary import fold, lexicon
 from voxcurate.scrubbing.wordlist import word_list, word_set
 
