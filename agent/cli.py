@@ -16,8 +16,11 @@ from agent.console import run_command
 from agent.deid_cli import app as deid_app
 from agent.duplicates_cli import app as duplicates_app
 from agent.options import JsonOption, SetOption, WorkspaceOption
+from agent.labels_cli import app as labels_app
+from agent.labels_cli import assemble
 from agent.predict_cli import app as models_app
 from agent.predict_cli import predict
+from agent.priority_cli import priority
 from agent.reading_cli import read_reports
 from agent.report_cli import app as report_app
 from agent.review_cli import app as review_app
@@ -41,6 +44,8 @@ app.command()(check)
 app.add_typer(models_app, name="models")
 app.command()(predict)
 app.command()(clean)
+app.command()(assemble)
+app.add_typer(labels_app, name="labels")
 app.add_typer(checks_app, name="checks")
 
 
@@ -192,6 +197,7 @@ app.command()(ask)
 
 app.command()(compare)
 app.command(name="attention")(attention)
+app.command()(priority)
 
 
 @app.command()

@@ -3,11 +3,12 @@
 import csv
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from labeling.history import in_time, lineage, reasons, who_drew
 from voxcurate.catalog import Assembly, Decision, Label, Model, Scan
 from voxcurate.stage import StageContext
 
@@ -66,43 +67,23 @@ def write_tables(
     trust = ctx.catalog.current(case_id=cases)
     versions = {label.label_id: label for label in ctx.catalog.rows(Label, case_id=cases)}
     _write_cases(folder / "cases.csv", released.scans)
+    about: dict[tuple[str, str], list[Decision]] = defaultdict(list)
+    for decision in decisions:
+        about[decision.case_id, decision.class_id].append(decision)
     rows = [
-        _label_row(label, trust[label.case_id, label.class_id], versions, decisions)
+        _label_row(label, trust[key], versions, about[key])
         for scan in released.scans
-        for _, label in sorted(released.labels[scan.case_id].items())
+        for class_id, label in sorted(released.labels[scan.case_id].items())
+        for key in [(scan.case_id, class_id)]
     ]
     _write_csv(folder / "labels.csv", rows, LABEL_COLUMNS)
-    decided = [_decision_row(d) for d in _in_time(decisions)]
+    decided = [_decision_row(d) for d in in_time(decisions)]
     _write_csv(folder / "decisions.csv", decided, [item.name for item in fields(Decision)])
     models = _models(ctx, rows)
     (folder / "LICENSES.txt").write_text(_licences(released, models), encoding="utf-8")
     description = _description(ctx, released, refused)
     text = json.dumps(description, indent=2, ensure_ascii=False) + "\n"
     (folder / "dataset.json").write_text(text, encoding="utf-8")
-
-
-def lineage(label: Label, versions: Mapping[str, Label]) -> list[Label]:
-    """The label and the versions that it came from, newest first; a missing parent ends it."""
-    chain = [label]
-    while (parent := versions.get(chain[-1].parent)) is not None and parent not in chain:
-        chain.append(parent)
-    return chain
-
-
-def reasons(chain: Sequence[Label], decisions: Iterable[Decision]) -> list[Decision]:
-    """Decisions about any label of a lineage, in the order in which they were made."""
-    ids = {label.label_id for label in chain}
-    return _in_time(d for d in decisions if d.label_id in ids or d.other_label in ids)
-
-
-def who_drew(label: Label, about: Sequence[Decision]) -> str:
-    """Who or what the voxels come from: the last decider on it, else the model, else the source."""
-    own = [d for d in about if label.label_id in (d.label_id, d.other_label)]
-    if label.origin == "original":
-        return "source"
-    if label.origin == "pseudo" or not own:
-        return f"model {label.model_id}" if label.model_id else label.origin
-    return own[-1].actor
 
 
 def _label_row(
@@ -112,8 +93,7 @@ def _label_row(
     decisions: Sequence[Decision],
 ) -> dict[str, Any]:
     chain = lineage(label, versions)
-    own = [d for d in decisions if (d.case_id, d.class_id) == (label.case_id, label.class_id)]
-    about = reasons(chain, own)
+    about = reasons(chain, decisions)
     return {
         "case_id": label.case_id,
         "class_id": label.class_id,
@@ -163,10 +143,6 @@ def _decision_row(decision: Decision) -> dict[str, Any]:
     for name in ("evidence", "cost"):
         row[name] = json.dumps(row[name], sort_keys=True, ensure_ascii=False)
     return row
-
-
-def _in_time(decisions: Iterable[Decision]) -> list[Decision]:
-    return sorted(decisions, key=lambda d: (d.round, d.created, d.decision_id))
 
 
 def _models(ctx: StageContext, rows: Sequence[Mapping[str, Any]]) -> list[Model]:

@@ -1,16 +1,19 @@
 """Stage assemble: which label version counts for each structure, by trust."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from labeling.config import AssembleConfig, LabelingConfig
-from labeling.detect import results_of
+from labeling.conflicts import find_conflicts
 from labeling.quality import TRUSTED, withheld_classes
-from voxcurate.catalog import Assembly, Decision, Label, Scan
+from labeling.versions import write_version
+from voxcurate.catalog import Assembly, Decision, Label, Scan, WorkItem
 from voxcurate.labels import rebuild_view
 from voxcurate.stage import StageContext, StageResult
 
 RETIRED = "retired"
+BATCH = 500  # cases whose versions are in memory at once
 
 
 def run(ctx: StageContext, config: LabelingConfig) -> StageResult:
@@ -18,57 +21,130 @@ def run(ctx: StageContext, config: LabelingConfig) -> StageResult:
 
     A test scan only ever gets original labels. A class whose versions are all retired keeps the
     best of them under the trust "retired", which says that it is not to be trained on and leaves
-    the view. Each changed pointer is a Decision with the old and the new version.
+    the view. Each changed pointer is a Decision with the old and the new version. Then labels of
+    classes that exclude each other are compared (`labeling.conflicts`), and the dataset as it now
+    stands is written as a version (`labeling.versions`).
     """
-    scans = ctx.scans()
-    case_ids = [scan.case_id for scan in scans]
-    versions: dict[str, dict[str, list[Label]]] = {}
-    for label in ctx.catalog.rows(Label, case_id=case_ids):
-        if label.round <= ctx.round:
-            versions.setdefault(label.case_id, {}).setdefault(label.class_id, []).append(label)
-    now = ctx.catalog.current(ctx.round, case_id=case_ids)
-    before = ctx.catalog.current(ctx.round - 1, case_id=case_ids)
-    newest = {i for r in results_of(ctx, "fuse").values() for i in r["labels"].values()}
     withheld = withheld_classes(ctx, config.assemble)
     counts: dict[str, Any] = {"cases": 0, "changed": 0}
-    for scan in scans:
-        chosen = {
-            class_id: found
-            for class_id, labels in sorted(versions.get(scan.case_id, {}).items())
-            if (
-                found := choose(
-                    labels,
-                    config.assemble,
-                    split=scan.split,
-                    newest=newest,
-                    withheld=class_id in withheld,
-                )
-            )
-        }
-        changes = {
-            class_id: (label, trust)
-            for class_id, (label, trust) in chosen.items()
-            if (pointer := now.get((scan.case_id, class_id))) is None
-            or (pointer.label_id, pointer.trust) != (label.label_id, trust)
-        }
-        counts["cases"] += 1
-        counts["changed"] += len(changes)
-        for _, trust in chosen.values():
-            counts[trust] = counts.get(trust, 0) + 1
-        if changes:
-            shown = {c: label for c, (label, trust) in chosen.items() if trust != RETIRED}
-            shown |= {
-                label.class_id: label
-                for class_id, labels in versions.get(scan.case_id, {}).items()
-                if class_id not in chosen and (pointer := now.get((scan.case_id, class_id)))
-                for label in labels
-                if label.label_id == pointer.label_id and not label.retired
-            }  # withheld only now: the pointer of an earlier round stands
-            rebuild_view(ctx.workspace, scan, shown)  # first: a killed run comes here again
-            _point(ctx, scan, changes, before)
+    failed: dict[str, str] = {}
+    conflicts: dict[str, int] = {"cases_in_conflict": 0, "conflicts": 0}
+    for batch in _batches(ctx):
+        for scan in batch.scans:
+            _assemble_case(ctx, config.assemble, scan, batch, withheld, counts)
+        if config.assemble.compare:
+            compared = find_conflicts(ctx, batch.scans, batch.counted(ctx))
+            failed |= compared.failed
+            found = [len(result["conflicts"]) for result in compared.results.values()]
+            conflicts["cases_in_conflict"] += sum(1 for n in found if n)
+            conflicts["conflicts"] += sum(found)
+    if config.assemble.compare:
+        counts |= conflicts
     if withheld:
         counts["pseudo_labels_withheld"] = withheld
-    return StageResult(counts)
+    counts["dataset_version"] = write_version(ctx)
+    return StageResult(counts, failed)
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """Some cases: their versions by case and class, the pointers now and a round ago."""
+
+    scans: Sequence[Scan]
+    versions: Mapping[str, Mapping[str, Sequence[Label]]]
+    now: Mapping[tuple[str, str], Assembly]
+    before: Mapping[tuple[str, str], Assembly]
+    newest: frozenset[str] = field(default_factory=frozenset)
+
+    def counted(self, ctx: StageContext) -> dict[str, dict[str, Label]]:
+        """The labels that count now, without the retired ones."""
+        found: dict[str, dict[str, Label]] = {}
+        cases = [scan.case_id for scan in self.scans]
+        for (case_id, class_id), pointer in ctx.catalog.current(ctx.round, case_id=cases).items():
+            for label in self.versions.get(case_id, {}).get(class_id, ()):
+                if label.label_id == pointer.label_id and not label.retired:
+                    found.setdefault(case_id, {})[class_id] = label
+        return found
+
+
+def _batches(ctx: StageContext) -> Iterator[_Batch]:
+    scans = ctx.scans()
+    for first in range(0, len(scans), BATCH):
+        some = scans[first : first + BATCH]
+        cases = [scan.case_id for scan in some]
+        versions: dict[str, dict[str, list[Label]]] = {}
+        for label in ctx.catalog.rows(Label, case_id=cases):
+            if label.round <= ctx.round:
+                versions.setdefault(label.case_id, {}).setdefault(label.class_id, []).append(label)
+        lines = ctx.catalog.rows(
+            WorkItem, stage="fuse", round=ctx.round, status="done", subject=cases
+        )
+        lines.sort(key=lambda line: (line.updated, line.fingerprint))
+        fused = {line.subject: line.result["labels"] for line in lines}  # the last of each
+        yield _Batch(
+            some,
+            versions,
+            ctx.catalog.current(ctx.round, case_id=cases),
+            ctx.catalog.current(ctx.round - 1, case_id=cases),
+            frozenset(i for labels in fused.values() for i in labels.values()),
+        )
+
+
+def _assemble_case(
+    ctx: StageContext,
+    config: AssembleConfig,
+    scan: Scan,
+    batch: _Batch,
+    withheld: Mapping[str, float],
+    counts: dict[str, Any],
+) -> None:
+    versions = batch.versions.get(scan.case_id, {})
+    chosen = {
+        class_id: found
+        for class_id, labels in sorted(versions.items())
+        if (
+            found := choose(
+                labels,
+                config,
+                split=scan.split,
+                newest=batch.newest,
+                withheld=class_id in withheld,
+            )
+        )
+    }
+    changes = {
+        class_id: (label, trust)
+        for class_id, (label, trust) in chosen.items()
+        if (pointer := batch.now.get((scan.case_id, class_id))) is None
+        or (pointer.label_id, pointer.trust) != (label.label_id, trust)
+    }
+    counts["cases"] += 1
+    counts["changed"] += len(changes)
+    for _, trust in chosen.values():
+        counts[trust] = counts.get(trust, 0) + 1
+    if changes:
+        shown = {c: label for c, (label, trust) in chosen.items() if trust != RETIRED}
+        shown |= {
+            label.class_id: label
+            for class_id, labels in versions.items()
+            if class_id not in chosen and (pointer := batch.now.get((scan.case_id, class_id)))
+            for label in labels
+            if label.label_id == pointer.label_id and not label.retired
+        }  # withheld only now: the pointer of an earlier round stands
+        rebuild_view(ctx.workspace, scan, shown)  # first: a killed run comes here again
+        _point(ctx, scan, changes, batch.before)
+
+
+def show_current(ctx: StageContext, scan: Scan, instead: Mapping[str, Label]) -> None:
+    """Rebuild a scan's view from its pointers, some classes shown by another version.
+
+    Args:
+        instead: class to the version that is about to count.
+    """
+    pointers = ctx.catalog.current(case_id=scan.case_id)
+    ids = [p.label_id for (_, class_id), p in pointers.items() if class_id not in instead]
+    shown = {x.class_id: x for x in ctx.catalog.rows(Label, label_id=ids) if not x.retired}
+    rebuild_view(ctx.workspace, scan, {**shown, **instead})
 
 
 def choose(

@@ -1,0 +1,206 @@
+"""Label versions on a terminal: what counts, histories, conflicts, versions of the dataset."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from agent.console import DONE, WIDTH, show_json
+from voxcurate.catalog import Assembly, Catalog, Label, Measure
+
+if TYPE_CHECKING:
+    from labeling.history import History
+    from labeling.versions import Change
+
+TRUST_STYLES = {"gold": "bold yellow", "human": "green", "retired": "red", "pseudo": "cyan"}
+MOST = 200  # lines of a list on a terminal; --json has all
+
+
+def counting_labels(
+    catalog: Catalog, cases: Sequence[str], classes: Sequence[str], trust: str
+) -> list[dict[str, Any]]:
+    """The labels that count, by case and class."""
+    where: dict[str, Any] = {}
+    if cases:
+        where["case_id"] = list(cases)
+    if classes:
+        where["class_id"] = list(classes)
+    pointers = [p for p in catalog.current(**where).values() if trust in ("", p.trust)]
+    columns = ("label_id", "origin", "model_id", "round", "ml", "known_path")
+    labels = {
+        row[0]: dict(zip(columns, row, strict=True))
+        for row in catalog.columns(Label, *columns, **where)
+    }
+    return [_counting(pointer, labels[pointer.label_id]) for pointer in pointers]
+
+
+def _counting(pointer: Assembly, label: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "case_id": pointer.case_id,
+        "class_id": pointer.class_id,
+        "trust": pointer.trust,
+        "origin": label["origin"],
+        "ml": label["ml"],
+        "drawn_in_round": label["round"],
+        "since_round": pointer.round,
+        "model_id": label["model_id"],
+        "partly_known": bool(label["known_path"]),
+        "label_id": pointer.label_id,
+    }
+
+
+def show_labels(rows: Sequence[Mapping[str, Any]], *, as_json: bool) -> int:
+    """Print the labels that count."""
+    if as_json:
+        show_json(list(rows))
+        return DONE
+    table = _table("case", "class", "trust", "mL", "round", "drawn by", "version")
+    for row in rows[:MOST]:
+        maker = row["model_id"] or row["origin"]
+        partly = " (partly known)" if row["partly_known"] else ""
+        table.add_row(
+            row["case_id"],
+            row["class_id"],
+            _styled(row["trust"]),
+            f"{row['ml']:.1f}{partly}",
+            str(row["drawn_in_round"]),
+            maker,
+            row["label_id"],
+        )
+    _print(table)
+    _tell_rest(len(rows), "labels")
+    return DONE
+
+
+def show_history(found: "History", *, as_json: bool) -> int:
+    """Print the history of a structure, oldest first."""
+    if as_json:
+        show_json(asdict(found))
+        return DONE
+    now = found.current
+    state = f"{now.label_id} counts, as {now.trust}, since round {now.round}" if now else "unknown"
+    typer.echo(f"{found.class_id} of {found.case_id}: {state}; {len(found.versions)} versions")
+    table = _table("round", "when", "stage", "what", "version", "instead of", "who", "why")
+    for step in found.steps:
+        size = f" ({step.ml:.1f} mL)" if step.ml is not None else ""
+        is_now = now is not None and step.what == "drawn" and step.label_id == now.label_id
+        table.add_row(
+            str(step.round),
+            step.when[:16].replace("T", " "),
+            step.stage,
+            step.what,
+            f"{'[bold]' if is_now else ''}{step.label_id}{size}{'[/bold]' if is_now else ''}",
+            step.other,
+            step.who,
+            step.why,
+        )
+    _print(table)
+    return DONE
+
+
+def conflicts_of(catalog: Catalog) -> list[dict[str, Any]]:
+    """Conflicts of each case as its last assembly found them, the largest first."""
+    columns = ("round", "case_id", "class_id", "model_id", "value", "facts")
+    rows = catalog.columns(Measure, *columns, stage="assemble", name="conflict_ml")
+    last: dict[str, int] = {}
+    for number, case_id, *_ in rows:
+        last[case_id] = max(number, last.get(case_id, 0))
+    found = [
+        {
+            "case_id": case_id,
+            "class_id": class_id,
+            "other": other,
+            "ml": value,
+            "voxels": facts["voxels"],
+            "box": facts["box"],
+            "round": number,
+        }
+        for number, case_id, class_id, other, value, facts in rows
+        if number == last[case_id]
+    ]
+    return sorted(found, key=lambda c: (-c["ml"], c["case_id"], c["class_id"], c["other"]))
+
+
+def show_conflicts(rows: Sequence[Mapping[str, Any]], *, as_json: bool) -> int:
+    """Print the conflicts."""
+    if as_json:
+        show_json(list(rows))
+        return DONE
+    if not rows:
+        typer.echo("No two labels that count claim the same voxels.")
+        return DONE
+    table = _table("case", "class", "and", "mL", "voxels", "box (I, J, K)")
+    for row in rows[:MOST]:
+        box = " ".join(f"{low}:{high}" for low, high in row["box"])
+        table.add_row(
+            row["case_id"], row["class_id"], row["other"], f"{row['ml']:.2f}",
+            str(row["voxels"]), box,
+        )  # fmt: skip
+    _print(table)
+    _tell_rest(len(rows), "conflicts")
+    return DONE
+
+
+def show_versions(heads: Sequence[Mapping[str, Any]], current: str, *, as_json: bool) -> int:
+    """Print the versions of the dataset."""
+    if as_json:
+        show_json({"current": current, "versions": list(heads)})
+        return DONE
+    if not heads:
+        typer.echo("No version yet: 'voxcurate assemble' or a round writes one.")
+        return DONE
+    table = _table("version", "round", "made", "cases", "labels", "by trust")
+    for head in heads:
+        trust = ", ".join(f"{n} {name}" for name, n in head["trust"].items())
+        mark = " (current)" if head["version"] == current else ""
+        table.add_row(
+            f"{head['version']}{mark}",
+            str(head["round"]),
+            head["created"][:16].replace("T", " "),
+            str(head["cases"]),
+            str(head["labels"]),
+            trust,
+        )
+    _print(table)
+    return DONE
+
+
+def show_changes(changes: "Iterable[Change]", *, as_json: bool) -> int:
+    """Print the structures that differ."""
+    found = list(changes)
+    if as_json:
+        show_json([asdict(change) for change in found])
+        return DONE
+    table = _table("case", "class", "was", "is")
+    for change in found[:MOST]:
+        table.add_row(
+            change.case_id,
+            change.class_id,
+            f"{change.old_trust} {change.old}".strip() or "unknown",
+            f"{change.new_trust} {change.new}".strip() or "unknown",
+        )
+    if found:
+        _print(table)
+    _tell_rest(len(found), "structures differ")
+    return DONE
+
+
+def _table(*columns: str) -> Table:
+    return Table(*columns, box=None, pad_edge=False)
+
+
+def _print(table: Table) -> None:
+    Console(width=None if Console().is_terminal else WIDTH + 80, soft_wrap=False).print(table)
+
+
+def _styled(trust: str) -> str:
+    style = TRUST_STYLES.get(trust)
+    return f"[{style}]{trust}[/]" if style else trust
+
+
+def _tell_rest(n: int, what: str) -> None:
+    rest = f", {n - MOST} not shown; --json has all" if n > MOST else ""
+    typer.echo(f"{n} {what}{rest}")

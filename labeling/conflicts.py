@@ -1,0 +1,139 @@
+"""Voxels that two labels claim though their classes exclude each other.
+
+The rules engine mends what one fusion drew. Here the labels that count are compared whoever drew
+them: a person's liver and another source's stomach may overlap, and nobody but a person can say
+which is right. A conflict is reported, nothing is taken away.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from voxcurate.catalog import Label, Measure, Scan, Writer
+from voxcurate.classes import Vocabulary
+from voxcurate.labelmaps import Sparse, read_sparse
+from voxcurate.ledger import Item, LedgerResult, run_items
+from voxcurate.stage import StageContext
+
+STAGE = "assemble_conflicts"
+NAME = "conflict_ml"
+VERSION = "1"
+
+
+def excluding_pairs(labels: Mapping[str, Label], vocabulary: Vocabulary) -> list[tuple[str, str]]:
+    """The pairs of a case's labels that may not share voxels and have not been compared already.
+
+    What one fusion made of one round was compared by the rules when it was made.
+    """
+    drawn = sorted(c for c, label in labels.items() if label.voxels and c in vocabulary)
+    return [
+        (a, b)
+        for n, a in enumerate(drawn)
+        for b in drawn[n + 1 :]
+        if not vocabulary.may_overlap(a, b) and not _of_one_fusion(labels[a], labels[b])
+    ]
+
+
+def find_conflicts(
+    ctx: StageContext, scans: Sequence[Scan], labels: Mapping[str, Mapping[str, Label]]
+) -> LedgerResult:
+    """Compare the labels that count of each case; what was compared in any round is not again.
+
+    Each conflict is a measure ``conflict_ml`` of the case and the first class, with the second
+    class in its facts (``model_id`` carries it too, as a case may have several).
+    """
+    items = []
+    for scan in scans:
+        own = labels.get(scan.case_id, {})
+        if pairs := excluding_pairs(own, ctx.vocabulary):
+            used = sorted({c for pair in pairs for c in pair})
+            payload = {
+                "root": str(ctx.workspace.root),
+                "paths": {c: own[c].path for c in used},
+                "pairs": pairs,
+            }
+            items.append(Item(scan.case_id, "", [pairs, [own[c].label_id for c in used]], payload))
+
+    def record(writer: Writer, item: Item, value: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        return {"conflicts": list(value)}
+
+    done = run_items(
+        ctx,
+        STAGE,
+        items,
+        "labeling.conflicts:compare",
+        record,
+        version=VERSION,
+        across_rounds=True,
+        title="compare labels",
+    )
+    _measure(ctx, [scan.case_id for scan in scans], done.results)
+    return done
+
+
+def compare(payload: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Worker: the voxels and mL that the pairs share, and the box (I, J, K) that holds them."""
+    masks = {c: read_sparse(Path(payload["root"], p)) for c, p in payload["paths"].items()}
+    found = []
+    for a, b in payload["pairs"]:
+        shared = _shared(masks[a], masks[b])
+        if shared is not None:
+            found.append({"class_id": a, "other": b, **shared})
+    return found
+
+
+def _shared(a: Sparse, b: Sparse) -> dict[str, Any] | None:
+    low = [max(p.start, q.start) for p, q in zip(a.box, b.box, strict=True)]
+    high = [min(p.stop, q.stop) for p, q in zip(a.box, b.box, strict=True)]
+    if any(first >= last for first, last in zip(low, high, strict=True)):
+        return None
+    parts = [
+        mask.array[
+            tuple(
+                slice(first - side.start, last - side.start)
+                for first, last, side in zip(low, high, mask.box, strict=True)
+            )
+        ]
+        != 0
+        for mask in (a, b)
+    ]
+    both = parts[0] & parts[1]
+    voxels = int(np.count_nonzero(both))
+    if not voxels:
+        return None
+    places = np.argwhere(both)
+    ml = voxels * abs(float(np.linalg.det(a.affine[:3, :3]))) / 1000
+    box = [
+        [int(first + start), int(last + start + 1)]
+        for first, last, start in zip(places.min(0), places.max(0), low, strict=True)
+    ][::-1]  # files lie (K, J, I)
+    return {"voxels": voxels, "ml": round(ml, 4), "box": box}
+
+
+def _measure(
+    ctx: StageContext, cases: Sequence[str], results: Mapping[str, Mapping[str, Any]]
+) -> None:
+    rows = [
+        Measure(
+            round=ctx.round,
+            stage="assemble",
+            case_id=case_id,
+            class_id=found["class_id"],
+            model_id=found["other"],
+            name=NAME,
+            value=found["ml"],
+            facts={"other": found["other"], "voxels": found["voxels"], "box": found["box"]},
+        )
+        for case_id, result in sorted(results.items())
+        for found in result["conflicts"]
+    ]
+    with ctx.catalog.write() as writer:
+        writer.forget(Measure, round=ctx.round, stage="assemble", name=NAME, case_id=list(cases))
+        writer.put_all(rows)
+
+
+def _of_one_fusion(a: Label, b: Label) -> bool:
+    made = ("pseudo", "pseudo")
+    return (a.origin, b.origin) == made and (a.round, a.model_id) == (b.round, b.model_id)

@@ -1,0 +1,81 @@
+"""``voxcurate assemble`` and ``labels`` on a small workspace."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from agent.cli import app
+from labeling import detect, fuse, judge
+from labeling.config import JudgeConfig, LabelingConfig
+from tests.labeling.conftest import PLANTED, build
+from voxcurate.catalog import Round
+
+CONFIG = LabelingConfig(judge=JudgeConfig(auto_mend=("pseudo", "judged", "original")))
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory):
+    """A workspace in its first round, before its labels are assembled."""
+    root = tmp_path_factory.mktemp("labels") / "ws"
+    world = build(root, planted=PLANTED)
+    for stage in (fuse, detect, judge):
+        stage.run(world.ctx, CONFIG)
+    with world.ctx.catalog.write() as writer:
+        facts = {"classes": list(world.ctx.classes)}
+        writer.put(Round(1, "running", {}, {}, 0, "2026-01-01T00:00:00+00:00", facts=facts))
+    world.ctx.catalog.close()
+    return root
+
+
+def call(*words):
+    return CliRunner().invoke(app, [str(word) for word in words])
+
+
+def told(*words, status=0):
+    result = call(*words, "--json")
+    assert result.exit_code == status, result.output
+    return json.loads(result.stdout)
+
+
+def test_labels_are_assembled_told_and_taken_back(workspace):
+    where = ("-w", workspace)
+    first = told("assemble", *where)["counts"]
+    assert first["changed"] > 0
+    assert told("assemble", *where)["counts"]["changed"] == 0
+    listed = told("labels", "list", *where)
+    assert {row["trust"] for row in listed} >= {"original", "judged"}
+    bad = next(row for row in listed if row["trust"] == "judged")
+    place = (bad["case_id"], bad["class_id"])
+
+    story = told("labels", "history", *place, *where)
+    assert story["current"]["label_id"] == bad["label_id"]
+    plain = call("labels", "history", *place, *where).stdout
+    assert bad["label_id"] in plain
+    assert "source" in plain
+
+    undone = told("labels", "undo", *place, "--reason", "the judge was wrong", *where)
+    assert undone["instead_of"] == bad["label_id"]
+    only = told("labels", "list", "--case", place[0], "--class", place[1], *where)
+    assert [row["label_id"] for row in only] == [undone["label_id"]]
+    last = told("assemble", *where)["counts"]
+    assert last["changed"] == 0
+    versions = told("labels", "versions", *where)
+    assert [v["version"] for v in versions["versions"]] == [
+        first["dataset_version"], last["dataset_version"],
+    ]  # fmt: skip
+    (change,) = told("labels", "diff", first["dataset_version"], *where)
+    assert (change["case_id"], change["class_id"]) == place
+    (conflict,) = told("labels", "conflicts", *where)  # a swapped kidney lies on the other again
+    assert conflict["case_id"] == place[0]
+    assert place[1] in (conflict["class_id"], conflict["other"])
+    assert "kidney_right" in call("labels", "conflicts", *where).stdout
+
+
+def test_what_is_not_there_is_an_error_with_status_2(workspace):
+    where = ("-w", workspace)
+    assert call("labels", "history", "nobody", "liver", *where).exit_code == 2
+    assert call("labels", "undo", "nobody", "liver", "--reason", "x", *where).exit_code == 2
+    found = call("labels", "diff", "v0", *where)
+    assert found.exit_code == 2
+    assert "no dataset version v0" in found.output
