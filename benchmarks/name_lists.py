@@ -22,6 +22,11 @@ from voxcurate.scrubbing.wordlist import word_set
 
 _PLAIN = re.compile(r"[^\W\d_]{2,}")
 _TOWN = re.compile(r"[^\W\d_]+(?:[ '’.-]{1,2}[^\W\d_]+){0,4}")
+# a clinical list holds eponyms too: what only it knows and ends like this is a name as well
+_SURNAME_ENDING = re.compile(
+    r"(?:sen|sson|stein|berg|ovi[ct]h?|ski|sky|enko|owitz|wicz|quist|dottir|opoulos|mann|etti|elli|"
+    r"strom|oglu|shvili|yama|moto)$"
+)
 # words before which a word is no name: "the points", "to grant"
 _BEFORE = word_set(
     "the a an this that these some any no your his her my our their to will can would not very "
@@ -88,7 +93,9 @@ def main() -> int:
     named = given | surnames
     words: dict[str, int] = {}
     for word in clinical | counts.word.keys():
+        strange = word not in named and word not in counts.word and _SURNAME_ENDING.search(word)
         reading = counts.reading(word, word in clinical) if word in named else "w"
+        reading = "b" if strange else reading
         if reading != "n" and _PLAIN.fullmatch(word):
             words[word] = 1 if reading == "b" else 0
     sure = {word for word, group in words.items() if group == 0}

@@ -36,6 +36,7 @@ GENERIC = word_set("""
     large small left right upper lower main central north south east west medicine weight loss memory
     tumor tumour board bariatric colorectal robotic minimally invasive abdominal pelvic head neck
     dc d/c dispo plan awaiting accepted bed alone independent residential locked men's mens women's
+    hepatobiliary upper-gi lower interventional ground first second third floor
     subacute sub-acute acute short level total hip knee continuing care visiting vna pulm ortho peds
     transferred discharged admitted referred presented arrived returned transfer discharge
 """)

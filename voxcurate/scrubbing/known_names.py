@@ -215,7 +215,7 @@ def _variants(text: str, folded: str, known: _Known) -> Iterator[Hit]:
             known.long
             and len(word) >= 5
             and word not in known.parts
-            and kind(word) == "u"
+            and kind(word) in "un"
             and any(is_one_slip(word, part) for part in known.long)
         ):
             yield Hit("NAME", *match.span(), sure=False)

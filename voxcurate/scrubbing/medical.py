@@ -25,7 +25,7 @@ PROTECTED: tuple[re.Pattern[str], ...] = (
 
 # beside a name it makes a disease, a sign or a device of it
 MEDICAL_NOUN = re.compile(
-    r"(?:['’]?s)?(?:[\s-]+(?:and|[-–])?\s*\w+)?[\s-]+(?:disease|syndromes?|lymphoma|procedure|operation|resection|"
+    r"(?:['’]?s)?(?:[ ](?:and|or)[ ]\w+|[-–]\w+|[ ]\w+)?(?:\s|-)(?:disease|syndromes?|lymphoma|procedure|operation|resection|"
     r"duct|pouch|fascia|space|node|nodule|nodes|score|class|grade|stage|criteria|segments?|classification|tumou?r|"
     r"sarcoma|hernia|diverticulum|ligament|line|lines|lesion|fracture|ulcer|sign|cyst|esophagus|oesophagus|scale|index|"
     r"type|ring|capsule|triangle|cells?|units?|catheter|balloon|anastomosis|loop|fundoplication|stump|category|bodies|body|"
@@ -37,6 +37,21 @@ MEDICAL_NOUN = re.compile(
     r"tuberosity|nodularity|metastasis|virus|toxin|bacillus|purpura|anemia|anaemia|sphincter|groove|recess|cartilage|"
     r"solution|lactate|scan|ct|mri|angiogram|tendon|defect|aneurysm|ray|bruit|murmur|respirations?|breathing|coma)\b",
     re.IGNORECASE,
+)  # fmt: skip
+
+# beside any name at all, though no list knows it as an eponym
+STRONG_NOUN = re.compile(
+    r"(?:['’]s?)?(?:[ ](?:and|or|&)[ ][A-Z][^\W\d_]+(?:['’]s)?)?[ -](?:disease|syndromes?|lymphoma|procedure|operation|resection|duct|pouch|"
+    r"fascia|space|node|nodes|score|scores|class|grade|grading|stage|staging|criteria|criterion|segment|classification|tumou?r|sarcoma|"
+    r"hernias?|diverticul(?:um|a)|ligament|lines?|lesion|fractures?|ulcer|signs?|cysts?|o?esophagus|scale|index|ring|capsule|triangle|"
+    r"triad|tetrad|pentad|cells?|catheter|balloon|anastomosis|loop|fundoplication|stump|category|bodies|canal|foramen|ampulla|thyroiditis|"
+    r"carcinoma|gastrectomy|stent|malformation|deformity|contracture|palsy|phenomenon|dystrophy|ataxia|maneuver|manoeuvre|reflex|"
+    r"incision|technique|tube|drains?|filter|device|clamp|retractors?|forceps|needle|wires?|cannula|sheath|prosthesis|valve|graft|shunt|"
+    r"flap|spots?|patch|plaques?|crisis|disorder|chorea|dementia|rule|equation|formula|stain|gastroplasty|pancreaticoduodenectomy|"
+    r"hepatectomy|septum|effect|configuration|angle|nodul(?:e|arity)|plane|zone|depth|system|method|spine|tubercle|crest|muscle|trunk|bundle|"
+    r"arcade|plexus|process|fissure|sulcus|glands?|membrane|tuberosity|sphincter|groove|recess|cartilage|solution|lactate|tendon|defect|"
+    r"murmur|respirations?|staple|mesh|screw|nail|rod|plate|cage|frame|bag|trocar|port|reservoir|pump|swallow|questionnaire|scoring|"
+    r"type\s(?:[IVX]+|\d)|positive|negative|modification|nomogram|calculator|model|paralysis|neuralgia|neuropathy|encephalopathy|virus)\b"
 )  # fmt: skip
 
 # endings of clinical words and of drugs

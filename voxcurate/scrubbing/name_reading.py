@@ -3,6 +3,7 @@
 import re
 
 from voxcurate.scrubbing import name_words as w
+from voxcurate.scrubbing.name_language import languages
 from voxcurate.scrubbing.vocabulary import fold, lexicon
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
@@ -31,9 +32,45 @@ class Words:
             self.ends.append(end)
             self.shapes.append(_shape(raw))
         self.n = len(self.low)
-        kind = lexicon().kind
-        self.kinds = [kind(low) for low in self.low]
+        self.languages = self._languages()
+        self.kinds = self._kinds()
         self.caseless = self._caseless()
+
+    def _languages(self) -> list[str]:
+        spans = list(zip(self.starts, self.ends, strict=True))
+        begins = [
+            "\n" in self.text[a:b] for a, b in zip([0, *self.ends], self.starts, strict=False)
+        ]
+        raw = [self.text[a:b] for a, b in spans]
+        small = [word if word.islower() else word.lower() if len(word) < 12 else "" for word in raw]
+        return languages(self.low, begins, small)
+
+    def _kinds(self) -> list[str]:
+        """Kinds of the words; the long lists are for English, and for capitals amid a sentence."""
+        known = lexicon()
+        kinds = [known.kind(low) for low in self.low]
+        for i, low in enumerate(self.low):
+            if kinds[i] == "w" and self.shapes[i] == "C" and "-" in low:
+                kinds[i] = self._kind_of_double(i)
+        for i, language in enumerate(self.languages):
+            if language == "e" or kinds[i] == "w":
+                continue
+            if language == "g" or self.shapes[i] != "C" or self.begins(i):
+                kinds[i] = known.foreign_kind(self.low[i])
+            elif kinds[i] == "n" and known.fame(self.low[i]) < 2:
+                kinds[i] = "u"
+        return kinds
+
+    def _kind_of_double(self, i: int) -> str:
+        """Whether "Pettigrew-Das" is two surnames: both have capitals and one is no word."""
+        known = lexicon()
+        parts = list(re.split(r"[-'’]", self.text[self.starts[i] : self.ends[i]]))
+        lows = [fold(part) for part in parts]
+        names = [known.kind(low) == "n" and known.fame(low) > 1 for low in lows]
+        double = all(part[:1].isupper() and len(part) > 2 for part in parts)
+        if not double or not any(names) or any(low in w.NO_NAME | w.STOP for low in lows):
+            return "w"
+        return "n"
 
     def _caseless(self) -> list[bool]:
         """Whether capitals tell nothing, per word: its line is in capitals, or all is small."""
@@ -75,7 +112,8 @@ class Words:
         if _END_OF_SENTENCE.search(gap) is None:
             return False
         return not (
-            (gap.strip() == "." and self.low[i - 1] in w.TITLES) or self.shapes[i - 1] == "I"
+            gap.strip() in (".", ".-")
+            and (self.low[i - 1] in w.TITLES or self.shapes[i - 1] == "I")
         )
 
     def is_titled(self, i: int) -> bool:

@@ -5,20 +5,25 @@ from functools import lru_cache
 
 from voxcurate.scrubbing import name_words as w
 from voxcurate.scrubbing.hits import Hit
-from voxcurate.scrubbing.medical import MEDICAL_NOUN
+from voxcurate.scrubbing.medical import MEDICAL_NOUN, STRONG_NOUN
 from voxcurate.scrubbing.name_reading import Words
 from voxcurate.scrubbing.vocabulary import lexicon
 from voxcurate.scrubbing.wordlist import word_set
 
-JOIN = re.compile(r"(?:[ \t]{1,2}|\.[ \t]?|-|\^|[ \t]*=[ \t]*)\Z")  # between the words of a name
+JOIN = re.compile(
+    r"(?:[ \t]{1,2}|\.[ \t]?|\.?-|\^|[ \t]*=[ \t]*|[ ]['\"“‘]|['\"”’][ ])\Z"
+)  # between the words of a name
 COMMA = re.compile(r"[ \t]?,[ \t]*\Z")
 _UNLIKELY = -9.0
+_TITLED = re.compile(r"\.?[ ]\Z")
 _ACTS = word_set("will may mark said drew sue hope rob grant chance can rose pat")
 _NO_NAME_ENDING = re.compile(r"(?:ed|ing|ive|ous|ly|ic|al|able|ate)$")
 _MONTH_NAMES = word_set("may april june august march")
 _ANATOMY = word_set("""
     pouch circle ligament angle sphincter duct foramen space triangle canal ampulla island islands
-    islet islets loop tunnel fascia cave angle vein valve fissure line sign arch node nodes
+    islet islets loop tunnel fascia cave angle vein valve fissure line sign arch node nodes trunk
+    spine mastoid septum muscle band crest tubercle body bodies bundle cells cell notch plexus
+    process gland glands membrane artery ring nerve knot point zone
 """)  # "pouch of Douglas"
 _HARD = word_set("foley gleason hickman barrett park conn fontan apgar doppler still down hill")
 
@@ -249,15 +254,34 @@ class NameSpans:
         words = self.words
         if j - i == 1 and words.low[i] in hard_eponyms():
             return True
+        initialled = words.shapes[i] == "I" and j - i > 1 and words.gap(i + 1)[:1] == "."
+        if not initialled and STRONG_NOUN.match(words.text, words.ends[j - 1]):
+            return self._is_bare(i, j)
         if not any(
             part in self.lexicon.eponyms for k in range(i, j) for part in words.low[k].split("-")
         ):
             return False
+        if initialled:
+            return False
+        if all(words.shapes[k] == "I" for k in range(i, j - 1)) and j - i > 1:
+            return True  # "factor V Leiden"
+        if j - i == 1 and words.shapes[i] == "C" and "-" in words.low[i]:
+            parts = words.low[i].split("-")
+            if all(part in self.lexicon.eponyms for part in parts):
+                return True
         if i > 1 and words.low[i - 1] == "of" and words.low[i - 2] in _ANATOMY:
             return True
         if j - i == 1 and "-" in words.low[i]:
             return any(part in hard_eponyms() for part in words.low[i].split("-"))
         return MEDICAL_NOUN.match(words.text, words.ends[j - 1]) is not None
+
+    def _is_bare(self, i: int, j: int) -> bool:
+        """Whether no given name, title or label makes a person of a name before "sign"."""
+        words = self.words
+        if i > 0 and words.low[i - 1] in w.TITLES and _TITLED.match(words.gap(i)):
+            return False
+        first = words.low[i]
+        return j - i == 1 or first not in self.lexicon.given or first in self.lexicon.eponyms
 
     def _is_heading(self, i: int) -> bool:
         return self.words.gap(i + 1).lstrip()[:1] == ":"

@@ -4,14 +4,14 @@ import re
 
 from voxcurate.scrubbing import name_words as w
 from voxcurate.scrubbing.hits import Hit
-from voxcurate.scrubbing.name_cues import IntroducedNames
+from voxcurate.scrubbing.name_cells import CellNames
 from voxcurate.scrubbing.name_spans import hard_eponyms
 
 _LISTED = re.compile(r"(?:[ ]?\([^()\n]{1,25}\))?(?:/|,[ ]|[ ]&[ ]|[ ]/[ ])")
 _LIST_GOES_ON = re.compile(r"[ ]?(?:[,/)(;.\n&|]|and\b|\Z|\x01)")
 
 
-class SpreadNames(IntroducedNames):
+class SpreadNames(CellNames):
     """A reading in which some names were found already."""
 
     def stretch(self) -> None:

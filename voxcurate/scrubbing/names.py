@@ -12,12 +12,18 @@ from collections.abc import Iterator
 
 from voxcurate.scrubbing import name_words as w
 from voxcurate.scrubbing.hits import Hit
+from voxcurate.scrubbing.name_places import find_places
 from voxcurate.scrubbing.name_spans import COMMA, JOIN
 from voxcurate.scrubbing.name_spread import SpreadNames
 
 _CLASSED = re.compile(
     r"(?:['’]s)?[ ](?:(?:type|class|grade|stage|zone|score|rule|sign|criteria|classification)\b"
     r"|[IVX]{1,4}[ab]?(?![\w.])|\d[abc]?(?![\w./:-]))"
+)
+_CLASSES = frozenset(["ii", "iii", "iv"])
+_PRODUCT = re.compile(
+    r"[ -]?(?:®|™|\d|[(]\d|"
+    r"(?:mg|mcg|ml|tab|inhaler|pump|system|scanner|software|workstation|contrast)\b)"
 )
 _AGED = re.compile(r",?\s(?:is\s)?an?\s\d{1,3}\b", re.IGNORECASE)
 _NO_MORE_ON_LINE = re.compile(r"[ \t]*(?:\n|\Z|[<(\[|]|\d|DOB|MRN)")
@@ -30,6 +36,7 @@ class _Finder(SpreadNames):
     def run(self) -> list[Hit]:
         """All names, in the order found; they do not overlap."""
         self.find_introduced()
+        self.find_in_cells()
         i = 0
         while i < self.words.n:
             i = self._free(i)
@@ -130,6 +137,12 @@ class _Finder(SpreadNames):
         ]
         if not core or self._is_eponym(i, j):
             return ""
+        if (
+            len(core) == 2
+            and words.low[core[1]] in _CLASSES
+            and words.low[core[0]] in self.lexicon.eponyms
+        ):
+            return ""  # "Hinchey III"
         if len(core) <= 2 and _CLASSED.match(words.text, words.ends[j - 1]):
             return ""  # "Michels type III", "Hinchey Ib"
         if i > 0 and words.low[i - 1] == "morbus":
@@ -214,14 +227,27 @@ class _Finder(SpreadNames):
                 return ""
             if low in self.lexicon.eponyms or low in self.lexicon.places:
                 return "doubtful" if self._context(k, j) > 0 else ""
-            return "sure" if not words.begins(k) else "doubtful"
+            if not words.begins(k):
+                return "sure"
+            return "doubtful" if self.lexicon.fame(low) > 1 or self._context(k, j) > 0 else ""
         if shape != "C" or low in w.SHORT_FORMS:
             return ""
         context = self._context(k, j)
         if kind == "b":
             likely = context >= (1.5 if low in self.lexicon.given and not words.begins(k) else 3)
             return "doubtful" if likely else ""
-        return "doubtful" if context > 0 and self._likeness(low) + 2 * context > 2.5 else ""
+        if context > 0 and self._likeness(low) + 2 * context > 2.5:
+            return "doubtful"
+        return "doubtful" if self._is_unexplained(k) else ""
+
+    def _is_unexplained(self, k: int) -> bool:
+        """Whether nothing tells why a strange word has a capital within an English sentence."""
+        words = self.words
+        if words.begins(k) or words.languages[k] == "g" or len(words.low[k]) < 3:
+            return False
+        if any(part in self.lexicon.eponyms for part in words.low[k].split("-")):
+            return False
+        return _PRODUCT.match(words.text, words.ends[k]) is None
 
     def _context(self, i: int, j: int) -> float:
         """How much the words around speak of a person."""
@@ -350,5 +376,7 @@ class _Finder(SpreadNames):
 
 
 def find_names(text: str) -> Iterator[Hit]:
-    """Names of people in a text; disjoint, doubtful ones marked."""
-    yield from _Finder(text).run()
+    """Names of people and of places in a text; doubtful ones marked."""
+    finder = _Finder(text)
+    yield from finder.run()
+    yield from find_places(finder.words)

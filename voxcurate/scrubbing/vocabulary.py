@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from voxcurate.config import read_yaml, shipped
 from voxcurate.scrubbing.medical import CLINICAL
+from voxcurate.scrubbing.wordlist import word_file
 
 _LETTERS = str.maketrans("øłđıħŧ", "oldiht")
 _SUFFIXES = (
@@ -71,9 +72,11 @@ class Lexicon:
         self.words = frozenset(words) - self.both
         self.places = frozenset(places)
         self.eponyms = frozenset(eponyms)
+        self.long = {name: word_file(name) for name in ("words", "surnames", "given", "towns")}
         self._names = self.given | self.surnames
         self._scores: dict[str, float] = {}
         self._kinds: dict[str, str] = {}
+        self._short_kinds: dict[str, str] = {}
 
     def kind(self, word: str) -> str:
         """``n`` a name only, ``b`` name and word, ``w`` a word, ``u`` not known; of a folded word.
@@ -84,17 +87,34 @@ class Lexicon:
         if found is None:
             if len(self._kinds) > 100_000:
                 self._kinds.clear()
-            found = self._kinds[word] = self._kind(word)
+            found = self._kinds[word] = self._kind(word, english=True)
         return found
 
-    def _kind(self, word: str) -> str:
+    def foreign_kind(self, word: str) -> str:
+        """`kind` of a word in a text that is not English: the long lists, of English words and of
+        Americans' names, are not asked, but for frequent names."""
+        found = self._short_kinds.get(word)
+        if found is None:
+            if len(self._short_kinds) > 100_000:
+                self._short_kinds.clear()
+            found = self._short_kinds[word] = self._kind(word, english=False)
+        return found
+
+    def fame(self, word: str) -> int:
+        """How well the lists know a name: 3 frequent, 2 known, 1 seldom, 0 not at all."""
+        if word in self._names:
+            return 3
+        groups = (self.long["surnames"].group(word), self.long["given"].group(word))
+        return 3 - min((group for group in groups if group is not None), default=3)
+
+    def _kind(self, word: str, *, english: bool) -> str:
         if "-" in word or "'" in word or "’" in word:
             parts = [
                 p for p in re.split(r"[-'’]", word) if p not in ("s", "al", "el", "o", "d", "l", "")
             ]
             if "-" not in word and len(parts) == 1 and word[0] in "od" and len(parts[0]) > 3:
                 return "n"  # O'Brien, D'Angelo
-            kinds = [self.kind(part) for part in parts]
+            kinds = [self.kind(part) if english else self.foreign_kind(part) for part in parts]
             if not kinds:
                 return "w"
             if "w" in kinds or len(kinds) > 3:
@@ -104,12 +124,26 @@ class Lexicon:
             return "b"
         if word in self._names:
             return "w" if word in self.words else "n"
-        if len(word) < 2 or word in self.words or any(s in self.words for s in _stems(word)):
+        if len(word) < 2 or word in self.words:
+            return "w"
+        listed = self._listed(word) if english else "n" if self.fame(word) == 3 else "u"
+        if listed in "bn":
+            return listed
+        if listed == "w" or any(s in self.words for s in _stems(word)):
             return "w"
         if len(word) > 5 and CLINICAL.search(word):
             return "w"
         if word.endswith("s") and word[:-1] in self._names and len(word) > 4:
             return "n"  # "Smiths"
+        return "u"
+
+    def _listed(self, word: str) -> str:
+        """What the long lists say of a word: ``n``, ``b``, ``w``, or ``u`` nothing."""
+        group = self.long["words"].group(word)
+        if group is not None:
+            return "wb"[group]
+        if word in self.long["surnames"] or word in self.long["given"]:
+            return "n"
         return "u"
 
     def likeness(self, word: str) -> float:
@@ -154,11 +188,12 @@ def lexicon() -> Lexicon:
     """The shipped lists, read once."""
     names = read_yaml(shipped("scrubbing", "names.yaml"))
     words = read_yaml(shipped("scrubbing", "words.yaml"))
+    medicine = read_yaml(shipped("scrubbing", "medicine.yaml"))
     return Lexicon(
         fold(names["given"]).split(),
         fold(names["surnames"]).split(),
-        words["words"].split(),
+        [*words["words"].split(), *medicine["products"].split()],
         words["both"].split(),
         names["places"].split(),
-        words["eponyms"].split(),
+        [*words["eponyms"].split(), *medicine["eponyms"].split()],
     )

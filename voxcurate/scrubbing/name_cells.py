@@ -1,0 +1,155 @@
+"""Names by where they stand: alone in a cell of a print, at a letter's end, with an initial.
+
+A cell is what a line end, a bar, a colon, a bracket, a dash or a wide gap encloses. Alone in one,
+less has to speak for a name than within a sentence.
+"""
+
+import re
+
+from voxcurate.scrubbing import name_words as w
+from voxcurate.scrubbing.medical import CLINICAL
+from voxcurate.scrubbing.name_cues import IntroducedNames
+from voxcurate.scrubbing.wordlist import word_set
+
+_CELL_BEGINS = re.compile(
+    r"(?:\A|[\n|:;([\x01#>=]|[ ]{2}|\t|[-–—]{2}|#\d+|\d\.|[ ][-–—]|/)[ \t*]*\Z"
+)
+_CELL_ENDS = re.compile(
+    r"[ \t]*(?:\Z|[\n|;([\x01)\]]|[ ]{2}|\t|[-–—]{2}|[ ][-–—][ ]|[,.]?[ ]?\d|/"
+    r"|[ ](?:DOB|MRN|M|F|MD|RN|Age|Sex)\b)"
+)
+_PAIR = re.compile(r"[ ]?,[ ]{0,2}\Z")
+_LETTER = re.compile(r"[ \t]*[,!]?[ \t]*(?:\n|\Z)")
+_BEFORE_PAIR = word_set(
+    "patient pt re name to from by dr mr mrs ms for sponsor guarantor attn and with"
+)
+_SPACE = re.compile(r"[ ]\Z")
+_AFTER_SURNAME = re.compile(r"\.?[ ]*(?:\Z|[\n|;,)(/\x01]|[ ]{2}|[ ][-–—])")
+
+
+class CellNames(IntroducedNames):
+    """Finds names that only their place tells."""
+
+    def find_in_cells(self) -> None:
+        """Take "Surname, Given", "A. Surname" and "Given A." that fill a cell, and sign-offs."""
+        words = self.words
+        for i in range(words.n):
+            if self.taken[i] or words.shapes[i] == "L":
+                continue
+            if i + 1 < words.n and "," in words.gap(i + 1) and self._begins_cell(i, pair=True):
+                self._pair(i)
+            elif words.shapes[i] == "I" and self._begins_cell(i):
+                self._initialled(i)
+            elif words.shapes[i] in "CU" and self._begins_cell(i):
+                if not self._surname_initial(i):
+                    self._alone(i)
+
+    def _begins_cell(self, i: int, *, pair: bool = False) -> bool:
+        words = self.words
+        before = words.text[max(0, words.starts[i] - 12) : words.starts[i]]
+        if words.starts[i] > 12:
+            before = "." + before
+        if _CELL_BEGINS.search(before):
+            return True
+        return pair and i > 0 and words.low[i - 1] in _BEFORE_PAIR
+
+    def _ends_cell(self, j: int) -> bool:
+        return _CELL_ENDS.match(self.words.text, self.words.ends[j - 1]) is not None
+
+    def _pair(self, i: int) -> None:
+        """ "NORTH,WES", "Idris, H.", "VON BULOW, LEOPOLD"."""
+        words = self.words
+        comma = i + 1
+        if not _PAIR.match(words.gap(comma)):
+            return
+        while comma > 0 and comma - i < 3 and not _PAIR.match(words.gap(comma)):
+            comma += 1
+        j = comma + 1
+        while (
+            j < words.n and j - comma < 3 and _SPACE.match(words.gap(j)) and not self._ends_cell(j)
+        ):
+            j += 1
+        if j > words.n or any(self.taken[i:j]) or not self._ends_cell(j):
+            return
+        if j < words.n and words.gap(j)[:1] == ",":
+            return
+        if self._speaks_for(range(i, comma)) + self._speaks_for(range(comma, j)) < 1:
+            return
+        self._hit(i, j, sure="n" in words.kinds[i:j])
+
+    def _speaks_for(self, span: range) -> float:
+        """How much the words of one side of a comma look like a surname or given names."""
+        words = self.words
+        score = 0.0
+        for k in span:
+            low, kind, shape = words.low[k], words.kinds[k], words.shapes[k]
+            if shape in "LM" and low not in w.PARTICLES:
+                return -9
+            if low in w.STOP or low in w.SHORT_FORMS or low in w.NO_NAME or low in w.DEGREES:
+                return -9
+            if shape == "I":
+                score += 0.5
+            elif kind == "n":
+                score = max(score, 0.5 if low in self.lexicon.eponyms else 2)
+            elif kind == "u":
+                score = max(score, 1.0 if self._likeness(low) > -4 else -1)
+            elif kind == "b":
+                score = max(score, 1.0)
+            else:
+                score -= 9 if CLINICAL.search(low) else 1
+        return score
+
+    def _initialled(self, i: int) -> None:
+        """ "E. Thorvaldsen", "M Pettigrew-Das": an initial and a surname that fill a cell."""
+        words = self.words
+        k = i + 1
+        while k < words.n and words.shapes[k] == "I" and re.match(r"\.?[ -]?\Z", words.gap(k)):
+            k += 1
+        if k >= words.n or self.taken[k] or not re.match(r"\.?[ ]?\Z|\.-\Z", words.gap(k)):
+            return
+        if not (words.shapes[k] == "C" or (words.shapes[k] == "U" and words.kinds[k] in "nu")):
+            return
+        low, kind = words.low[k], words.kinds[k]
+        if kind == "w" or low in w.STOP or low in w.SHORT_FORMS or low in w.NO_NAME:
+            return
+        if self._is_eponym(i, k + 1) or not self._ends_cell(k + 1):
+            return
+        self._hit(i, k + 1, sure=kind == "n")
+
+    def _surname_initial(self, i: int) -> bool:
+        """ "Tyra G", "Strand-Olsen K": a name and an initial that fill a cell."""
+        words = self.words
+        k = i + 1
+        if (
+            k >= words.n
+            or words.shapes[k] != "I"
+            or not _SPACE.match(words.gap(k))
+            or self.taken[k]
+        ):
+            return False
+        low, kind = words.low[i], words.kinds[i]
+        if kind not in "nu" or low in self.lexicon.eponyms or low in w.SHORT_FORMS:
+            return False
+        if kind == "u" and self._likeness(low) < 0:
+            return False
+        if not _AFTER_SURNAME.match(words.text, words.ends[k]):
+            return False
+        self._hit(i, k + 1, sure=kind == "n")
+        return True
+
+    def _alone(self, i: int) -> None:
+        """A given name alone in a line, as letters begin ("Mark,") and end."""
+        words = self.words
+        low, kind, shape = words.low[i], words.kinds[i], words.shapes[i]
+        if shape != "C" or low in w.NO_NAME or low in w.STOP or low in self.lexicon.eponyms:
+            return
+        if i > 0 and "\n" not in words.gap(i) and "/" not in words.gap(i):
+            return
+        if _LETTER.match(words.text, words.ends[i]) is None or words.languages[i] == "g":
+            return
+        known = self.lexicon.fame(low) == 3 and (low in self.lexicon.given or self._is_given(low))
+        if kind == "n" or (kind == "b" and known):
+            self._hit(i, i + 1, sure=False)
+
+    def _is_given(self, low: str) -> bool:
+        return self.lexicon.long["given"].group(low) == 0
