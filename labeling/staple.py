@@ -15,12 +15,13 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from labeling.structures import NOWHERE, Mask
+from labeling.structures import NOWHERE, Mask, bounding_box, common_parts
 from voxcurate.errors import GeometryError
 from voxcurate.predictions import ProbabilityBox
 from voxcurate.volume import Affine, Box, spacing_of
 
 SETTLED = 1e-14
+TIE = 1e-6  # where the estimate cannot tell it is the threshold itself, to rounding
 MAX_ITERATIONS = 10_000
 MAX_MODELS = 24
 Row = npt.NDArray[np.float64]
@@ -70,10 +71,10 @@ def staple(
     """One class of several models' predictions by STAPLE.
 
     It looks at the box of all votes with a margin: in the whole scan every model's specificity
-    would be nearly 1, and the result nearly the union. One model gives its own mask. Of two models
-    that disagree neither can be told to be right: the votes of the one that leaves less out of the
-    other count, and with equal ones where either votes. A model that votes for nothing counts as
-    one of low sensitivity. No votes at all: an empty mask.
+    would be nearly 1. One model gives its own mask. Where two models disagree, neither can be told
+    to be right: what both vote for remains. A model that votes for nothing counts as one of no
+    sensitivity: of two others what both vote for remains, of one other nothing. No votes at all:
+    an empty mask.
 
     Args:
         parts: of the models that know the class.
@@ -90,23 +91,22 @@ def staple(
     box = _box(parts, shape, affine, threshold, margin_mm)
     codes = np.zeros(tuple(side.stop - side.start for side in box), np.uint32)
     for m, part in enumerate(parts):
-        inner, outer = _common(part.box, box)
-        if inner is not None:
-            votes = part.array[inner] > threshold * 255
-            codes[outer] |= votes.astype(np.uint32) << np.uint32(m)
+        inner, outer = common_parts(part.box, box)
+        votes = part.array[inner] > threshold * 255
+        codes[outer] |= votes.astype(np.uint32) << np.uint32(m)
     counts = _counted(codes.reshape(-1), 1 << len(parts))
     seen = np.flatnonzero(counts)
     votes_of = (seen[:, None] >> np.arange(len(parts))) & 1 == 1
     found = estimate(votes_of, counts[seen])
     probability = np.zeros(counts.size)
     probability[seen] = found.probability
-    mask: Mask = (probability > threshold)[codes]
+    mask: Mask = (probability > threshold + TIE)[codes]
     return Staple(
         box, mask, codes, probability, found.sensitivity, found.specificity, found.iterations
     )
 
 
-def estimate(votes: npt.NDArray[np.bool_], counts: npt.NDArray[np.integer]) -> Estimate:  # type: ignore[type-arg]
+def estimate(votes: npt.NDArray[np.bool_], counts: npt.NDArray[np.int64]) -> Estimate:
     """The probability of each pattern of votes.
 
     Args:
@@ -122,7 +122,7 @@ def estimate(votes: npt.NDArray[np.bool_], counts: npt.NDArray[np.integer]) -> E
     if prior in (0.0, 1.0):  # nobody votes, or all do everywhere
         return Estimate(np.full(len(n), prior), p, q, 0)
     iteration = 0
-    for iteration in range(1, MAX_ITERATIONS + 1):
+    for iteration in range(1, MAX_ITERATIONS + 1):  # noqa: B007 - told
         inside, outside = n * weight, n * (1.0 - weight)
         last = np.concatenate([p, q])
         p = (inside @ votes) / inside.sum()
@@ -145,8 +145,6 @@ def _box(
     margin_mm: float,
 ) -> Box:
     """The smallest box of all votes, with its margin inside the scan."""
-    from labeling.structures import bounding_box
-
     boxes = []
     for part in parts:
         tight = bounding_box(part.array > threshold * 255)
@@ -159,7 +157,8 @@ def _box(
             )
     if not boxes:
         return NOWHERE
-    grow = [min(n, int(np.ceil(min(margin_mm / s, n)))) for n, s in zip(shape, spacing_of(affine))]  # noqa: B905
+    spacing = spacing_of(affine)
+    grow = [int(np.ceil(min(margin_mm / s, n))) for n, s in zip(shape, spacing, strict=True)]
     i, j, k = (
         slice(
             max(0, min(b[axis][0] for b in boxes) - grow[axis]),
@@ -168,19 +167,6 @@ def _box(
         for axis in range(3)
     )
     return i, j, k
-
-
-def _common(inner: Box, outer: Box) -> tuple[Box | None, Box]:
-    """What two boxes share, as parts of each; None for nothing."""
-    low = [max(a.start, b.start) for a, b in zip(inner, outer, strict=True)]
-    high = [min(a.stop, b.stop) for a, b in zip(inner, outer, strict=True)]
-    if any(a >= b for a, b in zip(low, high, strict=True)):
-        return None, NOWHERE
-    one, two = (
-        tuple(slice(a - s.start, b - s.start) for a, b, s in zip(low, high, box, strict=True))
-        for box in (inner, outer)
-    )
-    return one, two  # type: ignore[return-value]
 
 
 @numba.njit(cache=True, nogil=True)

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from voxcurate._kernels import occupied
+from voxcurate import masks
 from voxcurate.errors import GeometryError
+from voxcurate.masks import centroid_mm, components
 from voxcurate.volume import ML_PER_MM3, Affine, Box, spacing_of
 
 Mask = npt.NDArray[np.bool_]
@@ -68,6 +69,17 @@ class Structure:
         whole[self.box] = self.mask
         return whole
 
+    def within(self, box: Box) -> Mask:
+        """The mask in another box; False where it has nothing."""
+        out = np.zeros(tuple(side.stop - side.start for side in box), dtype=bool)
+        mine, theirs = common_parts(self.box, box)
+        out[theirs] = self.mask[mine]
+        return out
+
+    def of_mask(self, mask: Mask, box: Box) -> "Structure":
+        """Another mask of this class, given in a box of the volume; cropped."""
+        return Structure(self.class_id, mask, box, self.shape, self.affine).part(mask)
+
     @cached_property
     def voxels(self) -> int:
         """Voxels inside."""
@@ -102,9 +114,8 @@ class Structure:
     @cached_property
     def centroid(self) -> npt.NDArray[np.float64]:
         """Mean world position in RAS+ mm; NaN if empty."""
-        if self.is_empty:
-            return np.full(3, np.nan)
-        return to_world(self.indices.mean(axis=0), self.affine)
+        start = np.array([side.start for side in self.box], np.float64)
+        return centroid_mm(self.mask, moved_affine(self.affine, start))
 
     @cached_property
     def extent(self) -> npt.NDArray[np.float64]:
@@ -114,16 +125,16 @@ class Structure:
         return np.stack([self.points.min(axis=0), self.points.max(axis=0)])
 
     @cached_property
-    def pieces(self) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float64]]:
+    def pieces(self) -> tuple[npt.NDArray[np.unsignedinteger[Any]], npt.NDArray[np.float64]]:
         """26-connected pieces: their map (of the box, 1 is the largest) and volumes in mL."""
-        import cc3d
-
         if self.is_empty:
-            return self.mask.astype(np.int32), np.zeros(0)
-        found = cc3d.connected_components(self.mask, connectivity=26)
-        counts = np.bincount(found.ravel())[1:]
+            return self.mask.view(np.uint8), np.zeros(0)
+        found, n = components(self.mask)
+        if n == 1:
+            return self.mask.view(np.uint8), np.array([self.ml])
+        counts = np.bincount(found.ravel(order="K"))[1:]
         order = np.argsort(-counts, kind="stable")  # equal ones: the first found
-        rank = np.zeros(counts.size + 1, np.int32)
+        rank = np.zeros(counts.size + 1, found.dtype)
         rank[order + 1] = np.arange(1, counts.size + 1)
         return rank[found], np.asarray(counts[order] * self.voxel_ml, np.float64)
 
@@ -136,18 +147,14 @@ class Structure:
 
 def bounding_box(mask: npt.NDArray[Any]) -> Box:
     """The smallest box that holds all non-zero voxels; ``0:0`` on each axis if there are none."""
-    if not mask.size:
-        return NOWHERE
-    raw = mask.view(np.uint8) if mask.dtype == np.bool_ else mask
-    if raw.flags.f_contiguous and not raw.flags.c_contiguous:
-        spans = occupied(raw.T, 1, 255)[::-1]
-    else:
-        spans = occupied(np.ascontiguousarray(raw), 1, 255)
-    if not spans[0].any():
-        return NOWHERE
-    ends = [np.flatnonzero(span)[[0, -1]] for span in spans]
-    i, j, k = (slice(int(first), int(last) + 1) for first, last in ends)
-    return i, j, k
+    return (masks.bounding_box(mask) if mask.size else None) or NOWHERE
+
+
+def moved_affine(affine: Affine, start: npt.NDArray[np.float64]) -> Affine:
+    """The affine of a part of a volume that begins at a voxel."""
+    moved = np.array(affine)
+    moved[:3, 3] = affine[:3, :3] @ start + affine[:3, 3]
+    return moved
 
 
 def to_world(indices: npt.NDArray[np.float64], affine: Affine) -> npt.NDArray[np.float64]:
@@ -164,20 +171,21 @@ def common_voxels(a: Structure, b: Structure) -> int:
     """
     if a.shape != b.shape:
         raise GeometryError(f"want structures of one volume, found {a.shape} and {b.shape}")
-    inner = [
-        (max(p.start, q.start), min(p.stop, q.stop)) for p, q in zip(a.box, b.box, strict=True)
-    ]
-    if any(low >= high for low, high in inner):
-        return 0
-    in_a, in_b = (
-        s.mask[
-            tuple(
-                slice(lo - x.start, hi - x.start) for (lo, hi), x in zip(inner, s.box, strict=True)
-            )
-        ]
-        for s in (a, b)
+    in_a, in_b = common_parts(a.box, b.box)
+    return int(np.count_nonzero(a.mask[in_a] & b.mask[in_b]))
+
+
+def common_parts(one: Box, two: Box) -> tuple[Box, Box]:
+    """What two boxes share, as a part of each; `NOWHERE` in both for nothing."""
+    low = [max(a.start, b.start) for a, b in zip(one, two, strict=True)]
+    high = [min(a.stop, b.stop) for a, b in zip(one, two, strict=True)]
+    if any(a >= b for a, b in zip(low, high, strict=True)):
+        return NOWHERE, NOWHERE
+    in_one, in_two = (
+        tuple(slice(a - s.start, b - s.start) for a, b, s in zip(low, high, box, strict=True))
+        for box in (one, two)
     )
-    return int(np.count_nonzero(in_a & in_b))
+    return in_one, in_two  # type: ignore[return-value]
 
 
 def dice(a: Structure, b: Structure) -> float | None:
@@ -198,11 +206,6 @@ def margin_box(structure: Structure, margin_mm: float) -> Box:
         )
     )
     return i, j, k
-
-
-def non_empty(structures: Iterable[Structure]) -> dict[str, Structure]:
-    """By class id, without the empty ones."""
-    return {s.class_id: s for s in structures if not s.is_empty}
 
 
 def midline(structures: Mapping[str, Structure], classes: Iterable[str]) -> float | None:

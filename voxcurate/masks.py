@@ -1,4 +1,4 @@
-"""Shapes of masks: components, boxes, volumes, places in the world, growing and shrinking.
+"""Shapes of masks: components, boxes, places in the world, growing and shrinking.
 
 Masks are bool or any integer type, non-zero inside, ``(I, J, K)``. Results are new arrays.
 """
@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from voxcurate import _kernels
 from voxcurate.errors import GeometryError
-from voxcurate.volume import ML_PER_MM3, Affine, Box, orientation_of
+from voxcurate.volume import Affine, Box
 
 Mask = npt.NDArray[Any]
 Bools = npt.NDArray[np.bool_]
@@ -46,12 +46,6 @@ def components(
     return found, int(n)
 
 
-def component_sizes(mask: Mask, *, connectivity: int = 26) -> list[int]:
-    """Voxels of each component, largest first; empty for an empty mask."""
-    found, n = components(_as_bool(mask), connectivity=connectivity)
-    return sorted(_sizes(found, n)[1:].tolist(), reverse=True)
-
-
 def largest_component(mask: Mask, *, connectivity: int = 26) -> Bools:
     """The largest component alone; of equals the first in memory; an empty mask stays empty."""
     result = np.zeros_like(mask, dtype=np.bool_)
@@ -62,26 +56,21 @@ def largest_component(mask: Mask, *, connectivity: int = 26) -> Bools:
     return result
 
 
-def without_small(mask: Mask, min_voxels: int, *, connectivity: int = 26) -> Bools:
-    """The mask without components of fewer than `min_voxels` voxels."""
-    result = np.zeros_like(mask, dtype=np.bool_)
-    box = bounding_box(mask)
-    if box is not None:
-        found, n = components(_as_bool(mask[box]), connectivity=connectivity)
-        keep = _sizes(found, n) >= min_voxels
-        keep[0] = False
-        result[box] = keep[found]
-    return result
-
-
 def bounding_box(mask: Mask, *, margin: int = 0) -> Box | None:
     """Smallest box around a mask, grown by `margin` voxels within the array; None if empty."""
-    box = label_boxes(_as_bool(mask).view(np.uint8)).get(1)
-    if box is None or margin == 0:
-        return box
+    if mask.ndim != 3:
+        raise GeometryError(f"want a mask (I, J, K), found shape {mask.shape}")
+    raw = _as_bool(mask).view(np.uint8)
+    if raw.flags.f_contiguous and not raw.flags.c_contiguous:
+        spans = _kernels.occupied(raw.T, 1, 255)[::-1]
+    else:
+        spans = _kernels.occupied(np.ascontiguousarray(raw), 1, 255)
+    if not spans[0].any():
+        return None
+    ends = [np.flatnonzero(span)[[0, -1]] for span in spans]
     i, j, k = (
-        slice(max(0, side.start - margin), min(n, side.stop + margin))
-        for side, n in zip(box, mask.shape, strict=True)
+        slice(max(0, int(first) - margin), min(n, int(last) + 1 + margin))
+        for (first, last), n in zip(ends, mask.shape, strict=True)
     )
     return i, j, k
 
@@ -133,11 +122,6 @@ def unique_labels(labels: Mask) -> dict[int, int]:
     return {int(value): int(sizes[value]) for value in np.flatnonzero(sizes)}
 
 
-def volume_ml(mask: Mask, affine: Affine) -> float:
-    """Volume in mL, by the affine's determinant (right for sheared scans); 0.0 if empty."""
-    return int(np.count_nonzero(mask)) * abs(float(np.linalg.det(affine[:3, :3]))) * ML_PER_MM3
-
-
 def centroid_mm(mask: Mask, affine: Affine) -> npt.NDArray[np.float64]:
     """Mean position of the voxels in RAS+ mm, shape ``(3,)``; NaN if empty."""
     box = bounding_box(mask)
@@ -165,49 +149,6 @@ def surface(mask: Mask) -> Bools:
             cut[axis] = slice(start, start + mask.shape[axis])
             inner &= padded[tuple(cut)]
     return inside & ~inner
-
-
-def touched_faces(mask: Mask, affine: Affine) -> frozenset[str]:
-    """Faces of the volume that a mask touches, as anatomical letters.
-
-    ``"S"`` means that it reaches the last slice towards the head: there the structure may go on.
-    A volume of one slice has two faces there.
-    """
-    opposite = dict(zip("RLAPSI", "LRPAIS", strict=True))
-    found = set()
-    for axis, letter in enumerate(orientation_of(affine)):
-        planes = np.moveaxis(mask, axis, 0)
-        found |= {letter} if planes[-1].any() else set()
-        found |= {opposite[letter]} if planes[0].any() else set()
-    return frozenset(found)
-
-
-def split_sides(
-    mask: Mask, affine: Affine, *, midline_x_mm: float | None = None
-) -> tuple[Bools, Bools]:
-    """The patient's left and right parts of a mask, decided in world coordinates.
-
-    Args:
-        mask: the mask.
-        affine: voxel to RAS+ mm; x grows to the patient's right.
-        midline_x_mm: where the sides meet; None: the middle of the mask's extent in world x.
-
-    Returns:
-        Left (x below the midline) and right (the rest). Both empty for an empty mask.
-    """
-    inside = _as_bool(mask)
-    i, j, k = (np.arange(n) for n in mask.shape)
-    x = (
-        affine[0, 0] * i[:, None, None]
-        + affine[0, 1] * j[:, None]
-        + affine[0, 2] * k
-        + affine[0, 3]
-    )
-    if midline_x_mm is None:
-        own = x[inside]
-        midline_x_mm = float(own.min() + own.max()) / 2 if own.size else 0.0
-    is_left = x < midline_x_mm
-    return inside & is_left, inside & ~is_left
 
 
 def dilate(mask: Mask, radius_mm: float, spacing: Spacing) -> Bools:

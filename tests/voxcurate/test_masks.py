@@ -67,21 +67,17 @@ def test_components_are_those_of_each_label(labels, connectivity):
     assert not found[labels == 0].any()
 
 
-def test_largest_component_and_sizes(mask):
+def test_the_largest_component(mask):
     array = mask.array
     big = ellipsoid(array.shape, (8, 9, 7), (4, 3, 3))
     np.testing.assert_array_equal(masks.largest_component(array), big)
-    sizes = masks.component_sizes(array)
-    assert sizes == [big.sum(), (array != 0).sum() - big.sum()]
-    np.testing.assert_array_equal(masks.without_small(array, sizes[1] + 1), big)
-    np.testing.assert_array_equal(masks.without_small(array, sizes[1]), array != 0)
 
 
 def test_corner_neighbours_join_only_at_26():
     mask = np.zeros((3, 3, 3), np.uint8)
     mask[0, 0, 0] = mask[1, 1, 1] = 7
-    assert masks.component_sizes(mask) == [2]
-    assert masks.component_sizes(mask, connectivity=18) == [1, 1]
+    assert masks.components(mask)[1] == 1
+    assert masks.components(mask, connectivity=18)[1] == 2
     with pytest.raises(GeometryError, match="connectivity"):
         masks.components(mask, connectivity=4)
 
@@ -101,12 +97,6 @@ def test_a_margin_stays_inside():
     assert masks.bounding_box(mask, margin=2) == (slice(0, 5), slice(1, 6), slice(4, 8))
 
 
-def test_volume_of_a_sheared_grid():
-    affine = np.eye(4)
-    affine[1, 2] = 0.5  # gantry tilt keeps the volume and stretches the third column
-    assert masks.volume_ml(np.ones((10, 10, 10), bool), affine) == pytest.approx(1.0)
-
-
 def test_centroid_is_the_mean_world_position(mask):
     index = np.argwhere(mask.array)
     world = index @ mask.affine[:3, :3].T + mask.affine[:3, 3]
@@ -120,54 +110,16 @@ def test_surface_is_what_erosion_takes(mask):
     np.testing.assert_array_equal(masks.surface(mask), mask & ~eroded)
 
 
-@pytest.mark.parametrize("flip", [(1, 1, 1), (-1, 1, -1), (1, -1, -1)])
-def test_faces_are_anatomical(flip):
-    affine = oblique_affine() @ np.diag([*flip, 1.0])
-    mask = np.zeros((6, 5, 4), bool)
-    mask[3:, 2, 1:3] = True
-    right = "R" if flip[0] > 0 else "L"
-    assert masks.touched_faces(mask, affine) == {right}
-    mask[4, :2, 0] = True
-    assert masks.touched_faces(mask, affine) == {
-        right,
-        "P" if flip[1] > 0 else "A",
-        "I" if flip[2] > 0 else "S",
-    }
-
-
-def test_sides_are_the_patients():
-    mask = np.ones((6, 5, 4), np.uint8)
-    left, right = masks.split_sides(mask, np.diag([-2.0, 2, 2, 1]))
-    assert left[3:].all()
-    assert right[:3].all()
-    assert not (left & right).any()
-    left, right = masks.split_sides(mask, np.eye(4), midline_x_mm=2.0)
-    assert (left.sum(), right.sum()) == (2 * 20, 4 * 20)
-
-
-def test_a_flipped_array_with_its_affine_has_the_same_sides(mask):
-    flip = np.diag([-1.0, 1, 1, 1])
-    flip[0, 3] = mask.array.shape[0] - 1
-    left, _ = masks.split_sides(mask.array, mask.affine)
-    flipped, _ = masks.split_sides(mask.array[::-1], mask.affine @ flip)
-    np.testing.assert_array_equal(flipped[::-1], left)
-
-
 def test_nothing_stays_nothing():
     empty = np.zeros((4, 3, 5), np.uint8)
     assert masks.bounding_box(empty) is None
     assert masks.label_boxes(empty) == {}
-    assert masks.component_sizes(empty) == []
-    assert masks.volume_ml(empty, AFFINE) == 0.0
     assert np.isnan(masks.centroid_mm(empty, AFFINE)).all()
-    assert masks.touched_faces(empty, AFFINE) == frozenset()
     for result in (
         masks.largest_component(empty),
-        masks.without_small(empty, 1),
         masks.surface(empty),
         masks.dilate(empty, 2.0, SPACING),
         masks.erode(empty, 2.0, SPACING),
-        *masks.split_sides(empty, AFFINE),
     ):
         assert result.dtype == bool
         assert result.shape == empty.shape
