@@ -52,6 +52,9 @@ PIECES = [
     "per hsu aware", "baby girl park,", "pt hope remains", "ross, a 24f", "j. mwangi rn",
     "Son Cathal informed", "SpR Tadhg", "\x01 (Roe;", "\x01 van der Merwe", "Hill/\x01",
     "Sami U. (SpR)", "Dr. LAU Chi Fai", "al-Khatib", "lot 6E1129A", "CT 15-0042.",
+    "14.III.2021", "2019Mar14", "14 Rajab 1444", "令和3年3月14日", "May 18/20", "removed 3-18.",
+    "x 6109,", "then 5-0933.", "page 44712", "\x01 (91)", "(b. \x01, 90)", "\x01, 94, ",
+    "user hbjornstad reports", "on ocean pkwy,", "lokal 3384", "closed by ACROSS1", "may 4th,",
     "turned ninety-two", "03APR1950", "the 3rd of April", "third of March", "x1234", "age 97",
 ]  # fmt: skip
 texts = st.lists(st.sampled_from(PIECES), min_size=1, max_size=4).map(". ".join)

@@ -16,7 +16,9 @@ from voxcurate.scrubbing.vocabulary import fold, lexicon
 from voxcurate.scrubbing.wordlist import word_set
 
 # a run of letters and digits with joining signs, no comma or colon but between digits
-_TOKEN = re.compile(r"[^\W_](?:\w|[-–‑/.+&*^~\\'’](?=\w)|(?<=\d)[,:](?=\d))*")
+_TOKEN = re.compile(
+    r"[^\W_](?:\w|[-–‑/.+&*^~\\'’](?=\w)|(?<=\d)[,:](?=\d)|(?<=\d):(?=[A-Z]{1,3}\d))*"
+)
 _GROUPS = re.compile(
     r"(?<![\w.,/:+-])(?:[A-Z]{1,4}[ ])?\d{1,7}(?:[ \xa0-]\d{1,7}){1,6}(?![\w]|[.,:/]\d)"
 )
@@ -32,7 +34,7 @@ _VALUE_UNIT = re.compile(
 )
 # a unit, or a power of ten, after a number
 _UNIT_AFTER = re.compile(
-    rf"[ \t]*[-–]?(?:(?:[x×*·][ \t]?10|10\^|e[+-]?\d)|(?:[x×*-]|–|to|by)[ \t]?{_N}[ \t]*-?{_UNIT}(?!\w)|{_UNIT}(?:[²³]|\^?[23])?(?:/\w+)?(?![\w@]|[.-]\w)|/\s?(?:[mµu]?l|mm3|mm³|hpf|lpf|hour|day|min|dl|kg|m2|m²)\b|[%°‰µ$€£])",
+    rf"[ \t]?[-–]?(?:(?:[x×*·][ \t]?10|10\^|e[+-]?\d)|(?:[x×*-]|–|to|by)[ \t]?{_N}[ \t]*-?{_UNIT}(?!\w)|{_UNIT}(?:[²³]|\^?[23])?(?:/\w+)?(?![\w@]|[.-]\w)|/\s?(?:[mµu]?l|mm3|mm³|hpf|lpf|hour|day|min|dl|kg|m2|m²)\b|[%°‰µ$€£])",
     re.IGNORECASE,
 )
 # laboratory values and settings of machines, whose numbers have no unit at times
@@ -263,6 +265,8 @@ def _parts_are_explained(token: str, digits: int) -> bool:
 def is_value(text: str, start: int, end: int) -> bool:
     """Whether what a pattern took for an id is a short value with its unit, or working hours."""
     token = text[start:end]
+    if re.fullmatch(r"\d{1,2}[RLrl][is]?", token):
+        return re.search(r"station\s?$", text[:start], re.IGNORECASE) is not None
     if re.match(r"[.,]\d", text[end : end + 2]) and end - start <= 3:
         return True
     if _SHIFT.fullmatch(token) or re.fullmatch(r"\d{1,3}[.,]\d{1,2}", token):

@@ -32,8 +32,8 @@ _PHONE_LABEL = (
     r"\b(?:tel(?:ephone|efon|efoonnummer|efoon)?|t[ée]l(?:[ée]phone)?|phone|ph|fax|telefax|pager?|beeper|bleep|ext(?:ension)?|mobile|mobil|mobiel|handy|gsm|cell(?:ular)?|contact|call(?:ed|back|\s+me|\s+back)?|"
     r"reach\w*|number|telefoon|durchwahl|voicemail|hotline|whats?app)\b"
 )
-_LINE = r"\b(?:poste|durchwahl|dw|sein|klapka|kl\.|linka|anschluss|apparat|app\.|toestel|tst\.?|doorkiesnummer|interno|int\.|anexo|ramal|dahili|iç\s?hat|puh\.?|p\.(?=\s?0)|tlf\.?|tfn\.?|telf\.?|m[óo]vil|celular|cel\.?|cep|gsm|pg|pgr|pager|beeper|bleep|bip|dect|vocera|spectralink|ascom|extn?|extension|tel|phone|ph|fax|mobile|cell|handy|telefon|telefax|téléphone|tél|whatsapp|viber|signal|hotline|switchboard|callback|call)(?![^\W\d_])"
-_LINE_STARTS = "poste durchwahl dw sein klapka kl linka anschluss apparat app toestel tst doorkiesnummer interno int anexo ramal dahili ic puh p tlf tfn telf movil celular cel cep gsm pg pgr pager beeper bleep bip dect vocera spectralink ascom ext extn extension tel phone ph fax mobile cell handy telefon telefax telephone whatsapp viber signal hotline switchboard callback call"
+_LINE = r"\b(?:lokal(?:nr\.?|nummer)?|lok\.|anknytning|ankn\.?|wew(?:n[ęe]trzny)?\.?|vnit[řr]n[íi]|nst\.|nebenst(?:elle|\.)|intern|inwendig|doorkies|extensi[óo]n|ramal|interno|alanumero|belső|mellék|fx|faks|telefaks|poste|durchwahl|dw|sein|klapka|kl\.|linka|anschluss|apparat|app\.|toestel|tst\.?|doorkiesnummer|interno|int\.|anexo|ramal|dahili|iç\s?hat|puh\.?|p\.(?=\s?0)|tlf\.?|tfn\.?|telf\.?|m[óo]vil|celular|cel\.?|cep|gsm|pg|pgr|pager|beeper|bleep|bip|dect|vocera|spectralink|ascom|extn?|extension|tel|phone|ph|fax|mobile|cell|handy|telefon|telefax|téléphone|tél|whatsapp|viber|signal|hotline|switchboard|callback|call)(?![^\W\d_])"
+_LINE_STARTS = "lokal lokalnr lokalnummer lok anknytning ankn wew wewnetrzny vnitrni nst nebenstelle nebenst intern inwendig doorkies extension alanumero belso mellek fx faks telefaks poste durchwahl dw sein klapka kl linka anschluss apparat app toestel tst doorkiesnummer interno int anexo ramal dahili ic puh p tlf tfn telf movil celular cel cep gsm pg pgr pager beeper bleep bip dect vocera spectralink ascom ext extn extension tel phone ph fax mobile cell handy telefon telefax telephone whatsapp viber signal hotline switchboard callback call"
 _WORDY_NINETY = r"(?:ninety(?:[\s-](?:one|two|three|four|five|six|seven|eight|nine))?|(?:one|a)\s+hundred(?:\s+(?:and\s+)?(?:one|two|three|four|five|six|seven|eight|nine|ten))?)"
 _OLD = r"(?:(?:lat|let|rok[uů]|v\.|vuotias|[åa]r(?:ig)?|[ée]v(?:es)?|ya[şs](?:[ıi]nda)?|tu[ổo]i|anni|anos|ani|god(?:ina)?|лет|г\.|ys|yo)\b|岁|歳|세|♀|♂|and\s\d{1,2}/12|J\.|year|yr|y/?o\b|y\.o\.|y\s+(?:old|female|male)|jahre|j[aä]hrig|jarige?|jaar|ans\b|a[nñ]os|yof\b|yom\b|y\b)"
 
@@ -83,6 +83,16 @@ def _is_no_age(text: str, start: int, end: int) -> bool:
     )
 
 
+def _is_extension(text: str, start: int, end: int) -> bool:
+    """Whether "x1234" is a line in a house: no size such as "512 x512" stands before it."""
+    return re.search(r"\d\s?(?:mm|cm)?\s?$", text[max(0, start - 6) : start]) is None
+
+
+def _is_no_clock(text: str, start: int, end: int) -> bool:
+    """Whether four digits after "called at" are no time of day and no year."""
+    return re.fullmatch(r"(?:[01]\d|2[0-3])[0-5]\d|(?:19|20)\d\d", text[start:end]) is None
+
+
 NUMBERS: tuple[Pattern, ...] = (
     pattern("EMAIL", r"(?P<x>[\w.+%'-]+\s?(?:@|\(at\)|\[at\])\s?[\w-]+(?:\.[\w-]+)+)", labelled=True, shape=r"@|\([aA][tT]\)|\[[aA][tT]\]"),
     pattern("URL", r"(?P<x>(?:https?://|ftp://|www\.)[^\s<>\]\x01]+)", labelled=True, starts="http https ftp www"),
@@ -109,7 +119,10 @@ NUMBERS: tuple[Pattern, ...] = (
     pattern("PHONE", r"(?:\x01|\d{4})\s?(?:x|ext\.?|extn\.?)\s?(?P<x>\d{2,5})(?![\w.,/%])", near="x ext extn"),
     pattern("PHONE", r"(?<![\w.,/+-])(?P<x>(?!\d\d/\d\d/\d\d|\d\d-\d\d-\d\d|\d\d\.\d\d\.\d\d)\(?0\d{1,4}\)?(?:[ ./-]{1,2}\d{2,8}){1,5}|1[38]00[ -]\d{3}[ -]\d{3}|\d{3}[ -]\d{2}[ -]\d{2}[ -]\d{2}|\d{2} \d{2} \d{2} \d{2}(?! \d)|9\d{4} \d{5}|1[3-9]\d \d{4} \d{4}|\d{4} \d{3} \d{3}|\(\d{2,3}\)\s?\d{4,5}-\d{4})(?![\w/-]|[.,]\d)", check=_is_phone_long, digits=4),
     pattern("PHONE", r"(?<!\w)p\.?\s?#?(?P<x>\d{4,5})(?![\w.,/%])", 0, shape=r"p\.?\s?#?\d{4}"),
-    pattern("PHONE", r"(?<!\w)x(?P<x>\d{3,6})(?![\w.,/%])", starts="x"),
+    pattern("PHONE", r"(?<!\w)(?P<x>x\d{3,6}(?:-\d{2,4})?)(?![\w/%]|[.,]\d)", starts="x", labelled=True, check=_is_extension),
+    pattern("PHONE", r"(?<!\w)(?P<x>x\s\d{4,5})(?![\w/%]|[.,]\d|\s?(?:mm|cm|mg|ml|hu|days?)\b)", starts="x", check=_is_extension),
+    pattern("PHONE", r"(?<![\w.,/+-])(?P<x>\d-(?!19|20)\d{4})(?![\w/%-]|[.,]\d|\s?(?:mm|cm|mg|ml|hu|cells|kcal|iu|units?|days?)\b)", 0, digits=5, sure=False),
+    pattern("PHONE", r"\b(?:call(?:ed|ing)?|pag(?:e|ed|ing)|ring|dial|bleep(?:ed)?|beep(?:ed)?|phone|phoned|reach(?:ed|able)?|text|buzz|contact|return\s+call)\s+(?:me\s+|us\s+|back\s+|her\s+|him\s+|them\s+|team\s+)?(?:at\s+|on\s+|@\s?|via\s+|to\s+|#\s?)?(?P<x>(?:\d[- ])?\d{4,5})(?![\w/%:]|[.,]\d|\s?(?:hrs?|h|hours|mm|cm|mg|ml|hu|units?|times)\b)", starts="call called calling page paged paging ring dial bleep bleeped beep beeped phone phoned reach reached reachable text buzz contact return", check=_is_no_clock, labelled=True),
     pattern("PHONE", r"\b(?:pager|beeper|bleep|ext(?:ension)?|durchwahl)\.?\s*(?:id|no\.?|number|is)?\s*[:#(]*\s*#?(?P<x>\d{3,6})(?![\w.]\d|\w)", labelled=True, starts="pager beeper bleep ext extension durchwahl"),
     pattern("PHONE", r"(?<![\w.,/-])(?P<x>(?:\+?\d{1,3}[\s.-])?(?:\(\d{2,5}\)\s?(?:\d{2,4}[\s.-]?\d{3,5}|\d{5,8})|\d{3}[.-]\d{3,4}[\s.-]\d{3,4}|\d{3}\s\d{3}[\s.-]\d{4})(?:\s?(?:x|ext\.?)\s?\d+)?)(?![\w/]|[.-]\d)", digits=7),
     pattern("PHONE", r"(?<!\w)(?P<x>\+\d{1,3}(?:[\s.()/-]*\d){7,12}(?:\s?(?:x|ext\.?)\s?\d+)?)(?!\d)", digits=8),
@@ -121,6 +134,9 @@ NUMBERS: tuple[Pattern, ...] = (
     # ages over 89 (a HIPAA identifier)
     pattern("AGE", rf"(?<![\w.])(?P<x>(?:9\d|1[0-2]\d)(?=\s*[-–]?\s*{_OLD}|\s?[/,]?\s?[FMfmWw]\b(?![\s-]*(?:[.:/]\d|series))|\s?(?:male|female|woman|man|lady|gentleman)\b))", labelled=True, check=_is_no_temperature, digits=2),
     pattern("AGE", r"\b(?:age[ds]?|alter|leeftijd)\s*(?:is|of|:|=)?\s*(?P<x>9\d|1[0-2]\d)(?!\w|[.,/]\d|\s*(?:%|mm|cm|kg))", starts="age aged ages alter leeftijd", labelled=True),
+    pattern("AGE", r"\x01['’]?s?,?\s?\((?:aged?\s)?(?P<x>9\d|1[01]\d)(?:\s?[FMfmWw])?\)", shape=r"\x01\W{1,4}(?:aged? )?[91]", labelled=True),
+    pattern("AGE", r"\((?:b\.|born|dob|\*|geb\.?|n[ée]e?|°)?[^()\n]{0,24}\x01,\s(?:aged?\s|now\s)?(?P<x>9\d|1[01]\d)\)", shape=r"\x01,\s(?:aged? |now )?[91]", labelled=True),
+    pattern("AGE", r"\x01,\s(?:aged?\s)?(?P<x>9\d|1[01]\d)(?=,\s)", shape=r"\x01,\s(?:aged? )?[91]", labelled=True),
     pattern("AGE", r"(?<![\w.])(?:[FMfmWw]|male|female|man|woman|lady|gentleman|sex)\s?[/,]?\s?(?:of\s|aged\s)?(?P<x>9\d|1[01]\d)(?=\s*(?:[,;)\n]|$|y|\.\s|\s[A-Z]|\s(?:with|who|admitted|has|was|is|from|p/w|presents)))", labelled=True, check=_is_no_temperature, near="f m w male female man woman lady gentleman sex"),
     pattern("AGE", r"(?<!\w)(?P<x>0(?:9\d|1[0-2]\d)|9\d|1[0-2]\d)Y(?!\w)", 0, shape=r"\dY"),
     pattern("AGE", r"\b(?:at|turn(?:s|ed|ing)|nearly|almost|over|about|at\s+the\s+age\s+of|age\s+of|(?:his|her|their))\s+(?P<x>9\d|1[01]\d)(?=(?:th|st|nd|rd)\s+birthday|[,;]|\.\s|\s+(?:she|he|who|and\s+(?:lives|independent|still|very)|years?)\b)", starts="at turns turned turning nearly almost over about age his her their", labelled=True, check=_is_no_temperature),

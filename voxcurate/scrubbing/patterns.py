@@ -15,6 +15,7 @@ from voxcurate.scrubbing.numbers import NUMBERS
 from voxcurate.scrubbing.pattern import HOLE, Pattern
 from voxcurate.scrubbing.people import PEOPLE
 from voxcurate.scrubbing.places import PLACES
+from voxcurate.scrubbing.postal import find_postal
 from voxcurate.scrubbing.streets import STREETS
 from voxcurate.scrubbing.vocabulary import fold
 
@@ -23,6 +24,7 @@ BEFORE, AFTER = 90, 90  # letters beside a word that a match which must be near 
 _NUMBERS = re.compile(r"\d(?:[\s().,+/:_'’–-]{0,4}\d)*")
 _DIGITS = re.compile(r"\d+")
 _LETTERS = re.compile(r"[^\W\d_]+")
+_CODES = ("ID", "OTHER", "ADDRESS")
 _MARGIN = 60  # letters around a hit within which a protected span is looked for
 
 
@@ -75,7 +77,7 @@ def find_patterns(text: str) -> Iterator[Hit]:
                 continue
             if one.check is not None and not one.check(text, start, end):
                 continue
-            if one.kind == "ID" and is_value(text, start, end):
+            if one.kind in _CODES and is_value(text, start, end):
                 continue
             if one.labelled or not is_protected(text, start, end):
                 if one.kind == "DATE" and (
@@ -85,6 +87,7 @@ def find_patterns(text: str) -> Iterator[Hit]:
                 yield Hit(one.kind, start, end, one.sure)
     yield from find_names(text)
     yield from find_unexplained(text)
+    yield from find_postal(text)
 
 
 def matches(one: Pattern, text: str, places: Places) -> Iterator[re.Match[str]]:
