@@ -41,8 +41,11 @@ class CellNames(IntroducedNames):
             elif words.shapes[i] == "I" and self._begins_cell(i):
                 self._initialled(i)
             elif words.shapes[i] in "CU" and self._begins_cell(i):
-                if not self._surname_initial(i):
-                    self._alone(i)
+                self._surname_or_alone(i)
+
+    def _surname_or_alone(self, i: int) -> None:
+        if not self._surname_initial(i):
+            self._alone(i)
 
     def _begins_cell(self, i: int, *, pair: bool = False) -> bool:
         words = self.words

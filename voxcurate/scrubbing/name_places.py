@@ -31,11 +31,11 @@ _LEADING = word_set("""
 """)
 # a house, with a name before it; strong: any name; weak: one that is no ordinary word
 _STRONG_HEADS = word_set("""
-    hospital hospitals infirmary clinic clinics polyclinic hospice pharmacy medical healthcare
-    surgery ospedale hopital krankenhaus klinikum klinik ziekenhuis
+    hospital hospitals infirmary clinic clinics polyclinic hospice pharmacy healthcare
+    ospedale hopital krankenhaus klinikum klinik ziekenhuis
 """)
 _WEAK_HEADS = word_set("""
-    general memorial regional royal methodist baptist presbyterian lutheran adventist deaconess
+    medical surgery general memorial regional royal methodist baptist presbyterian lutheran adventist deaconess
     mercy sinai children's childrens women's veterans campus netcare health pathology
     teleradiology radiology imaging infusion ent orthopedics orthopaedics orthopedic digestive
     endoscopy dental dentistry vision optical optometry physio physiotherapy chiropractic pulm
@@ -106,9 +106,7 @@ class _Places:
         shape = words.shapes[head]
         small = shape == "L"
         i, linked = head, False
-        while (
-            i > 0 and head - i < 5 and _GAP.match(words.gap(i)) and words.low[i - 1] not in _NEVER
-        ):
+        while i > 0 and head - i < 5 and self._joined(i) and words.low[i - 1] not in _NEVER:
             before = i - 1
             if words.shapes[before] == "L" and not small:
                 if words.low[before] not in _LINKS:
@@ -127,13 +125,18 @@ class _Places:
         end = head
         while (
             end + 1 < words.n
-            and _GAP.match(words.gap(end + 1))
+            and self._joined(end + 1)
             and words.low[end + 1] in _TAIL | _WEAK_HEADS
         ):
             if words.shapes[end + 1] != shape and words.shapes[end + 1] != "U":
                 break
             end += 1
         yield Hit("INSTITUTION", words.starts[i], words.ends[end], False)
+
+    def _joined(self, i: int) -> bool:
+        """Whether word `i` goes on the words before it: "St. Mary", not the next sentence."""
+        gap = self.words.gap(i)
+        return _GAP.match(gap) is not None and (gap != ". " or self._is_saint(i - 1))
 
     def _is_own(self, k: int) -> bool:
         low = self.words.low[k]
@@ -143,8 +146,6 @@ class _Places:
 
     def _is_house(self, i: int, head: int, own: list[int]) -> bool:
         words = self.words
-        if words.low[head] in _STRONG_HEADS and words.shapes[head] != "L":
-            return True
         if any(words.low[k] in self.lexicon.eponyms for k in own) and not self._at_place(i):
             return False
         named = [
@@ -157,7 +158,8 @@ class _Places:
         ]
         if words.shapes[head] == "L":
             return bool(named) and self._at_place(i)
-        if not named and not any(words.kinds[k] == "b" for k in own):
+        strong = words.low[head] in _STRONG_HEADS
+        if not named and not strong and not any(words.kinds[k] == "b" for k in own):
             return False
         if self._at_place(i):
             return True
@@ -255,8 +257,8 @@ class _Places:
             return True
         if group > 2 and words.caseless[i]:
             return False
-        if n == 1 and words.low[i] in self.lexicon.eponyms:
-            if before not in _HOMES and not (before == "in" and group == 0):
-                return False
+        near = before in _HOMES or (before == "in" and group == 0)
+        if n == 1 and words.low[i] in self.lexicon.eponyms and not near:
+            return False
         likely = group < 3 or (before in _HOMES and words.kinds[i] == "b")
         return likely and before in _HOME_BEFORE and not words.caseless[i]

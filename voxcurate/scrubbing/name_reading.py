@@ -3,11 +3,13 @@
 import re
 
 from voxcurate.scrubbing import name_words as w
+from voxcurate.scrubbing.dates import MONTHS
 from voxcurate.scrubbing.name_language import languages
 from voxcurate.scrubbing.vocabulary import fold, lexicon
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 _END_OF_SENTENCE = re.compile(r"[.!?:;\n•|]")
+_NO_DOUBLE = w.NO_NAME | w.STOP | frozenset(MONTHS.split())
 _PREFIXES = ("Mac", "Van", "Fitz", "DeL", "LaR", "DiM")
 
 
@@ -68,7 +70,7 @@ class Words:
         lows = [fold(part) for part in parts]
         names = [known.kind(low) == "n" and known.fame(low) > 1 for low in lows]
         double = all(part[:1].isupper() and len(part) > 2 for part in parts)
-        if not double or not any(names) or any(low in w.NO_NAME | w.STOP for low in lows):
+        if not double or not any(names) or any(low in _NO_DOUBLE for low in lows):
             return "w"
         return "n"
 

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 
 from voxcurate.scrubbing import name_words as w
+from voxcurate.scrubbing.dates import MONTHS
 from voxcurate.scrubbing.hits import Hit
 from voxcurate.scrubbing.name_places import find_places
 from voxcurate.scrubbing.name_spans import COMMA, JOIN
@@ -20,6 +21,8 @@ _CLASSED = re.compile(
     r"(?:['’]s)?[ ](?:(?:type|class|grade|stage|zone|score|rule|sign|criteria|classification)\b"
     r"|[IVX]{1,4}[ab]?(?![\w.])|\d[abc]?(?![\w./:-]))"
 )
+_MONTHS = frozenset(MONTHS.split())
+_DAY = re.compile(r"\.?[ \-/–]{0,2}[\d\x01]")
 _CLASSES = frozenset(["ii", "iii", "iv"])
 _PRODUCT = re.compile(
     r"[ -]?(?:®|™|\d|[(]\d|"
@@ -213,6 +216,8 @@ class _Finder(SpreadNames):
     def _judge_lone(self, k: int, j: int) -> str:
         words = self.words
         low, kind, shape = words.low[k], words.kinds[k], words.shapes[k]
+        if low in _MONTHS and _DAY.match(words.text, words.ends[k]):
+            return ""
         if (
             low in self.lexicon.eponyms
             and (
