@@ -13,13 +13,28 @@ from agent.report.drawing import View
 from agent.report.pictures import OTHER, REFERENCE, Album, Drawn, strong_attention
 from agent.report.statistics import outliers
 from agent.report.view import Key, RoundView, weight
-from voxcurate.catalog import Decision, Label
+from voxcurate.catalog import Decision, Label, Measure
 
 VIEWS: tuple[View, ...] = ("coronal", "axial")
 MOST_PRIORITY = 8
 MOST_CHANGES = 10
 MOST_WAITING = 12
 MOST_OUTLIERS = 20
+FLAGS = ("chosen", "is_outlier", "outlier", "selected", "flagged")  # columns of a priority list
+UNITS = {
+    "share": "attention, share of the organs",
+    "sum": "attention size (mm3)",
+    "per-ml": "attention (mm3 per mL of organ)",
+    "per-slice": "attention (voxels per slice)",
+    "voxels": "attended voxels",
+}
+ABOUT = {
+    "share": "what is shown is its share in itself and the organ, the mean over organs",
+    "sum": "its size is the sum over voxels and classes, times a voxel's volume",
+    "per-ml": "what is shown is its sum per volume of the organs",
+    "per-slice": "what is shown is its sum per slice of the scan",
+    "voxels": "what is shown is the number of its voxels",
+}
 ORIGINS = {  # part of a bar -> colour, hatch
     "gold": (charts.ORANGE, ""),
     "revised or confirmed": (charts.GREEN, ""),
@@ -31,10 +46,22 @@ ORIGINS = {  # part of a bar -> colour, hatch
 }
 
 
+def ranked_by(view: RoundView) -> str:
+    """The score that ranks the round's cases; where it was not measured, the sum."""
+    wanted = str(view.config.get("labeling", {}).get("priority", {}).get("score", "sum"))
+    known = [m.facts.get("scores", {}) for m in _attention(view) if not m.class_id]
+    return wanted if known and all(wanted in scores for scores in known) else "sum"
+
+
 def case_attention(view: RoundView) -> dict[str, float]:
-    """Attention size of each case that may be mended (no test case), in mm3, largest first."""
-    measures = [m for m in view.values("detect", "attention_mm3") if m.case_id in view.mendable]
-    whole = {m.case_id: m.value or 0.0 for m in measures if not m.class_id}
+    """The score that ranks (`ranked_by`) of each case that may be mended (no test case), largest
+    first; a sum is in mm3."""
+    kind, measures = ranked_by(view), _attention(view)
+    whole = {
+        m.case_id: float(m.facts.get("scores", {}).get(kind, m.value or 0.0))
+        for m in measures
+        if not m.class_id
+    }
     if not whole:
         sums: dict[str, float] = defaultdict(float)
         for m in measures:
@@ -43,8 +70,12 @@ def case_attention(view: RoundView) -> dict[str, float]:
     return dict(sorted(whole.items(), key=lambda kv: (-kv[1], kv[0])))
 
 
+def _attention(view: RoundView) -> list[Measure]:
+    return [m for m in view.values("detect", "attention_mm3") if m.case_id in view.mendable]
+
+
 def above_cut(view: RoundView) -> tuple[float | None, str]:
-    """The attention size (mm3) of the last case that stands out, and the rule in words.
+    """The score of the last case that stands out, and the rule in words.
 
     The flag in ``priority.csv`` if it has one, else the round's rule applied to the measures.
     """
@@ -53,7 +84,10 @@ def above_cut(view: RoundView) -> tuple[float | None, str]:
     rule = view.config.get("labeling", {}).get("priority", {})
     named = rule.get("rule", "")
     fraction = float(rule.get("fraction", 0.05))
-    words = f"the top {fraction:.0%} of the cases" if named != "robust" else "robust outliers"
+    words = {
+        "robust": "robust outliers",
+        "budget": f"the first {rule.get('budget')} cases",
+    }.get(named, f"the top {fraction:.0%} of the cases")
     if chosen:
         return min(sizes[c] for c in chosen), words
     if named == "top" and sizes:
@@ -71,9 +105,7 @@ def _flagged(view: RoundView) -> list[str]:
         rows = list(csv.DictReader(stream))
     found = []
     for row in rows:
-        mark = next(
-            (row[n] for n in ("is_outlier", "outlier", "selected", "flagged") if row.get(n)), ""
-        )
+        mark = next((row[n] for n in FLAGS if row.get(n)), "")
         if mark.lower() in {"1", "true", "yes"}:
             found.append(row.get("case_id") or row.get("case") or "")
     return [case for case in dict.fromkeys(found) if case]
@@ -90,20 +122,18 @@ def attention(view: RoundView) -> Section:
     groups: dict[str, list[float]] = defaultdict(list)
     for case, size in sizes.items():
         source = view.scans[case].source if case in view.scans else "unknown source"
-        groups[source].append(size / 1000)
-    cut_ml = None if cut is None else cut / 1000
-    name = f"{rule}, from {ml(cut / 1000)} mL on" if cut is not None else ""
+        groups[source].append(size)
+    kind = ranked_by(view)
+    name = f"{rule}, from {cut:.4g} on" if cut is not None else ""
     picture = charts.sorted_scatter(
-        "attention", dict(sorted(groups.items())), cut_ml, unit="attention size (mL)", cut_name=name
+        "attention", dict(sorted(groups.items())), cut, unit=UNITS[kind], cut_name=name
     )
     ordered = list(sizes.values())
-    middle = ordered[len(ordered) // 2] / 1000
-    alt = (
-        f"{len(ordered)} scans; largest {ml(ordered[0] / 1000)} mL, median {ml(middle)} mL; {name}"
-    )
+    middle = ordered[len(ordered) // 2]
+    alt = f"{len(ordered)} scans; largest {ordered[0]:.4g}, median {middle:.4g}; {name}"
     about = (
         "Each point is a scan. Attention is high where the models disagree, are unsure, or give a "
-        "voxel to two organs; its size is the sum over voxels and classes, times a voxel's volume. "
+        f"voxel to two organs; {ABOUT[kind]}. "
         "The few scans far above the rest are the ones worth a person's time."
     )
     return Section("attention", title, [Chart(picture, alt)], about=about)
@@ -115,25 +145,30 @@ def priority(view: RoundView, album: Album) -> Section:
     sizes = case_attention(view)
     if not sizes:
         return Section("priority", title, empty="There is no priority list without attention maps.")
-    parts: dict[str, list[tuple[float, str]]] = defaultdict(list)
+    key = ranked_by(view).replace("-", "_")
+    total: dict[str, float] = defaultdict(float)
+    parts: dict[str, list[tuple[float, float, str]]] = defaultdict(list)
     for m in view.values("detect", "attention_mm3"):
         if m.class_id and m.value:
-            parts[m.case_id].append((m.value, m.class_id))
+            total[m.case_id] += m.value
+            rank = float(m.facts.get(key, m.value))
+            parts[m.case_id].append((rank, m.value, m.class_id))
     chance = {(m.case_id, m.class_id): m.value for m in view.values("detect", "error_probability")}
     top = [case for case in sizes if sizes[case] > 0][:MOST_PRIORITY]
     if not top:
         return Section("priority", title, empty="All attention maps are empty: the models agree.")
     cards = []
     for rank, case in enumerate(top, 1):
-        worst = [c for _, c in sorted(parts[case], reverse=True)[:3]]
-        lines = [f"attention {ml(sizes[case] / 1000)} mL"]
-        for size, class_id in sorted(parts[case], reverse=True)[:3]:
+        worst = sorted(parts[case], reverse=True)[:3]
+        lines = [f"attention {ml(total[case] / 1000)} mL"]
+        for _, size, class_id in worst:
             risk = chance.get((case, class_id))
             said = f", error probability {risk:.2f}" if risk is not None else ""
             lines.append(f"{view.class_name(class_id)}: {ml(size / 1000)} mL{said}")
+        names = [class_id for _, _, class_id in worst]
         suspect = [d for d in view.decided("detect", "suspect_label") if d.case_id == case]
         lines += [f"suspect: {view.class_name(d.class_id)}: {d.reason}" for d in suspect[:3]]
-        cards.append(Card(f"{rank}. {case}", _current_pictures(view, album, case, worst), lines))
+        cards.append(Card(f"{rank}. {case}", _current_pictures(view, album, case, names), lines))
     return Section("priority", title, [Gallery(cards)], about=_whole_list(view))
 
 
