@@ -64,7 +64,7 @@ class Counts:
         count = self.word.get(word, 0)
         return count > 0 and self.after[word] / count >= 0.5
 
-    def reading(self, word: str, clinical: bool) -> str:
+    def reading(self, word: str, *, clinical: bool, given: bool) -> str:
         """What a word that is somebody's name is too: ``w`` a word, ``b`` both, ``n`` no word."""
         count, share = self.word.get(word, 0), self.share.get(word, 0.0)
         ratio = count / _WEB_COUNT_OF_A_PERCENT / max(share, 0.0002)
@@ -73,8 +73,8 @@ class Counts:
         if count > 2e6:
             return "b" if clinical else "n"
         if clinical:
-            return "b" if share >= 0.003 else "w"
-        return "n" if share >= 0.001 else "b"
+            return "b" if share >= 0.003 or word in self.given else "w"
+        return "n" if share >= 0.001 or given else "b"
 
 
 def main() -> int:
@@ -94,7 +94,9 @@ def main() -> int:
     words: dict[str, int] = {}
     for word in clinical | counts.word.keys():
         strange = word not in named and word not in counts.word and _SURNAME_ENDING.search(word)
-        reading = counts.reading(word, word in clinical) if word in named else "w"
+        reading = "w"
+        if word in named:
+            reading = counts.reading(word, clinical=word in clinical, given=word in given)
         reading = "b" if strange else reading
         if reading != "n" and _PLAIN.fullmatch(word):
             words[word] = 1 if reading == "b" else 0

@@ -86,6 +86,8 @@ class CellNames(IntroducedNames):
         score = 0.0
         for k in span:
             low, kind, shape = words.low[k], words.kinds[k], words.shapes[k]
+            if kind == "u" and self.lexicon.fame(low) > 1:
+                kind = "n"
             if shape in "LM" and low not in w.PARTICLES:
                 return -9
             if low in w.STOP or low in w.SHORT_FORMS or low in w.NO_NAME or low in w.DEGREES:

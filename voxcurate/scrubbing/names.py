@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from voxcurate.scrubbing import name_words as w
 from voxcurate.scrubbing.dates import MONTHS
 from voxcurate.scrubbing.hits import Hit
+from voxcurate.scrubbing.medical import STRONG_NOUN
 from voxcurate.scrubbing.name_places import find_places
 from voxcurate.scrubbing.name_spans import COMMA, JOIN
 from voxcurate.scrubbing.name_spread import SpreadNames
@@ -354,14 +355,20 @@ class _Finder(SpreadNames):
         ):
             self._hit(i, j + 1)
             return j + 1
-        if (
-            kind == "n"
-            and len(low) > (3 if words.caseless[i] else 4)
-            and low not in self.lexicon.eponyms
-            and low not in self.lexicon.places
-        ) and (words.caseless[i] or low in given):
+        if kind == "n" and self._is_pure(i):
             self._hit(i, i + 1, sure=False)
         return i + 1
+
+    def _is_pure(self, i: int) -> bool:
+        """Whether a name in small letters or capitals is no word, eponym or town of any list."""
+        words = self.words
+        low, fame = words.low[i], self.lexicon.fame(words.low[i])
+        if low in self.lexicon.eponyms or low in self.lexicon.places:
+            return False
+        if words.languages[i] != "e" and not (words.caseless[i] and fame == 3):
+            return False
+        short = 4 if fame == 3 and (words.caseless[i] or words.shapes[i] == "L") else 5
+        return len(low) >= short and STRONG_NOUN.match(words.text, words.ends[i]) is None
 
     def _before_age(self, i: int) -> int:
         """The index after two or three words in capitals before "is a 71 year old"; else 0."""
