@@ -263,25 +263,6 @@ def flipped_against_header(scan: Volume, rng: Rng) -> Volume:
     return scan.with_array(whole(array + rng.normal(0, 5, scan.shape)))
 
 
-def two_things(scan: Volume, rng: Rng) -> Volume:
-    """A change of geometry, then one of values."""
-    placed = _one(GEOMETRIES, rng)(scan, rng)
-    return _one(VALUES, rng)(placed, rng)
-
-
-def five_things(scan: Volume, rng: Rng) -> Volume:
-    """Cropped to 60 %, resampled, noisy, in other values, reoriented to elsewhere."""
-    placed = _one((crop_z, crop_plane, crop_3d), rng)(scan, rng)
-    placed = _one((coarser, finer, subvoxel), rng)(placed, rng)
-    placed = noisy(placed, rng)
-    placed = _one((offset_gain, clipped, eight_bit, jpeg, stored_units), rng)(placed, rng)
-    return new_origin(reoriented(placed, rng), rng)
-
-
-def _one(makers: tuple[Maker, ...], rng: Rng) -> Maker:
-    return makers[rng.integers(len(makers))]
-
-
 def coarser(scan: Volume, rng: Rng) -> Volume:
     """1.15 to 1.7 times, per axis."""
     return resample(scan, rng.uniform(1.15, 1.7, 3))
@@ -312,20 +293,13 @@ def other_view(scan: Volume, rng: Rng) -> Volume:
     return resample(crop(scan, rng, (0, 1, 2), 0.75), rng.uniform(0.8, 1.3, 3))
 
 
-GEOMETRIES: tuple[Maker, ...] = (
-    *(coarser, finer, crop_z, crop_plane, crop_3d, padded, subvoxel, extra_slices, thick),
-    *(reoriented, new_origin, circle, no_table),
-)
-VALUES: tuple[Maker, ...] = (
-    *(offset_gain, noisy, smoothed, sharpened, jpeg, clipped, eight_bit, stored_units),
-)
-COPIES: dict[str, Maker] = {
+SINGLE: dict[str, Maker] = {
     maker.__name__: maker
     for maker in (
         *(resaved, reoriented, new_origin, padded, extra_slices, crop_body, crop_z, crop_plane),
         *(crop_3d, other_view, subvoxel, coarser, finer, thick, offset_gain, clipped, eight_bit),
         *(stored_units, unit_float, noisy, smoothed, sharpened, jpeg, circle, no_table),
-        *(lost_spacing, wrong_slice_distance, flipped_against_header, two_things, five_things),
+        *(lost_spacing, wrong_slice_distance, flipped_against_header),
     )
 }
 

@@ -27,7 +27,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.duplicate_copies import COPIES, OTHERS, whole
+from benchmarks.duplicate_combined import COPIES
+from benchmarks.duplicate_copies import OTHERS, whole
 from cleaning.duplicates.candidates import Candidate, candidates
 from cleaning.duplicates.config import DuplicateConfig
 from cleaning.duplicates.grid import canonical
@@ -69,6 +70,7 @@ def main() -> int:
     parser.add_argument("--data", type=Path)
     parser.add_argument("--half", choices=(*HALVES, "all"), default="develop")
     parser.add_argument("--share", type=int, default=3, help="every n-th kind of copy per scan")
+    parser.add_argument("--kinds", help="only copies of these kinds, by commas")
     parser.add_argument("--scans", type=int, default=0, help="at most so many; 0: all")
     parser.add_argument("--patients", type=int, default=16, help="of the synthetic cohort")
     parser.add_argument("--seed", type=int, default=0)
@@ -157,6 +159,7 @@ def quality(given: argparse.Namespace) -> dict[str, Any]:
     """Recall per kind, precision, and the peers', on one half of the scans."""
     start = time.perf_counter()
     kinds = [*COPIES, *OTHERS]
+    chosen = set(given.kinds.split(",")) if given.kinds else set(kinds)
     with TemporaryDirectory() as scratch:
         names, people, tasks = [], [], []
         for n, (name, person, scan) in enumerate(scans(given)):
@@ -165,6 +168,7 @@ def quality(given: argparse.Namespace) -> dict[str, Any]:
             names.append(name)
             people.append(person)
             wanted = [(k + 1, kind) for k, kind in enumerate(kinds) if (k + n) % given.share == 0]
+            wanted = [(k, kind) for k, kind in wanted if kind in chosen]
             payload = {"path": str(path), "kinds": [(0, "itself"), *wanted], "number": n}
             tasks.append(Task(str(n), {**payload, "seed": given.seed, "scratch": scratch}))
         made: dict[int, dict[str, Any]] = {}

@@ -8,6 +8,7 @@ from typing import Any
 from cleaning.check.config import CheckConfig
 from cleaning.check.rules import CHECK_VERSION, check
 from cleaning.duplicates.hashing import HASH_VERSION, fingerprint
+from cleaning.listing import ListedScan
 from voxcurate.catalog import Scan, Writer
 from voxcurate.ledger import Item, LedgerResult, run_items
 from voxcurate.nifti import read_nifti
@@ -28,7 +29,7 @@ class Standing:
 
 
 def check_scans(
-    ctx: StageContext, scans: Sequence[Scan], config: CheckConfig
+    ctx: StageContext, scans: Sequence[ListedScan], config: CheckConfig
 ) -> tuple[dict[str, Standing], LedgerResult]:
     """The standing of each scan by case; what was checked before with these limits is taken over.
 
@@ -48,14 +49,14 @@ def check_scans(
     return {case: _standing(found) for case, found in examined.results.items()}, examined
 
 
-def _item(ctx: StageContext, scan: Scan, config: CheckConfig) -> Item:
+def _item(ctx: StageContext, scan: ListedScan, config: CheckConfig) -> Item:
     return Item(
         scan.case_id,
         inputs=[scan.sha256, scan.modality],
         payload={
             "path": str(ctx.workspace.root / scan.path),
             "modality": scan.modality,
-            "hashed": scan.fingerprint.get("version") == HASH_VERSION,
+            "hashed": scan.hash_version == HASH_VERSION,
             "config": config.model_dump(),
         },
     )

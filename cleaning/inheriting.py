@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from cleaning.checking import STAGE
 from cleaning.duplicates.groups import Dropped
-from voxcurate.catalog import Decision, Label, Scan, Writer
+from cleaning.listing import ListedScan
+from voxcurate.catalog import Decision, Label, Writer
 from voxcurate.geometry import resample_to
 from voxcurate.labels import MaskFile, adopt_mask, read_mask, write_mask
 from voxcurate.ledger import Item, LedgerResult, run_items
@@ -23,14 +24,20 @@ DRAWN = ("original", "revised")  # what a machine drew, it can draw again on the
 INSIDE, KNOWN = 0.5, 0.999  # share of a voxel
 
 
-def carry_labels(ctx: StageContext, dropped: Sequence[Dropped]) -> LedgerResult:
+def carry_labels(
+    ctx: StageContext, dropped: Sequence[Dropped], scans: Mapping[str, ListedScan]
+) -> LedgerResult:
     """The labels that count on each dropped copy, as versions of the scan that stays.
 
     They keep their origin and name the copy (``facts.from_copy``); no pointer moves here. A test
     scan inherits nothing, for its truth is frozen. Where the copy does not reach, the carried label
     says nothing (its `known` mask).
+
+    Args:
+        ctx: the round.
+        dropped: copies, with the scans that stay.
+        scans: all of the catalog.
     """
-    scans = {scan.case_id: scan for scan in ctx.catalog.rows(Scan)}
     wanted = [
         each
         for each in dropped
@@ -63,7 +70,9 @@ def carry_labels(ctx: StageContext, dropped: Sequence[Dropped]) -> LedgerResult:
     )
 
 
-def _item(ctx: StageContext, each: Dropped, copy: Scan, keeper: Scan, label: Label) -> Item:
+def _item(
+    ctx: StageContext, each: Dropped, copy: ListedScan, keeper: ListedScan, label: Label
+) -> Item:
     assert each.to_keeper is not None  # only such are wanted
     return Item(
         each.keeper,

@@ -1,7 +1,7 @@
 """Duplicates in a catalog: pairs found once and kept, which copy stays, what becomes of labels."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,13 @@ from cleaning.checking import Standing as Checked
 from cleaning.config import CleaningConfig
 from cleaning.duplicates.config import DuplicateConfig
 from cleaning.duplicates.groups import Dropped, Standing, families, leakage, settle
-from cleaning.duplicates.hashing import HASH_VERSION, ScanFingerprint
-from cleaning.duplicates.pairs import DuplicatePair, compare
+from cleaning.duplicates.hashing import HASH_VERSION, ScanCodes, ScanFingerprint
+from cleaning.duplicates.pairs import DuplicatePair, confirm, suspects
 from cleaning.duplicates.placing import UPRIGHT
 from cleaning.duplicates.proof import prove_files
 from cleaning.duplicates.registration import Agreement
-from voxcurate.catalog import Label, Scan, ScanPair
+from cleaning.listing import COMPARED, PAGE, ListedScan, stored_fingerprints
+from voxcurate.catalog import Catalog, Label, Scan, ScanPair
 from voxcurate.ids import content_id
 from voxcurate.ledger import Item, run_items
 from voxcurate.stage import StageContext
@@ -27,7 +28,7 @@ PAIR_STAGE = f"{STAGE}_pair"
 SPLIT_ORDER = ("test", "validation", "train")
 DIFFERENT = "different"
 MEASURED = ("ncc", "detail_ncc", "overlap", "shift_mm", "misfit")
-COMPARED = "compared"  # in a scan's fingerprint: the settings under which it was last compared
+AT_ONCE = 500  # pairs whose thumbnails are in memory together
 
 
 @dataclass(frozen=True)
@@ -49,15 +50,23 @@ class Copies:
 
 
 def find_copies(
-    ctx: StageContext, config: CleaningConfig, standing: Mapping[str, Checked]
+    ctx: StageContext,
+    config: CleaningConfig,
+    scans: Mapping[str, ListedScan],
+    standing: Mapping[str, Checked],
 ) -> Copies:
     """Which scans of the catalog are one, and which of them stay.
 
     Only scans that were not compared before are compared, with all others. Rejected scans take no
     part. Where copies lie in several splits, only those of the strictest one (test, then
     validation) may stay, so that nothing of it is trained on.
+
+    Args:
+        ctx: the round.
+        config: thresholds, and the order of sources.
+        scans: all of the catalog.
+        standing: what the checks of this run say.
     """
-    scans = {scan.case_id: scan for scan in ctx.catalog.rows(Scan)}
     failed = _search(ctx, config.duplicates, scans, standing)
     gone = {c for c, s in scans.items() if _status(s, standing) == "rejected"}
     rows = ctx.catalog.rows(ScanPair, version=_version(config.duplicates))
@@ -75,7 +84,7 @@ def find_copies(
 
     dropped = settle(
         pairs,
-        _standings(ctx, scans, config.sources),
+        _standings(ctx, scans, strictest, config.sources),
         compare=prove_one,
         may_stay=lambda case: scans[case].split == strictest[case],
     )
@@ -96,22 +105,20 @@ def stored_pairs(rows: Sequence[ScanPair]) -> list[DuplicatePair]:
 def _search(
     ctx: StageContext,
     config: DuplicateConfig,
-    scans: Mapping[str, Scan],
+    scans: Mapping[str, ListedScan],
     standing: Mapping[str, Checked],
 ) -> Mapping[str, str]:
     """Compare the scans that are new to these settings with all; pairs that could not be read."""
     mark = _version(config)
     usable = {
-        case: scan
+        case
         for case, scan in scans.items()
-        if scan.fingerprint.get("version") == HASH_VERSION and _status(scan, standing) != "rejected"
+        if scan.hash_version == HASH_VERSION and _status(scan, standing) != "rejected"
     }
-    prints = {case: ScanFingerprint.from_dict(scan.fingerprint) for case, scan in usable.items()}
-    known = {case for case, scan in usable.items() if scan.fingerprint.get(COMPARED) == mark}
-    new = {case: one for case, one in prints.items() if case not in known}
-    if not new:
+    known = {case for case in usable if scans[case].compared == mark}
+    if usable == known:
         return {}
-    pairs = compare(new, config, known={case: prints[case] for case in known})
+    pairs = _by_thumbnails(ctx.catalog, config, usable, known)
     sure = [pair for pair in pairs if pair.kind != "transformed"]
     unsure = [(pair.first, pair.second) for pair in pairs if pair.kind == "transformed"]
     proved, failed = _prove(ctx, config, unsure, scans)
@@ -119,20 +126,46 @@ def _search(
     with ctx.catalog.write() as writer:
         if not known:  # other settings, or the first search
             writer.forget(ScanPair)
-        rows = [_row(pair, mark, ctx.round) for pair in (*sure, *proved)]
-        for row in rows:
-            writer.put(row)
-        for case in sorted(set(new) - unread):
-            (scan,) = writer.rows(Scan, case_id=case)
-            writer.put(replace(scan, fingerprint={**scan.fingerprint, COMPARED: mark}))
+        writer.put_all([_row(pair, mark, ctx.round) for pair in (*sure, *proved)])
+        compared = sorted(usable - known - unread)
+        for start in range(0, len(compared), PAGE):
+            page = writer.rows(Scan, case_id=compared[start : start + PAGE])
+            writer.put_all(
+                [replace(s, fingerprint={**s.fingerprint, COMPARED: mark}) for s in page]
+            )
     return failed
+
+
+def _by_thumbnails(
+    catalog: Catalog, config: DuplicateConfig, usable: set[str], known: set[str]
+) -> list[DuplicatePair]:
+    """Pairs with at least one scan that is not known, by the fingerprints alone.
+
+    The codes of all scans are in memory together, their thumbnails few at a time.
+    """
+    codes = {case: ScanCodes.from_dict(mark) for case, mark in stored_fingerprints(catalog, usable)}
+    pairs, tries = suspects(codes, config, known=known)
+    del codes
+    for start in range(0, len(tries), AT_ONCE):
+        part = tries[start : start + AT_ONCE]
+        wanted = {case for each in part for case in each[:2]}
+        prints = {
+            case: ScanFingerprint.from_dict(mark)
+            for case, mark in stored_fingerprints(catalog, wanted)
+        }
+        found = (
+            confirm(first, prints[first], second, prints[second], candidate, config)
+            for first, second, candidate in part
+        )
+        pairs += [pair for pair in found if pair is not None]
+    return pairs
 
 
 def _prove(
     ctx: StageContext,
     config: DuplicateConfig,
     pairs: Sequence[tuple[str, str]],
-    scans: Mapping[str, Scan],
+    scans: Mapping[str, ListedScan],
 ) -> tuple[list[DuplicatePair], Mapping[str, str]]:
     """Pairs compared by their files, those that are different left out; and those not readable."""
     items = [_item(ctx, config, scans[first], scans[second]) for first, second in pairs]
@@ -155,7 +188,7 @@ def _prove(
     return [_if_alike(pair, scans, config) for pair in found], done.failed
 
 
-def _item(ctx: StageContext, config: DuplicateConfig, one: Scan, other: Scan) -> Item:
+def _item(ctx: StageContext, config: DuplicateConfig, one: ListedScan, other: ListedScan) -> Item:
     return Item(
         f"{one.case_id}+{other.case_id}",
         inputs=[one.sha256, other.sha256],
@@ -175,7 +208,7 @@ def prove(payload: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _if_alike(
-    pair: DuplicatePair, scans: Mapping[str, Scan], config: DuplicateConfig
+    pair: DuplicatePair, scans: Mapping[str, ListedScan], config: DuplicateConfig
 ) -> DuplicatePair:
     """A copy whose detail fits less well than a copy's must is another scan of the patient."""
     is_one_patient = scans[pair.first].patient == scans[pair.second].patient
@@ -185,7 +218,7 @@ def _if_alike(
     return pair if is_copy else replace(pair, kind="same_patient")
 
 
-def _of_two_days(pair: DuplicatePair, scans: Mapping[str, Scan]) -> DuplicatePair:
+def _of_two_days(pair: DuplicatePair, scans: Mapping[str, ListedScan]) -> DuplicatePair:
     """Scans of one patient at known, different days are two scans unless their pixels are equal."""
     one, other = scans[pair.first], scans[pair.second]
     days = one.facts.get("day"), other.facts.get("day")
@@ -196,21 +229,26 @@ def _of_two_days(pair: DuplicatePair, scans: Mapping[str, Scan]) -> DuplicatePai
 
 
 def _standings(
-    ctx: StageContext, scans: Mapping[str, Scan], order: Sequence[str]
+    ctx: StageContext,
+    scans: Mapping[str, ListedScan],
+    members: Collection[str],
+    order: Sequence[str],
 ) -> dict[str, Standing]:
-    counts = Counter(case for case, _ in set(ctx.catalog.columns(Label, "case_id", "class_id")))
+    """What decides who stays, of some scans."""
+    labelled = ctx.catalog.columns(Label, "case_id", "class_id", case_id=list(members))
+    counts = Counter(case for case, _ in set(labelled))
     ranks = {name: place for place, name in enumerate(order)}
     return {
         case: Standing(
             counts[case],
-            float(np.prod(scan.spacing)) / 1000,
-            ranks.get(scan.source, len(ranks)),
+            float(np.prod(scans[case].spacing)) / 1000,
+            ranks.get(scans[case].source, len(ranks)),
         )
-        for case, scan in scans.items()
+        for case in members
     }
 
 
-def _status(scan: Scan, standing: Mapping[str, Checked]) -> str:
+def _status(scan: ListedScan, standing: Mapping[str, Checked]) -> str:
     found = standing.get(scan.case_id)
     return found.status if found else scan.status
 

@@ -8,9 +8,11 @@ from typing import Any
 from cleaning.checking import STAGE, VERSION, Standing, check_scans
 from cleaning.config import CleaningConfig
 from cleaning.duplicates.groups import Dropped
+from cleaning.duplicates.hashing import HASH_VERSION
 from cleaning.inheriting import carry_labels
 from cleaning.joining import Copies, find_copies
 from cleaning.leaks import find_leaks
+from cleaning.listing import ListedScan, list_scans
 from voxcurate.catalog import Decision, Scan
 from voxcurate.errors import ConfigError
 from voxcurate.identifiers import Identifiers
@@ -45,9 +47,8 @@ def run(
     parts = set(only or PARTS)
     if not parts <= set(PARTS):
         raise ConfigError(f"want parts of {', '.join(PARTS)}, found {', '.join(sorted(parts))}")
-    scans = [
-        scan for scan in ctx.catalog.rows(Scan) if not ctx.cohort or scan.case_id in ctx.cohort
-    ]
+    everything = list_scans(ctx.catalog)
+    scans = [scan for case, scan in everything.items() if not ctx.cohort or case in ctx.cohort]
     counts: dict[str, Any] = {}
     failed: dict[str, str] = {}
     standing: dict[str, Standing] = {}
@@ -56,13 +57,16 @@ def run(
         standing, examined = check_scans(ctx, scans, config.check)
         failed |= examined.failed
         counts |= _checked(standing)
+        if any(scan.hash_version != HASH_VERSION for scan in scans):  # they were hashed now
+            everything = list_scans(ctx.catalog)
     if "duplicates" in parts:
-        copies = find_copies(ctx, config, standing)
+        copies = find_copies(ctx, config, everything, standing)
         failed |= copies.failed
         counts |= _joined(copies)
-    counts["changed"] = _settle(ctx, standing, copies.dropped if "duplicates" in parts else None)
+    dropped = copies.dropped if "duplicates" in parts else None
+    counts["changed"] = _settle(ctx, everything, standing, dropped)
     if "duplicates" in parts and config.carry_labels and copies.dropped:
-        carried = carry_labels(ctx, copies.dropped)
+        carried = carry_labels(ctx, copies.dropped, everything)
         failed |= carried.failed
         counts["carried_labels"] = sum(bool(r["label"]) for r in carried.results.values())
     if "leaks" in parts and config.leak_scan:
@@ -87,36 +91,42 @@ def _joined(copies: Copies) -> dict[str, int]:
 
 
 def _settle(
-    ctx: StageContext, standing: Mapping[str, Standing], dropped: Sequence[Dropped] | None
+    ctx: StageContext,
+    scans: Mapping[str, ListedScan],
+    standing: Mapping[str, Standing],
+    dropped: Sequence[Dropped] | None,
 ) -> int:
     """Write every status that changed, with its decision; how many did.
 
     Args:
+        ctx: the round.
+        scans: all of the catalog, as they stood.
+        standing: what the checks say.
         dropped: copies that leave; None: they were not looked for, and stand as they are.
     """
     gone = {each.scan: each for each in dropped or ()}
-    changed = 0
+    changes = {}
+    for case, scan in scans.items():
+        is_copy = scan.status == "duplicate"
+        if case in gone:
+            found = _copy(gone[case])
+        elif is_copy and dropped is None:
+            continue
+        elif case in standing:
+            found = standing[case]
+        elif is_copy:
+            found = Standing("ok", "", {})  # of another cohort; its check comes with its round
+        else:
+            continue
+        if (found.status, found.reason) != (scan.status, scan.status_reason):
+            changes[case] = found
     with ctx.catalog.write() as writer:
-        for scan in writer.rows(Scan):
-            is_copy = scan.status == "duplicate"
-            if scan.case_id in gone:
-                found = _copy(gone[scan.case_id])
-            elif is_copy and dropped is None:
-                continue
-            elif scan.case_id in standing:
-                found = standing[scan.case_id]
-            elif is_copy:
-                found = Standing("ok", "", {})  # of another cohort; its check comes with its round
-            else:
-                continue
-            if (found.status, found.reason) == (scan.status, scan.status_reason):
-                continue
-            changed += 1
-            new = replace(scan, status=found.status, status_reason=found.reason)  # type: ignore[arg-type]
-            writer.put(new)
+        for case, found in changes.items():
+            (row,) = writer.rows(Scan, case_id=case)
+            writer.put(replace(row, status=found.status, status_reason=found.reason))  # type: ignore[arg-type]
             verdict = VERDICTS[found.status]
-            writer.decide(_decision(ctx, scan.case_id, verdict, found.reason, found.evidence))
-    return changed
+            writer.decide(_decision(ctx, case, verdict, found.reason, found.evidence))
+    return len(changes)
 
 
 def _copy(each: Dropped) -> Standing:
@@ -124,7 +134,7 @@ def _copy(each: Dropped) -> Standing:
     return Standing("duplicate", reason, {"kept": each.keeper, **each.pair.as_dict()})
 
 
-def _leaks(ctx: StageContext, scans: Sequence[Scan], known: Mapping[str, Identifiers]) -> int:
+def _leaks(ctx: StageContext, scans: Sequence[ListedScan], known: Mapping[str, Identifiers]) -> int:
     """Record every find as a decision; how many cases leak for sure."""
     found = [one for one in find_leaks(ctx, scans, known) if one.verdict != "clean"]
     with ctx.catalog.write() as writer:

@@ -4,15 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from cleaning.duplicates._votes import best_offsets
 from cleaning.duplicates.config import DuplicateConfig
-from cleaning.duplicates.hashing import ScanFingerprint
-from cleaning.duplicates.landmarks import Bits, flipped, turned
-from cleaning.duplicates.placing import UPRIGHT, Turn, inverse_turn
-from cleaning.duplicates.search import close_pairs
+from cleaning.duplicates.hashing import ScanCodes
+from cleaning.duplicates.landmarks import Bits, flipped, joined, turned
+from cleaning.duplicates.placing import UPRIGHT, Turn, inverse_turn, turned_places
+from cleaning.duplicates.search import ClosePairs, close_pairs
 
 MAX_EQUAL = 64
+STRONGEST = 48  # landmarks of a scan that are turned
 SAME_CUBE = 0.01
 
 
@@ -28,6 +30,7 @@ class Candidate:
         spread_mm: root mean square of what the votes differ from the offset.
         view_distance: smaller Hamming distance of the two views of 256 bits; 256 if not found.
         turn: how the second was turned and flipped against its header before its view agreed.
+        vote_turn: the same, before the landmarks agreed; places of the second are turned with it.
     """
 
     first: int
@@ -37,24 +40,26 @@ class Candidate:
     spread_mm: float = 0.0
     view_distance: int = 256
     turn: Turn = UPRIGHT
+    vote_turn: Turn = UPRIGHT
 
     def swapped(self) -> "Candidate":
         """The same two, the other first."""
-        offset = None
+        offset, back = None, inverse_turn(self.vote_turn)
         if self.offset_mm is not None:
-            i, j, k = self.offset_mm
-            offset = (-i, -j, -k)
+            i, j, k = -turned_places(np.array([self.offset_mm]), back)[0]
+            offset = (float(i), float(j), float(k))
         return replace(
             self,
             first=self.second,
             second=self.first,
             offset_mm=offset,
             turn=inverse_turn(self.turn),
+            vote_turn=back,
         )
 
 
 def candidates(
-    prints: Sequence[ScanFingerprint], config: DuplicateConfig, *, known: int = 0
+    prints: Sequence[ScanCodes], config: DuplicateConfig, *, known: int = 0
 ) -> list[Candidate]:
     """Every candidate pair, ascending.
 
@@ -66,6 +71,8 @@ def candidates(
     found: dict[tuple[int, int], Candidate] = {
         (c.first, c.second): c for c in by_landmarks(prints, config, known=known)
     }
+    for c in by_turned_landmarks(prints, config, known=known):
+        found.setdefault((c.first, c.second), c)
     for c in by_views(prints, config, known=known):
         key = c.first, c.second
         old = found.get(key)
@@ -77,29 +84,99 @@ def candidates(
 
 
 def by_landmarks(
-    prints: Sequence[ScanFingerprint], config: DuplicateConfig, *, known: int = 0
+    prints: Sequence[ScanCodes], config: DuplicateConfig, *, known: int = 0
 ) -> list[Candidate]:
     """Pairs with enough votes for one offset."""
-    counts = [len(p.landmarks) for p in prints]
-    if sum(counts) < 2:
-        return []
-    scan = np.repeat(np.arange(len(prints)), counts)
-    codes = np.concatenate([p.landmarks.codes for p in prints])
-    places = np.concatenate([p.landmarks.places_mm for p in prints])
-    cubes = np.concatenate([p.landmarks.cube_mm for p in prints])
-    pairs = close_pairs(codes, config.radius_bits, known=sum(counts[:known]), max_equal=MAX_EQUAL)
-    a, b = pairs.first, pairs.second
+    marks = _Marks.of(prints, range(len(prints)))
+    pairs = close_pairs(
+        marks.codes,
+        config.radius_bits,
+        known=sum(len(p.landmarks) for p in prints[:known]),
+        max_equal=MAX_EQUAL,
+    )
+    return _voted(marks, pairs, config, UPRIGHT)
+
+
+def by_turned_landmarks(
+    prints: Sequence[ScanCodes], config: DuplicateConfig, *, known: int = 0
+) -> list[Candidate]:
+    """Pairs with enough votes once the second is turned and flipped: a header is wrong.
+
+    Only the strongest landmarks of the new scans are turned; of the 47 ways those that undo each
+    other are asked once where all scans are new.
+    """
+    base = _Marks.of(prints, range(len(prints)))
+    asked = _Marks.of(prints, range(known, len(prints)), strongest=STRONGEST)
+    n = len(base.codes)
+    found: dict[tuple[int, int], Candidate] = {}
+    for turn in all_turns()[1:]:
+        if not known and inverse_turn(turn) < turn:
+            continue
+        both = base.joined(asked.turned(turn))
+        pairs = close_pairs(both.codes, config.radius_bits, known=n, max_equal=MAX_EQUAL)
+        for c in _voted(both, pairs.only(pairs.first < n), config, turn):
+            each = c if c.first < c.second else c.swapped()
+            old = found.get((each.first, each.second))
+            if old is None or old.votes < each.votes:
+                found[each.first, each.second] = each
+    return [found[key] for key in sorted(found)]
+
+
+@dataclass(frozen=True, eq=False)
+class _Marks:
+    """Landmarks of several scans, side by side."""
+
+    scan: npt.NDArray[np.int64]
+    codes: Bits
+    places: npt.NDArray[np.float32]
+    cubes: npt.NDArray[np.float32]
+
+    @classmethod
+    def of(
+        cls, prints: Sequence[ScanCodes], numbers: range, *, strongest: int | None = None
+    ) -> "_Marks":
+        """Those of some of the scans."""
+        parts = [prints[n].landmarks.first(strongest) for n in numbers]
+        every = joined(parts)
+        scan = np.repeat(np.array(numbers, np.int64), [len(part) for part in parts])
+        return cls(scan, every.codes, every.places_mm, every.cube_mm)
+
+    def turned(self, turn: Turn) -> "_Marks":
+        """Turned and flipped about the origin."""
+        return replace(
+            self, codes=_turned(self.codes, turn), places=turned_places(self.places, turn)
+        )
+
+    def joined(self, other: "_Marks") -> "_Marks":
+        """Both, one after the other."""
+        return _Marks(
+            np.concatenate((self.scan, other.scan)),
+            np.concatenate((self.codes, other.codes)),
+            np.concatenate((self.places, other.places)),
+            np.concatenate((self.cubes, other.cubes)),
+        )
+
+
+def _voted(
+    marks: _Marks, pairs: ClosePairs, config: DuplicateConfig, turn: Turn
+) -> list[Candidate]:
+    """Scans whose close landmarks agree on one offset often enough."""
+    scan, a, b = marks.scan, pairs.first, pairs.second
+    cubes = marks.cubes
     fits = (scan[a] != scan[b]) & (np.abs(cubes[a] - cubes[b]) <= SAME_CUBE * cubes[a])
     a, b, near = a[fits], b[fits], pairs.distance[fits]
     order = np.lexsort((scan[b], scan[a]))
     a, b, near = a[order], b[order], near[order]
-    offsets = (places[b] - places[a]).astype(np.float64)
-    keys = scan[a] * len(prints) + scan[b]
+    offsets = (marks.places[b] - marks.places[a]).astype(np.float64)
+    keys = scan[a] * (int(scan.max(initial=0)) + 1) + scan[b]
     starts = np.flatnonzero(np.concatenate(([True], keys[1:] != keys[:-1]))) if len(keys) else keys
     votes, offset, spread, nearest = best_offsets(
         offsets, near, np.append(starts, len(keys)), config.vote_mm
     )
-    keep = (votes >= config.min_votes) | (nearest <= config.lone_radius_bits)
+    if turn == UPRIGHT:
+        keep = (votes >= config.min_votes) | (nearest <= config.lone_radius_bits)
+    else:
+        keep = votes >= config.min_turned_votes
     return [
         Candidate(
             int(scan[a[starts[n]]]),
@@ -107,40 +184,60 @@ def by_landmarks(
             int(votes[n]),
             (float(offset[n, 0]), float(offset[n, 1]), float(offset[n, 2])),
             float(spread[n]),
+            vote_turn=turn,
         )
         for n in np.flatnonzero(keep)
     ]
 
 
 def by_views(
-    prints: Sequence[ScanFingerprint], config: DuplicateConfig, *, known: int = 0
+    prints: Sequence[ScanCodes], config: DuplicateConfig, *, known: int = 0
 ) -> list[Candidate]:
     """Pairs with a view in common, in any of the 48 ways of turning and flipping the second."""
     n = len(prints)
     found: dict[tuple[int, int], Candidate] = {}
-    if n < 2:
+    if n - known < 1 or n < 2:
         return []
+    turns = all_turns()
+    at_once = max(1, n // (n - known))  # few new scans: many of their turns in one search
     for view in ("whole", "body"):
         codes = np.array([getattr(p, view) for p in prints], np.uint8)
-        for turn in all_turns():
-            both = np.concatenate((codes[:known], _turned(codes[known:], turn), codes))
-            # pairs of turned new ones with all, and of turned known with new, are what is wanted
-            pairs = close_pairs(both, config.view_radius_bits, known=n, max_equal=MAX_EQUAL)
-            for x, y, near in zip(
-                pairs.first.tolist(), pairs.second.tolist(), pairs.distance.tolist(), strict=True
-            ):
-                one, other = y - n, x
-                if x >= n or other < known or one == other:
-                    continue
-                low, high = min(one, other), max(one, other)
-                old = found.get((low, high))
-                if old is None or (near, turn != UPRIGHT) < (
-                    old.view_distance,
-                    old.turn != UPRIGHT,
-                ):
-                    way = turn if high == other else inverse_turn(turn)
-                    found[low, high] = Candidate(low, high, view_distance=near, turn=way)
+        for start in range(0, len(turns), at_once):
+            part = turns[start : start + at_once]
+            asked = [_turned(codes[known:], turn) for turn in part]
+            pairs = close_pairs(
+                np.concatenate([codes, *asked]),
+                config.view_radius_bits,
+                known=n,
+                max_equal=MAX_EQUAL,
+            )
+            _note(found, pairs, part, n, known)
     return [found[key] for key in sorted(found)]
+
+
+def _note(
+    found: dict[tuple[int, int], Candidate],
+    pairs: ClosePairs,
+    turns: Sequence[Turn],
+    n: int,
+    known: int,
+) -> None:
+    """Pairs of a scan (below `n`) and a new one in one of the turns, kept if nearest so far."""
+    plain = pairs.first < n
+    for one, which, near in zip(
+        pairs.first[plain].tolist(),
+        (pairs.second[plain] - n).tolist(),
+        pairs.distance[plain].tolist(),
+        strict=True,
+    ):
+        turn, other = turns[which // (n - known)], known + which % (n - known)
+        if one == other:
+            continue
+        low, high = min(one, other), max(one, other)
+        old = found.get((low, high))
+        if old is None or (near, turn != UPRIGHT) < (old.view_distance, old.turn != UPRIGHT):
+            way = turn if high == other else inverse_turn(turn)
+            found[low, high] = Candidate(low, high, view_distance=near, turn=way)
 
 
 def all_turns() -> list[Turn]:

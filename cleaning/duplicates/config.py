@@ -48,6 +48,15 @@ class DuplicateConfig(Config):
     )
     min_odd_detail_ncc: float = Field(0.93, description="the same for the detail")
     odd_view_radius_bits: int = Field(27, ge=0, description="the same for the views' distance")
+    min_turned_votes: int = Field(
+        3, ge=1, description="landmarks, if the second is turned or flipped against its header"
+    )
+    min_lean_ncc: float = Field(
+        0.6, description="a lean of the axes that no header tells is looked for from here"
+    )
+    leaning_shift_share: float = Field(
+        0.6, gt=0, description="of the limit of shifts, for copies that lean: a head lies otherwise"
+    )
     min_fine_detail_ncc: float = Field(
         0.8, description="the stage drops a copy: correlation of detail on the fine grid"
     )

@@ -13,12 +13,11 @@ import numpy as np
 
 from cleaning.check.config import CheckConfig
 from cleaning.check.folder import Item, find_items, list_files
-from cleaning.duplicates.candidates import candidates
 from cleaning.duplicates.config import DuplicateConfig
 from cleaning.duplicates.groups import Dropped, Standing, families, settle
 from cleaning.duplicates.hashing import ScanFingerprint
 from cleaning.duplicates.index import FingerprintIndex
-from cleaning.duplicates.pairs import DEFAULT, DuplicatePair, same_pixels
+from cleaning.duplicates.pairs import DEFAULT, DuplicatePair, suspects
 from cleaning.duplicates.placing import UPRIGHT
 from cleaning.duplicates.registration import Agreement
 from voxcurate.errors import ConfigError
@@ -102,17 +101,11 @@ def find_duplicates(
     found = Found(dict(items))
     voxel_ml = _fingerprint(found, executor, modality, advance)
     everything = {**known, **found.prints}
-    pairs, heads = same_pixels(everything, set(known))
-    ids = sorted(h for h in heads if h in known) + sorted(h for h in heads if h not in known)
-    tries = candidates(
-        [everything[key] for key in ids], config, known=sum(key in known for key in ids)
-    )
-    tries = [c if ids[c.first] < ids[c.second] else c.swapped() for c in tries]
-    involved = {ids[n] for c in tries for n in (c.first, c.second)} & set(items)
+    pairs, tries = suspects(everything, config, known=set(known))
+    involved = {key for each in tries for key in each[:2]} & set(items)
     fine = _refine(involved, items, executor, scratch, advance)
     tasks = []
-    for number, candidate in enumerate(tries, start=1):
-        one, other = ids[candidate.first], ids[candidate.second]
+    for number, (one, other, candidate) in enumerate(tries, start=1):
         picture = str(scratch / f"pair_{number:06d}.png") if pictures is not None else ""
         tasks.append(
             Task(
@@ -131,8 +124,7 @@ def find_duplicates(
     drawn: dict[tuple[str, str], Path] = {}
     for outcome in executor.run("cleaning.duplicates.work:prove_pair", tasks):
         advance("compare pairs", 0)
-        candidate = tries[int(outcome.key) - 1]
-        one, other = ids[candidate.first], ids[candidate.second]
+        one, other, _ = tries[int(outcome.key) - 1]
         if not outcome.ok:
             found.failed[f"{one} and {other}"] = outcome.error
         elif outcome.value is not None:

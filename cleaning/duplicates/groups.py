@@ -1,4 +1,4 @@
-"""Groups of copies: who belongs together, which copy stays, what becomes of the others' labels.
+"""Groups of copies: who belongs together, which copy stays, which lie in several splits.
 
 A family is everything that copies join, however long the chain: no split may tear it apart. But a
 scan is dropped only if it was compared itself with the one that stays and found to be a copy of
@@ -48,16 +48,6 @@ class Dropped:
     keeper: str
     pair: DuplicatePair
     to_keeper: npt.NDArray[np.float64] | None
-
-
-@dataclass(frozen=True)
-class LabelCandidate:
-    """A label of a dropped copy, offered to the keeper."""
-
-    label_id: str
-    scan: str
-    keeper: str
-    to_keeper: tuple[tuple[float, ...], ...]
 
 
 @dataclass(frozen=True)
@@ -157,25 +147,6 @@ def settle(
                 left.remove(scan)
                 dropped.append(Dropped(scan, keeper, pair, _towards(pair, keeper)))
     return dropped
-
-
-def label_candidates(
-    dropped: Iterable[Dropped], labels: Mapping[str, Sequence[str]]
-) -> list[LabelCandidate]:
-    """The labels of dropped copies, with the way to the keeper's world.
-
-    Args:
-        dropped: scans that leave.
-        labels: ids of each scan's labels.
-    """
-    return [
-        LabelCandidate(
-            label, each.scan, each.keeper, tuple(tuple(row) for row in each.to_keeper.tolist())
-        )
-        for each in dropped
-        if each.to_keeper is not None
-        for label in labels.get(each.scan, ())
-    ]
 
 
 def leakage(

@@ -14,7 +14,8 @@ cubes of 5 mm first.
 
 import base64
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -38,14 +39,13 @@ PLACE_STEP_MM = 0.05
 
 
 @dataclass(frozen=True, eq=False)
-class ScanFingerprint:
-    """What is kept of a scan to find its duplicates.
+class ScanCodes:
+    """What candidates are searched by: a fingerprint without its thumbnail, 8 kB instead of 60.
 
     Attributes:
         pixels: hash of shape and values in RAS+ order.
         landmarks: places and codes.
         whole, body: packed codes, uint8 ``(32,)``, of the two views.
-        thumbnail: to compare.
         frame: from mm along the canonical axes to RAS+ world mm, ``(4, 4)``.
         spacing: of the scan, mm, RAS+ order.
         is_empty: a constant scan, of which nothing can be said.
@@ -55,10 +55,25 @@ class ScanFingerprint:
     landmarks: Landmarks
     whole: Bits
     body: Bits
-    thumbnail: Thumbnail
     frame: npt.NDArray[np.float64]
     spacing: tuple[float, float, float]
     is_empty: bool = False
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "ScanCodes":
+        """The codes in what `ScanFingerprint.as_dict` wrote.
+
+        Raises:
+            ValueError: it was written by another version of the definition.
+        """
+        return cls(**_codes_in(data))
+
+
+@dataclass(frozen=True, eq=False)
+class ScanFingerprint(ScanCodes):
+    """What is kept of a scan to find its duplicates, and with the thumbnail to compare it."""
+
+    thumbnail: Thumbnail = field(kw_only=True)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data for the catalog, below 20 kB."""
@@ -83,33 +98,36 @@ class ScanFingerprint:
         }
 
     @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> "ScanFingerprint":
+    def from_dict(cls, data: Mapping[str, Any]) -> "ScanFingerprint":
         """The fingerprint that `as_dict` wrote.
 
         Raises:
             ValueError: it was written by another version of the definition.
         """
-        if data.get("version") != HASH_VERSION:
-            raise ValueError(f"want fingerprint version {HASH_VERSION}, got {data.get('version')}")
-        places = np.frombuffer(base64.b85decode(data["places"]), "<u2").reshape(-1, 3)
-        sides = [np.full(n, -side, np.float32) for side, n in data["cubes_mm"]]
-        frame = np.eye(4)
-        frame[:3] = np.reshape(data["frame"], (3, 4))
-        i, j, k = data["spacing"]
-        return cls(
-            pixels=data["pixels"],
-            landmarks=Landmarks(
-                (places * PLACE_STEP_MM).astype(np.float32),
-                np.frombuffer(base64.b85decode(data["codes"]), np.uint8).reshape(-1, 32),
-                np.concatenate([np.zeros(0, np.float32), *sides]),
-            ),
-            whole=np.frombuffer(bytes.fromhex(data["whole"]), np.uint8),
-            body=np.frombuffer(bytes.fromhex(data["body"]), np.uint8),
-            thumbnail=Thumbnail.from_dict(data["thumbnail"]),
-            frame=frame,
-            spacing=(float(i), float(j), float(k)),
-            is_empty=bool(data["is_empty"]),
-        )
+        return cls(**_codes_in(data), thumbnail=Thumbnail.from_dict(data["thumbnail"]))
+
+
+def _codes_in(data: Mapping[str, Any]) -> dict[str, Any]:
+    if data.get("version") != HASH_VERSION:
+        raise ValueError(f"want fingerprint version {HASH_VERSION}, got {data.get('version')}")
+    places = np.frombuffer(base64.b85decode(data["places"]), "<u2").reshape(-1, 3)
+    sides = [np.full(n, -side, np.float32) for side, n in data["cubes_mm"]]
+    frame = np.eye(4)
+    frame[:3] = np.reshape(data["frame"], (3, 4))
+    i, j, k = data["spacing"]
+    return {
+        "pixels": data["pixels"],
+        "landmarks": Landmarks(
+            (places * PLACE_STEP_MM).astype(np.float32),
+            np.frombuffer(base64.b85decode(data["codes"]), np.uint8).reshape(-1, 32),
+            np.concatenate([np.zeros(0, np.float32), *sides]),
+        ),
+        "whole": np.frombuffer(bytes.fromhex(data["whole"]), np.uint8),
+        "body": np.frombuffer(bytes.fromhex(data["body"]), np.uint8),
+        "frame": frame,
+        "spacing": (float(i), float(j), float(k)),
+        "is_empty": bool(data["is_empty"]),
+    }
 
 
 def fingerprint(volume: Volume, modality: str = "CT") -> ScanFingerprint:
@@ -177,11 +195,6 @@ def pixel_hash(volume: Volume) -> str:
     for plane in np.moveaxis(ras, 2, 0):
         digest.update(np.ascontiguousarray(plane.T).data)
     return digest.hexdigest()
-
-
-def hamming(one: Bits, other: Bits) -> int:
-    """Number of differing bits of two packed codes."""
-    return int(np.bitwise_count(one ^ other).sum())
 
 
 def _storable(found: Landmarks) -> Landmarks:

@@ -59,6 +59,10 @@ class Landmarks:
         """How many there are."""
         return len(self.codes)
 
+    def first(self, n: int | None) -> "Landmarks":
+        """The strongest ones; None: all."""
+        return Landmarks(self.places_mm[:n], self.codes[:n], self.cube_mm[:n])
+
 
 def frequencies() -> npt.NDArray[np.intp]:
     """Indices of the 256 coefficients, ``(256, 3)``, in the order of the bits."""

@@ -14,16 +14,17 @@ Everything else is different and makes no pair.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from cleaning.duplicates.candidates import Candidate, candidates
 from cleaning.duplicates.config import DuplicateConfig
-from cleaning.duplicates.hashing import ScanFingerprint
+from cleaning.duplicates.hashing import ScanCodes, ScanFingerprint
+from cleaning.duplicates.leaning import degrees, found_lean, leaned_image, told_lean
 from cleaning.duplicates.placing import (
     UPRIGHT,
     Turn,
@@ -53,6 +54,8 @@ class DuplicatePair:
         agreement: what the comparison measured; None for identical pixels.
         transform: world mm of `second` to world mm of `first`, ``(4, 4)``; None if unknown.
         turn: how `second` was turned and flipped against its header.
+        vote_turn: how it was turned for the votes.
+        lean_deg: by how many degrees its axes lean beyond what the headers say.
         is_proved: compared on a finer grid than the thumbnails'.
     """
 
@@ -65,6 +68,8 @@ class DuplicatePair:
     transform: npt.NDArray[np.float64] | None = field(default=None, repr=False)
     turn: Turn = UPRIGHT
     is_proved: bool = False
+    vote_turn: Turn = UPRIGHT
+    lean_deg: float = 0.0
 
     @property
     def is_copy(self) -> bool:
@@ -87,6 +92,8 @@ class DuplicatePair:
             }
         if self.turn != UPRIGHT:
             result["turned"] = {"axes": list(self.turn[0]), "flipped": list(self.turn[1])}
+        if self.lean_deg:
+            result["lean_deg"] = round(self.lean_deg, 2)
         if self.transform is not None:
             result["transform"] = np.round(self.transform[:3], 5).tolist()
         return result
@@ -109,50 +116,63 @@ def compare(
     config: DuplicateConfig = DEFAULT,
     *,
     known: Mapping[str, ScanFingerprint] | None = None,
-    on_pair: Callable[[int], None] | None = None,
 ) -> list[DuplicatePair]:
     """Every pair that is no pair of different scans, in order of its ids.
-
-    Scans with the same pixels are joined first, each to the first id of theirs; only that one goes
-    on, so that many copies of one scan cost no more than their number. Empty scans can be identical
-    but never alike.
 
     Args:
         fingerprints: by id.
         config: radii and thresholds.
         known: fingerprints that were compared with each other before: only pairs with at least one
             new scan are looked for. None of their ids may be among the new ones.
-        on_pair: called with the number of candidates, then with 0 after each.
     """
     old = dict(known or {})
     both = {**old, **fingerprints}
     if len(both) != len(old) + len(fingerprints):
         raise ValueError("want new ids that are not among the known ones")
-    pairs, heads = same_pixels(both, set(old))
-    ids = sorted((h for h in heads if h in old), key=str) + sorted(h for h in heads if h not in old)
-    prints = [both[key] for key in ids]
-    found = candidates(prints, config, known=sum(key in old for key in ids))
-    if on_pair is not None:
-        on_pair(len(found))
-    for each in found:
-        candidate = each if ids[each.first] < ids[each.second] else each.swapped()
+    pairs, tries = suspects(both, config, known=set(old))
+    for one in tries:
         pair = confirm(
-            ids[candidate.first],
-            prints[candidate.first],
-            ids[candidate.second],
-            prints[candidate.second],
-            candidate,
-            config,
+            one.first, both[one.first], one.second, both[one.second], one.candidate, config
         )
         if pair is not None:
             pairs.append(pair)
-        if on_pair is not None:
-            on_pair(0)
     return sorted(pairs, key=lambda pair: (pair.first, pair.second))
 
 
+class Suspect(NamedTuple):
+    """Two ids in ascending order, and why they may be one scan."""
+
+    first: str
+    second: str
+    candidate: Candidate
+
+
+def suspects(
+    codes: Mapping[str, ScanCodes],
+    config: DuplicateConfig = DEFAULT,
+    *,
+    known: Set[str] = frozenset(),
+) -> tuple[list[DuplicatePair], list[Suspect]]:
+    """Pairs with the same pixels, which need no comparison, and pairs that are to be compared.
+
+    Scans with the same pixels are joined first, each to the first id of theirs; only that one goes
+    on, so that many copies of one scan cost no more than their number. Empty scans can be identical
+    but never alike.
+
+    Args:
+        codes: by id.
+        config: radii and votes.
+        known: ids that were compared with each other before.
+    """
+    pairs, heads = same_pixels(codes, known)
+    ids = sorted(h for h in heads if h in known) + sorted(h for h in heads if h not in known)
+    found = candidates([codes[key] for key in ids], config, known=sum(key in known for key in ids))
+    ordered = (c if ids[c.first] < ids[c.second] else c.swapped() for c in found)
+    return pairs, [Suspect(ids[c.first], ids[c.second], c) for c in ordered]
+
+
 def same_pixels(
-    fingerprints: Mapping[str, ScanFingerprint], known: set[str]
+    fingerprints: Mapping[str, ScanCodes], known: Set[str]
 ) -> tuple[list[DuplicatePair], list[str]]:
     """Pairs with the same pixels, and one id of each kind of pixels that is not empty.
 
@@ -193,7 +213,13 @@ def confirm(
     if first > second:
         raise ValueError("want the ids in ascending order")
     pair = DuplicatePair(
-        first, second, "transformed", candidate.votes, candidate.view_distance, turn=candidate.turn
+        first,
+        second,
+        "transformed",
+        candidate.votes,
+        candidate.view_distance,
+        turn=candidate.turn,
+        vote_turn=candidate.vote_turn,
     )
     return judged(pair, one, other, (image_of(one),), (image_of(other),), candidate, config)
 
@@ -216,38 +242,104 @@ def judged(
         candidate: where to look.
         config: thresholds.
     """
-    best: tuple[Agreement, npt.NDArray[np.float64], Turn] | None = None
+    told = told_lean(one, other)
+    best: _Look | None = None
     for offset, turn, size in _tries(candidate):
-        for image, plain in zip(images, others, strict=True):
-            turned, way = turned_image(plain, turn)
-            if size == "voxels":
-                spacing = np.array(other.spacing)[list(turn[0])]
-                turned, way = scaled_by(turned, way, np.array(one.spacing) / spacing)
-            elif size == "bodies":
-                turned, way = scaled_to(image, turned, way)
-            found = agreement(image, turned, offset, min_overlap=config.min_overlap)
-            if best is None:
-                best = found, way, turn
-            elif _quality(found) > _quality(best[0]):
-                best = _merged(found, best[0]), way, turn
-            else:
-                best = _merged(best[0], found), best[1], best[2]
-        if best is not None and best[0].ncc >= config.min_ncc:
+        lean = told if turn == UPRIGHT else np.eye(3)
+        placed = [
+            _placed(image, other_image, turn, size, one, other, lean)
+            for image, other_image in zip(images, others, strict=True)
+        ]
+        start = offset
+        if offset is not None and (lean != np.eye(3)).any():
+            middle = images[0].corner_mm + images[0].size_mm / 2
+            start = lean @ (middle + offset) - middle if len(images) > 1 else None
+        for image, (there, way) in zip(images, placed, strict=True):
+            found = agreement(image, there, start, min_overlap=config.min_overlap)
+            look = _Look(found, way, turn, tuple(there for there, _ in placed))
+            best = _better(look, best)
+        if best is not None and best.found.ncc >= config.min_ncc:
             break
     if best is None:
         return None
-    found, way, turn = best
-    kind = _kind(found, turn, way, pair, max(*one.spacing, *other.spacing), config, len(images) > 1)
+    best = _straightened(best, images, config)
+    kind = _kind(best, pair, max(*one.spacing, *other.spacing), config, len(images) > 1)
     if kind is None:
         return None
     return replace(
         pair,
         kind=kind,
-        agreement=found,
-        turn=turn,
-        transform=world_transform(one, other, found.offset_mm, way),
+        agreement=best.found,
+        turn=best.turn,
+        transform=world_transform(one, other, best.found.offset_mm, best.way),
+        lean_deg=best.lean_deg,
         is_proved=len(images) > 1,
     )
+
+
+@dataclass(frozen=True, eq=False)
+class _Look:
+    """What was measured with the second image placed in one way.
+
+    Attributes:
+        way: of the second's canonical mm.
+        turn: the part of it that turns by quarters and flips.
+        placed: the second's images, so placed.
+        lean_deg: by how much it was turned beyond what the headers say.
+    """
+
+    found: Agreement
+    way: npt.NDArray[np.float64]
+    turn: Turn
+    placed: tuple[Image, ...]
+    lean_deg: float = 0.0
+
+
+def _placed(
+    image: Image,
+    other_image: Image,
+    turn: Turn,
+    size: str,
+    one: ScanFingerprint,
+    other: ScanFingerprint,
+    lean: npt.NDArray[np.float64],
+) -> tuple[Image, npt.NDArray[np.float64]]:
+    """The second image in one way of placing it, and the matrix from its old to its new mm."""
+    there, way = turned_image(other_image, turn)
+    if size == "voxels":
+        spacing = np.array(other.spacing)[list(turn[0])]
+        there, way = scaled_by(there, way, np.array(one.spacing) / spacing)
+    elif size == "bodies":
+        there, way = scaled_to(image, there, way)
+    if (lean != np.eye(3)).any():
+        there, leaned = leaned_image(there, lean)
+        way = leaned @ way
+    return there, way
+
+
+def _better(new: _Look, old: _Look | None) -> _Look:
+    """The better of two looks at one pair, with the smaller shift and misfit of both."""
+    if old is None:
+        return new
+    if _quality(new.found) > _quality(old.found):
+        return replace(new, found=_merged(new.found, old.found))
+    return replace(old, found=_merged(old.found, new.found))
+
+
+def _straightened(look: _Look, images: Sequence[Image], config: DuplicateConfig) -> _Look:
+    """The look without the lean that the headers do not tell, if there is one."""
+    if look.found.ncc < config.min_lean_ncc or not is_same_size(look.way):
+        return look
+    lean = found_lean(images[0], look.placed[0], np.asarray(look.found.offset_mm))
+    if lean is None:
+        return look
+    best: _Look | None = None
+    for image, other in zip(images, look.placed, strict=True):
+        there, way = leaned_image(other, lean[0])
+        found = agreement(image, there, lean[1], min_overlap=config.min_overlap)
+        straight = replace(look, found=found, way=way @ look.way, lean_deg=degrees(lean[0]))
+        best = _better(straight, best)
+    return best if best is not None and _quality(best.found) > _quality(look.found) else look
 
 
 Try = tuple[npt.NDArray[np.float64] | None, Turn, Literal["", "voxels", "bodies"]]
@@ -258,7 +350,7 @@ def _tries(candidate: Candidate) -> list[Try]:
     as the headers say, voxel for voxel (a header lost its spacing), body for body."""
     tries: list[Try] = []
     if candidate.offset_mm is not None:
-        tries.append((np.asarray(candidate.offset_mm), UPRIGHT, ""))
+        tries.append((np.asarray(candidate.offset_mm), candidate.vote_turn, ""))
     if candidate.view_distance < 256:
         tries += [
             (None, candidate.turn, ""),
@@ -284,39 +376,36 @@ def _merged(better: Agreement, other: Agreement) -> Agreement:
 
 
 def _kind(
-    found: Agreement,
-    turn: Turn,
-    way: npt.NDArray[np.float64],
-    pair: DuplicatePair,
-    coarsest_mm: float,
-    config: DuplicateConfig,
-    is_fine: bool,
+    look: _Look, pair: DuplicatePair, coarsest_mm: float, config: DuplicateConfig, is_fine: bool
 ) -> Kind | None:
+    found = look.found
     if found.overlap < config.min_overlap:
         return None
-    is_plain = turn == UPRIGHT and is_same_size(way)
-    if not is_plain and (
-        found.ncc < config.min_odd_ncc
-        or found.detail_ncc < config.min_odd_detail_ncc
-        or pair.view_distance > config.odd_view_radius_bits
-    ):
-        return None
-    if found.ncc < config.min_ncc or found.detail_ncc < config.min_detail_ncc:
-        is_patient = (
-            is_plain
-            and found.ncc >= config.min_patient_ncc
-            and found.detail_ncc >= config.min_patient_detail_ncc
+    has_votes = pair.votes > 0 and look.turn == pair.vote_turn and is_same_size(look.way)
+    if not has_votes and (look.turn != UPRIGHT or not is_same_size(look.way)):
+        is_odd_view = pair.view_distance > config.odd_view_radius_bits
+        if is_odd_view or not _is_alike(found, config.min_odd_ncc, config.min_odd_detail_ncc):
+            return None
+    if not _is_alike(found, config.min_ncc, config.min_detail_ncc):
+        is_patient = look.turn == UPRIGHT and _is_alike(
+            found, config.min_patient_ncc, config.min_patient_detail_ncc
         )
         return "same_patient" if is_patient else None
-    if is_mirror(turn):
+    if is_mirror(look.turn):
         return "mirrored"
-    if not is_same_size(way):  # found by their views and alike: blocks move with the size
+    if not is_same_size(look.way):  # found by their views and alike: blocks move with the size
         return "transformed"
     if is_fine:
         limit = config.max_shift_mm + config.max_shift_voxels * coarsest_mm
+        if look.lean_deg:
+            limit *= config.leaning_shift_share
         odds = (found.shift_mm / limit) ** 2 + (found.misfit / config.max_misfit) ** 2
         if odds > config.max_odds:
             return "same_patient"
     elif found.shift_mm > config.max_coarse_shift_mm:
         return "same_patient"
     return "transformed"
+
+
+def _is_alike(found: Agreement, ncc: float, detail_ncc: float) -> bool:
+    return found.ncc >= ncc and found.detail_ncc >= detail_ncc

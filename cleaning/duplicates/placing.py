@@ -1,11 +1,12 @@
 """Where scans lie to each other: turned, flipped, scaled and moved; in mm and in the world."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from cleaning.duplicates.hashing import ScanFingerprint
+from cleaning.duplicates.hashing import ScanCodes, ScanFingerprint
 from cleaning.duplicates.registration import BODY, Image
 
 Turn = tuple[tuple[int, int, int], tuple[bool, bool, bool]]
@@ -44,20 +45,24 @@ def inverse_turn(turn: Turn) -> Turn:
     return (back[0], back[1], back[2]), (undone[0], undone[1], undone[2])
 
 
+def turned_places(places: npt.NDArray[Any], turn: Turn) -> npt.NDArray[Any]:
+    """Places ``(n, 3)`` turned and flipped about the origin."""
+    order, flips = turn
+    signs = np.where(flips, -1, 1).astype(places.dtype)
+    return np.asarray(places[:, list(order)] * signs)
+
+
 def turned_image(image: Image, turn: Turn) -> tuple[Image, Matrix]:
-    """The image turned and flipped within its box, and the matrix from old to new mm."""
+    """The image turned and flipped about the origin, and the matrix from old to new mm."""
     order, flips = turn
     if turn == UPRIGHT:
         return image, IDENTITY
     steps = tuple(slice(None, None, -1) if flip else slice(None) for flip in flips)
     values = np.ascontiguousarray(image.values.transpose(order)[steps])
     cube, corner = image.cube_mm[list(order)], image.corner_mm[list(order)]
-    way = np.zeros((4, 4))
-    way[3, 3] = 1
-    far = 2 * corner + cube * values.shape
-    for new, (old, flip) in enumerate(zip(order, flips, strict=True)):
-        way[new, old] = -1 if flip else 1
-        way[new, 3] = far[new] if flip else 0
+    corner = np.where(flips, -(corner + cube * values.shape), corner)
+    way = np.eye(4)
+    way[:3, :3] = turned_places(np.eye(3), turn).T
     return Image(values, cube, corner), way
 
 
@@ -82,8 +87,8 @@ def scaled_by(image: Image, way: Matrix, scale: npt.NDArray[np.float64]) -> tupl
 
 
 def world_transform(
-    one: ScanFingerprint,
-    other: ScanFingerprint,
+    one: ScanCodes,
+    other: ScanCodes,
     offset_mm: tuple[float, float, float] | None,
     way: Matrix,
 ) -> Matrix:

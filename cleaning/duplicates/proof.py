@@ -13,9 +13,9 @@ import numpy as np
 from cleaning.duplicates.candidates import Candidate
 from cleaning.duplicates.config import DuplicateConfig
 from cleaning.duplicates.grid import canonical
-from cleaning.duplicates.hashing import CUBE_MM, ScanFingerprint, fingerprint
+from cleaning.duplicates.hashing import CUBE_MM, ScanCodes, ScanFingerprint, fingerprint
 from cleaning.duplicates.pairs import DEFAULT, DuplicatePair, compare, judged
-from cleaning.duplicates.placing import UPRIGHT
+from cleaning.duplicates.placing import is_same_size, turned_places
 from cleaning.duplicates.registration import Image
 from cleaning.duplicates.thumbnail import body_box
 from voxcurate.nifti import read_nifti
@@ -62,16 +62,32 @@ def proved(
     """The pair with the kind that the finer comparison gives; None if the scans are different."""
     if pair.kind == "identical_pixels" or pair.agreement is None:
         return pair
-    is_plain = pair.turn == UPRIGHT and pair.votes > 0
     candidate = Candidate(
         0,
         1,
         votes=pair.votes,
-        offset_mm=pair.agreement.offset_mm if is_plain else None,
+        offset_mm=_offset(pair, one, other, images.within),
         view_distance=pair.view_distance,
         turn=pair.turn,
+        vote_turn=pair.vote_turn,
     )
     return judged(pair, one, other, images, others, candidate, config)
+
+
+def _offset(
+    pair: DuplicatePair, one: ScanCodes, other: ScanCodes, image: Image
+) -> tuple[float, float, float] | None:
+    """From the middle of the first image to the same place in the second, turned by the votes;
+    None where the pair was not found by votes."""
+    if pair.transform is None or not pair.votes or pair.turn != pair.vote_turn:
+        return None
+    to_first = np.asarray(np.linalg.solve(one.frame, pair.transform @ other.frame), np.float64)
+    if not is_same_size(to_first):
+        return None
+    middle = image.corner_mm + image.size_mm / 2
+    there = np.linalg.solve(to_first, [*middle, 1.0])[None, :3]
+    i, j, k = turned_places(there, pair.turn)[0] - middle
+    return float(i), float(j), float(k)
 
 
 def prove_files(

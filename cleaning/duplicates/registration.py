@@ -111,7 +111,7 @@ def agreement(
     taps = [_taps(sigma / v) for sigma, v in zip(blur_mm, voxel, strict=True)]
     smooth = _blurred(a.values, taps), _blurred(b.values, taps)
     offset = _refined(smooth, a, b, voxel, np.asarray(offset_mm, np.float64))
-    pair = _overlapping(smooth[0], smooth[1], a, b, voxel, offset)
+    pair = _shared(a, b, voxel, taps, offset)
     if pair is None:
         return NONE
     return _measured(pair, voxel, blur_mm, BLOCK_MM * scale, offset, _share(a, b, voxel, offset))
@@ -128,6 +128,20 @@ def aligned(one: Image, other: Image, offset_mm: Vector) -> tuple[Grid, Grid, Ve
     if pair is None:
         return a.values, np.zeros_like(a.values), voxel
     return pair.one, pair.other, voxel
+
+
+def blurred_on(image: Image, voxel: Vector) -> Image:
+    """Block means on voxels of the given size, blurred by 0.7 of a voxel."""
+    found = _on_voxels(image, voxel)
+    return Image(_blurred(found.values, [_taps(0.7)] * 3), found.cube_mm, found.corner_mm)
+
+
+def sampled(image: Image, places_mm: Vector) -> Grid:
+    """Values at places ``(n, 3)``, linear; NaN outside the voxels' centres."""
+    from scipy.ndimage import map_coordinates
+
+    at = ((places_mm - image.corner_mm) / image.cube_mm - 0.5).T
+    return np.asarray(map_coordinates(image.values, at, order=1, cval=np.nan), np.float32)
 
 
 def best_shift(one: Grid, other: Grid, min_overlap: float) -> tuple[float, Vector, float]:
@@ -208,6 +222,26 @@ class _Pair:
 
     one: Grid
     other: Grid
+
+
+def _shared(
+    a: Image, b: Image, voxel: Vector, taps: list[npt.NDArray[np.float32]], offset: Vector
+) -> _Pair | None:
+    """Both images on their overlap, blurred within it: what lies beyond (more of the body in one,
+    padding in the other) must not shine in."""
+    parts = []
+    start = (a.corner_mm + offset - b.corner_mm) / voxel
+    for image, other, begin in ((a, b, start), (b, a, -start)):
+        low = np.maximum(np.ceil(-begin - 1e-6), 0).astype(int)
+        last = np.floor(np.array(other.values.shape) - 1 - begin + 1e-6).astype(int)
+        high = np.minimum(np.array(image.values.shape), last + 1)
+        if (high - low < MIN_SIDE).any():
+            return None
+        inside = image.values[tuple(slice(x, y) for x, y in zip(low, high, strict=True))]
+        corner = image.corner_mm + low * image.cube_mm
+        parts.append(Image(_blurred(inside, taps), image.cube_mm, corner))
+    one, other = parts
+    return _overlapping(one.values, other.values, one, other, voxel, offset)
 
 
 def _overlapping(

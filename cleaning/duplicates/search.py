@@ -51,6 +51,10 @@ class ClosePairs:
         """How many pairs."""
         return len(self.first)
 
+    def only(self, wanted: npt.NDArray[np.bool_]) -> "ClosePairs":
+        """Some of them."""
+        return ClosePairs(self.first[wanted], self.second[wanted], self.distance[wanted])
+
 
 def close_pairs(
     codes: Codes, radius: int, *, known: int = 0, max_equal: int = 0, threads: int = 0

@@ -8,7 +8,7 @@ import pytest
 from cleaning import checking, joining, stage
 from cleaning.config import CleaningConfig
 from cleaning.duplicates.hashing import fingerprint
-from cleaning.duplicates.pairs import compare
+from cleaning.duplicates.pairs import suspects
 from tests.cleaning.phantom import phantom
 from tests.voxcurate.factories import a_label, a_scan
 from voxcurate.catalog import Assembly, Catalog, Decision, Label, Report, Scan, ScanPair
@@ -182,11 +182,11 @@ def test_pairs_are_kept_and_only_new_scans_are_compared(context, monkeypatch):
     ]
     seen = []
 
-    def spied(new, config, *, known):
-        seen.append((sorted(new), sorted(known)))
-        return compare(new, config, known=known)
+    def spied(codes, config, *, known):
+        seen.append((sorted(set(codes) - known), sorted(known)))
+        return suspects(codes, config, known=known)
 
-    monkeypatch.setattr(joining, "compare", spied)
+    monkeypatch.setattr(joining, "suspects", spied)
     put(context, "c", cropped(cropped(phantom(0))))
     put(context, "d", phantom(1))
     stage.run(context, CONFIG)

@@ -93,6 +93,11 @@ def another_day(volume, mm=5.0, seed=11):
     return noisy(volume.with_array(image), 12)
 
 
+def hamming(one, other):
+    """Bits in which two packed codes differ."""
+    return int(np.bitwise_count(one ^ other).sum())
+
+
 COPIES = {
     "reoriented": reoriented,
     "float": lambda v: v.with_array(v.array.astype(np.float32)),

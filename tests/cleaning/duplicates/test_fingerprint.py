@@ -12,7 +12,6 @@ from cleaning.duplicates.hashing import (
     HASH_VERSION,
     ScanFingerprint,
     fingerprint,
-    hamming,
     pixel_hash,
     view_code,
 )
@@ -24,7 +23,7 @@ from cleaning.duplicates.landmarks import (
     landmarks,
     turned,
 )
-from tests.cleaning.duplicates.guises import eight_bit, mark, patient, reoriented
+from tests.cleaning.duplicates.guises import eight_bit, hamming, mark, patient, reoriented
 from voxcurate.volume import Volume
 
 

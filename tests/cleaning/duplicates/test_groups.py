@@ -10,7 +10,6 @@ from cleaning.duplicates.groups import (
     clusters,
     families,
     keep_one,
-    label_candidates,
     leakage,
     settle,
 )
@@ -66,17 +65,12 @@ def test_linked_scans_stay():
     assert families(pairs) == []
 
 
-def test_labels_go_to_the_keeper_with_the_way_there():
+def test_the_way_to_the_keeper_is_the_pairs_own_or_its_inverse():
     pairs = [copy("a", "b", x=5.0)]
     for keeper, gone, x in (("a", "b", 5.0), ("b", "a", -5.0)):
-        found = label_candidates(
-            settle(pairs, {keeper: Standing(n_labels=9)}), {gone: ["l1", "l2"], keeper: ["l3"]}
-        )
-        assert [(c.label_id, c.scan, c.keeper) for c in found] == [
-            ("l1", gone, keeper),
-            ("l2", gone, keeper),
-        ]
-        assert found[0].to_keeper[0][3] == pytest.approx(x)
+        (each,) = settle(pairs, {keeper: Standing(n_labels=9)})
+        assert (each.scan, each.keeper) == (gone, keeper)
+        assert each.to_keeper[0, 3] == pytest.approx(x)
 
 
 def test_who_may_not_stay_leaves_first():
