@@ -129,6 +129,48 @@ class AssembleConfig(Config):
     )
 
 
+class AnnotationTimeConfig(Config):
+    """What people's time is reckoned with: AbdomenAtlas-8K (arXiv:2305.09666) section 3.3."""
+
+    minutes_per_structure: float = Field(
+        60.0,
+        gt=0,
+        description="by hand, one structure of one scan; section 3.3, after Park et al. 2020",
+    )
+    minutes_per_structure_low: float = Field(
+        30.0, gt=0, description="the lower end of Park et al.'s 30 to 60 (footnote 3)"
+    )
+    minutes_by_class: dict[str, float] = Field(
+        {
+            "spleen": 29.0,
+            "kidney_right": 27.0,
+            "kidney_left": 24.0,
+            "gall_bladder": 10.0,
+            "liver": 40.0,
+            "stomach": 32.0,
+            "aorta": 21.0,
+            "postcava": 28.0,
+            "pancreas": 19.0,
+        },
+        description="by hand, measured: the means of table 4; other classes get their mean",
+    )
+    minutes_per_revised_scan: float = Field(
+        15.0, gt=0, description="to confirm or revise all labels of a scan; section 3.2"
+    )
+    hours_per_day: float = Field(8.0, gt=0, le=24, description="section 3.3")
+    days_per_week: float = Field(5.0, gt=0, le=7, description="section 3.3")
+    weeks_per_year: float = Field(52.0, gt=0, le=53, description="section 3.3: 1600 are 30.8 years")
+
+
+class StatisticsConfig(Config):
+    """Who agrees with whom, and how much time was saved."""
+
+    cases: int = Field(
+        200, ge=0, description="scans whose predictions and labels are compared; 0: none"
+    )
+    time: AnnotationTimeConfig = AnnotationTimeConfig()
+
+
 class LabelingConfig(Config):
     """All settings of the stage."""
 
@@ -140,6 +182,7 @@ class LabelingConfig(Config):
     judge: JudgeConfig = JudgeConfig()
     review: ReviewConfig = ReviewConfig()
     assemble: AssembleConfig = AssembleConfig()
+    statistics: StatisticsConfig = StatisticsConfig()
 
 
 def released_attention() -> AttentionConfig:

@@ -10,11 +10,12 @@ from agent.report import charts
 from agent.report.blocks import Block, Card, Chart, Gallery, Picture, Section, Table, Text
 from agent.report.drawing import View
 from agent.report.pictures import OTHER, REFERENCE, Album, Drawn, Mask
-from agent.report.statistics import Estimate, mean_interval, paired_change
+from agent.report.statistics import paired_change
 from agent.report.view import RoundView
 from voxcurate.catalog import Measure, Model, Scan
 from voxcurate.errors import CurationError
 from voxcurate.ids import content_id
+from voxcurate.intervals import Estimate, mean_interval
 
 METRICS = {"dsc": "DSC", "nsd": "NSD"}
 VIEWS: tuple[View, ...] = ("coronal", "axial")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from agent.report.drawing import REFERENCE, Layer, picture_png
-from agent.report.statistics import mean_interval, outliers, paired_change
+from agent.report.statistics import outliers, paired_change
 from tests.conftest import oblique_affine
 from voxcurate.volume import Volume
 
@@ -120,36 +120,6 @@ def test_inputs_stay_as_they_were():
     before = array.copy()
     picture_png(Volume(array, AFFINE), window=None)
     np.testing.assert_array_equal(array, before)
-
-
-def test_the_mean_is_over_classes_of_means_over_cases():
-    values = {"a": {"x": 0.2, "y": 0.4}, "b": {"x": 0.9}}
-    found = mean_interval(values, {"x": "p", "y": "q"}, seed=1)
-    assert found.mean == pytest.approx((0.3 + 0.9) / 2)
-    assert found.n == 2
-
-
-def test_the_interval_is_close_to_the_textbook_one():
-    rng = np.random.default_rng(5)
-    values = {str(i): float(v) for i, v in enumerate(rng.normal(0.8, 0.05, 200))}
-    found = mean_interval({"a": values}, {}, seed=3)
-    half = 1.96 * np.std(list(values.values())) / np.sqrt(200)
-    assert found.high - found.mean == pytest.approx(half, rel=0.15)
-    assert found.mean - found.low == pytest.approx(half, rel=0.15)
-
-
-def test_scans_of_one_patient_do_not_count_as_many():
-    values = {"a": {str(i): float(i % 2) for i in range(40)}}
-    apart = mean_interval(values, {}, seed=0)
-    joined = mean_interval(values, {str(i): f"p{i % 2}" for i in range(40)}, seed=0)
-    assert (joined.low, joined.high) == (0.0, 1.0)
-    assert apart.high - apart.low < 0.4
-
-
-def test_one_patient_has_no_interval_and_no_value_no_estimate():
-    found = mean_interval({"a": {"x": 0.5, "y": 0.7}}, {"x": "p", "y": "p"}, seed=0)
-    assert (found.mean, found.low, found.high) == (pytest.approx(0.6), None, None)
-    assert mean_interval({"a": {}}, {}, seed=0) is None
 
 
 def test_a_change_uses_shared_cases_alone():

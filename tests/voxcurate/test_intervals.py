@@ -1,0 +1,71 @@
+"""Means over classes with intervals over patients, and differences of two."""
+
+import numpy as np
+import pytest
+
+from voxcurate.intervals import difference_interval, mean_interval
+
+
+def test_the_mean_is_over_classes_of_means_over_cases():
+    values = {"a": {"x": 0.2, "y": 0.4}, "b": {"x": 0.9}}
+    found = mean_interval(values, {"x": "p", "y": "q"}, seed=1)
+    assert found.mean == pytest.approx((0.3 + 0.9) / 2)
+    assert found.n == 2
+
+
+def test_the_interval_is_close_to_the_textbook_one():
+    rng = np.random.default_rng(5)
+    values = {str(i): float(v) for i, v in enumerate(rng.normal(0.8, 0.05, 200))}
+    found = mean_interval({"a": values}, {}, seed=3)
+    half = 1.96 * np.std(list(values.values())) / np.sqrt(200)
+    assert found.high - found.mean == pytest.approx(half, rel=0.15)
+    assert found.mean - found.low == pytest.approx(half, rel=0.15)
+
+
+def test_scans_of_one_patient_do_not_count_as_many():
+    values = {"a": {str(i): float(i % 2) for i in range(40)}}
+    apart = mean_interval(values, {}, seed=0)
+    joined = mean_interval(values, {str(i): f"p{i % 2}" for i in range(40)}, seed=0)
+    assert (joined.low, joined.high) == (0.0, 1.0)
+    assert apart.high - apart.low < 0.4
+
+
+def test_one_patient_has_no_interval_and_no_value_no_estimate():
+    found = mean_interval({"a": {"x": 0.5, "y": 0.7}}, {"x": "p", "y": "p"}, seed=0)
+    assert (found.mean, found.low, found.high) == (pytest.approx(0.6), None, None)
+    assert mean_interval({"a": {}}, {}, seed=0) is None
+
+
+def test_a_difference_is_of_classes_that_both_have():
+    one = {"a": {"x": 0.9, "y": 0.7}, "b": {"x": 0.1}, "c": {"x": 0.5}}
+    two = {"a": {"z": 0.6}, "c": {"y": 0.1}, "d": {"x": 1.0}, "b": {}}
+    found = difference_interval(one, two, {}, seed=0)
+    assert found.mean == pytest.approx((0.8 - 0.6 + 0.5 - 0.1) / 2)
+    assert found.n == 3
+    assert difference_interval({"a": {"x": 1.0}}, {"b": {"x": 1.0}}, {}, seed=0) is None
+
+
+def test_of_the_same_cases_the_difference_is_the_paired_one():
+    rng = np.random.default_rng(2)
+    two = {"a": {str(i): float(v) for i, v in enumerate(rng.normal(0.5, 0.3, 60))}}
+    one = {"a": {case: v + 0.01 + rng.normal(0, 0.001) for case, v in two["a"].items()}}
+    change = {"a": {case: one["a"][case] - two["a"][case] for case in two["a"]}}
+    found = difference_interval(one, two, {}, seed=4)
+    paired = mean_interval(change, {}, seed=4)
+    assert (found.low, found.high) == (pytest.approx(paired.low), pytest.approx(paired.high))
+    assert found.high - found.low < 0.002
+
+
+def test_of_other_cases_the_difference_is_as_wide_as_both():
+    rng = np.random.default_rng(2)
+    one = {"a": {f"x{i}": float(v) for i, v in enumerate(rng.normal(0.6, 0.1, 150))}}
+    two = {"a": {f"y{i}": float(v) for i, v in enumerate(rng.normal(0.5, 0.1, 150))}}
+    found = difference_interval(one, two, {}, seed=4)
+    assert found.high - found.low == pytest.approx(2 * 1.96 * 0.1 * np.sqrt(2 / 150), rel=0.15)
+    assert found.low < 0.1 < found.high
+
+
+def test_a_side_that_one_patient_carries_still_has_bounds():
+    found = difference_interval({"a": {"x": 1.0}}, {"a": {"y": 0.0, "z": 0.5}}, {}, seed=0)
+    assert found.low is not None
+    assert np.isfinite([found.low, found.high]).all()
