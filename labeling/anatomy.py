@@ -20,7 +20,13 @@ class ClassRules(Config):
     """What is written about one class; what is left out is not checked."""
 
     ml: tuple[float, float] | None = None
-    pieces_ml: float | None = Field(None, ge=0)
+    pieces_ml: float | None = Field(
+        None, ge=0, description="what may lie outside the largest piece"
+    )
+    speck_ml: float | None = Field(None, gt=0, description="smaller pieces are no finding")
+    reach_mm: float | None = Field(
+        None, ge=0, description="how far it may reach out of the class that it lies inside"
+    )
     hu: tuple[float, float] | None = None
     height_mm: tuple[float, float] | None = None
     lies: Literal["left", "right", ""] = ""

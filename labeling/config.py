@@ -12,8 +12,21 @@ Score = Literal["share", "sum", "per-ml", "per-slice", "voxels"]
 class FuseConfig(Config):
     """How the soft predictions of several models become one pseudo label."""
 
-    threshold: float = Field(0.5, gt=0, lt=1, description="of the mean probability")
-    weights: dict[str, float] = Field({}, description="model name or id to weight; others 1")
+    method: Literal["mean", "staple"] = Field(
+        "mean", description="of the probabilities; or STAPLE of what is above the threshold"
+    )
+    threshold: float = Field(0.5, gt=0, lt=1, description="of the result, and of STAPLE's votes")
+    weights: dict[str, float | dict[str, float]] = Field(
+        {}, description="model name or id to its weight, or to that of each class; others 1"
+    )
+    by_quality: bool = Field(
+        False,
+        description="weigh each model's classes by its median out-of-fold DSC, measured on trusted "
+        "labels of train and validation",
+    )
+    staple_margin_mm: float = Field(
+        10.0, ge=0, description="around the votes; farther background makes all models look exact"
+    )
     models: tuple[str, ...] = Field((), description="model names or ids to use; empty: all")
     exclude_roles: tuple[str, ...] = Field(
         ("flagship",), description="models of this very round with such a facts.role stay out"

@@ -150,7 +150,10 @@ def _judged(
     if verdict.choice:
         name = f"{payload['case_id']}_{class_id}_judged"
         chosen = entries[verdict.choice][1]
-        file = write_mask(Path(payload["scratch"]), name, chosen.full(), volume.affine)
+        file = write_mask(
+            Path(payload["scratch"]), name, chosen.mask, volume.affine,
+            box=chosen.box, shape=volume.shape,
+        )  # fmt: skip
     return {
         "class_id": class_id,
         "asked": asked,

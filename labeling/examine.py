@@ -25,8 +25,9 @@ def work(payload: dict[str, Any]) -> dict[str, Any]:
     anatomy = load_anatomy(vocabulary, config.rules.anatomy, config.rules.weights)
     volume = read_nifti(Path(payload["root"], payload["ct"]))
     labels = read_structures(payload, volume)
-    predicted, soft = predicted_structures(payload, config, anatomy)
     frame = body_frame(volume.array, volume.affine)
+    middle = frame.middle if payload["modality"] == "CT" else None
+    predicted, soft = predicted_structures(payload, config, anatomy, middle)
     hu = {c: hu_median(s, volume.array) for c, s in labels.items() if not s.is_empty}
     facts = CaseFacts(hu if payload["modality"] == "CT" else {}, frame.middle, payload["sex"])
     violations = anatomy.check(labels, facts)
@@ -65,27 +66,17 @@ def read_structures(payload: Mapping[str, Any], volume: Volume) -> dict[str, Str
 
 
 def predicted_structures(
-    payload: Mapping[str, Any], config: LabelingConfig, anatomy: Anatomy
+    payload: Mapping[str, Any], config: LabelingConfig, anatomy: Anatomy, middle: float | None
 ) -> tuple[dict[str, Structure], dict[str, float]]:
     """Fused and mended predictions, and the mean probability within each."""
-    from labeling.attention import conflict_matrix, fuse_and_attend
-    from labeling.mend import mend
+    from labeling.fusion import fuse_case
     from voxcurate.predictions import open_prediction
 
     if not payload["predictions"]:
         return {}, {}
-    classes: list[str] = payload["classes"]
     predictions = [open_prediction(Path(payload["root"], p)) for p in payload["predictions"]]
-    conflicts = conflict_matrix(classes, anatomy.allowed_overlaps(classes))
-    fusion = fuse_and_attend(predictions, classes, conflicts, threshold=config.fuse.threshold)
-    shape, affine = predictions[0].shape, predictions[0].affine
-    found = {
-        c: Structure(c, mask, box, shape, affine).part(mask)
-        for c, (box, mask) in fusion.masks.items()
-    }
-    if config.fuse.postprocess:
-        found, _ = mend(found, anatomy)
-    return found, {c: _mean_soft(s, predictions) for c, s in found.items()}
+    found = fuse_case(predictions, payload["classes"], anatomy, config, middle=middle).structures
+    return dict(found), {c: _mean_soft(s, predictions) for c, s in found.items()}
 
 
 def _mean_soft(s: Structure, predictions: Sequence[Any]) -> float:

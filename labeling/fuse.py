@@ -1,54 +1,67 @@
 """Stage fuse: the soft predictions of several models become pseudo labels and an attention map.
 
-One pass per case reads every prediction once and gives the fused masks (mean above the threshold,
-mended by the written anatomy) and the attention of each class.
+One pass per case reads every prediction once and gives the fused masks (`labeling.fusion`) and the
+attention of each class. What the written anatomy took away is in the decision log.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from labeling.attention import MAP_SCALE, conflict_matrix, fuse_and_attend, stored_map
+from labeling.attention import MAP_SCALE, stored_map
 from labeling.attention_scores import class_scores, score_of
 from labeling.config import LabelingConfig
-from labeling.mend import mend
+from labeling.fusion import check_grids, fuse_case
+from labeling.model_quality import model_quality, weights_of
 from labeling.priority import measures_of
-from labeling.rules import load_anatomy
-from labeling.structures import Structure
-from voxcurate.catalog import Model, Scan, WorkItem, Writer
+from labeling.rules import Anatomy, CaseFacts, load_anatomy
+from voxcurate.catalog import Decision, Measure, Model, Scan, WorkItem, Writer
 from voxcurate.classes import ClassInfo, Vocabulary
+from voxcurate.errors import VolumeReadError
 from voxcurate.ids import content_id
 from voxcurate.labels import adopt_mask, write_mask
-from voxcurate.ledger import Item, run_items
+from voxcurate.ledger import Item, LedgerResult, run_items
+from voxcurate.predictions import Prediction, open_prediction
 from voxcurate.stage import StageContext, StageResult
 from voxcurate.workspace import adopt_file
 
-VERSION = "2"
+VERSION = "3"
 ENSEMBLE = "ensemble"
+ACTOR = "rules"
+CASES_AT_ONCE = 500
+VERDICTS = {"removed": "rule_removed", "moved": "rule_moved", "told": "rule_told"}
+MEASURE = {"stage": "detect", "name": "attention_mm3", "class_id": "", "model_id": ENSEMBLE}
 
 
 def run(ctx: StageContext, config: LabelingConfig) -> StageResult:
     """Pseudo labels and attention of the round's train and validation cases.
 
     Reads the prediction files that the ledger of stage "predict" lists for this round. Per case
-    and class it writes a pseudo Label, Measures "attention_mm3" (class "" for the case's sum) and
-    ``attention/<round>/<case>/attention.nii.gz``. Cases without predictions are left out.
+    and class it writes a pseudo Label, Measures "attention_mm3" (class "" for the case's sum), a
+    Decision for what each rule of the anatomy did, and
+    ``attention/<round>/<case>/attention.nii.gz``. Cases without predictions are left out. What an
+    earlier round, or a call before the first one, made of the same predictions counts.
     """
     lines = predictions_of(ctx, config)
+    names = {m.model_id: m.name for m in ctx.catalog.rows(Model)}
+    quality = model_quality(ctx, config, lines) if config.fuse.by_quality else {}
     items = []
     for scan in ctx.scans("train", "validation"):
-        if scan.case_id not in lines:
-            continue
-        found = lines[scan.case_id]
-        items.append(
-            Item(
-                subject=scan.case_id,
-                inputs=[[line.variant, line.fingerprint] for line in found],
-                payload=_payload(ctx, config, scan, found),
+        found = lines.get(scan.case_id)
+        if found:
+            models = [(line.variant, names.get(line.variant, "")) for line in found]
+            weights = weights_of(models, ctx.classes, config.fuse.weights, quality)
+            marks: list[Any] = [[line.variant, line.fingerprint] for line in found]
+            items.append(
+                Item(
+                    subject=scan.case_id,
+                    inputs=[*marks, weights] if quality else marks,
+                    payload=_payload(ctx, config, scan, found, weights),
+                )
             )
-        )
 
     def record(writer: Writer, item: Item, value: dict[str, Any]) -> dict[str, Any]:
         return _record(ctx, writer, item, value)
@@ -61,9 +74,18 @@ def run(ctx: StageContext, config: LabelingConfig) -> StageResult:
         record,
         version=VERSION,
         config=[config.fuse, config.attention, config.rules, ctx.classes],
+        across_rounds=True,
     )
-    counts = {"cases": len(items), "computed": done.computed, "reused": done.reused}
-    counts["labels"] = sum(len(r["labels"]) for r in done.results.values())
+    _measure_again(ctx, done)
+    counts: dict[str, Any] = {
+        "cases": len(items),
+        "computed": done.computed,
+        "reused": done.reused,
+        "labels": sum(len(r["labels"]) for r in done.results.values()),
+        "rules": _summed(r.get("rules", {}) for r in done.results.values()),
+    }
+    if quality:
+        counts["models_weighed"] = len({model for model, _ in quality})
     return StageResult(counts, done.failed)
 
 
@@ -84,49 +106,79 @@ def predictions_of(ctx: StageContext, config: LabelingConfig) -> dict[str, list[
 def work(payload: dict[str, Any]) -> dict[str, Any]:
     """Worker: one case. Masks and map lie in the scratch folder."""
     from voxcurate.nifti import write_nifti
-    from voxcurate.predictions import open_prediction
     from voxcurate.volume import Volume
 
     config = LabelingConfig.model_validate(payload["config"])
     anatomy = load_anatomy(
         vocabulary_of(payload["vocabulary"]), config.rules.anatomy, config.rules.weights
     )
-    classes: list[str] = payload["classes"]
-    predictions = [open_prediction(Path(p)) for p in payload["predictions"]]
-    fusion = fuse_and_attend(
-        predictions,
-        classes,
-        conflict_matrix(classes, anatomy.allowed_overlaps(classes)),
-        config=config.attention,
-        threshold=config.fuse.threshold,
-        weights=payload["weights"],
-        class_maps=True,
-    )
+    predictions = opened(payload)
+    middle = body_middle(payload, predictions, anatomy)
+    fused = fuse_case(
+        predictions, payload["classes"], anatomy, config,
+        weights=payload["weights"], middle=middle, class_maps=True,
+    )  # fmt: skip
     shape, affine = predictions[0].shape, predictions[0].affine
     voxel_mm3 = abs(float(np.linalg.det(affine[:3, :3])))
-    scores = class_scores(fusion, voxel_mm3, shape[2])
-    structures = {
-        c: Structure(c, mask, box, shape, affine).part(mask)
-        for c, (box, mask) in fusion.masks.items()
-    }
-    effects: Mapping[str, Any] = {}
-    if config.fuse.postprocess:
-        structures, effects = mend(structures, anatomy)
+    scores = class_scores(fused.fusion, voxel_mm3, shape[2])
     scratch, case = Path(payload["scratch"]), payload["case_id"]
     files = {
-        c: write_mask(scratch, f"{case}_{c}_pseudo", s.full(), affine)
-        for c, s in structures.items()
+        c: write_mask(scratch, f"{case}_{c}_pseudo", s.mask, affine, box=s.box, shape=shape)
+        for c, s in fused.structures.items()
     }
     path = scratch / f"{case}_attention.nii.gz"
-    write_nifti(path, Volume(stored_map(fusion.total), affine))
+    write_nifti(path, Volume(stored_map(fused.fusion.total), affine))
+    violations = anatomy.check(fused.structures, CaseFacts(middle=middle))
     return {
         "files": files,
-        "effects": effects,
+        "effects": [effect.plain() for effect in fused.effects],
+        "broken": [v.plain() for v in violations],
+        "how": {c: dict(facts) for c, facts in fused.how.items()},
         "attention": {c: s.plain() for c, s in scores.items()},
         "map": str(path),
         "models": [p.model_id for p in predictions],
         "out_of_fold": [p.model_id for p in predictions if p.out_of_fold],
     }
+
+
+def opened(payload: Mapping[str, Any]) -> list[Prediction]:
+    """The predictions of a payload, all on the scan's grid.
+
+    Raises:
+        VolumeReadError: a file is gone or broken; names the model.
+        GeometryError: one does not lie on the scan's grid; names the model.
+    """
+    found = []
+    for model_id, path in payload["predictions"]:
+        try:
+            found.append(open_prediction(Path(path)))
+        except VolumeReadError as error:
+            why = (
+                "its prediction is no longer kept: run predict again"
+                if not Path(path).exists()
+                else str(error)
+            )
+            raise VolumeReadError(f"model {model_id}: {why}") from None
+    i, j, k = payload["shape"]
+    scan = Prediction({}, (i, j, k), np.array(payload["affine"]), "", False)
+    check_grids([scan, *found], "the scan")
+    return found
+
+
+def body_middle(
+    payload: Mapping[str, Any], predictions: Sequence[Prediction], anatomy: Anatomy
+) -> float | None:
+    """World R coordinate of the body's middle, from the CT; None where it is not wanted: no class
+    has a side, or a predicted class says where the midline is."""
+    from labeling.body import body_frame
+    from voxcurate.nifti import read_nifti
+
+    known = {c for p in predictions for c in p.classes} & set(payload["classes"])
+    sided = any(anatomy.side_of(c) for c in known)
+    if not sided or payload["modality"] != "CT" or known & set(anatomy.midline):
+        return None
+    volume = read_nifti(Path(payload["ct"]))
+    return body_frame(volume.array, volume.affine).middle
 
 
 def plain_vocabulary(vocabulary: Vocabulary, classes: Sequence[str]) -> list[dict[str, Any]]:
@@ -145,8 +197,12 @@ def vocabulary_of(plain: Sequence[Mapping[str, Any]]) -> Vocabulary:
 
 
 def attention_path(ctx: StageContext, case_id: str) -> Path:
-    """``attention/<round>/<case>/attention.nii.gz``."""
-    return ctx.workspace.root / "attention" / str(ctx.round) / case_id / "attention.nii.gz"
+    """``attention/<round>/<case>/attention.nii.gz``; the round is that whose fusion counts here."""
+    line = ctx.catalog.one(Measure, **MEASURE, round=ctx.round, case_id=case_id)
+    root = ctx.workspace.root
+    if line is not None and "map" in line.facts:
+        return root / str(line.facts["map"])
+    return root / "attention" / str(ctx.round) / case_id / "attention.nii.gz"
 
 
 def _is_used(model_id: str, model: Model | None, round_number: int, config: LabelingConfig) -> bool:
@@ -160,18 +216,23 @@ def _is_used(model_id: str, model: Model | None, round_number: int, config: Labe
 
 
 def _payload(
-    ctx: StageContext, config: LabelingConfig, scan: Scan, lines: Sequence[WorkItem]
+    ctx: StageContext,
+    config: LabelingConfig,
+    scan: Scan,
+    lines: Sequence[WorkItem],
+    weights: Mapping[str, Sequence[float]],
 ) -> dict[str, Any]:
-    names = {m.model_id: m.name for m in ctx.catalog.rows(Model)}
-    weights = config.fuse.weights
+    root = ctx.workspace.root
     return {
         "case_id": scan.case_id,
+        "ct": str(root / scan.path),
+        "modality": scan.modality,
+        "shape": list(scan.shape),
+        "affine": scan.affine,
         "classes": list(ctx.classes),
         "vocabulary": plain_vocabulary(ctx.vocabulary, ctx.classes),
-        "predictions": [str(ctx.workspace.root / line.result["path"]) for line in lines],
-        "weights": [
-            weights.get(n.variant, weights.get(names.get(n.variant, ""), 1.0)) for n in lines
-        ],
+        "predictions": [[line.variant, str(root / line.result["path"])] for line in lines],
+        "weights": {c: list(row) for c, row in weights.items() if len(set(row)) > 1},
         "config": config.model_dump(mode="json"),
         "scratch": str(ctx.workspace.scratch),
     }
@@ -182,9 +243,10 @@ def _record(ctx: StageContext, writer: Writer, item: Item, value: dict[str, Any]
     made_from = content_id(item.inputs, VERSION, item.payload["config"], digits=8)
     for class_id, file in sorted(value["files"].items()):
         facts = {
-            "models": value["models"],
+            **value["how"][class_id],
             "out_of_fold": value["out_of_fold"],
-            "postprocess": value["effects"].get(class_id, {}),
+            "rules": [e for e in value["effects"] if class_id in (e["class_id"], e["other"])],
+            "broken": [v for v in value["broken"] if v["class_id"] == class_id],
             "n_models": value["attention"][class_id]["n_models"],
         }
         label = adopt_mask(
@@ -199,10 +261,65 @@ def _record(ctx: StageContext, writer: Writer, item: Item, value: dict[str, Any]
             facts=facts,
         )
         labels[class_id] = label.label_id
+    for effect in value["effects"]:
+        writer.decide(_decision(ctx, item.subject, effect, labels))
     final = attention_path(ctx, item.subject)
     adopt_file(Path(value["map"]), final)
     scores = {c: score_of(plain) for c, plain in value["attention"].items()}
     facts = {"map": ctx.workspace.relative(final), "map_scale": MAP_SCALE}
     measures = measures_of(ctx, item.subject, scores, facts, ENSEMBLE)
     writer.put_all(measures)
-    return {"labels": labels, "attention_mm3": measures[-1].value, "models": value["models"]}
+    return {
+        "labels": labels,
+        "attention_mm3": measures[-1].value,
+        "models": value["models"],
+        "rules": _summed({e["rule"]: 1} for e in value["effects"]),
+        "round": ctx.round,
+    }
+
+
+def _decision(
+    ctx: StageContext, case_id: str, effect: Mapping[str, Any], labels: Mapping[str, str]
+) -> Decision:
+    """What one rule did: how much of which class, where in the scan, and why."""
+    class_id, other = effect["class_id"], effect["other"]
+    taken = f"{effect['voxels']} voxels, {effect['ml']:.3g} mL: " if effect["voxels"] else ""
+    return Decision(
+        decision_id="",
+        round=ctx.round,
+        stage="fuse",
+        case_id=case_id,
+        class_id=class_id,
+        label_id=labels.get(class_id, ""),
+        verdict=VERDICTS[effect["action"]],
+        reason=f"{effect['rule']}: {taken}{effect['reason']}",
+        actor=ACTOR,
+        other_label=labels.get(other, "") if other else "",
+        evidence=dict(effect),
+    )
+
+
+def _measure_again(ctx: StageContext, done: LedgerResult) -> None:
+    """The attention of cases that another round has fused, as measures of this one."""
+    where: dict[str, Any] = {**MEASURE, "round": ctx.round}
+    here = {case for (case,) in ctx.catalog.columns(Measure, "case_id", **where)}
+    elsewhere: dict[int, list[str]] = {}
+    for case_id, result in done.results.items():
+        if case_id not in here:
+            elsewhere.setdefault(result["round"], []).append(case_id)
+    for number, cases in elsewhere.items():
+        for first in range(0, len(cases), CASES_AT_ONCE):
+            rows = ctx.catalog.rows(
+                Measure, round=number, stage=MEASURE["stage"], name=MEASURE["name"],
+                model_id=ENSEMBLE, case_id=cases[first : first + CASES_AT_ONCE],
+            )  # fmt: skip
+            with ctx.catalog.write() as writer:
+                writer.put_all([replace(row, round=ctx.round) for row in rows])
+
+
+def _summed(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    total: dict[str, int] = {}
+    for found in counts:
+        for key, n in found.items():
+            total[key] = total.get(key, 0) + n
+    return dict(sorted(total.items()))

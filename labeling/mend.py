@@ -1,98 +1,376 @@
-"""Post-processing of pseudo labels by the written anatomy; every effect is told."""
+"""The written anatomy applied to machine-made masks; every effect is told, with what it took.
 
-from collections.abc import Mapping
-from typing import Any
+In this order: pieces beyond the midline go to the class of the other side (where that is not there
+or touches them; else they are removed); pieces that lie above or
+below what they cannot, specks and further pieces of a single organ are removed; a voxel of two
+classes that may not share it stays with the likelier one; what lies apart from its container is
+removed. The last three are done again where a class lost voxels to another. Nothing changes where
+the scan seems mirrored, and no step leaves an organ that is not there any more: what is broken
+beyond that is only told (`labeling.rules`).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 
+from labeling.anatomy import DIRECTIONS, ClassRules
 from labeling.rules import Anatomy
-from labeling.structures import Structure, midline
+from labeling.structures import Structure, common_parts, further_pieces, midline
+from voxcurate.masks import label_boxes
+from voxcurate.volume import Box
 
-Effects = dict[str, dict[str, Any]]
+SHARED = 0.5  # of the smaller of two: more is no dispute about a border
+LEFT_OVER = 0.2  # of a structure has to stay when wrong pieces go, or its least volume
+Support = Callable[[str, Box], npt.NDArray[Any] | None]
+Pieces = npt.NDArray[np.unsignedinteger[Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class Effect:
+    """What one rule did to one class.
+
+    Attributes:
+        class_id: the class; empty: the scan.
+        rule: ``side``, ``order``, ``speck``, ``single``, ``exclusion``, ``inside``, ``mirrored``.
+        action: ``removed``, ``moved`` (to `other`), or ``told``: nothing was changed.
+        reason: in words.
+        other: the class that it is about besides.
+        pieces: connected pieces that went as a whole.
+        voxels: that went.
+        ml: the same in mL.
+        box: of them in the scan, start and stop per axis.
+        part: the voxels themselves.
+    """
+
+    class_id: str
+    rule: str
+    action: Literal["removed", "moved", "told"]
+    reason: str
+    other: str = ""
+    pieces: int = 0
+    voxels: int = 0
+    ml: float = 0.0
+    box: tuple[tuple[int, int], ...] = ()
+    part: Structure | None = field(default=None, repr=False)
+
+    def plain(self) -> dict[str, Any]:
+        """As plain data, without the voxels."""
+        names = (
+            "class_id", "rule", "action", "other", "pieces", "voxels", "ml", "box", "reason",
+        )  # fmt: skip
+        return {name: getattr(self, name) for name in names} | {"box": [list(b) for b in self.box]}
 
 
 def mend(
-    structures: Mapping[str, Structure], anatomy: Anatomy
-) -> tuple[dict[str, Structure], Effects]:
-    """Structures without pieces that the anatomy rules out.
+    structures: Mapping[str, Structure],
+    anatomy: Anatomy,
+    *,
+    middle: float | None = None,
+    support: Support | None = None,
+) -> tuple[dict[str, Structure], list[Effect]]:
+    """Structures without what the anatomy rules out.
 
-    In this order: pieces of a sided class that lie beyond the midline (unless all do: then it is
-    swapped, which is for the judge), all but the largest piece of a `single` class, and pieces of
-    a class that lies inside another and do not touch it.
+    Args:
+        structures: by class id.
+        anatomy: the rules.
+        middle: world R coordinate of the body's middle, where no midline structure is there; None:
+            unknown, then nothing is on the wrong side.
+        support: of a class, how likely each voxel of a box is; None: the smaller of two structures
+            keeps what both have.
 
     Returns:
-        the structures, and per changed class what was taken away, in voxels and mL.
+        the structures, and what was done, in the order of doing.
     """
-    there = {c: s for c, s in structures.items() if not s.is_empty}
-    middle = midline(there, anatomy.midline)
-    result = dict(structures)
-    effects: Effects = {}
+    work = _Work(dict(structures), anatomy)
+    there = [c for c, s in structures.items() if not s.is_empty and c in anatomy.vocabulary]
+    found = midline({c: structures[c] for c in there}, anatomy.midline)
+    _sides(work, there, middle if found is None else found)
     for class_id in there:
-        info = anatomy.vocabulary[class_id]
-        if info.side and middle is not None:
-            _take(
-                result,
-                effects,
-                class_id,
-                "wrong_side",
-                _beyond(result[class_id], info.side, middle, anatomy),
-            )
-        if info.single:
-            _take(
-                result,
-                effects,
-                class_id,
-                "further_pieces",
-                list(range(2, result[class_id].pieces[1].size + 1)),
-            )
+        _order(work, class_id)
+        _specks(work, class_id)
+        _single(work, class_id)
+    for class_id in _exclude(work, there, support):
+        _specks(work, class_id)
+        _single(work, class_id)
     for class_id in there:
-        container = result.get(anatomy.vocabulary[class_id].inside)
-        if container is not None and not container.is_empty:
-            _take(result, effects, class_id, "outside", _apart(result[class_id], container))
-    return result, effects
+        _inside(work, class_id)
+    return work.result, work.effects
 
 
-def _take(
-    result: dict[str, Structure], effects: Effects, class_id: str, why: str, pieces: list[int]
-) -> None:
-    if not pieces:
+class _Work:
+    """The structures as they are by now, and what was done."""
+
+    def __init__(self, result: dict[str, Structure], anatomy: Anatomy) -> None:
+        self.result, self.anatomy = result, anatomy
+        self.effects: list[Effect] = []
+
+    def rules(self, class_id: str) -> ClassRules:
+        return self.anatomy.classes.get(class_id, ClassRules())
+
+    def take(
+        self,
+        class_id: str,
+        rule: str,
+        reason: str,
+        gone: npt.NDArray[np.bool_],
+        *,
+        pieces: int = 0,
+        other: str = "",
+    ) -> None:
+        """Take voxels (of the structure's box) away."""
+        old = self.result[class_id]
+        part = old.part(old.mask & gone)
+        if not part.is_empty:
+            self.result[class_id] = old.part(old.mask & ~gone)
+            self.add(class_id, rule, reason, part, pieces=pieces, other=other)
+
+    def add(
+        self,
+        class_id: str,
+        rule: str,
+        reason: str,
+        part: Structure,
+        *,
+        pieces: int = 0,
+        other: str = "",
+        moved: bool = False,
+    ) -> None:
+        """Write down what was taken, and give it to another class if it moves."""
+        if moved:
+            self.result[other] = _joined(self.result[other], part)
+        self.effects.append(
+            Effect(
+                class_id, rule, "moved" if moved else "removed", reason, other, pieces,
+                part.voxels, round(part.ml, 4),
+                tuple((side.start, side.stop) for side in part.box), part,
+            )
+        )  # fmt: skip
+
+    def take_pieces(
+        self, class_id: str, rule: str, reason: str, numbers: Sequence[int], **how: Any
+    ) -> None:
+        if len(numbers):
+            gone = np.isin(self.result[class_id].pieces[0], list(numbers))
+            self.take(class_id, rule, reason, gone, pieces=len(numbers), **how)
+
+    def tell(self, class_id: str, rule: str, reason: str) -> None:
+        self.effects.append(Effect(class_id, rule, "told", reason))
+
+
+def _joined(one: Structure, two: Structure) -> Structure:
+    if one.is_empty:
+        return replace(two, class_id=one.class_id)
+    i, j, k = (
+        slice(min(a.start, b.start), max(a.stop, b.stop))
+        for a, b in zip(one.box, two.box, strict=True)
+    )
+    return one.of_mask(one.within((i, j, k)) | two.within((i, j, k)), (i, j, k))
+
+
+def _sides(work: _Work, there: Sequence[str], middle: float | None) -> None:
+    """Pieces beyond the midline go to the other side's class, or away where nobody has it."""
+    anatomy = work.anatomy
+    sided = [c for c in there if anatomy.vocabulary[c].side]
+    if middle is None or not sided:
         return
-    old = result[class_id]
-    new = old.part(old.mask & ~np.isin(old.pieces[0], pieces))
-    result[class_id] = new
-    lost = old.voxels - new.voxels
-    effects.setdefault(class_id, {})[why] = {
-        "pieces": len(pieces),
-        "voxels": lost,
-        "ml": round(lost * old.voxel_ml, 4),
-    }
+    wrong = [c for c in there if c not in sided and _beyond_as_a_whole(work, c, middle)]
+    right = [c for c in there if c not in sided and _beyond_as_a_whole(work, c, middle, right=True)]
+    if len(wrong) > len(right):
+        work.tell(
+            "", "mirrored",
+            f"{', '.join(wrong)}: on the other side of the body; the scan's header or the patient "
+            "is mirrored, sides are left as they are",
+        )  # fmt: skip
+        return
+    moves = []
+    for class_id in sided:
+        side, pair = anatomy.vocabulary[class_id].side, anatomy.vocabulary[class_id].pair
+        s = work.result[class_id]
+        offsets = _offsets(s, side, middle)
+        beyond = [int(n) + 1 for n in np.flatnonzero(offsets < -anatomy.side_margin_mm)]
+        if beyond and (pair in work.result or len(beyond) < offsets.size):
+            moves.append((class_id, side, pair, beyond, float(offsets[beyond[0] - 1])))
+    taken = []
+    for class_id, side, pair, beyond, offset in moves:
+        s = work.result[class_id]
+        gone = np.isin(s.pieces[0], beyond) & s.mask
+        work.result[class_id] = s.part(s.mask & ~gone)
+        reason = f"{-offset:.0f} mm beyond the midline, on the {_other_side(side)}"
+        taken.append((class_id, pair, reason, len(beyond), s.part(gone)))
+    for class_id, pair, reason, n, part in taken:
+        home = work.result.get(pair)
+        fits = home is not None and (home.is_empty or _touches(part, home))
+        work.add(class_id, "side", reason, part, pieces=n, other=pair if fits else "", moved=fits)
 
 
-def _beyond(s: Structure, side: str, middle: float, anatomy: Anatomy) -> list[int]:
-    """Numbers of the pieces on the wrong side; none if no piece is on the right one."""
+def _touches(part: Structure, other: Structure) -> bool:
+    return len(_apart(part, other)) < part.pieces[1].size
+
+
+def _offsets(s: Structure, side: str, middle: float) -> npt.NDArray[np.float64]:
+    """How far each piece's centroid lies to its own side of the middle, mm."""
     sign = 1.0 if side == "right" else -1.0
-    numbers = s.pieces[0][s.mask]
-    counts = np.bincount(numbers)[1:]
-    right = np.bincount(numbers, weights=s.points[:, 0])[1:] / counts
-    wrong = np.flatnonzero(sign * (right - middle) < -anatomy.side_margin_mm) + 1
-    return [] if wrong.size == counts.size else [int(n) for n in wrong]
+    return sign * (piece_centroids(s)[:, 0] - middle)
+
+
+def _beyond_as_a_whole(work: _Work, class_id: str, middle: float, *, right: bool = False) -> bool:
+    """Whether an unpaired organ lies on the side where it does not (or does) belong."""
+    side = work.rules(class_id).lies
+    if not side:
+        return False
+    sign = 1.0 if side == "right" else -1.0
+    offset = sign * float(work.result[class_id].centroid[0] - middle)
+    margin = work.anatomy.side_margin_mm
+    return offset > margin if right else offset < -margin
+
+
+def piece_centroids(s: Structure) -> npt.NDArray[np.float64]:
+    """World centroid of each piece, ``(n, 3)`` in RAS+ mm, largest piece first."""
+    numbers, volumes = s.pieces
+    if volumes.size == 1:
+        return s.centroid[None]
+    found = np.empty((volumes.size, 3))
+    for number, box in label_boxes(numbers).items():
+        start = [a.start + b.start for a, b in zip(box, s.box, strict=True)]
+        index = np.argwhere(numbers[box] == number).mean(axis=0) + start
+        found[number - 1] = s.affine[:3, :3] @ index + s.affine[:3, 3]
+    return found
+
+
+def _order(work: _Work, class_id: str) -> None:
+    """Pieces above or below what they cannot: removed if enough of the structure remains."""
+    s = work.result[class_id]
+    if s.is_empty or s.pieces[1].size < 2:
+        return
+    heights = None
+    for rule in work.anatomy.relations:
+        if class_id not in (rule.a, rule.b) or DIRECTIONS[rule.is_][0] != 2:
+            continue
+        other = rule.b if class_id == rule.a else rule.a
+        anchor = work.result.get(other)
+        if anchor is None or anchor.is_empty:
+            continue
+        sign = DIRECTIONS[rule.is_][1] * (1.0 if class_id == rule.a else -1.0)
+        heights = piece_centroids(s)[:, 2] if heights is None else heights
+        lead = sign * (heights - float(anchor.centroid[2]))
+        broken = np.flatnonzero(lead < rule.margin_mm) + 1
+        if not broken.size or broken.size == heights.size:
+            continue
+        stays = float(np.delete(s.pieces[1], broken - 1).sum())
+        least = (work.rules(class_id).ml or (0.0, 0.0))[0]
+        if stays < max(LEFT_OVER * s.ml, least):
+            continue
+        where = "above" if sign > 0 else "below"
+        reason = f"not {rule.margin_mm:g} mm {where} {other}, as the rest is"
+        work.take_pieces(class_id, "order", reason, broken.tolist(), other=other)
+        s, heights = work.result[class_id], None
+
+
+def _specks(work: _Work, class_id: str) -> None:
+    limit = work.rules(class_id).speck_ml
+    if limit is None:
+        return
+    volumes = work.result[class_id].pieces[1]
+    small = (np.flatnonzero(volumes < limit) + 1).tolist()
+    work.take_pieces(class_id, "speck", f"pieces below {limit:g} mL", small)
+
+
+def _single(work: _Work, class_id: str) -> None:
+    """All but the largest piece of a single organ, and pieces that the scan's edge may join."""
+    if not work.anatomy.vocabulary[class_id].single:
+        return
+    s = work.result[class_id]
+    further = further_pieces(s, work.anatomy.tolerated_ml(s))
+    work.take_pieces(class_id, "single", "pieces besides the largest of a single organ", further)
+
+
+def _exclude(work: _Work, there: Sequence[str], support: Support | None) -> list[str]:
+    """Voxels of two classes that may not share them stay with the likelier; who lost some."""
+    losers = []
+    for a, b in work.anatomy.excluding_pairs(there):
+        one, two = work.result[a], work.result[b]
+        in_one, in_two = common_parts(one.box, two.box)
+        both = one.mask[in_one] & two.mask[in_two]
+        n = int(np.count_nonzero(both))
+        if not n:
+            continue
+        if n > SHARED * min(one.voxels, two.voxels):
+            continue  # one in the other, or one called by two names: `Anatomy.check` tells
+        box = tuple(
+            slice(side.start + outer.start, side.stop + outer.start)
+            for side, outer in zip(in_one, one.box, strict=True)
+        )
+        to_one = _likelier(one, two, box, both, support)  # type: ignore[arg-type]
+        for s, part, lost, winner in (
+            (one, in_one, both & ~to_one, b),
+            (two, in_two, both & to_one, a),
+        ):
+            if lost.any():
+                gone = np.zeros(s.mask.shape, bool)
+                gone[part] = lost
+                reason = f"voxels that are {winner} more likely"
+                work.take(s.class_id, "exclusion", reason, gone, other=winner)
+                losers.append(s.class_id)
+    return list(dict.fromkeys(losers))
+
+
+def _likelier(
+    one: Structure, two: Structure, box: Box, both: npt.NDArray[np.bool_], support: Support | None
+) -> npt.NDArray[np.bool_]:
+    """Which voxels of a box are rather `one`; equal ones are the smaller structure's."""
+    smaller = (one.voxels, one.class_id) < (two.voxels, two.class_id)
+    chances = [support(s.class_id, box) for s in (one, two)] if support else [None, None]
+    if chances[0] is None or chances[1] is None:
+        return np.full(both.shape, smaller)
+    equal = (chances[0] == chances[1]) & smaller
+    return np.asarray((chances[0] > chances[1]) | equal, dtype=bool)
+
+
+def _inside(work: _Work, class_id: str) -> None:
+    """Pieces apart from their container, and what reaches too far out of it."""
+    name = work.anatomy.vocabulary[class_id].inside
+    container, s = work.result.get(name), work.result[class_id]
+    if container is None or container.is_empty or s.is_empty:
+        return
+    work.take_pieces(
+        class_id, "inside", f"pieces that do not touch {name}", _apart(s, container), other=name
+    )
+    reach = work.rules(class_id).reach_mm
+    s = work.result[class_id]
+    if reach is None or s.is_empty:
+        return
+    from voxcurate.masks import dilate
+    from voxcurate.volume import spacing_of
+
+    spacing = spacing_of(s.affine)
+    wide = _grown(s, [int(np.ceil(reach / step)) for step in spacing])
+    inner = common_parts(s.box, wide)[1]
+    near = dilate(container.within(wide), reach, spacing)[inner]
+    reason = f"more than {reach:g} mm outside {name}"
+    work.take(class_id, "inside", reason, ~near, other=name)
 
 
 def _apart(s: Structure, container: Structure) -> list[int]:
     """Numbers of the pieces that do not come within one voxel of their container."""
     from scipy import ndimage
 
-    near = ndimage.binary_dilation(container.full()[_grown(s)], np.ones((3, 3, 3), dtype=bool))
-    inner = tuple(
-        slice(axis.start - grown.start, axis.stop - grown.start)
-        for axis, grown in zip(s.box, _grown(s), strict=True)
-    )
+    wide = _grown(s, [1, 1, 1])
+    near = ndimage.binary_dilation(container.within(wide), np.ones((3, 3, 3), dtype=bool))
+    inner = common_parts(s.box, wide)[1]
     touching = set(np.unique(s.pieces[0][near[inner] & s.mask]).tolist())
     return [n for n in range(1, s.pieces[1].size + 1) if n not in touching]
 
 
-def _grown(s: Structure) -> tuple[slice, ...]:
-    return tuple(
-        slice(max(0, axis.start - 1), min(n, axis.stop + 1))
-        for axis, n in zip(s.box, s.shape, strict=True)
+def _grown(s: Structure, by: Sequence[int]) -> Box:
+    i, j, k = (
+        slice(max(0, axis.start - g), min(n, axis.stop + g))
+        for axis, n, g in zip(s.box, s.shape, by, strict=True)
     )
+    return i, j, k
+
+
+def _other_side(side: str) -> str:
+    return "left" if side == "right" else "right"

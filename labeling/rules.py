@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from labeling.anatomy import DIRECTIONS, AnatomyFile, ClassRules
-from labeling.structures import Structure, common_voxels, midline
+from labeling.structures import Structure, common_voxels, further_pieces, midline
 from voxcurate.classes import Vocabulary
 from voxcurate.config import build, read_yaml, shipped
 
@@ -131,6 +131,21 @@ class Anatomy:
             if self._known(a, b) and self.vocabulary.may_overlap(a, b)
         ]
 
+    def excluding_pairs(self, classes: Sequence[str]) -> list[tuple[str, str]]:
+        """The pairs among `classes` that may not share voxels; a lesion may lie anywhere."""
+        organs = [c for c in classes if c in self.vocabulary and not self.vocabulary[c].lesion]
+        return [
+            (a, b)
+            for n, a in enumerate(organs)
+            for b in organs[n + 1 :]
+            if not self.vocabulary.may_overlap(a, b)
+        ]
+
+    def tolerated_ml(self, s: Structure) -> float:
+        """What may lie outside the largest piece of a structure, mL."""
+        written = self.classes.get(s.class_id, ClassRules()).pieces_ml
+        return 0.05 * s.ml if written is None else written
+
     def side_of(self, class_id: str) -> str:
         """``left``, ``right`` or empty: where the class lies by vocabulary or written rule."""
         if class_id in self.vocabulary and self.vocabulary[class_id].side:
@@ -154,8 +169,9 @@ class Anatomy:
                 found.append(Violation(s.class_id, "hu", value, limit, weight, "", "median HU"))
         single = s.class_id in self.vocabulary and self.vocabulary[s.class_id].single
         if single or rules.pieces_ml is not None:
-            allowed = rules.pieces_ml if rules.pieces_ml is not None else 0.05 * s.ml
-            rest = float(s.pieces[1][1:].sum())
+            allowed = self.tolerated_ml(s)
+            further = further_pieces(s, allowed)
+            rest = float(s.pieces[1][[n - 1 for n in further]].sum())
             if rest > allowed:
                 weight = self.weights["pieces"] * _grown(rest - allowed, max(0.25 * s.ml, allowed))
                 found.append(

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from voxcurate import masks
 from voxcurate.errors import GeometryError
-from voxcurate.masks import centroid_mm, components
+from voxcurate.masks import centroid_mm, components, label_boxes
 from voxcurate.volume import ML_PER_MM3, Affine, Box, spacing_of
 
 Mask = npt.NDArray[np.bool_]
@@ -206,6 +206,34 @@ def margin_box(structure: Structure, margin_mm: float) -> Box:
         )
     )
     return i, j, k
+
+
+def further_pieces(s: Structure, tolerated_ml: float) -> list[int]:
+    """Numbers of the pieces that a single organ cannot have.
+
+    One that the same face of the scan cuts as the largest, and that is no speck, may hang together
+    with it outside the scan (the aorta below its arch).
+    """
+    if s.pieces[1].size < 2:
+        return []
+    boxes = label_boxes(s.pieces[0])
+    cut = {number: _faces(box, s) for number, box in boxes.items()}
+    return [
+        n
+        for n in range(2, s.pieces[1].size + 1)
+        if not (cut[n] & cut[1] and s.pieces[1][n - 1] > tolerated_ml)
+    ]
+
+
+def _faces(box: Box, s: Structure) -> set[tuple[int, int]]:
+    """Faces of the scan that a part of a structure touches: axis and end."""
+    found = set()
+    for axis, (side, outer, n) in enumerate(zip(box, s.box, s.shape, strict=True)):
+        if side.start + outer.start == 0:
+            found.add((axis, 0))
+        if side.stop + outer.start == n:
+            found.add((axis, 1))
+    return found
 
 
 def midline(structures: Mapping[str, Structure], classes: Iterable[str]) -> float | None:

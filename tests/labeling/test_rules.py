@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from labeling.mend import mend
 from labeling.rules import CaseFacts, combined_weight, load_anatomy
 from labeling.structures import Structure
 from tests.labeling.conftest import AFFINE, SHAPE, phantom, swap_kidneys
@@ -114,53 +113,3 @@ def test_every_written_class_and_file_is_known():
             assert {relation["a"], relation["b"]} <= set(data["classes"]) | set(VOCABULARY.ids())
     with pytest.raises(ConfigError, match="no such file"):
         load_anatomy(VOCABULARY, ("nowhere",))
-
-
-def test_mending_keeps_the_right_piece_and_tells_what_it_took():
-    masks = phantom(0)[1]
-    both = masks["kidney_left"] | masks["kidney_right"]
-    both[masks["kidney_right"]] = True
-    speck = np.zeros(SHAPE, bool)
-    speck[2, 3, 2] = True
-    tumour = masks["liver"] & (np.indices(SHAPE)[1] > 15)
-    found, effects = mend(
-        structures(
-            {
-                "kidney_left": both,
-                "liver": masks["liver"] | speck,
-                "liver_tumor": tumour | masks["spleen"],
-                "spleen": masks["spleen"],
-            }
-        ),
-        load_anatomy(VOCABULARY, ("abdomen",)),
-    )
-    assert np.array_equal(found["liver"].full(), masks["liver"])
-    assert effects["liver"]["further_pieces"]["voxels"] == 1
-    assert np.array_equal(found["liver_tumor"].full(), tumour)
-    assert "spleen" not in effects
-    # no midline structure: the largest piece stays
-    assert found["kidney_left"].voxels == max(
-        masks["kidney_left"].sum(), masks["kidney_right"].sum()
-    )
-
-
-def test_mending_takes_the_piece_beyond_the_midline_even_if_it_is_larger():
-    masks = phantom(0)[1]
-    small = masks["kidney_left"] & (np.indices(SHAPE)[2] % 2 == 0)
-    middle = np.zeros(SHAPE, bool)
-    middle[16:18, 10:12, 8:14] = True
-    labels = structures({"kidney_left": small | masks["kidney_right"], "aorta": middle})
-    found, effects = mend(labels, ANATOMY)
-    assert not (found["kidney_left"].full() & masks["kidney_right"]).any()
-    assert effects["kidney_left"]["wrong_side"]["voxels"] == masks["kidney_right"].sum()
-    swapped = structures({"kidney_left": masks["kidney_right"], "aorta": middle})
-    assert mend(swapped, ANATOMY)[0]["kidney_left"].voxels == masks["kidney_right"].sum()
-
-
-def test_nothing_is_mended_in_place():
-    masks = phantom(0)[1]
-    speck = masks["liver"].copy()
-    speck[2, 3, 2] = True
-    given = structures({"liver": speck})
-    mend(given, ANATOMY)
-    assert given["liver"].voxels == speck.sum()

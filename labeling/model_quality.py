@@ -1,0 +1,141 @@
+"""How good each model is at each class, measured before it is weighed in the fusion."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from labeling.config import LabelingConfig
+from labeling.quality import TRUSTED
+from voxcurate.catalog import Label, Measure, Scan, WorkItem, Writer
+from voxcurate.ledger import Item, run_items
+from voxcurate.stage import StageContext
+
+STAGE = "fuse_quality"
+NAME = "model_dsc"
+VERSION = "1"
+LEAST = 0.05  # a model that never finds a class still has a say
+Quality = Mapping[tuple[str, str], float]
+
+
+def model_quality(
+    ctx: StageContext, config: LabelingConfig, lines: Mapping[str, Sequence[WorkItem]]
+) -> dict[tuple[str, str], float]:
+    """Median DSC of each (model, class) over trusted labels that the model has not seen.
+
+    Trusted are non-empty original, revised and confirmed labels of train and validation, never of
+    test, as the round began with them. A class with fewer than `assemble.minimum_labels` of them
+    is left out. Each DSC is a Measure ``model_dsc``.
+    """
+    from labeling.detect import current_labels
+
+    scans = {scan.case_id: scan for scan in ctx.scans("train", "validation")}
+    labels = {
+        case: {c: x for c, x in own.items() if _is_trusted(x)}
+        for case, own in current_labels(ctx, list(scans)).items()
+    }
+    items = [
+        _item(ctx, scans[case], line, labels[case], config.fuse.threshold)
+        for case, found in lines.items()
+        if case in scans and labels.get(case)
+        for line in found
+        if line.result.get("out_of_fold")
+    ]
+    done = run_items(
+        ctx,
+        STAGE,
+        items,
+        "labeling.model_quality:work",
+        lambda writer, item, value: _record(ctx, writer, item, value),
+        version=VERSION,
+        config=config.fuse.threshold,
+        title="quality of models",
+    )
+    values: dict[tuple[str, str], list[float]] = {}
+    for item in items:
+        for class_id, dsc in done.results.get(item.key, {}).items():
+            values.setdefault((item.variant, class_id), []).append(dsc)
+    least = config.assemble.minimum_labels
+    return {key: median(found) for key, found in sorted(values.items()) if len(found) >= least}
+
+
+def weights_of(
+    models: Sequence[tuple[str, str]],
+    classes: Sequence[str],
+    given: Mapping[str, float | Mapping[str, float]],
+    quality: Quality | None = None,
+) -> dict[str, list[float]]:
+    """Class to the weight of each model.
+
+    Args:
+        models: id and name of each.
+        classes: ids.
+        given: id or name to the weight of a model, or to that of each class; others 1.
+        quality: (model id, class) to its measured DSC, which multiplies. A model without one takes
+            the median of the others'; a class that is measured for none is not weighed by it.
+    """
+    found = {}
+    for class_id in classes:
+        known = [v for (_, c), v in (quality or {}).items() if c == class_id]
+        usual = median(known) if known else 1.0
+        row = []
+        for model_id, name in models:
+            own = given.get(model_id, given.get(name, 1.0))
+            weight = own.get(class_id, 1.0) if isinstance(own, Mapping) else own
+            measured = (quality or {}).get((model_id, class_id), usual)
+            row.append(float(weight) * max(measured, LEAST if known else measured))
+        found[class_id] = row if any(row) else [1.0] * len(row)
+    return found
+
+
+def work(payload: dict[str, Any]) -> dict[str, float]:
+    """Worker: the DSC of one model's classes with the labels of one case."""
+    import numpy as np
+
+    from voxcurate.labels import read_mask
+    from voxcurate.predictions import open_prediction
+
+    prediction = open_prediction(Path(payload["root"], payload["prediction"]))
+    found = {}
+    for class_id, path in payload["labels"].items():
+        if class_id in prediction.classes:
+            true = read_mask(Path(payload["root"]), path, prediction.shape)
+            part = prediction.box(class_id)
+            mask = part.array > payload["threshold"] * 255
+            both = int(np.count_nonzero(true[part.box] & mask))
+            total = int(np.count_nonzero(true)) + int(np.count_nonzero(mask))
+            found[class_id] = round(2.0 * both / total, 6)
+    return found
+
+
+def _is_trusted(label: Label) -> bool:
+    drawn = label.origin in TRUSTED or label.confirmed or label.gold
+    return drawn and bool(label.voxels) and not label.known_path
+
+
+def _item(
+    ctx: StageContext, scan: Scan, line: WorkItem, labels: Mapping[str, Label], threshold: float
+) -> Item:
+    return Item(
+        scan.case_id,
+        line.variant,
+        [line.fingerprint, {c: x.label_id for c, x in sorted(labels.items())}],
+        {
+            "root": str(ctx.workspace.root),
+            "prediction": line.result["path"],
+            "labels": {c: x.path for c, x in sorted(labels.items())},
+            "threshold": threshold,
+        },
+    )
+
+
+def _record(
+    ctx: StageContext, writer: Writer, item: Item, value: Mapping[str, float]
+) -> Mapping[str, float]:
+    writer.put_all(
+        [
+            Measure(ctx.round, "fuse", item.subject, class_id, item.variant, NAME, dsc, {})
+            for class_id, dsc in value.items()
+        ]
+    )
+    return value
