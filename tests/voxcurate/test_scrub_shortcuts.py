@@ -55,6 +55,10 @@ PIECES = [
     "14.III.2021", "2019Mar14", "14 Rajab 1444", "令和3年3月14日", "May 18/20", "removed 3-18.",
     "x 6109,", "then 5-0933.", "page 44712", "\x01 (91)", "(b. \x01, 90)", "\x01, 94, ",
     "user hbjornstad reports", "on ocean pkwy,", "lokal 3384", "closed by ACROSS1", "may 4th,",
+    "Oct-20,", "3 mars", "placed 8.28,", "five five five oh one four", "she's 93 now",
+    "grandmother (102)", "on 7 West ", "from the 3rd,", "Jan-Mar 2020", "DECT 44 12",
+    "on may 4,", "xxx-xx-4411", "| 4412 |", "QQ 12 34 56 C", "exam: 44-12-18", "SX04 ZZR",
+    "adres: Noordeinde 4", "Plot 14, Adeola Odeku, Lagos\n",
     "turned ninety-two", "03APR1950", "the 3rd of April", "third of March", "x1234", "age 97",
 ]  # fmt: skip
 texts = st.lists(st.sampled_from(PIECES), min_size=1, max_size=4).map(". ".join)

@@ -28,7 +28,7 @@ _STRONG_STARTS = (
 _LOOSE = r"(?:file|stamp|studies|study|exams?|examen|examination|untersuchung|unters|admission|protocol|document|doc|event|incident|ticket|envelope|env|locker|badge|case(?:\s+history)?|episode|encounter|visit|scan|order|claim|policy|account|acct|job|dictation|transaction|specimen|report|request|record|certificate|hospital|unit|col|r\.\s?[čc]|t\.?\s?c|id|uid|tax|member|group|auth\w*|ct|mri?|mr|pet|us|xr|rx|tk|tac|irm|rm|vn|hn|an|pin)"
 _LOOSE_STARTS = "file stamp study studies exam exams examen examination untersuchung unters admission protocol document doc event incident ticket envelope env locker badge case episode encounter visit scan order claim policy account acct job dictation transaction specimen report request record certificate hospital unit col r t id uid tax member group auth authorization authorisation ct mr mri pet us xr rx tk tac irm rm vn hn an pin"
 _NO_YEARS = r"(?!(?:19|20)\d\d(?:\b|\s))"
-_PASSWORD = r"\b(?:pass(?:word|code|wort|phrase)|pwd|kennwort|wachtwoord|mot\s+de\s+passe|contrase[ñn]a|senha|parola|has[łl]o|otp|access\s+code|entry\s+code|door\s+code|key\s?code|lock\s+code|one-time\s+code)\s*(?:is|was|:|=)?\s*[:=]?\s*[\"'“]?(?P<x>(?!is\b|was\b|to\b|for\b|reset\b|protected\b|the\b)(?=\S*[\d!@#$%&*_-]|\S*[a-z][A-Z])[^\s\"'”,;]{3,40})"
+_PASSWORD = r"\b(?:pass(?:word|code|wort|phrase)|pwd?|kennwort|wachtwoord|mot\s+de\s+passe|contrase[ñn]a|senha|parola|has[łl]o|otp|access\s+code|entry\s+code|door\s+code|key\s?code|lock\s+code|one-time\s+code)\s*(?:is|was|:|=)?\s*[:=]?\s*[\"'“]?(?P<x>(?!is\b|was\b|to\b|for\b|reset\b|protected\b|the\b)(?=\S*[\d!@#$%&*_-]|\S*[a-z][A-Z])[^\s\"'”,;]{3,40})"
 _MEETING = r"\b(?:(?:meeting|webinar|conference|zoom|teams|webex|session|call|case|booking|confirmation|dial-?in)\s*(?:-?id|code|no\.?|number|pin|\#)|zoom|webex|teams)\s*(?:is|:|\#)?\s*[:#]?\s*(?P<x>\d{3,4}[ -]?\d{3,4}(?:[ -]?\d{2,4}){0,2})(?!\w)"
 _HOST = r"\b(?:workstation|work\s?station|ws|aet|ae[\s-]?titles?|ae|hostname|host|station\s?name|console|terminal|node|server|pacs|scanner\s?id|device|modality\s?id|printer|station|suite|room|cart|gantry|machine|pc|computer|kiosk|rechner|arbeitsplatz|poste\s+de\s+travail|werkplek|stanowisko)\s*(?:name|id|:|=|no\.?|\#)?\s*[:=#]?\s*(?P<x>(?=[\w.-]*[\d_-])(?=[\w.-]*[A-Za-z])[A-Za-z0-9][\w.-]*[A-Za-z0-9])"
 _USER = r"\b(?:operator|users?|usr|user\s?name|userid|login|logon|logged\s+in\s+as|(?:closed|opened|signed|co-?signed|transcribed|dictated|typed|reviewed|authored|finali[sz]ed|authenticated|electronically\s+signed|acknowledged|resulted|performed|assigned|routed|forwarded|requested|queried|completed|scanned|printed|entered|typed|uploaded|created|modified|edited|saved|verified|released|checked|archived|exported|validated|filed|recorded|locked|approved|drukowa[łl]|wydrukowa[łl]|tulosti|tulostanut|gedruckt\s+von|erstellt\s+von|erfasst\s+von|imprim[ée]\s+par|saisi\s+par|impreso\s+por|ingevoerd\s+door|afgedrukt\s+door|by|par|von|door)(?:\s+by)?|gebruiker|benutzer|bearbeiter|utilisateur|usuario|utilizador|u[żz]ytkownik|k[äa]ytt[äa]j[äa]|kullan[ıi]c[ıi])\s*(?:name|id)?\s*[:=#]?\s*(?P<x>(?!\d)(?=[\w.@\\-]*[\d_\\])[A-Za-z][\w.@\\-]{2,40}\w)"
@@ -40,7 +40,7 @@ def _is_password_like(text: str, start: int, end: int) -> bool:
     letters = re.match(r"[A-Za-z]+", text[start:end])
     if "\\" in text[start:end] or "_" in text[start:end] or "@" in text[start:end]:
         return True
-    if re.fullmatch(r"[A-Z]{4,}\d{1,3}", text[start:end]):
+    if re.fullmatch(r"[A-Z]{2,}\d{1,4}", text[start:end]):
         return (
             re.search(r"\b(?:by|user|login|von|par|door)\W{0,3}$", text[:start], re.IGNORECASE)
             is not None
@@ -133,7 +133,7 @@ CODES: tuple[Pattern, ...] = (
     pattern("OTHER", _PLATE, labelled=True, flags=0, starts="car van vehicle taxi truck lorry motorbike motorcycle scooter ambulance helicopter aircraft plane tail reg registration plate plates kennzeichen kenteken immatriculation immatriculee matricula targa plaka rejestracja rendszam rego license licence", check=_is_personal_plate),
     pattern("OTHER", r"(?<!\w)(?P<x>[A-Z]{2}\d{2}\s[A-HJ-PR-Y]{3})(?!\w)", 0, shape=r"[A-Z]{2}\d{2}\s[A-Z]{3}", check=lambda text, start, end: lexicon().kind(fold(text[end - 3 : end])) == "u" and lexicon().kind(fold(text[start : start + 2])) == "u"),
     pattern("OTHER", _MEETING, labelled=True, starts="meeting webinar conference zoom teams webex session call case booking confirmation dial dialin"),
-    pattern("OTHER", _PASSWORD, labelled=True, starts="password passcode passwort passphrase pwd kennwort wachtwoord mot contrasena contraseña senha parola haslo otp access entry door key keycode lock one"),
+    pattern("OTHER", _PASSWORD, labelled=True, starts="password passcode passwort passphrase pw pwd kennwort wachtwoord mot contrasena contraseña senha parola haslo otp access entry door key keycode lock one"),
     pattern("OTHER", r"(?<![\w.])(?P<x>-?\d{1,2}\.\d{4,},\s?-?\d{1,3}\.\d{4,}|\d{1,2}°\s?\d{1,2}['′]\s?(?:\d{1,2}(?:\.\d+)?[\"″]\s?)?[NS],?\s+\d{1,3}°\s?\d{1,2}['′]\s?(?:\d{1,2}(?:\.\d+)?[\"″]\s?)?[EW])(?!\w)", digits=3, shape=r"\.\d{4}|°"),
     pattern("OTHER", r"(?<![\w.@])(?P<x>@(?=\w*[\d_]|\w{4,}_)[A-Za-z]\w{2,30})(?![\w.])", 0, shape=r"@[A-Za-z]"),
 )  # fmt: skip

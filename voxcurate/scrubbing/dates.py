@@ -4,7 +4,12 @@
 import re
 from datetime import date, timedelta
 
-from voxcurate.scrubbing.partial_dates import is_dashed_day, is_dotted_day, is_partial_date
+from voxcurate.scrubbing.partial_dates import (
+    is_dashed_day,
+    is_dotted_day,
+    is_partial_date,
+    is_pointed_day,
+)
 from voxcurate.scrubbing.pattern import Pattern, pattern
 from voxcurate.scrubbing.vocabulary import fold
 from voxcurate.scrubbing.wordlist import word_list
@@ -135,15 +140,19 @@ DATES: tuple[Pattern, ...] = (
     pattern("DATE", rf"(?<![\w.])(?P<x>(?i:{_CLEAR})\.?\s+(?:the\s+)?(?:{_D}{_ORD}?|{_ORDINAL}){_TIME})(?![\w/]|[.,]\d){_NOT_UNIT}", near=MONTHS, shape=r"\d|[a-zA-Z]{3}(?:st|nd|rd|th)\b", labelled=True),
     pattern("DATE", rf"(?<![\w.])(?P<x>{_TITLED}\.?\s+(?:the\s+)?(?:{_D}(?i:{_ORD})?|{_ORDINAL})(?i:{_TIME}))(?![\w/]|[.,]\d){_NOT_UNIT}", 0, near=MONTHS, shape=r"\d|[a-z]{3}(?:st|nd|rd|th)\b", labelled=True),
     pattern("DATE", rf"(?<![\w.])(?<!\d/)(?P<x>(?:the\s+)?(?:{_D}{_ORD}?[\s-]+|{_ORDINAL}\s+)(?:of\s+|de\s+)?(?i:{_CLEAR})(?:\.(?!\w))?{_TIME})(?!\w)", near=MONTHS, shape=r"\d[^\W\d]{0,2}\.?[\s-]+[^\W\d]|[a-zA-Z]{3}(?:st|nd|rd|th)\s", labelled=True),
+    pattern("DATE", rf"(?<![\w.])(?<!\d/)(?P<x>{_D}{_ORD}?[ -]+(?:de\s)?(?:mars|mai|mei|maart|marzo|mayo|maggio|maio|mart|marca|maja|luty|lutego|septiembre|settembre|setembro|m[äa]rz))(?!\w)", near=MONTHS, shape=r"\d[^\W\d]{0,2}\.?[\s-]+[^\W\d]", labelled=True),
+    pattern("DATE", rf"(?<![\w./-])(?P<x>{_TITLED}[-/]['’]?\d\d)(?![\w/]|-\d|\s?(?:mm|cm|mg|ml|%))", 0, near=MONTHS, shape=r"[a-z][-/]['’]?\d\d"),
     pattern("DATE", rf"(?<![\w.])(?<!\d/)(?P<x>(?:the\s+)?(?:{_D}{_ORD}?[\s-]+|{_ORDINAL}\s+)(?:of\s+)?{_TITLED}(?i:{_TIME}))(?!\w)", 0, near=MONTHS, shape=r"\d[a-z]{0,2}\.?[\s-]+(?:of\s+)?[A-Z]|[a-z]{3}(?:st|nd|rd|th)\s", labelled=True),
     pattern("DATE", rf"\b(?:in|since|until|till|through|from|to|by|last|this|next|early|late|mid|of|during|before|after|late|im|seit|ab|bis|sinds|eind|begin|depuis|en|desde|around|approximately|between)[\s-]+(?P<x>(?:{_ENGLISH}|{_OTHERS})(?:\s?[-–]\s?{_ENGLISH})?)(?!\w|['’]|\s+(?:be|have|not|also|represent|reflect|need|fracture))", near=MONTHS, check=_month_is_meant),
     pattern("DATE", rf"\b(?:on|since|until|from|by|dated|through|before|after)\s+(?P<x>may\s+{_D}{_ORD}?|{_D}{_ORD}?\s+(?:of\s+)?may)(?!\w|[/.]\d){_NOT_UNIT}", near="may", labelled=True),
     pattern("DATE", r"(?<![\w./-])(?P<x>(?:0?[1-9]|[12]\d|3[01])/(?:0?[1-9]|[12]\d|3[01])(?:\s?[-–]\s?(?:0?[1-9]|[12]\d|3[01])/(?:0?[1-9]|[12]\d|3[01]))?)(?![\w/])", check=is_partial_date, digits=2),
     pattern("DATE", rf"\b(?:on|dated|since|until|d\.d\.|vom|am|seit|bis|zum|op|sinds|vanaf|le)\s+(?P<x>(?:{_D}[-.]{_M}|{_M}[-.](?:1[3-9]|2\d|3[01]))\.?)(?![\w/]|[-.]?\d){_NOT_UNIT}", starts="on dated since until d vom am seit bis zum op sinds vanaf le", shape=r"\d[-.]\d"),
     pattern("DATE", rf"(?<![\w./-])(?P<x>{_D}-{_D})(?![\w/-]|[.,]\d){_NOT_UNIT}", check=is_dashed_day, digits=2),
+    pattern("DATE", rf"(?<![\w./-])(?P<x>{_D}\.(?:0?[1-9]|[12]\d|3[01]))(?![\w/-]|[.,]\d){_NOT_UNIT}", check=is_pointed_day, digits=2, sure=False),
     pattern("DATE", rf"(?<![\w./-])(?P<x>{_D}\.(?:0?[1-9]|1[0-2])\.)(?!\d)(?=\s|$|[-–,;:)/|.])", check=is_dotted_day, digits=2),
     pattern("DATE", rf"(?<![\w./-])(?P<x>{_D}\.\s?{_M}\.\s?(?:{_Y4}|\d\d)\s(?:r|г|y)\.|{_Y4}\.\s?(?:{_M}\.\s?{_D}\.?|{_MONTH}\s{_D}\.?))(?!\w)", labelled=True, digits=3),
     pattern("DATE", rf"(?<!\w)(?P<x>{_HOLIDAY}(?:[\s,]+(?:of\s+)?{_Y4}|\s['’]\d\d)?)(?!\w|[\s-](?:tree|disease|factor|egg|bug|island|cactus|lights))", starts=_HOLIDAY_STARTS, labelled=True, check=lambda text, start, end: len(fold(text[start:end])) > 5 or text[start].isupper()),
+    pattern("DATE", rf"(?<!\w)(?P<x>{_MONTH}\.?\s?(?:[-–/]|to|through|thru|bis|and|&)\s?{_MONTH}\.?,?\s(?:of\s)?(?:{_Y4}|['’]\d\d))(?!\w)", near=MONTHS, shape=r"(?:1[89]|20)\d\d|['’]\d\d", labelled=True),
     pattern("DATE", rf"(?<![\w./-])(?P<x>{_D}[./-](?:I{{1,3}}|IV|VI{{0,3}}|IX|XI{{0,2}})[./-](?:{_Y4}|\d\d))(?!\w)", 0, shape=r"\d[./-][IVX]", labelled=True),
     pattern("DATE", rf"(?<!\w)(?P<x>{_Y4}[\s./-]?{_MONTH}[\s./-]?{_D}{_ORD}?{_TIME})(?!\w)", near=MONTHS, shape=r"\d{4}", labelled=True),
     pattern("DATE", rf"(?<!\w)(?P<x>{_D}{_ORD}?\s(?:of\s)?(?:muharram|safar|rabi['’]?\s?(?:al-)?\w+|jumada\s?(?:al-)?\w+|rajab|sha['’]?ban|shawwal|dhu(?:l|\sal)?[\s-]\w+|tishrei|cheshvan|kislev|tevet|shevat|adar|nis[sa]an|iyar|sivan|tammuz|elul|chaitra|vaisakha|farvardin|ordibehesht|khordad|tir|mordad|shahrivar|mehr|aban|azar|dey|bahman|esfand)(?:,?\s\d{{4}}(?:\s?(?:AH|H|AM|SH|هـ))?)?)(?!\w)", shape=r"\d\w{0,2}\s", near="muharram safar rabi jumada rajab sha shaban shawwal dhu dhul tishrei cheshvan kislev tevet shevat adar nisan nissan iyar sivan tammuz elul chaitra vaisakha farvardin ordibehesht khordad tir mordad shahrivar mehr aban azar dey bahman esfand", labelled=True),
@@ -152,7 +161,7 @@ DATES: tuple[Pattern, ...] = (
     pattern("DATE", r"(?P<x>(?:19|20)\d\d\s?年\s?\d{1,2}\s?月(?:\s?\d{1,2}\s?日)?|(?:19|20)\d\d\s?년\s?\d{1,2}\s?월(?:\s?\d{1,2}\s?일)?|\d{1,2}\s?月\s?\d{1,2}\s?日)", shape=r"[年년月]", labelled=True),
     pattern("DATE", r"\b(?P<x>ng[àa]y\s\d{1,2}\s(?:th[áa]ng\s\d{1,2}(?:\sn[ăa]m\s\d{4})?|[/-]\d{1,2}[/-]\d{2,4}))", starts="ngay", labelled=True),
     pattern("DATE", r"(?<!\w)(?P<x>mi-(?:janvier|f[ée]vrier|mars|avril|mai|juin|juillet|ao[ûu]t|septembre|octobre|novembre|d[ée]cembre)|mid-(?:jan|feb|march|april|may|june|july|august|sept|oct|nov|dec)[a-z]*|(?:mitte|anfang|ende|eind|begin|half|d[ée]but|fin)\s(?:j[aä]n(?:uar|ner|uari)|februari?|m[äa]rz|maart|mei|juni|juli|august(?:us)?|september|oktober|november|dezember|december|janvier|f[ée]vrier|mars|avril|juin|juillet|ao[ûu]t|septembre|octobre|novembre|d[ée]cembre))(?!\w)", starts="mi mid early late mitte anfang ende eind begin half debut fin", labelled=True),
-    pattern("DATE", rf"\b(?:on|by|until|since)\s+(?P<x>the\s+{_D}(?:st|nd|rd|th))(?=\s*(?:[.,;:)\n]|$|at\b|and\b|for\b|with\b|of\s+(?:this|last|next)))", starts="on by until since", shape=r"\d(?:st|nd|rd|th)"),
+    pattern("DATE", rf"\b(?:on|by|until|since|from|before|after|for|through|till|of|between)\s+(?P<x>the\s+{_D}(?:st|nd|rd|th))(?!\w|[\s-]+(?:and\s\d+(?:st|nd|rd|th)|to\s\d+(?:st|nd|rd|th)|of\s(?!this|last|next)|(?:post|hospital|ribs?|weeks?|months?|days?|year|hour|floor|digits?|fingers?|toes?|meta|ray|inter|order|percentile|ventricle|nerve|cranial|attempt|try|pass|visit|dose|cycle|trimester|edition|thoracic|lumbar|cervical|sacral|vertebra|part|portion|segment|stage|centile|image|slice|branch|time|round|line|decade|century|scan|study|ct|lesion|nodule|left|right|anterior|posterior|lateral|disc|pulmonary|grade|generation|costo|proximal|distal|carpo|mtp|mcp|pip|dip|space)))", starts="on by until since from before after for through till of between", shape=r"\d(?:st|nd|rd|th)"),
     pattern("DATE", rf"(?<!\d)(?P<x>{_Y4}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:T?\d{{6}}|T\d{{4}})?)(?!\d)", digits=8),
 )  # fmt: skip
 

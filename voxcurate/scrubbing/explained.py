@@ -27,22 +27,22 @@ _RUNS = re.compile(r"\d+|[^\W\d_]+")
 _PARTS = re.compile(r"[-–‑/.+&*^~\\'’,:_]")
 
 _N = r"\d{1,4}(?:[.,]\d{1,4})?"
-_UNIT = rf"(?:{UNITS}|mcg|nm|µm|um|kpa|mm\s?hg|cmh2o|cgy|gbq|kbq|µsv|usv|kev|mev|ev|w|wk|mo|yo|y|yr|d|h|hr|fr|french|gauge|g|ga|t|ppm|ppb|db|hz|khz|ms|rpm|fps|px|pixels?|row|slice|detector|channel|lead|fold|french|amp|iu|u|mu|ui|miu|ng|pg|ug|fl|fmol|pmol|nmol|umol|µmol|mol|mosm|osm|meq|k|m|cells?|beats?|bpm|steps?|kilos?|kilograms?|grams?|metres?|meters?|millimet\w+|centimet\w+|cc|jahre|jahr|tage|tag|wochen|monate|stunden|std|sek|ans|jours|mois|semaines|heures|a[nñ]os|d[ií]as|meses|semanas|horas|anni|giorni|mesi|jaar|dagen|weken|maanden|uur|person\w*|patients?|cases?|copies|events?|participants?|women|men|subjects|times|counts?|pulses?|frames?|voxels?|rows?|tons?|tablets?|caps?(?:ules?)?|puffs?|drops?|sprays?|drinks?|cigarettes?|packs?|calories|kcal|kj|joules?|watts?|volts?|mv|v|amps?|mega\w+|gtt)"
+_UNIT = rf"(?:{UNITS}|mcg|nm|µm|um|kpa|mm\s?hg|cmh2o|cgy|gbq|kbq|µsv|usv|kev|mev|ev|w|wk|mo|yo|y|yr|d|h|hr|fr|french|gauge|g|ga|t|ppm|ppb|db|hz|khz|ms|rpm|fps|px|pixels?|row|slice|detector|channel|lead|fold|french|amp|iu|u|mu|ui|miu|ng|pg|ug|fl|fmol|pmol|nmol|umol|µmol|mol|mosm|osm|meq|k|m|cells?|zellen|cellules|c[ée]lulas|cellule|cellen|µl|ul|mcl|beats?|bpm|steps?|kilos?|kilograms?|grams?|metres?|meters?|millimet\w+|centimet\w+|cc|jahre|jahr|tage|tag|wochen|monate|stunden|std|sek|ans|jours|mois|semaines|heures|a[nñ]os|d[ií]as|meses|semanas|horas|anni|giorni|mesi|jaar|dagen|weken|maanden|uur|person\w*|patients?|cases?|copies|events?|participants?|women|men|subjects|times|counts?|pulses?|frames?|voxels?|rows?|tons?|tablets?|caps?(?:ules?)?|puffs?|drops?|sprays?|drinks?|cigarettes?|packs?|calories|kcal|kj|joules?|watts?|volts?|mv|v|amps?|mega\w+|gtt)"
 _VALUE_UNIT = re.compile(
     rf"(?:[<>~≈±]?{_N}\s?(?:[-–/x×*:]|to)?\s?)*[ \t]*[-–]?(?:x|×|\*)?(?:10\^?\d)?{_UNIT}?(?:\^?[23²³])?(?:[/.·]{_UNIT}(?:\^?[23²³])?)*",
     re.IGNORECASE,
 )
 # a unit, or a power of ten, after a number
 _UNIT_AFTER = re.compile(
-    rf"[ \t]?[-–]?(?:(?:[x×*·][ \t]?10|10\^|e[+-]?\d)|(?:[x×*-]|–|to|by)[ \t]?{_N}[ \t]*-?{_UNIT}(?!\w)|{_UNIT}(?:[²³]|\^?[23])?(?:/\w+)?(?![\w@]|[.-]\w)|/\s?(?:[mµu]?l|mm3|mm³|hpf|lpf|hour|day|min|dl|kg|m2|m²)\b|[%°‰µ$€£])",
+    rf"(?![ \t]?(?-i:[MFD])(?!\w))[ \t]?[-–]?(?:(?:[x×*·][ \t]?10|10\^|e[+-]?\d)|(?:[x×*-]|–|to|by)[ \t]?{_N}[ \t]*-?{_UNIT}(?!\w)|{_UNIT}(?:[²³]|\^?[23])?(?:/\w+)?(?![\w@]|[.-]\w)|/\s?(?:[mµu]?l|mm3|mm³|hpf|lpf|hour|day|min|dl|kg|m2|m²)\b|[%°‰µ$€£])",
     re.IGNORECASE,
 )
 # laboratory values and settings of machines, whose numbers have no unit at times
 _LAB_BEFORE = re.compile(
     r"(?:\b(?:platelets?|plts?|thrombo\w*|wbc|wcc|rbc|leu[ck]o\w*|neutro\w*|anc|alc|lympho\w*|eosino\w*|ferritin\w*|ck|cpk|ldh|lipase|amylase|ast|alt|ggt|alp|troponin\w*|trop|tn[it]|hs-?tn[it]?|bnp|nt-?pro-?bnp|d-?dimers?e?|afp|cea|psa|hcg|β-?hcg|beta-?hcg|bhcg|"
-    r"ca\s?(?:19-?9|125|15-?3|27-?29|72-?4)|chromogranin\w*|cga|calcitonin|thyroglobulin|tg|ige|igg\d?|crp|esr|procalcitonin|pct|viral\s+load|vl|copies|cd4|count|b12|folate|vitamin\s+\w+|iron|tibc|acth|prolactin|testosterone|cortisol|hba1c|ebv|cmv|hbv|hcv|hiv|dna|rna|agatston|calcium\s+score|cac(?:s|\s+score)?|"
-    r"volume|vol|dlp|dose|mass|weight|wt|index|titre|titer|mean|median|sd|total|sum|cost|price|level|te|tr|ti|matrix|fov|ww|wl|window|hu|icd(?:-?\d+)?(?:-?cm)?|cpt|hcpcs|snomed(?:\s?ct)?|sct|loinc|radlex|rid|umls|cui|ops|drg|ebm|goä|nct|pmid|doi|omim|mim|tarmed|mkn|code|codes|dx|grant|version|software|syngo|build|release|firmware|model|catalog|ref\.?\s?no|rs|nm|np|chr|position|energies|kev)"
-    r"[ \t]*(?:was|is|of|were|at|:|=|<|>|~|≈|approx\w*|about|up\s+to|now|from|to|and|then|today|peak\w*|rising|score|value|level|->|→|,|-)*[ \t]*(?:\(?[\d.,]+\)?[ \t]*(?:->|→|to|-|–|,|/|and|then)[ \t]*)*\(?)$",
+    r"ca(?:\s?(?:19-?9|125|15-?3|27-?29|72-?4))?|chromogranin\w*|cga|calcitonin|thyroglobulin|tg|ige|igg\d?|crp|esr|procalcitonin|pct|viral\s+load|vl|copies|cd4|count|b12|folate|vitamin\s+\w+|iron|tibc|acth|prolactin|testosterone|cortisol|hba1c|ebv|cmv|hbv|hcv|hiv|dna|rna|agatston|calcium\s+score|cac(?:s|\s+score)?|"
+    r"volume|vol|dlp|dose|mass|weight|wt|index|titre|titer|mean|median|sd|total|sum|cost|price|level|te|tr|ti|matrix|fov|ww|wl|window|hu|iso|iec|ieee|astm|nema|icd(?:-?\d+)?(?:-?cm)?|cpt|hcpcs|snomed(?:\s?ct)?|sct|loinc|radlex|rid|umls|cui|ops|drg|ebm|goä|nct|pmid|doi|omim|mim|tarmed|mkn|version|software|syngo|build|release|firmware|chr|energies|kev)"
+    r"[ \t]*(?:was|is|of|were|at|:|=|<|>|~|≈|approx\w*|about|up\s+to|now|from|to|and|then|today|peak\w*|rising|score|value|level|->|→|,|-)*[ \t]*(?:\(?[\d.]+\)?[ \t]*(?:->|→|to|-|–|,|/|and|then)[ \t]*)*\(?)$",
     re.IGNORECASE,
 )
 _ID_WORDS = (
@@ -54,7 +54,7 @@ _ID_BEFORE = re.compile(
     re.IGNORECASE,
 )
 _STRICT_ID_BEFORE = re.compile(
-    r"\b(?:mrn|umrn|emrn|mr\s?(?:\#|no\.?|number)|med(?:ical)?\.?\s?rec(?:ord)?s?\.?\s?(?:no\.?|number|\#)?|(?:hospital|patient|pt|pat|chart|file|account|acct|case|visit|encounter|record|unit)\s?(?:\#|no\.?|nr\.?|number|num|id)|accession(?:\s(?:no\.?|number|\#))?|acc\s?(?:\#|no\.?)|msp|phn|csn|nhs(?:\s(?:no\.?|number))?|patientennummer|pat\.?-?nr\.?|fallnummer|patiëntnummer|n[°º]\s?(?:de\s)?dossier)[ \t]*(?:[:#=]|is|was)?[ \t]*$",
+    r"\b(?:mrn|umrn|emrn|mr\s?(?:\#|no\.?|number)|med(?:ical)?\.?\s?rec(?:ord)?s?\.?\s?(?:no\.?|number|\#)?|(?:hosp|hospital|patient|pt|pat|chart|file|account|acct|case|visit|encounter|record|unit)\s?(?:\#|no\.?|nr\.?|number|num|id)|accession(?:\s(?:no\.?|number|\#))?|acc\s?(?:\#|no\.?)|msp|phn|csn|nhs(?:\s(?:no\.?|number))?|patientennummer|pat\.?-?nr\.?|fallnummer|patiëntnummer|n[°º]\s?(?:de\s)?dossier)[ \t]*(?:[:#=]|is|was)?[ \t]*$",
     re.IGNORECASE,
 )
 
@@ -93,36 +93,46 @@ _PREFIXES = word_set("""
     hdl ldl vldl hcv hbv hiv hpv ebv cmv hsv htlv hhv rsv pcv ppsv mmr tdap v2 n95 kn ffp o2 co2 h2
     xl xp xt xe ac as de ml mf sd cad fh gd cine flair dwi adc swi tof gre fse tse haste vibe lava
     dixon mdixon ideal star t2star mra mrv mrcp cta ctv ctp cxr axr kub us ivus oct ffr ifr rfr pfr
-    e f ekv ge bpm fe o a ns lr ox ax aox aaox plcom
+    e f ekv ge bpm fe o a ns lr ox sn ax aox aaox plcom
 """)  # fmt: skip
 _I = re.IGNORECASE
 _TOKENS: tuple[re.Pattern[str], ...] = (
+    re.compile(r"[A-Z]{2,4}\d{1,2}|[A-Za-z]{2,12}-[A-Z]?\d{1,2}[a-z]?|(?:[01]\d|2[0-3])[0-5]\d[-–](?:[01]\d|2[0-3])[0-5]\d"),  # PHQ-9, clock to clock
     re.compile(r"(?:18|19|20)\d\d(?:s|er|ern)?(?:[-/–](?:(?:18|19|20)?\d\d))?(?:s)?"),  # years
-    re.compile(r"\d{1,2}(?::|h)\d{2}(?::\d{2}(?:[.,]\d+)?)?(?:[-–]\d{1,2}(?::|h)\d{2})?(?:hrs?|h|uhr|am|pm|a|p|z|uur)?|(?:[01]\d|2[0-4])[0-5]\d(?:[-–](?:[01]\d|2[0-4])[0-5]\d)?(?:hrs?|h|am|pm|a|p|z|uhr)?|\d{1,2}(?:am|pm|a|p)[-–]\d{1,2}(?:am|pm|a|p)", _I),
+    re.compile(r"\d{1,2}(?::|h)\d{2}(?::\d{2}(?:[.,]\d+)?)?(?:[-–]\d{1,2}(?::|h)\d{2})?(?:hrs?|h|uhr|am|pm|a|p|z|uur)?|(?:[01]\d|2[0-4])[0-5]\d(?:[-–](?:[01]\d|2[0-4])(?:00|15|30|45))?(?:hrs?|h|am|pm|a|p|z|uhr)?|\d{1,2}(?:am|pm|a|p)[-–]\d{1,2}(?:am|pm|a|p)", _I),
     re.compile(r"(?:[CTLSDO]|Th|BWK?|LWK?|HWK?|SWK?|Co)\d{1,2}(?:(?:[-/–]|bis)(?:[CTLSDO]|Th|BWK|LWK|HWK|SWK|Co)?\d{1,2})*", _I),
     re.compile(r"[aAmcrpuyP]{0,4}(?:T(?:is|x|\d[a-d]?(?:mi|\d)?)|N(?:x|\d(?:mi|sn|[a-d])?(?:sn)?)|M(?:x|\d[a-d]?\d?)|L\d|V\d|Pn\d|R[012xX]|G[1-4xX]|S\d|E?MVI[+-]?|D\d)(?:(?:\([\w+/,-]+\)|[,/.-])?[rpcyau]{0,3}(?:T(?:is|x|\d[a-d]?)|N(?:x|\d(?:mi|[a-d])?)|M(?:x|\d[a-d]?\d?)|L\d|V\d|Pn\d|R[012xX]|G[1-4xX]|S\d))*"),
     re.compile(r"G\d{1,2}(?:P|T)\d{1,4}(?:(?:A|L|M|AB|SAB|TAB|EC)\d{1,2})*|P\d{1,2}\+\d|\d{1,2}\+\d(?:/7)?|\d{1,2}w(?:ks?|eeks)?\s?\+?\d(?:d|days)?", _I),
     re.compile(r"[A-TV-Z]\d[0-9A-Z]\.[0-9A-Z]{1,4}[!*+]?|[A-TV-Z]\d\d[-–][A-TV-Z]\d\d"),  # ICD-10
     re.compile(r"(?:p\.|c\.|g\.|m\.|n\.)?\(?[ACDEFGHIKLMNPQRSTVWY]\d{1,4}(?:[ACDEFGHIKLMNPQRSTVWYX*]|fs\*?\d*|del|dup|ins)|(?:p\.)?[A-Z][a-z]{2}\d{1,4}[A-Z][a-z]{2}|c\.\d{1,5}\w*|(?:del|t|inv|dup|add|ins|i|der)?\d{1,2}[pq]\d{0,2}(?:\.\d+)?(?:[/-]?\d{1,2}[pq]\d{0,2})?(?:del)?|exon\d{1,2}"),
-    re.compile(r"(?:\d{1,3}m?[-–]?(?:Tc|I|F|Ga|Lu|In|Xe|Tl|Rb|Cu|Zr|Y|Ra|Sm|Sr|Th|Ac|C|N|O|H|P|Kr|Re|Ir|Cs|Co|Pd)|(?:Tc|I|F|Ga|Lu|In|Xe|Tl|Rb|Cu|Zr|Y|Ra|Sm|Sr|Ac|C|N|O|P|Kr|Re|Ir|Cs|Co|Pd)[-–]?\d{1,3}m?)(?:[-–/]?[A-Za-z]{2,}(?:[-–]?[A-Za-z0-9]+)*)?"),
-    re.compile(r"[A-Z][a-z]{0,2}\d{2}[a-z]{0,2}\d?(?:[\\/]\d)?|FC\d{2}|q(?:[AO]?\d{1,2}(?:-\d{1,2})?)(?:h|hrs?|d|w|wk|wks|mo|min|pm)?|x\d{1,4}[a-z]{0,4}|b\d{2,4}|[vV]?\d{1,2}(?:\.\d{1,2}){1,3}[a-z]?\d?|[vV]20[12]\d|[A-Z]{2,4}\d{1,2}|[A-Za-z]{2,12}-[A-Z]?\d{1,2}[a-z]?|[VXNR][A-Z]\d{2}[A-Z]?(?:[_-]?(?:SP|HF)\d+)?|CT\d{3}|MR\d{3}w?|\d{2,3}(?:HD|AS|DE|S|W|w|XT|X)\+?"),
+    re.compile(r"(?:\d{1,3}m?[-–]?(?:Tc|I|F|Ga|Lu|In|Xe|Tl|Rb|Cu|Zr|Y|Ra|Sm|Sr|Th|Ac|C|N|O|H|P|Kr|Re|Ir|Cs|Co|Pd)|(?:Tc|I|F|Ga|Lu|In|Xe|Tl|Rb|Cu|Zr|Y|Ra|Sm|Sr|Ac|C|N|O|P|Kr|Re|Ir|Cs|Co|Pd)[-–]?\d{1,3}m?)(?:[-–/]?(?:FDG|DOTA\w*|PSMA(?:[-–]?\d{1,4})?|MDP|HDP|MIBI|MAA|DTPA|MAG3?|DMSA|FAPI\w*|FES|NaF|MIBG|HMPAO|FET|FDOPA|DOPA|RBCs?|WBCs?|PET|PIB)|[-–][A-Za-z]{3,}(?:[-–]\d{1,4})?)*"),
+    re.compile(r"[A-Z][a-z]{0,2}\d{2}[a-z]{0,2}\d?(?:[\\/]\d)?|FC\d{2}|q(?:[AO]?\d{1,2}(?:-\d{1,2})?)(?:h|hrs?|d|w|wk|wks|mo|min|pm)?|x\d{1,4}[a-z]{0,4}|b\d{2,4}(?:[/,-]\d{2,4})*|T[12][a-z*+]\w{0,6}|(?:ADC|DWI|b|TRACEW?|T[12]\w?)_\w{1,8}|PS3\.\d{1,2}\w?|EA\d{4}|[vV]?\d{1,2}(?:\.\d{1,2}){1,3}[a-z]?\d?|[vV]20[12]\d|[VXNR][A-Z]\d{2}[A-Z]?(?:[_-]?(?:SP|HF)\d+)?|CT\d{3}(?:HD)?|MR\d{3}w?|\d{2,3}(?:HD|AS|DE|S|W|w|XT|X)\+?"),
     re.compile(r"1:\d{1,7}|\d{1,3}(?:[,'’ ]\d{3})+(?:\.\d+)?|\d{1,5}[.,]\d{1,4}|\d{1,2}[-–]\d{1,2}[-–]\d{1,2}(?=-)|10\^?-?\d{1,2}|\d(?:[.,]\d+)?[eE][+-]?\d{1,2}"),
     re.compile(r"(?:1?\d?1st|1?\d?2nd|1?\d?3rd|\d{1,3}th|\d{1,2}(?:er|e|ème|eme|de|ste|º|ª))(?:[-–/](?:\d{1,2}(?:st|nd|rd|th)?|[a-z]+))*", _I),
     re.compile(r"\d{1,3}[-–]?(?:year|yr|y|yo|y/o|month|mo|week|wk|day|d|hour|hr|min|jahre?|jähriger?|jährige[nrs]?|jarige?|ans|años)s?(?:[-–](?:old|olds|ago|long|f|m))?(?:[-/]?[fm])?|\d{1,3}[-–]?[MFmfwW]", _I),
     re.compile(r"(?:[A-Za-z]{1,3}\d?RADS|(?:BI|LI|PI|TI|NI|O|VI|CAD|Lung|Node|C)[-–]?RADS(?:®|v?\d)?)[-–/]?[A-Z]{0,2}\d?[A-Za-z]?(?:[-–/+,](?:[A-Z]?\d?[A-Za-z]?))*|(?:LR|PR|TR)[-–](?:\d|M|TIV|TR|NC)[a-c]?(?:[/-]\d)?", _I),
     re.compile(r"NCT\d{8}|RID\d{1,6}|PMC?ID:?\d{6,8}|(?:rs|NM_|NP_)\d{4,9}(?:\.\d+)?|(?:RTOG|EORTC|NSABP|SWOG|ECOG|CALGB|ACOSOG|GOG|NRG|KEYNOTE|CheckMate|IMpower|NCIC|HALT|CROSS|JCOG|PROFILE|AGITG|TROG|BIG|PACIFIC|ISO|IEC|DIN|NEMA|AAPM|ICRU|ICRP|CKD|EPI|MDRD)[-–_]?[A-Z]?\d{1,5}(?:\.\d+)?(?:[-–:/]\d{1,4})*[A-Za-z]{0,3}|(?:MK|ABT|AMG|BMS|GSK|LY|PF|SAR|RO|AZD|INCB|TAK|JNJ|BAY|MEDI|DS|PSMA|EN|TG|PS|CAP|SOP)[-–]\d{1,5}", _I),
 )  # fmt: skip
+_CLOSED = 4  # from here on the forms are nobody's id even where a pattern takes them for one
+_CODE_SYSTEM = re.compile(
+    r"\b(?:snomed(?:[\s-]?ct)?|sct|loinc|radlex|cpt|hcpcs|icd(?:-?1?[019](?:-?\w{2,3})?)?|umls|cui|nct|pmid|doi|omim|ops|ebm|iso|iec|din|ieee|astm|nema|en)\s?(?:codes?|no\.?)?\s?[:#]?\s?\(?(?:[\w.]+,\s)*$",
+    re.IGNORECASE,
+)
 _SIZES = re.compile(
     rf"{_N}\s?(?:mm|cm|m)?(?:\s?[x×*]\s?{_N}\s?(?:mm|cm|m)?)+(?:[-–]?{_UNIT})?(?:[²³23])?",
     re.IGNORECASE,
 )
+_IMAGE_BEFORE = re.compile(
+    r"\b(?:images?|imgs?|ims?|series|ser?|slices?|sl|frames?|bilder?|serie|coupes?)\b[\s\d/,;:#&.()–-]*$",
+    re.IGNORECASE,
+)
 _PRESSURES = re.compile(r"[~<>]?\d{2,3}/\d{2,3}(?:[-–/]\d{2,3}(?:/\d{2,3})?)*")
 _VENTILATION = re.compile(
-    r"(?:\b(?:ac|simv|cmv|prvc|imv|vc|pc|psv?|bi-?pap|vent\w*|settings?|abgs?|vbgs?|gas|te|tr|ti|flip|matrix|lytes|chem\s?\d|bmp|ratio|rate)\b[^\n\d]{0,8})(?:[\d./x-]+[ ,>]*){0,2}$",
+    r"(?:\b(?:ac|simv|cmv|prvc|imv|vc|pc|psv?|bi-?pap|vent\w*|settings?|abgs?|vbgs?|gas|te|tr|ti|flip|matrix|lytes|chem\s?\d|bmp|ratio|rate|i/o|in/out|uop)\b[^\n\d]{0,8})(?:[\d./x-]+[ ,>]*){0,2}$",
     re.IGNORECASE,
 )
 _YEAR = re.compile(r"(?:19|20)\d\d")
-_SHIFT = re.compile(r"(?:[01]\d|2[0-4])[0-5]\d[-–](?:[01]\d|2[0-4])[0-5]\d")
+_SHIFT = re.compile(r"(?:[01]\d|2[0-4])(?:00|15|30|45)[-–](?:[01]\d|2[0-4])(?:00|15|30|45)")
 
 
 def find_unexplained(text: str) -> Iterator[Hit]:
@@ -170,18 +180,34 @@ def is_explained(text: str, start: int, end: int, digits: int, letters: int) -> 
     """Whether a token is a value, a level, a stage, a score, a gene... by its form and context."""
     token = text[start:end]
     if any(one.fullmatch(token) for one in _TOKENS) or fold(token) in _GENES:
-        return True
+        return not _goes_back(token)
     if letters == 0:
         return _number_is_explained(text, start, end, digits)
-    if _SIZES.fullmatch(token) or (digits <= 7 and _VALUE_UNIT.fullmatch(token)):
+    if re.match(r"\d{3}(?!\d)", token) and re.search(
+        r"(?<!\d)\d{1,3}[ \xa0]$", text[max(0, start - 4) : start]
+    ):
+        return True  # 250 000/µl
+    if _SIZES.fullmatch(token):
+        return True
+    if digits <= 7 and not re.search(r"(?<![\d.,])0\d", token) and _VALUE_UNIT.fullmatch(token):
         return True
     if _LAB_BEFORE.search(text, max(0, start - 40), start) and digits <= 6:
         return True
     return _parts_are_explained(token, digits)
 
 
+def _goes_back(token: str) -> bool:
+    """Whether four digits after four others are no later hour: "1103-0042"."""
+    hours = re.fullmatch(r"(\d{4})[-–](\d{4})", token)
+    if hours is None or _SHIFT.fullmatch(token) or _YEAR.fullmatch(hours[1]):
+        return False
+    return not 0 < int(hours[2]) - int(hours[1]) < 1000
+
+
 def _number_is_explained(text: str, start: int, end: int, digits: int) -> bool:
     token = text[start:end]
+    if _CODE_SYSTEM.search(text, max(0, start - 24), start):
+        return True
     if token.isdigit():
         if _UNIT_AFTER.match(text, end) and (token[0] != "0" and digits <= 7):
             return True
@@ -209,7 +235,9 @@ def _number_is_explained(text: str, start: int, end: int, digits: int) -> bool:
         "." in one or "," in one for one in ranges
     ):
         return True  # ranges and ratios of decimals
-    if _VENTILATION.search(text, max(0, start - 40), start):
+    if _VENTILATION.search(text, max(0, start - 40), start) or _IMAGE_BEFORE.search(
+        text, max(0, start - 40), start
+    ):
         return True
     if any(len(part) > 2 and part[0] == "0" for part in parts):
         return False
@@ -231,7 +259,7 @@ def _falls(token: str) -> bool:
 def _is_range(parts: list[str], token: str) -> bool:
     low, high = int(parts[0]), int(parts[1])
     if "/" in token:
-        return low % 10 == 0 and not _YEAR.fullmatch(parts[1])
+        return low % 5 == high % 5 == 0 and not _YEAR.fullmatch(parts[1])
     if len(parts[0]) == len(parts[1]) == 3:
         return low < high
     return low < high and low % 10 == 0 and high % 10 == 0
@@ -262,8 +290,9 @@ def _parts_are_explained(token: str, digits: int) -> bool:
     return True
 
 
-def is_value(text: str, start: int, end: int) -> bool:
-    """Whether what a pattern took for an id is a short value with its unit, or working hours."""
+def is_value(text: str, start: int, end: int, *, labelled: bool) -> bool:
+    """Whether what a pattern took for a code is clinical: a value with its unit, working hours, a
+    nodal station; or, where no label introduces it, of a closed form such as a gene's."""
     token = text[start:end]
     if re.fullmatch(r"\d{1,2}[RLrl][is]?", token):
         return re.search(r"station\s?$", text[:start], re.IGNORECASE) is not None
@@ -271,7 +300,19 @@ def is_value(text: str, start: int, end: int) -> bool:
         return True
     if _SHIFT.fullmatch(token) or re.fullmatch(r"\d{1,3}[.,]\d{1,2}", token):
         return True
-    return re.fullmatch(r"\d{1,4}", token) is not None and bool(_UNIT_AFTER.match(text, end))
+    if re.fullmatch(r"\d{1,4}", token):
+        return bool(_UNIT_AFTER.match(text, end))
+    if labelled:
+        return False
+    if _CODE_SYSTEM.search(text, max(0, start - 24), start):
+        return True
+    last = token.split()[-1]
+    if len(last) < 5 or last.isdigit() or last.isalpha():
+        return False
+    digits = sum(map(str.isdigit, last))
+    return any(one.fullmatch(last) for one in _TOKENS[_CLOSED:]) or (
+        digits <= 6 and "/" in last and _UNIT_AFTER.match(text, end) is not None
+    )
 
 
 def _is_prefix(run: str, *, alone: bool = False) -> bool:
@@ -286,13 +327,20 @@ def _find_groups(text: str) -> Iterator[Hit]:
     for match in _GROUPS.finditer(text):
         start, end = match.span()
         groups = re.findall(r"\d+", match.group())
+        labelled = _STRICT_ID_BEFORE.search(text, max(0, start - 30), start) is not None
         letters = re.match(r"[A-Z]+ ", match.group())
-        if letters and (_is_prefix(letters.group()[:-1]) or _ID_BEFORE.match(letters.group())):
+        if (
+            letters
+            and not labelled
+            and (_is_prefix(letters.group()[:-1]) or _ID_BEFORE.match(letters.group()))
+        ):
             start += letters.end()
-        if sum(map(len, groups)) < 7 or not any(map(str.isspace, text[start:end])):
+        if sum(map(len, groups)) < (5 if labelled else 7) or not any(
+            map(str.isspace, text[start:end])
+        ):
             continue
-        if not _groups_are_values(groups, text, start, end):
-            yield Hit("ID", start, end, False)
+        if labelled or not _groups_are_values(groups, text, start, end):
+            yield Hit("ID", start, end, labelled)
 
 
 def _groups_are_values(groups: list[str], text: str, start: int, end: int) -> bool:

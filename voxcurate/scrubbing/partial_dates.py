@@ -11,7 +11,7 @@ from math import gcd
 
 # what makes a pair of numbers something else, right before it
 _SCORE_BEFORE = re.compile(
-    r"\b(?:grade[ds]?|scor\w+|strength|motor|power|murmur|pain|(?<!\w[aæ]g )d|day|dol|pod|hd|cycle|week|wk|pulses?|reflex\w*|gcs|rass|apgars?|images?|im|ims|se|ser|series|slices?|segments?|stages?|types?|levels?|bp|vision|va|visus|acuity|sats?|ratio|"
+    r"\b(?:grade[ds]?|scor\w+|strength|motor|power|murmur|pain|(?<!\w[aæ]g )d|day|dol|pod|hd|cycle|week|wk|pulses?|reflex\w*|gcs|rass|apgars?|images?|im|ims|se|ser|series|slices?|segments?|stages?|types?|levels?|bp|vision|va|visus|snellen|acuity|sats?|ratio|"
     r"nodes?|ln|lns|cores?|pieces|steps?|dos(?:e|age)|out\s+of|gravida|para|ef|zones?|lobes?|vessels?|bipap|cpap|psv|ps|peep|simv|ac|vent|settings?|imv|cpap|mode|flow|rate|rated|nrs|vas|"
     r"scale|index|chapter|(?<!c-)(?<!cesarean )section|page|fig(?:ure)?|table|titer|fraction|approximately|about|only|took|ate|tabs?|tablets?|than|x|lr|v|va|od|os|ou|mg|ml|edema|jvp|strength\s+is|(?<!d/)[ctlsCTLS]\d*|"
     r"lwk|bwk|hwk|swk|th|quant\w*|middle|lower|upper|proximal|distal|medial|lateral|anterior|posterior|inner|outer|inferior|superior|over|nearly|almost|some|all|(?:[a-z]+-)?rads|station|risk|probability|cp|ha|course|x?rt|sbrt|gy|fx|fractions?|boost|radiotherapy|chemo\w*rad\w*|insulin|nph|regular|lantus|humalog|novolog|vaccin\w*|shots?|wells|child|criteria|sirs|kraft|muskel\w*|grad|stufe|schmerz\w*|score|punkte|cotation|echelle|échelle|escala|scala|punti|puntos|kracht|graad)"
@@ -25,11 +25,11 @@ _SCORE_AFTER = re.compile(
     r"upper|lower|grip|dorsi|plantar|holosystolic|ejection|apgar|units?|bottles?|packs?|ppd|shots?|times|filled|full|the\s+(?:way|dose|time)|lymphknoten|lk\b|stanzen|biopsien|ganglions|ganglios|linfonodi|klieren|proximal|distal)|\"|/|[ \t]*(?!(?:[01]\d|2[0-3])[0-5]\d(?!\w|\.\d))\d(?!\d?(?:/\d|[ap]\b|:\d\d))|\.\d)", re.IGNORECASE)  # fmt: skip
 # strength, scores and nodes anywhere in the sentence before
 _SCORE_SENTENCE = re.compile(
-    r"\b(?:strength|motor|power|deltoid|biceps|triceps|grip|quad\w*|iliopsoas|dorsiflex\w*|plantarflex\w*|flexion|extension|flexors?|extensors?|ehl|reflex\w*|dtrs?|murmur|pulses|gcs|apgars?|fazekas|kraft\w*)\b[^.;\n]{0,60}$", re.IGNORECASE)  # fmt: skip
+    r"\b(?:strength|motor|power|deltoid|biceps|triceps|grip|quad\w*|iliopsoas|dorsiflex\w*|plantarflex\w*|flexion|extension|flexors?|extensors?|ehl|reflex\w*|dtrs?|segments?|couinaud|zones?|levels?|discs?|murmur|pulses|gcs|apgars?|fazekas|kraft\w*)\b[^.;\n]{0,60}$", re.IGNORECASE)  # fmt: skip
 _NODES_SENTENCE = re.compile(
     r"\b(?:nodes?|nodal|lymph\w*|ln|lns|cores?|biops\w+|positive|involved|margins?|fragments|metasta\w+\s+in|sentinel|lk|pn\d\w*|n\d)\b[^.;\n]{0,40}$", re.IGNORECASE)  # fmt: skip
 _DURATION_BEFORE = re.compile(
-    r"\b(?:for|in|over|every|last|past|next|x|ago|history|hx|course|approx\w*|about|~|review|rpt|repeat|fu|f/u|follow-?\s?up|rescan|within|after)\s*(?:in\s)?$|[~><]\s?$", re.IGNORECASE)  # fmt: skip
+    r"\b(?:for|in|over|every|last|past|next|x|ago|history|hx|course|approx\w*|about|~|review|rpt|repeat|fu|f/u|follow-?\s?up|rescan|within|after)\s*(?:in\s)?$|[~><]\s?$|\d/(?:7|12|52)\s?(?:and|to|-|–|,|or)\s?$", re.IGNORECASE)  # fmt: skip
 _DURATION_AFTER = re.compile(
     r"\s*(?:hx|history|ago|course|of\b|old|age\b|duration|fu\b|f/u)", re.IGNORECASE
 )
@@ -107,7 +107,7 @@ def _is_else(a: int, b: int, before: str, after: str, text: str) -> bool:
         return True
     if b in (2, 3, 4, 5, 7, 8) and a < b and re.search(r"\d(?:\s?w\w*)?\s$", near):
         return True  # 29 3/7 weeks, 2 1/2
-    if a <= b and b in _SCORES_OF and _SCORE_SENTENCE.search(before):
+    if a <= b and b in (2, 3, 4, 5, 6, 7, 8, 10) and _SCORE_SENTENCE.search(before):
         return True
     return b in (7, 12, 52) and bool(_DURATION_BEFORE.search(near) or _DURATION_AFTER.match(after))
 
@@ -137,13 +137,33 @@ def is_dotted_day(text: str, start: int, end: int) -> bool:
 
 
 _DASHED_BEFORE = re.compile(
-    r"(?:\b(?:on|dated?|since|until|till|seen|scheduled|admitted|discharged|performed|obtained|placed|removed|drawn|collected|started|stopped|inserted|done|completed|signed|d\.d\.|vom|am|seit|bis|zum|op|sinds|vanaf|le|of|from|ct|mri|cxr|pet|[a-z]{4,}(?:ectomy|tomy|plasty|scopy|stomy))|@)\s*:?\s?$",
+    r"(?:\b(?:on|dated?|since|until|till|seen|scheduled|admitted|discharged|performed|obtained|placed|removed|drawn|collected|started|stopped|inserted|done|completed|signed|d\.d\.|vom|am|seit|bis|zum|op|sinds|vanaf|le|of|from|ct|mri|cxr|pet|[a-z]{4,}(?:ectomy|tomy|plasty|scopy|stomy))|vgl\.?|vergl\.?|cf\.?|vs\.?|comparison|compared\s(?:to|with)|dd)\s*:?\s?$|@\s?$",
     re.IGNORECASE,
 )
 _DASHED_AFTER = re.compile(
-    r"\s*(?:[.,;:)\n]|$|(?:by|at|with|for|and|showed|shows|demonstrated|compared|under|w/|via|revealed|which|was|in\s+(?:clinic|the)|after|before|because)\b)",
+    r"\s*(?:[.,;:)\n]|$|(?:by|at|with|for|and|showed|shows|demonstrated|compared|under|w/|via|revealed|which|was|in\s+(?:clinic|the)|after|before|because|en|et|und|y|e|i|resp|sowie)\b)",
     re.IGNORECASE,
 )
+
+
+_POINTED_BEFORE = re.compile(
+    r"\b(?:on|dated?|since|until|till|seen|scheduled|admitted|discharged|performed|obtained|placed|removed|pulled|drawn|collected|inserted|done|signed|due|exam|surgery|op)\s*:?\s?$",
+    re.IGNORECASE,
+)
+
+
+def is_pointed_day(text: str, start: int, end: int) -> bool:
+    """Whether "8.28" is a day and no decimal: after a word for a time, before no unit."""
+    first, second = (int(part) for part in text[start:end].split("."))
+    if not (1 <= first <= 31 and 1 <= second <= 31 and min(first, second) <= 12):
+        return False
+    before, after = text[max(0, start - 28) : start], text[end : end + 20]
+    sure = max(first, second) > 12 or text[start:end].startswith("0")
+    return (
+        _POINTED_BEFORE.search(before) is not None
+        and _DASHED_AFTER.match(after) is not None
+        and (sure or re.search(r"\d\.\d{1,2}\b[^.\n]*$", before) is None)
+    )
 
 
 def is_dashed_day(text: str, start: int, end: int) -> bool:

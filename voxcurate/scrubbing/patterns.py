@@ -24,7 +24,7 @@ BEFORE, AFTER = 90, 90  # letters beside a word that a match which must be near 
 _NUMBERS = re.compile(r"\d(?:[\s().,+/:_'’–-]{0,4}\d)*")
 _DIGITS = re.compile(r"\d+")
 _LETTERS = re.compile(r"[^\W\d_]+")
-_CODES = ("ID", "OTHER", "ADDRESS")
+_CODES = ("ID", "OTHER", "ADDRESS", "PHONE")
 _MARGIN = 60  # letters around a hit within which a protected span is looked for
 
 
@@ -77,7 +77,7 @@ def find_patterns(text: str) -> Iterator[Hit]:
                 continue
             if one.check is not None and not one.check(text, start, end):
                 continue
-            if one.kind in _CODES and is_value(text, start, end):
+            if one.kind in _CODES and is_value(text, start, end, labelled=one.labelled):
                 continue
             if one.labelled or not is_protected(text, start, end):
                 if one.kind == "DATE" and (

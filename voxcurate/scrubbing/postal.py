@@ -28,12 +28,13 @@ _ANCHORS: tuple[re.Pattern[str], ...] = (
     re.compile(rf"(?<!\w)(?:{_STATES}\.?|{_STATE_NAMES}),?\s+\d{{5}}(?:-\d{{4}})?(?![\w%]|[.,]\d)"),
     re.compile(r"(?<!\w)(?:NSW|VIC|Vic|QLD|Qld|SA|WA|TAS|Tas|ACT|NT)\.?,?\s+\d{4}(?![\w%]|[.,]\d)"),
     re.compile(r"(?<!\w)(?:(?:ON|QC|BC|AB|MB|SK|NS|NB|NL|PE|YT|NT|NU)\.?,?\s+[ABCEGHJ-NPRSTVXY]\d[A-Z]\s?|[ABCEGHJ-NPRSTVXY]\d[A-Z][ ])\d[A-Z]\d(?!\w)"),
-    re.compile(rf"(?<![\w-]){_UK}(?!\w)"),
+    re.compile(rf"(?<![\w-])(?!CT\d{{3}}){_UK}(?!\w)"),
     re.compile(rf"(?<![\w.,/-])(?:[A-Z]{{1,3}}-)?(?:\d{{5}}|\d{{4}}|\d{{2}}-\d{{3}}|\d{{4}}-\d{{3}}|\d{{3}}[ ]\d{{2}}|\d{{4}}[ ]?[A-Z]{{2}})[ ]{_TOWN}(?!\w)"),
-    re.compile(rf"(?<=[ \n]){_TOWN}(?:[ ]?[-–,][ ]?|[ ])(?:\d{{3}}[ ]?\d{{3}}|\d{{5}}-\d{{3}}|\d{{4}})(?![\w%]|[.,/-]\d|\s(?:mm|cm|ml|mg|hu|hours|hrs|h)\b)"),
+    re.compile(rf"(?<!\w)(?:{UPPER}{{2}},?[ ])?\d{{5}}-\d{{3}}(?![\w%]|[.,-]\d)"),
+    re.compile(rf"(?<=[ \n]){_TOWN}(?:[ ]?[-–,][ ]?|[ ])(?:\d{{3}}[ ]?\d{{3}}|\d{{5}}-\d{{3}}|\d{{3}}-\d{{4}}|\d{{4}})(?![\w%]|[.,/-]\d|\s(?:mm|cm|ml|mg|hu|hours|hrs|h)\b)"),
 )  # fmt: skip
 _CODE = re.compile(r"\d{3}|\d[A-Z ][ \d][A-Z\d]")  # every postcode holds one
-_LOOSE = frozenset({4, 5})  # anchors that count only after a house number
+_LOOSE = frozenset({4, 5, 6})  # anchors that count only after a house number
 _TYPES = word_set("""
     street st road rd avenue ave av boulevard blvd bvd lane ln drive dr court ct place pl terrace
     tce terr ter crescent cres cr close cl way highway hwy parkway pkwy pwy parade pde circle cir
@@ -64,18 +65,29 @@ _TAIL = re.compile(
     rf"(?:(?:,[ ]?|,?\n|[ ]){_TOWN}(?:,[ ]{_TOWN})?,?[ ](?:{_STATE}\b\.?,?[ ])?{_POST}|,?[ ](?:{_STATE}\b\.?,?[ ])?{_POST}|,[ ]{_TOWN}(?:,[ ]{_TOWN})?(?:,?[ ]{_STATES}\b)?)?"
 )
 _PART_WORD = re.compile(
-    rf"(?:{UPPER}[\w'’.-]*|\d{{1,5}}[A-Za-z]?(?:[-/]\d{{1,5}}[A-Za-z]?)?|\d{{1,3}}(?:st|nd|rd|th)|#\d+\w?|[A-Za-z]?\d{{1,4}}|de|del|della|di|du|des|der|den|dem|la|le|les|los|las|el|the|of|on|upon|am|an|im|in|bei|do|da|dos|das|e|y|and|&|av|van|von|bis|ter|aan|op|n[.º°]?)"
+    rf"(?:{UPPER}[\w'’.-]*|\d{{1,5}}[A-Za-z]?(?:[-/]\d{{1,5}}[A-Za-z]?)?|\d{{1,3}}(?:st|nd|rd|th)|#\d+\w?|\d{{1,3}}(?:-\d{{1,3}}){{1,3}}|\d{{1,4}}/\w{{1,4}}|\d{{1,2}}[ºª°]|(?:ul|al|os|pl|av|rue|via|viale|calle|c/|str|m|lok|kl|et|apto?|bl|int|esc|bte|bus|tér|utca|u)|all[ée]e|avenue|boulevard|place|impasse|chemin|quai|route|cours|square|[A-Za-z]?\d{{1,4}}|de|del|della|di|du|des|der|den|dem|la|le|les|los|las|el|the|of|on|upon|am|an|im|in|bei|do|da|dos|das|e|y|and|&|av|van|von|bis|ter|aan|op|n[.º°]?)"
 )
 _STARTS = re.compile(
-    r"\b(?:(?:p\.?\s?o\.?\s?)?box\s\d|(?:rural\s)?r(?:ou)?te\s\d|rr\s?#?\d|flat\s\w|apt\.?\s\w|unit\s\w|suite\s\w|plot\s\w|block\s\w|door\s?no|h\.?\s?no|no\.?\s?\d|c/o\s|postfach|postbus|boîte|casilla|apartado|lot\s\d)|(?<![\w.,/-])\d{1,5}[A-Za-z]?(?:[-/]\d{1,5}[A-Za-z]?)?(?=,?\s+\S*[^\W\d_])",
+    r"\b(?:(?:p\.?\s?o\.?\s?)?box\s\d|(?:rural\s)?r(?:ou)?te\s\d|rr\s?#?\d|flat\s\w|apt\.?\s\w|unit\s\w|suite\s\w|plot\s\w|block\s\w|door\s?no|h\.?\s?no|no\.?\s?\d|c/o\s|postfach|postbus|boîte|casilla|apartado|lot\s\d)|(?<![\w.,/-])\d{1,5}[A-Za-z]?(?:[-/]\d{1,5}[A-Za-z]?){0,3}(?=,?\s+\S*[^\W\d_])",
     re.IGNORECASE,
 )
 _UNIT = re.compile(
-    r"(?i:flat|apt|apartment|unit|suite|ste|plot|block|blk|house|door|room|level|floor|lot|villa|shop|c/o|h\.?\s?no|no\.?)\b"
+    r"(?i:flat|apt|apto|apartment|unit|suite|ste|plot|block|blk|house|door|room|level|floor|lot|villa|shop|c/o|h\.?\s?no|no\.?)\b"
+)
+_PROVINCE = re.compile(r" ?\([A-Z]{2}\)|,? [A-Z]{2}(?=[\s.,;]*(?:\n|$))")
+_CORNER = re.compile(
+    rf"\b(?i:corner\sof|intersection\sof|junction\sof|at|on|near)\s(?P<x>(?:{UPPER}[\w'’]+|\d{{1,3}}(?:st|nd|rd|th))\s(?i:and|&|at)\s(?:{UPPER}[\w'’]+|\d{{1,3}}(?:st|nd|rd|th))(?:\s(?:St|Ave|Rd|Streets?|Avenues?|Roads?|Blvd)\b\.?)?)(?<=[a-z\d.])(?=[\s,.;)]|$)"
+    rf"|\b(?P<y>\d{{2,5}}\sblock\sof\s(?:[NSEW]\.?\s)?{UPPER}[\w'’]+(?:\s{UPPER}[\w'’]+)?)"
+)
+_NUMBER_ALONE = re.compile(
+    r"\s*(?:n[.º°o]{0,2}\s?|no:?\s?)?\d{1,5}[A-Za-z]?(?:[-/]\d{1,4})?\s*", re.IGNORECASE
+)
+_HOUSE_NAME = re.compile(
+    r"\b(?:House|Cottage|Rectory|Lodge|Farm|Barn|Court|Hall|Villa|Manor|Mill|Vicarage|Grange|Bungalow|Croft|Haus|Hof|Mansions?|Towers?|Apartments|Residence|Résidence|Building|Bldg|Chambers|Palace|Heights)\b"
 )
 _UNIT_BEFORE = re.compile(rf"{_UNIT.pattern}\.?[ ]?[:#]?[ ]?[\w/-]{{1,6}},?[ ]$")
 _EURO_STREET = re.compile(
-    rf"(?<!\w){UPPER}[\w'’.-]{{2,}}(?:[ ](?:(?:de|del|della|di|du|des|der|den|la|le|les|do|da|dos|das)[ ])*{UPPER}[\w'’.-]*){{0,3}}\s(?:n[.º°o]{{0,2}}\s?)?\d{{1,4}}\s?[a-zA-Z]?(?:/\d{{1,4}}\w?)?$"
+    rf"(?<!\w){UPPER}[\w'’.-]{{2,}}(?:[ ](?:(?:de|del|della|di|du|des|der|den|la|le|les|do|da|dos|das)[ ])*{UPPER}[\w'’.-]*){{0,3}}\s(?:n[.º°o]{{0,2}}\s?)?\d{{1,4}}\s?[a-zA-Z]?(?:[-–/]\d{{0,4}}\w?)?(?:\s(?:m|lok|kl|bl|apto?)\.?\s?\d+)?$"
 )
 
 
@@ -89,11 +101,13 @@ def find_postal(text: str) -> Iterator[Hit]:
                 continue
             head = _head(text, match.start(), strict=loose)
             if head is not None or not loose:
-                yield Hit(
-                    "ADDRESS",
-                    _town_before(text, match.start()) if head is None else head,
-                    match.end(),
-                )
+                begin = _town_before(text, match.start()) if head is None else head
+                province = _PROVINCE.match(text, match.end())
+                yield Hit("ADDRESS", begin, province.end() if province else match.end())
+    for match in _CORNER.finditer(text):
+        place = "x" if match["x"] else "y"
+        if place == "y" or _is_corner(match):
+            yield Hit("ADDRESS", *match.span(place))
     for match in _HOUSE.finditer(text):
         kind = fold(match["type"])
         if kind not in _TYPES or HOLE in match.group():
@@ -101,10 +115,19 @@ def find_postal(text: str) -> Iterator[Hit]:
         words = [fold(word.strip(".,")) for word in match["words"].split()]
         tail = _TAIL.match(text, match.end())
         end = tail.end() if tail else match.end()
+        if not any(len(word) > 2 for word in words):
+            continue
         if kind in _CLINICAL_TYPES and end == match.end() and all(_is_word(w) for w in words):
             continue
         unit = _UNIT_BEFORE.search(text, max(0, match.start() - 24), match.start())
         yield Hit("ADDRESS", unit.start() if unit else match.start(), end)
+
+
+def _is_corner(match: re.Match[str]) -> bool:
+    """Whether "Elm and 5th" is a place: said to be a corner, or one of both is numbered or a street."""
+    return match.group().lower().startswith(("corner", "intersection", "junction")) or (
+        re.search(r"\b(?:St|Ave|Rd|Streets?|Avenues?|Roads?|Blvd)\b", match["x"]) is not None
+    )
 
 
 def _is_word(word: str) -> bool:
@@ -122,19 +145,24 @@ def _head(text: str, anchor: int, *, strict: bool = False) -> int | None:
     floor = max(0, anchor - 110)
     left = text[floor:anchor]
     floor += left.rfind("\n\n") + 2 if "\n\n" in left else 0
-    left = text[floor:anchor]
+    left = text[floor:anchor].replace(" – ", " , ").replace(" - ", " , ").replace(" · ", " , ")
     end = len(left)
     begin: int | None = None
-    for number in range(5):
+    number_alone = False
+    for number in range(6):
         cut = max(left.rfind(sign, 0, end) for sign in ",\n;|")
         part = left[cut + 1 : end]
+        if _NUMBER_ALONE.fullmatch(part) and cut >= 0 and begin is None:
+            number_alone, end = True, cut
+            continue
         if part.strip() or number:
             found = _part_start(part)
             if found is None:
                 break
             at, is_house = found
-            if begin is not None and not _UNIT.match(part.lstrip()):
+            if begin is not None and not (_UNIT.match(part.lstrip()) or _HOUSE_NAME.search(part)):
                 break
+            is_house, number_alone = is_house or number_alone or begin is not None, False
             if is_house and not (strict and number == 0 and part.strip()):
                 begin = floor + cut + 1 + at
             if part[:at].strip():
@@ -160,7 +188,7 @@ def _part_start(part: str) -> tuple[int, bool] | None:
 
 
 def _is_part(word: str) -> bool:
-    return _PART_WORD.fullmatch(word.strip("().,:")) is not None
+    return _PART_WORD.fullmatch(word.strip("().,:'")) is not None
 
 
 def _town_before(text: str, anchor: int) -> int:
