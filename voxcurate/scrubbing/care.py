@@ -70,6 +70,10 @@ _FOREIGN_STARTS = (
     "seniorenzentrum pflegeheim altenheim reha rehaklinik sanatorium rehazentrum spital kantonsspital landeskrankenhaus lkh ziekenhuis huisartsenpraktijk huisartsenpost verpleeghuis verzorgingshuis zorgcentrum woonzorgcentrum "
     "gezondheidscentrum apotheek polikliniek medisch merkaz beit kupat bệnh benh bv rumah rs rsud rsup puskesmas sjukhus vardcentral vardcentralen sygehus sykehus terveyskeskus spitalul korhaz rendelointezet"
 )
+_FOREIGN_CAPITALS = r"(?:OSPEDALE|H[ÔO]PITAL|CLINIQUE|KLINIKUM|KRANKENHAUS|KLINIK|PRAXIS|UNIVERSIT[ÄA]TSKLINIKUM|ZIEKENHUIS|HOSPITAL|CL[ÍI]NICA|POLICLINICO|ISTITUTO|CENTRO|CENTRE|SZPITAL|NEMOCNICE)"
+NOT_SITES = word_set(
+    "mg ml mm cm right left bilateral none no yes normal deny denies negative positive alert awake and with of the"
+)
 _LINK = r"(?:de la|de las|de los|de l['’]|de|du|des|della|del|di|da|do|das|dos|der|am|an der|im|in|van|voor|w|we|v|na|la|le|les|St\.|Sankt|Saint|Sint|Dr\.?|Dres\.?|Prof\.?|z|d['’]|og|i)"
 _ENDINGS = r"(?:sairaala|sairaalan|sairaalaan|terveyskeskus|terveysasema|palvelutalo|sjukhus|sjukhuset|sykehus|sykehuset|sygehus|krankenhaus|klinikum|klinik|ziekenhuis|gasthuis|spital|pflegeheim|hospital|hospitalet|lazarett|lasarett)"
 
@@ -161,6 +165,24 @@ def _is_small_place(text: str, start: int, end: int) -> bool:
     )
 
 
+def _is_site(text: str, start: int, end: int) -> bool:
+    """Whether what a label such as "Dept:" introduces is a name, not only a kind of department."""
+    words = re.findall(r"[^\W_]+", text[start:end])
+    lows = [fold(word) for word in words]
+    if any(low in NOT_SITES for low in lows):
+        return False
+    own = [low for low in lows if low not in GENERIC and low not in SHORT_FORMS and len(low) > 1]
+    mixed = any(re.search(r"[^\W\d_]", low) and re.search(r"\d", low) for low in own)
+    return mixed or any(
+        lexicon().kind(low) != "w" and low not in lexicon().eponyms for low in own if low.isalpha()
+    )
+
+
+def _is_acronym(text: str, start: int, end: int) -> bool:
+    low = fold(text[start:end])
+    return lexicon().kind(low) == "u" and low not in SHORT_FORMS and low not in GENERIC
+
+
 def _is_strange(text: str, start: int, end: int) -> bool:
     word = fold(text[start:end].split()[-1])
     return (
@@ -196,8 +218,12 @@ CARE: tuple[Pattern, ...] = (
     pattern("INSTITUTION", rf"(?<!\w)(?P<x>(?:{UPPER}[^\W\d_]+\s){{1,3}}(?:[Kk]eskus|[Yy]liopistollinen\s)?(?:[a-zäöå]*{_ENDINGS}|(?:Devlet|Üniversite(?:si)?|Eğitim|Şehir|Özel)?\s?(?:Hastanesi|Hastanesine|Tıp Merkezi|Sağlık Ocağı|Kórház|Szpital|Bolnica|Hospitalet)))(?!\w)", 0, shape=r"(?:sairaala|terveys|palvelutalo|sjukhus|sykehus|sygehus|haus|klinik|ziekenhuis|gasthuis|spital|heim|hospital|lasarett|Hastane|Merkez|Oca|rház|Szpital|Bolnica)", check=lambda text, start, end: any(lexicon().kind(fold(word)) != "w" for word in text[start:end].split()[:-1]), sure=False),
     pattern("INSTITUTION", rf"(?<!\w)(?P<x>(?:(?:Ward|WARD|Afdeling|Station|Unit|Unité|Unidad|Reparto|Service)[ ]{UPPER}[a-zà-ÿ]{{3,}}(?:[ ]{UPPER}[a-zà-ÿ]{{3,}})?))(?!\w)", 0, starts="ward afdeling station unit unite unidad reparto service", check=lambda text, start, end: all(lexicon().kind(fold(word)) in "unb" for word in text[start:end].split()[1:]), sure=False),
     pattern("INSTITUTION", rf"\b(?i:unit[ée]|service|ward|station|pavillon|pabell[óo]n|padiglione)\s(?P<x>{UPPER}[a-zà-ÿ]+(?:\s{UPPER}[a-zà-ÿé]+)?)(?=\s?[).,;\n])", 0, starts="unite unit service ward station pavillon pabellon padiglione", check=_is_strange, sure=False),
-    pattern("INSTITUTION", r"\b(?:to|from|at|@|out\s+to|on)\s(?P<x>[a-z]{4,}\s\d{1,2}[a-z]?)(?=\s?(?:[.,;)\n]|$|for\b|when\b|bed\b))", 0, starts="to from at out on", check=lambda text, start, end: lexicon().kind(fold(text[start:end].split()[0])) in "nu" and lexicon().kind(fold(text[start:end].split()[0])) != "w", sure=False),
+    pattern("INSTITUTION", r"\b(?:to|from|at|@|out\s+to|on)\s(?P<x>[a-z]{4,}\s\d{1,2}[a-z]?)(?=\s?(?:[.,;)\n]|$|(?:for|when|bed|written|today|tonight|tomorrow|once|after|if|in|at|this|via|per|now|this)\b))", 0, starts="to from at out on", check=lambda text, start, end: lexicon().kind(fold(text[start:end].split()[0])) in "nu" and lexicon().kind(fold(text[start:end].split()[0])) != "w", sure=False),
     pattern("INSTITUTION", r"(?:\b(?:to|from|at|via|f/u|by|of|the|with)\s|[@(,;]\s?|\.\s)(?P<x>(?:[a-z'.-]{2,}\s){1,3}" + _SMALL_HEADS + r")(?!\w)", 0, near="snf rehab detox home living hospice ctr clinic hospital hosp center centre pediatrics peds lodge manor medical health pharmacy dialysis surgery practice infirmary shelter house school college ems memorial general", check=_is_small_place, sure=False),
+    pattern("INSTITUTION", r"\b(?i:loc|location|dept|department|facility|site|nursing unit|pt loc|campus|hosp|hospital|practice|clinic|organi[sz]ation|institution|sender|ordering location|performed at|location of exam)[ ]?:[ ]{0,3}(?P<x>[A-Z\d][^\n|;:,]{1,40}?)(?=[ ]{2}|[ ]*(?:\n|$|\||;|,))", 0, starts="loc location dept department facility site nursing pt campus hosp hospital practice clinic organisation organization institution sender ordering performed", check=_is_site, sure=False),
+    pattern("INSTITUTION", r"(?<![^\n])(?P<x>[A-Z]{2,5})[ ](?=(?i:radiology|imaging|department|dept|medical|diagnostic|hospital|teleradiology|emergency)\b)", 0, near="radiology imaging department dept medical diagnostic hospital teleradiology emergency", check=_is_acronym, sure=False),
+    pattern("INSTITUTION", rf"(?<!\w)(?P<x>(?:AZ|UZ|ZNA|ASZ|MC|MCL|UMC|CHU|CHR|CHI|CHIREC|GZA|OLV|SJG|KH|UK|KSW|LKH|KBC|SPZOZ)[ ](?:(?:Sint|St\.?|Sankt)[- ])?{UPPER}[a-zà-ÿ]{{3,}}(?:-{UPPER}[a-zà-ÿ]+)?)(?!\w)", 0, starts="az uz zna asz mc mcl umc chu chr chi chirec gza olv sjg kh uk ksw lkh kbc spzoz", check=_is_strange, sure=False),
+    pattern("INSTITUTION", rf"(?<!\w)(?P<x>{_FOREIGN_CAPITALS}(?:[ ](?:DI|DE|DEL|DELLA|DA|DO|DOS|DAS|DU|LA|LE|SAN|SANTA|SANTO|ST\.?|SAINT|SINT|SANKT|DER|AM|IM|AN))*[ ][A-ZÀ-Þ'’-]{{3,}}(?:[ ][A-ZÀ-Þ'’-]{{3,}}){{0,2}})(?=[ ]*(?:\n|$|[-–|,(\x01/]|[ ]{{2}}))", 0, starts="ospedale hopital clinique klinikum krankenhaus klinik praxis universitatsklinikum ziekenhuis hospital clinica policlinico istituto centro centre szpital nemocnice", sure=False),
     pattern("INSTITUTION", rf"(?<!\w)(?P<x>{_SAINT}\s{UPPER}[a-zà-ÿ'’]+(?:\s(?:Neurosciences|Hospice|Hospital|House|Lodge|Ward|Unit|Clinic|Surgery|Medical|Health|Campus|Nursing))(?:\s{_W})?)(?!\w)", 0, starts="st saint sankt sint sta santa san mount mt our", sure=False),
     pattern("INSTITUTION", r"\b(?:at|from|to|@|via|in)\s(?P<x>[A-Z]{1,3}(?:MC|GH|UH|MH|RH|CH|RI|HC|HS|MCH|HSC|VA))(?![\w-])", 0, starts="at from to via in", check=lambda text, start, end: fold(text[start:end]) not in SHORT_FORMS and text[start:end] not in ("PCH", "ICH", "LMC", "ACH", "IH", "DCH", "BRI", "MRI", "FMRI", "CRI"), sure=False),
     pattern("INSTITUTION", r"\|\s?(?P<x>[A-Z]{2,4})\s?(?=\|\s?(?:\d|\x01))", 0, shape=r"\|\s?[A-Z]{2,4}\s?\|", check=lambda text, start, end: fold(text[start:end]) not in SHORT_FORMS and lexicon().kind(fold(text[start:end])) == "u", sure=False),

@@ -34,17 +34,17 @@ class CellNames(IntroducedNames):
         """Take "Surname, Given", "A. Surname" and "Given A." that fill a cell, and sign-offs."""
         words = self.words
         for i in range(words.n):
-            if self.taken[i] or words.shapes[i] == "L":
+            if words.shapes[i] == "L" or not self._begins_cell(i, pair=True):
                 continue
-            if i + 1 < words.n and "," in words.gap(i + 1) and self._begins_cell(i, pair=True):
-                self._pair(i)
-            elif words.shapes[i] == "I" and self._begins_cell(i):
+            if self._pair(i) or self.taken[i] or not self._begins_cell(i):
+                continue
+            if words.shapes[i] == "I":
                 self._initialled(i)
-            elif words.shapes[i] in "CU" and self._begins_cell(i):
+            elif words.shapes[i] in "CU":
                 self._surname_or_alone(i)
 
     def _surname_or_alone(self, i: int) -> None:
-        if not self._surname_initial(i):
+        if not self._surname_initial(i) and not self._capital_surname(i):
             self._alone(i)
 
     def _begins_cell(self, i: int, *, pair: bool = False) -> bool:
@@ -59,26 +59,30 @@ class CellNames(IntroducedNames):
     def _ends_cell(self, j: int) -> bool:
         return _CELL_ENDS.match(self.words.text, self.words.ends[j - 1]) is not None
 
-    def _pair(self, i: int) -> None:
+    def _pair(self, i: int) -> bool:
         """ "NORTH,WES", "Idris, H.", "VON BULOW, LEOPOLD"."""
         words = self.words
         comma = i + 1
-        if not _PAIR.match(words.gap(comma)):
-            return
-        while comma > 0 and comma - i < 3 and not _PAIR.match(words.gap(comma)):
+        while comma < words.n and comma - i < 3 and _SPACE.match(words.gap(comma)):
             comma += 1
+        if comma >= words.n or not _PAIR.match(words.gap(comma)):
+            return False
         j = comma + 1
         while (
             j < words.n and j - comma < 3 and _SPACE.match(words.gap(j)) and not self._ends_cell(j)
         ):
             j += 1
-        if j > words.n or any(self.taken[i:j]) or not self._ends_cell(j):
-            return
-        if j < words.n and words.gap(j)[:1] == ",":
-            return
+        if j > words.n or all(self.taken[i:j]) or not self._ends_cell(j):
+            return False
         if self._speaks_for(range(i, comma)) + self._speaks_for(range(comma, j)) < 1:
-            return
-        self._hit(i, j, sure="n" in words.kinds[i:j])
+            return False
+        sure = "n" in words.kinds[i:j]
+        if not any(self.taken[i:j]):
+            self._hit(i, j, sure=sure)
+        for k in range(i, j):
+            if not self.taken[k]:
+                self._hit(k, k + 1, sure=sure)
+        return True
 
     def _speaks_for(self, span: range) -> float:
         """How much the words of one side of a comma look like a surname or given names."""
@@ -88,12 +92,14 @@ class CellNames(IntroducedNames):
             low, kind, shape = words.low[k], words.kinds[k], words.shapes[k]
             if kind == "u" and self.lexicon.fame(low) > 1:
                 kind = "n"
-            if shape in "LM" and low not in w.PARTICLES:
-                return -9
-            if low in w.STOP or low in w.SHORT_FORMS or low in w.NO_NAME or low in w.DEGREES:
+            if shape in "LM" and (low not in w.PARTICLES or len(span) == 1):
                 return -9
             if shape == "I":
                 score += 0.5
+            elif low in w.STOP or low in w.SHORT_FORMS or low in w.NO_NAME or low in w.DEGREES:
+                return -9
+            elif low in w.PARTICLES and len(span) > 1:
+                continue
             elif kind == "n":
                 score = max(score, 0.5 if low in self.lexicon.eponyms else 2)
             elif kind == "u":
@@ -140,6 +146,22 @@ class CellNames(IntroducedNames):
         if not _AFTER_SURNAME.match(words.text, words.ends[k]):
             return False
         self._hit(i, k + 1, sure=kind == "n")
+        return True
+
+    def _capital_surname(self, i: int) -> bool:
+        """ "Pearl STONE": a given name and a surname in capitals that fill a cell."""
+        words = self.words
+        k = i + 1
+        if words.caseless[i] or words.shapes[i] != "C" or k >= words.n or words.shapes[k] != "U":
+            return False
+        low = words.low[k]
+        if not _SPACE.match(words.gap(k)) or low in w.SHORT_FORMS or low in w.STOP or len(low) < 3:
+            return False
+        if low in w.DEGREES or words.kinds[i] == "w" or words.kinds[k] == "w":
+            return False
+        if not self._ends_cell(k + 1) and words.gap(k + 1)[:1] != ",":
+            return False
+        self._hit(i, k + 1, sure="n" in (words.kinds[i], words.kinds[k]))
         return True
 
     def _alone(self, i: int) -> None:

@@ -11,6 +11,11 @@ from voxcurate.scrubbing.wordlist import word_set
 _AFTER_LABEL = re.compile(r"[ \t]*(?:\([^()\n]{0,20}\))?[ \t]*[:=][ \t]*(?:\n[ \t]*)?\Z")
 _AFTER_TITLE = re.compile(r"\.?[ \t]*(?:\n[ \t]*)?\Z")
 _AFTER_VERB = re.compile(r"(?:[ \t]*,)?[ \t]*(?:\n[ \t]*)?\Z|[ \t]*[(\"“][ \t]*\Z|\.[ \t]\Z")
+_PLAIN_TITLES = word_set("dr mr mrs ms miss prof professor mx sir")
+_DAYS = word_set(
+    "may april june august march january february sunday monday tuesday wednesday thursday friday "
+    "saturday"
+)
 _AND = re.compile(r"[ \t]*(?:[;,/&+]|\band\b|\bund\b|\ben\b|\by\b)[ \t]*\Z")
 _INITIALS = re.compile(r"(?<![\w/])[A-Z]{2,4}\s?[/:]\s?[a-z]{2,4}(?=\s*(?:\n|$|\d))")
 _NO_INITIALS = word_set("lat min hr day kg dl ml mm cm hrs obl mr sec ct us pa ap iv po im pet")
@@ -50,12 +55,14 @@ class IntroducedNames(NameSpans):
             if not _AFTER_TITLE.match(words.gap(k)):
                 break
             k += 1
-        if k >= words.n or not _AFTER_TITLE.match(words.gap(k)) or self._is_no_title(i, k):
+        if k >= words.n or not _AFTER_TITLE.match(words.gap(k)):
+            return
+        if self._is_no_title(i, k) and self._take_any(i, k) == k:
             return
         several = low in ("dr", "drs", "doctors")
         for _ in range(4):
-            j = self._take(k, "title")
-            if j <= k or (words.kinds[k] == "w" and j - k == 1 and self._is_heading(k)):
+            j = max(self._take(k, "title"), self._take_any(i, k))
+            if j <= k:
                 return
             self._hit(k, j)
             if not several or j >= words.n:
@@ -65,6 +72,42 @@ class IntroducedNames(NameSpans):
                 return
             if k > j and words.shapes[k] != "C":
                 return
+
+    def _take_any(self, i: int, k: int) -> int:
+        """The index after an ordinary word that the title at `i` makes a name: "Dr. Sunday Hand"."""
+        words = self.words
+        if words.low[i] not in _PLAIN_TITLES or "\n" in words.gap(k) or self.taken[k]:
+            return k
+        low, shape = words.low[k], words.shapes[k]
+        never = low in w.DEGREES or low in w.SHORT_FORMS or low in w.NO_NAME or low in w.TITLES
+        if never or (low in w.STOP and low not in _DAYS):
+            return k
+        if words.caseless[i]:
+            return k + 1 if self._is_odd_name(i, k) else k
+        if words.shapes[i] != "C" or shape != "C":
+            return k
+        j = k + 1
+        while (
+            j < words.n
+            and j - k < 3
+            and words.gap(j) in (" ", "-")
+            and words.shapes[j] == "C"
+            and low in _DAYS | w.PARTICLES
+            and words.low[j] not in w.STOP | w.NO_NAME | w.DEGREES
+        ):
+            j += 1
+        return k if low in _DAYS and j == k + 1 else j
+
+    def _is_odd_name(self, i: int, k: int) -> bool:
+        """Whether an ordinary word after "dr" in small letters, "DR" in capitals, does something."""
+        words = self.words
+        low = words.low[k]
+        if words.low[i] != "dr" or low in w.STOP or low in w.PERSON_VERBS or low in _DAYS:
+            return False
+        if len(low) < 3 or re.search(r"(?:ed|ing|ly|s)$", low) or words.gap(k) not in (" ", ". "):
+            return False
+        after = words.low[k + 1] if k + 1 < words.n and words.gap(k + 1) == " " else ""
+        return after in w.PERSON_VERBS or after in ("in", "here", "aware", "at", "to", "and")
 
     def _is_no_title(self, i: int, k: int) -> bool:
         """Whether "MS", "Dr", "Sr" at word `i` is none, by word `k` that would be the name."""

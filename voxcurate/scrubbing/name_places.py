@@ -31,12 +31,13 @@ _LEADING = word_set("""
 """)
 # a house, with a name before it; strong: any name; weak: one that is no ordinary word
 _STRONG_HEADS = word_set("""
-    hospital hospitals infirmary clinic clinics polyclinic hospice pharmacy healthcare
+    campus lodge manor memorial shelter prison school academy college church parish netcare
+    children women veterans homecare hospital hospitals infirmary clinic clinics polyclinic hospice pharmacy healthcare
     ospedale hopital krankenhaus klinikum klinik ziekenhuis
 """)
 _WEAK_HEADS = word_set("""
     medical surgery general memorial regional royal methodist baptist presbyterian lutheran adventist deaconess
-    mercy sinai children's childrens women's veterans campus netcare health pathology
+    mercy sinai health pathology
     teleradiology radiology imaging infusion ent orthopedics orthopaedics orthopedic digestive
     endoscopy dental dentistry vision optical optometry physio physiotherapy chiropractic pulm
     cardiology oncology dermatology urology pediatrics paediatrics obgyn gynecology neurology
@@ -52,12 +53,13 @@ _WEAK_HEADS = word_set("""
     supermarket brewery university mri ct pet ultrasound xray detox recovery behavioral
     psychiatry counseling
 """)
+_FIRMS = frozenset(["sons", "bros", "brothers", "partners", "associates"])
 _TAIL = word_set(
-    "care center centre ctr campus clinic hospital mri ct imaging sport sports sons home house"
+    "er ed icu ward care center centre ctr campus clinic hospital mri ct imaging sport sports sons home house"
 )
 _LINKS = frozenset(["of", "and", "the", "for", "de", "la", "del", "du", "am", "on"])
 _TO_PLACES = word_set("""
-    at from to via in near of by @ xfer tx transferred trf sent outside into through bei aus
+    at from to via in inside near of by dc discharged xfer tx transferred trf sent outside into through bei aus
     nach
 """)
 _HOME_BEFORE = word_set(
@@ -98,7 +100,7 @@ class _Places:
                 yield from self._house(i)
             if low in _LANDSCAPE and shape != "L":
                 yield from self._landscape(i)
-            if words.kinds[i] != "w" or low in _LEADING:
+            if shape != "L" or (i > 0 and words.low[i - 1] in _HOME_BEFORE):
                 yield from self._town(i)
 
     def _house(self, head: int) -> Iterator[Hit]:
@@ -117,10 +119,11 @@ class _Places:
             ):
                 break
             i = before
+        first = i
         while i < head and (words.low[i] in _LINKS or (words.low[i] in GENERIC and linked)):
             i += 1
         own = [k for k in range(i, head) if self._is_own(k)]
-        if not own or not self._is_house(i, head, own):
+        if not own or not (self._is_house(i, head, own) or self._is_house(first, head, own)):
             return
         end = head
         while (
@@ -146,7 +149,8 @@ class _Places:
 
     def _is_house(self, i: int, head: int, own: list[int]) -> bool:
         words = self.words
-        if any(words.low[k] in self.lexicon.eponyms for k in own) and not self._at_place(i):
+        eponyms = [k for k in own if words.low[k] in self.lexicon.eponyms]
+        if len(eponyms) == len(own) and not self._at_place(i):
             return False
         named = [
             k
@@ -157,13 +161,14 @@ class _Places:
             or self._is_listed(words.low[k])
         ]
         if words.shapes[head] == "L":
-            return bool(named) and self._at_place(i)
-        strong = words.low[head] in _STRONG_HEADS
+            told = self._at_place(i) or (words.low[head] in _FIRMS and self._in_cell(i, head))
+            return bool(named) and told
+        strong = words.low[head] in _STRONG_HEADS and not words.caseless[head]
         if not named and not strong and not any(words.kinds[k] == "b" for k in own):
             return False
         if self._at_place(i):
             return True
-        return bool(named) and self._in_cell(i, head)
+        return bool(named or strong) and self._in_cell(i, head)
 
     def _at_place(self, i: int) -> bool:
         """Whether what stands before word `i` speaks of a place."""
@@ -171,6 +176,8 @@ class _Places:
         if i == 0:
             return False
         if words.low[i - 1] in _TO_PLACES and words.gap(i) == " ":
+            return True
+        if words.text[max(0, words.starts[i] - 4) : words.starts[i]].lower() == "d/c ":
             return True
         if words.low[i - 1] == "the" and i > 1 and words.low[i - 2] in _TO_PLACES:
             return True
@@ -242,7 +249,7 @@ class _Places:
         if STRONG_NOUN.match(words.text, words.ends[j - 1]):
             return False
         if small:
-            if n == 1 and (group > 1 or words.kinds[i] not in "nu" or len(words.low[i]) < 4):
+            if n == 1 and (group > 1 or len(words.low[i]) < 4 or words.low[i] in self.lexicon.words):
                 return False
             if n > 1 and all(words.kinds[k] == "w" for k in range(i, j)) and group > 2:
                 return False

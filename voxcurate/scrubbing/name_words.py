@@ -49,6 +49,7 @@ TO_VERBS = word_set("""
 KIN = word_set("""
     wife husband daughter son mother father brother sister spouse partner fiance fiancee
     girlfriend boyfriend niece nephew uncle aunt cousin friend neighbor neighbour granddaughter
+    gdtr ggdtr ggson gson husb hubby bro sis pastor rabbi imam priest doula medic lawyer landlord
     grandson guardian mom dad mum nurse dtr dtrs gf bf brother-in-law sister-in-law ex-wife
     mother-in-law father-in-law son-in-law daughter-in-law ex-husband
 """)
@@ -101,6 +102,8 @@ WEAK_VERBS = word_set("""
     has had is was will would who does did can hat wurde et a est heeft
 """)
 AFTER_WAS = word_set("""
+    covering calling coming asking working staying waiting visiting away off back keen happy
+    worried anxious comfortable drowsy copied unwell
     born admitted discharged brought transferred referred evaluated examined informed notified
     paged called consulted contacted diagnosed hospitalized treated intubated extubated present at
     a an the here very alert not able unable told given his her started also then taken scheduled

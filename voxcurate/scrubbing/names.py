@@ -240,7 +240,8 @@ class _Finder(SpreadNames):
             return ""
         context = self._context(k, j)
         if kind == "b":
-            likely = context >= (1.5 if low in self.lexicon.given and not words.begins(k) else 3)
+            given = low in self.lexicon.given or self._is_given(low)
+            likely = context >= (1.5 if given and not words.begins(k) else 3)
             return "doubtful" if likely else ""
         if context > 0 and self._likeness(low) + 2 * context > 2.5:
             return "doubtful"
