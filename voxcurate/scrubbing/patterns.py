@@ -25,6 +25,7 @@ _NUMBERS = re.compile(r"\d(?:[\s().,+/:_'’–-]{0,4}\d)*")
 _DIGITS = re.compile(r"\d+")
 _LETTERS = re.compile(r"[^\W\d_]+")
 _CODES = ("ID", "OTHER", "ADDRESS", "PHONE")
+_NUMBERED = re.compile(r"[^\W\d_]+(?![^\W\d_])(?=.{0,4}\d)", re.DOTALL)
 _MARGIN = 60  # letters around a hit within which a protected span is looked for
 
 
@@ -35,17 +36,21 @@ class Places(NamedTuple):
         words: beginnings of each run of letters, folded.
         numbers: each digit run's beginning, and of a plus or bracket before it, with how many
             digits follow from there on with no more than signs between them.
+        most_digits: the longest such number's.
+        numbered: words that a digit follows within five letters, and where they end.
     """
 
     words: dict[str, list[int]]
     numbers: list[tuple[int, int]]
     most_digits: int
+    numbered: list[tuple[str, int]]
 
     @classmethod
     def of(cls, text: str) -> "Places":
         """Those of a text."""
         words: dict[str, list[int]] = {}
-        for match in _LETTERS.finditer(fold(text)):
+        folded = fold(text)
+        for match in _LETTERS.finditer(folded):
             words.setdefault(match.group(), []).append(match.start())
         numbers: list[tuple[int, int]] = []
         for group in _NUMBERS.finditer(text):
@@ -58,7 +63,9 @@ class Places(NamedTuple):
                     at -= 1
                     numbers.append((at, left))
                 left -= run.end() - run.start()
-        return cls(words, numbers, max((n for _, n in numbers), default=0))
+        most = max((n for _, n in numbers), default=0)
+        numbered = [(m.group(), m.end()) for m in _NUMBERED.finditer(folded)] if most else []
+        return cls(words, numbers, most, numbered)
 
 
 def find_patterns(text: str) -> Iterator[Hit]:
@@ -68,7 +75,7 @@ def find_patterns(text: str) -> Iterator[Hit]:
     unless a label such as "MRN:" introduces it. A date takes in the day of the week before it.
     """
     places = Places.of(text)
-    for one in PATTERNS:
+    for one in _worth_trying(places):
         for match in matches(one, text, places):
             start, end = match.span("x")
             end -= len(text[start:end]) - len(text[start:end].rstrip(" ,.;:\t\n"))
@@ -88,6 +95,31 @@ def find_patterns(text: str) -> Iterator[Hit]:
     yield from find_names(text)
     yield from find_unexplained(text)
     yield from find_postal(text)
+
+
+def _triggers() -> tuple[dict[str, list[int]], list[int]]:
+    """Which patterns a word calls for, by number, and which need no word."""
+    by_word: dict[str, list[int]] = {}
+    always = []
+    for number, one in enumerate(PATTERNS):
+        wanted = () if one.digits else one.starts or one.near
+        for word in wanted:
+            by_word.setdefault(word, []).append(number)
+        if not wanted or one.endings:
+            always.append(number)
+    return by_word, always
+
+
+_BY_WORD, _ALWAYS = _triggers()
+
+
+def _worth_trying(places: Places) -> Iterator[Pattern]:
+    """Patterns for which a word of the text calls, and those that need none, in their order."""
+    called = set(_ALWAYS)
+    for word in _BY_WORD.keys() & places.words.keys():
+        called.update(_BY_WORD[word])
+    for number in sorted(called):
+        yield PATTERNS[number]
 
 
 def matches(one: Pattern, text: str, places: Places) -> Iterator[re.Match[str]]:
@@ -114,8 +146,7 @@ def _near(one: Pattern, text: str, places: Places) -> Iterator[re.Match[str]]:
     words = places.words
     at = [place for word in one.near & words.keys() for place in words[word]]
     if one.endings:
-        ends = (p + len(w) for w, ps in words.items() if w.endswith(one.endings) for p in ps)
-        at += [end for end in ends if any(map(str.isdigit, text[end : end + 5]))]
+        at += [end for word, end in places.numbered if word.endswith(one.endings)]
     if not at or (one.shape is not None and not one.shape.search(text)):
         return
     for begin, end in _windows(sorted(at), len(text)):
