@@ -42,7 +42,11 @@ def _is_password_like(text: str, start: int, end: int) -> bool:
         return True
     if re.fullmatch(r"[A-Z]{2,}\d{1,4}", text[start:end]):
         return (
-            re.search(r"\b(?:by|user|login|von|par|door)\W{0,3}$", text[:start], re.IGNORECASE)
+            re.search(
+                r"\b(?:by|user|login|von|par|door)\W{0,3}$",
+                text[max(0, start - 10) : start],
+                re.IGNORECASE,
+            )
             is not None
         )
     return letters is None or lexicon().kind(fold(letters.group())) != "w"

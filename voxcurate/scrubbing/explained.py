@@ -27,7 +27,7 @@ _RUNS = re.compile(r"\d+|[^\W\d_]+")
 _PARTS = re.compile(r"[-–‑/.+&*^~\\'’,:_]")
 
 _N = r"\d{1,4}(?:[.,]\d{1,4})?"
-_UNIT = rf"(?:{UNITS}|mcg|nm|µm|um|kpa|mm\s?hg|cmh2o|cgy|gbq|kbq|µsv|usv|kev|mev|ev|w|wk|mo|yo|y|yr|d|h|hr|fr|french|gauge|g|ga|t|ppm|ppb|db|hz|khz|ms|rpm|fps|px|pixels?|row|slice|detector|channel|lead|fold|french|amp|iu|u|mu|ui|miu|ng|pg|ug|fl|fmol|pmol|nmol|umol|µmol|mol|mosm|osm|meq|k|m|cells?|zellen|cellules|c[ée]lulas|cellule|cellen|µl|ul|mcl|beats?|bpm|steps?|kilos?|kilograms?|grams?|metres?|meters?|millimet\w+|centimet\w+|cc|jahre|jahr|tage|tag|wochen|monate|stunden|std|sek|ans|jours|mois|semaines|heures|a[nñ]os|d[ií]as|meses|semanas|horas|anni|giorni|mesi|jaar|dagen|weken|maanden|uur|person\w*|patients?|cases?|copies|events?|participants?|women|men|subjects|times|counts?|pulses?|frames?|voxels?|rows?|tons?|tablets?|caps?(?:ules?)?|puffs?|drops?|sprays?|drinks?|cigarettes?|packs?|calories|kcal|kj|joules?|watts?|volts?|mv|v|amps?|mega\w+|gtt)"
+_UNIT = rf"(?:{UNITS}|mcg|nm|µm|um|kpa|mm\s?hg|cmh2o|cgy|gbq|kbq|µsv|usv|kev|mev|ev|w|wk|mo|yo|y|yr|d|h|hr|fr|french|gauge|g|ga|t|ppm|ppb|db|hz|khz|ms|rpm|fps|px|pixels?|row|slice|detector|channel|lead|fold|french|amp|iu|u|mu|ui|miu|ng|pg|ug|fl|fmol|pmol|nmol|umol|µmol|mol|mosm|osm|meq|k|m|cells?|zellen|cellules|c[ée]lulas|cellule|cellen|µl|ul|mcl|beats?|bpm|steps?|kilos?|kilograms?|grams?|metres?|meters?|millimet\w+|centimet\w+|cc|jahre|jahr|tage|tag|wochen|monate|stunden|std|sek|ans|jours|mois|semaines|heures|a[nñ]os|d[ií]as|meses|semanas|horas|anni|giorni|mesi|jaar|dagen|weken|maanden|uur|person\w*|nodes?|cores?|slices?|segments?|lesions?|patients?|cases?|copies|events?|participants?|women|men|subjects|times|counts?|pulses?|frames?|voxels?|rows?|tons?|tablets?|caps?(?:ules?)?|puffs?|drops?|sprays?|drinks?|cigarettes?|packs?|calories|kcal|kj|joules?|watts?|volts?|mv|v|amps?|mega\w+|gtt)"
 _VALUE_UNIT = re.compile(
     rf"(?:[<>~≈±]?{_N}\s?(?:[-–/x×*:]|to)?\s?)*[ \t]*[-–]?(?:x|×|\*)?(?:10\^?\d)?{_UNIT}?(?:\^?[23²³])?(?:[/.·]{_UNIT}(?:\^?[23²³])?)*",
     re.IGNORECASE,
@@ -295,7 +295,7 @@ def is_value(text: str, start: int, end: int, *, labelled: bool) -> bool:
     nodal station; or, where no label introduces it, of a closed form such as a gene's."""
     token = text[start:end]
     if re.fullmatch(r"\d{1,2}[RLrl][is]?", token):
-        return re.search(r"station\s?$", text[:start], re.IGNORECASE) is not None
+        return re.search(r"station\s?$", text[max(0, start - 9) : start], re.I) is not None
     if re.match(r"[.,]\d", text[end : end + 2]) and end - start <= 3:
         return True
     if _SHIFT.fullmatch(token) or re.fullmatch(r"\d{1,3}[.,]\d{1,2}", token):

@@ -21,7 +21,7 @@ _SCORE_BEFORE = re.compile(
 )  # fmt: skip
 _SCORE_AFTER = re.compile(
     r"\s*(?:-?\s*(?:strength|motor|power|pain|murmur|leads?\b|messungen|parts|patients|limbs|extremit\w+|quadrants|blood|bottles|sets?\b|samples|levels|ribs?\b|criteria|segments?|lobes?|nodes?|lns?\b|lymph|cores?|slices?|images?|vessels?|teeth|steps|points?|sem\b|systolic|diastolic|of\b|weeks?|months?|days?|hours?|wks?\b|"
-    r"hrs?|mm|cm|mg|ml|cc|tabs?\b|tablets?|cups?|pulses|bilat\w*|throughout|ps\b|ns\b|normal|inch|%|scale|positive|were\b|dose|liters?|lpm|l\b|ratio|in\s+(?:all|both|bilateral|upper|lower|his|her|the\s+(?:right|left))|thirds?|"
+    r"hrs?|mm|cm|mg|ml|cc|tabs?\b|tablets?|cups?|pulses|bilat\w*|throughout|ps\b|ns\b|normal|inch|%|scale|positive|were\b|dose|gy\b|cgy\b|fx\b|fractions?|fr\b|liters?|lpm|l\b|ratio|in\s+(?:all|both|bilateral|upper|lower|his|her|the\s+(?:right|left))|thirds?|"
     r"upper|lower|grip|dorsi|plantar|holosystolic|ejection|apgar|units?|bottles?|packs?|ppd|shots?|times|filled|full|the\s+(?:way|dose|time)|lymphknoten|lk\b|stanzen|biopsien|ganglions|ganglios|linfonodi|klieren|proximal|distal)|\"|/|[ \t]*(?!(?:[01]\d|2[0-3])[0-5]\d(?!\w|\.\d))\d(?!\d?(?:/\d|[ap]\b|:\d\d))|\.\d)", re.IGNORECASE)  # fmt: skip
 # strength, scores and nodes anywhere in the sentence before
 _SCORE_SENTENCE = re.compile(
