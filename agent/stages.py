@@ -19,6 +19,7 @@ STAGE_NAMES = (
     "judge",
     "review",
     "assemble",
+    "statistics",
     "train",
     "evaluate",
     "stop",
@@ -27,6 +28,7 @@ STAGE_NAMES = (
 LEDGER_NAMES = {
     "clean_pair": "clean",
     "clean_labels": "clean",
+    "fuse_quality": "fuse",
     "train_zoo": "coldstart",
     "train_flagship": "train",
 }
@@ -50,6 +52,7 @@ def round_stages(context: Context, config: RoundConfig) -> dict[str, Callable[[]
         "judge": lambda: _judge(context(), config),
         "review": lambda: _review(context(), config),
         "assemble": lambda: _assemble(context(), config),
+        "statistics": lambda: _statistics(context(), config),
         "train": lambda: _train(context(), config),
         "evaluate": lambda: _evaluate(context(), config),
         "stop": lambda: _stop(context(), config),
@@ -133,6 +136,12 @@ def _assemble(context: StageContext, config: RoundConfig) -> StageResult:
     from labeling import assemble
 
     return assemble.run(context, config.labeling)
+
+
+def _statistics(context: StageContext, config: RoundConfig) -> StageResult:
+    from labeling import agreement
+
+    return agreement.run(context, config.labeling)
 
 
 def _train(context: StageContext, config: RoundConfig) -> StageResult:

@@ -84,7 +84,7 @@ def label_bias(
         return []
     found = {name: _Evidence() for name in families}
     for case in cases:
-        for class_id in case.dsc:
+        for class_id in sorted(case.dsc):
             _collect(case, class_id, families, found)
     return [_bias(name, found[name], patients, seed) for name in sorted(families)]
 
@@ -116,7 +116,7 @@ def _collect(
     }
     human = per_label[REVISED] or per_label[ORIGINAL]
     human_leads, counting_leads = _leads(human), _leads(per_label[COUNTING])
-    both = human.keys() & per_label[FUSED].keys()
+    both = sorted(human.keys() & per_label[FUSED].keys())
     paired_human = _leads({name: human[name] for name in both})
     paired_fused = _leads({name: per_label[FUSED][name] for name in both})
     for name, evidence in found.items():

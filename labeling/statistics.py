@@ -230,4 +230,4 @@ def _values(cases: Iterable[CaseAgreement], pair: Pair) -> dict[str, dict[str, f
             value = case.between(class_id, *pair)
             if value is not None:
                 values[class_id][case.case_id] = value
-    return dict(values)
+    return dict(sorted(values.items()))
