@@ -74,7 +74,28 @@ class Counts:
             return "b" if clinical else "n"
         if clinical:
             return "b" if share >= 0.003 or word in self.given else "w"
+        if self.is_inflected(word):
+            return "w" if share < 0.001 else "b"
         return "n" if share >= 0.001 or given else "b"
+
+    def is_inflected(self, word: str) -> bool:
+        """Whether English has two other forms of a word: "tangled" and "tangling"."""
+        stem = word[:-1] if word[-1] in "ey" else word
+        endings = (
+            "ies",
+            "ied",
+            "ier",
+            "ing",
+            "ed",
+            "er",
+            "es",
+            "s",
+            "ly",
+            word[-1] + "ing",
+            word[-1] + "ed",
+        )
+        forms = {stem + ending for ending in endings} | {word + "s", word + "ing", word + "ed"}
+        return len((forms - {word}) & self.word.keys()) > 1
 
 
 def main() -> int:

@@ -15,13 +15,14 @@ _CELL_BEGINS = re.compile(
     r"(?:\A|[\n|:;([\x01#>=]|[ ]{2}|\t|[-–—]{2}|#\d+|\d\.|[ ][-–—]|/)[ \t*]*\Z"
 )
 _CELL_ENDS = re.compile(
+    r"[ ]?,[ ]*(?:[*°\d\x01(]|geb|born|n[ée]e?\b|DOB|[A-Z]{2,4}\b)|"
     r"[ \t]*(?:\Z|[\n|;([\x01)\]]|[ ]{2}|\t|[-–—]{2}|[ ][-–—][ ]|[,.]?[ ]?\d|/"
-    r"|[ ](?:DOB|MRN|M|F|MD|RN|Age|Sex)\b)"
+    r"|,?[ ](?:DOB|MRN|M|F|MD|RN|Age|Sex|S[pt]R|ST\d|CT\d|FY\d|SHO|Cons\w*|Reg\w*)\b)"
 )
 _PAIR = re.compile(r"[ ]?,[ ]{0,2}\Z")
 _LETTER = re.compile(r"[ \t]*[,!]?[ \t]*(?:\n|\Z)")
 _BEFORE_PAIR = word_set(
-    "patient pt re name to from by dr mr mrs ms for sponsor guarantor attn and with"
+    "pat patient pt re name to from by dr mr mrs ms for sponsor guarantor attn and with"
 )
 _SPACE = re.compile(r"[ ]\Z")
 _AFTER_SURNAME = re.compile(r"\.?[ ]*(?:\Z|[\n|;,)(/\x01]|[ ]{2}|[ ][-–—])")
@@ -54,7 +55,8 @@ class CellNames(IntroducedNames):
             before = "." + before
         if _CELL_BEGINS.search(before):
             return True
-        return pair and i > 0 and words.low[i - 1] in _BEFORE_PAIR
+        told = i > 0 and words.low[i - 1] in _BEFORE_PAIR
+        return told and (pair or words.low[i - 1] in ("pat", "pt", "patient"))
 
     def _ends_cell(self, j: int) -> bool:
         return _CELL_ENDS.match(self.words.text, self.words.ends[j - 1]) is not None
@@ -96,10 +98,10 @@ class CellNames(IntroducedNames):
                 return -9
             if shape == "I":
                 score += 0.5
-            elif low in w.STOP or low in w.SHORT_FORMS or low in w.NO_NAME or low in w.DEGREES:
-                return -9
             elif low in w.PARTICLES and len(span) > 1:
                 continue
+            elif low in w.STOP or low in w.SHORT_FORMS or low in w.NO_NAME or low in w.DEGREES:
+                return -9
             elif kind == "n":
                 score = max(score, 0.5 if low in self.lexicon.eponyms else 2)
             elif kind == "u":
@@ -124,6 +126,8 @@ class CellNames(IntroducedNames):
         if kind == "w" or low in w.STOP or low in w.SHORT_FORMS or low in w.NO_NAME:
             return
         if self._is_eponym(i, k + 1) or not self._ends_cell(k + 1):
+            return
+        if words.languages[i] != "e" and kind == "u" and not self._is_like(low):
             return
         self._hit(i, k + 1, sure=kind == "n")
 
@@ -170,13 +174,21 @@ class CellNames(IntroducedNames):
         low, kind, shape = words.low[i], words.kinds[i], words.shapes[i]
         if shape != "C" or low in w.NO_NAME or low in w.STOP or low in self.lexicon.eponyms:
             return
-        if i > 0 and "\n" not in words.gap(i) and "/" not in words.gap(i):
+        gap = words.gap(i)
+        if i > 0 and ":" in gap and kind == "n" and self.lexicon.fame(low) > 1:
+            if self._ends_cell(i + 1) and not self._is_eponym(i, i + 1):
+                self._hit(i, i + 1, sure=False)
+            return
+        if i > 0 and "\n" not in gap and "/" not in gap:
             return
         if _LETTER.match(words.text, words.ends[i]) is None or words.languages[i] == "g":
             return
         known = self.lexicon.fame(low) == 3 and (low in self.lexicon.given or self._is_given(low))
         if kind == "n" or (kind == "b" and known):
             self._hit(i, i + 1, sure=False)
+
+    def _is_like(self, low: str) -> bool:
+        return self.lexicon.fame(low) > 0 or self._likeness(low) > 0
 
     def _is_given(self, low: str) -> bool:
         return self.lexicon.long["given"].group(low) == 0

@@ -17,7 +17,7 @@ _DAYS = word_set(
     "saturday"
 )
 _AND = re.compile(r"[ \t]*(?:[;,/&+]|\band\b|\bund\b|\ben\b|\by\b)[ \t]*\Z")
-_INITIALS = re.compile(r"(?<![\w/])[A-Z]{2,4}\s?[/:]\s?[a-z]{2,4}(?=\s*(?:\n|$|\d))")
+_INITIALS = re.compile(r"(?<![\w/])[A-Z]{2,4}(?:[/:]|[ ]/[ ])[a-z]{2,4}(?=\s*(?:\n|$|\d))")
 _NO_INITIALS = word_set("lat min hr day kg dl ml mm cm hrs obl mr sec ct us pa ap iv po im pet")
 _SIGNED = re.compile(r"(?im)(?:^[ \t]*(?:--?|[–—~])[ \t]?|/s/[ \t]*|\bs/[ \t]+)(?=[^\W\d_])")
 
@@ -68,13 +68,14 @@ class IntroducedNames(NameSpans):
             if not several or j >= words.n:
                 return
             k = j + 1 if words.low[j] in ("and", "or", "und", "en") else j
-            if k >= words.n or words.kinds[k] == "w" or (k == j and not _AND.match(words.gap(j))):
+            strange = k < words.n and (words.kinds[k] != "w" or words.low[k] == "st")
+            if not strange or (k == j and not _AND.match(words.gap(j))):
                 return
             if k > j and words.shapes[k] != "C":
                 return
 
     def _take_any(self, i: int, k: int) -> int:
-        """The index after an ordinary word that the title at `i` makes a name: "Dr. Sunday Hand"."""
+        """The index after an ordinary word that the title at `i` makes a name: "Dr. Hand"."""
         words = self.words
         if words.low[i] not in _PLAIN_TITLES or "\n" in words.gap(k) or self.taken[k]:
             return k
@@ -99,7 +100,7 @@ class IntroducedNames(NameSpans):
         return k if low in _DAYS and j == k + 1 else j
 
     def _is_odd_name(self, i: int, k: int) -> bool:
-        """Whether an ordinary word after "dr" in small letters, "DR" in capitals, does something."""
+        """Whether an ordinary word after "dr" or "DR" among words like it does something."""
         words = self.words
         low = words.low[k]
         if words.low[i] != "dr" or low in w.STOP or low in w.PERSON_VERBS or low in _DAYS:

@@ -7,6 +7,7 @@ capital, so that a capital says nothing.
 
 from collections.abc import Sequence
 
+from voxcurate.scrubbing.vocabulary import fold
 from voxcurate.scrubbing.wordlist import word_set
 
 _ENGLISH = word_set("""
@@ -39,6 +40,8 @@ _OTHERS = word_set("""
 _SHARED = word_set(
     "an as on do die des de la le les van von del in am was war see no se je ja en al v w z y"
 )
+
+FOREIGN = frozenset(map(fold, (_GERMAN | _OTHERS) - _SHARED))  # function words, folded
 
 
 def languages(low: Sequence[str], starts_line: Sequence[bool], raw: Sequence[str]) -> list[str]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from voxcurate.scrubbing import name_words as w
 from voxcurate.scrubbing.care import GENERIC
 from voxcurate.scrubbing.hits import Hit
-from voxcurate.scrubbing.medical import STRONG_NOUN
+from voxcurate.scrubbing.medical import CLINICAL, STRONG_NOUN
 from voxcurate.scrubbing.name_reading import Words
 from voxcurate.scrubbing.vocabulary import Lexicon, lexicon
 from voxcurate.scrubbing.wordlist import word_set
@@ -32,35 +32,35 @@ _LEADING = word_set("""
 # a house, with a name before it; strong: any name; weak: one that is no ordinary word
 _STRONG_HEADS = word_set("""
     campus lodge manor memorial shelter prison school academy college church parish netcare
-    children women veterans homecare hospital hospitals infirmary clinic clinics polyclinic hospice pharmacy healthcare
-    ospedale hopital krankenhaus klinikum klinik ziekenhuis
+    children women veterans homecare hospital hospitals infirmary clinic clinics polyclinic
+    hospice pharmacy healthcare ospedale hopital krankenhaus klinikum klinik ziekenhuis
 """)
 _WEAK_HEADS = word_set("""
-    medical surgery general memorial regional royal methodist baptist presbyterian lutheran adventist deaconess
-    mercy sinai health pathology
-    teleradiology radiology imaging infusion ent orthopedics orthopaedics orthopedic digestive
-    endoscopy dental dentistry vision optical optometry physio physiotherapy chiropractic pulm
-    cardiology oncology dermatology urology pediatrics paediatrics obgyn gynecology neurology
-    rehab rehabilitation dialysis nephrology spine sport sports wellness laboratories labs lab
-    diagnostics ambulance ems hospices homecare care practice partners associates group network
-    alliance foundation trust institute school schools academy college university church parish
-    temple mosque synagogue elementary middle high factory farm farms hotel inn motel shelter
-    prison jail correctional insurance bank motors logistics industries systems solutions
-    technologies consulting construction enterprises holdings ltd llc inc gmbh corp pty plc sons
-    brothers bros medicine physicians surgeons hematology haematology maternity birthing
-    fertility allergy gastroenterology endocrinology rheumatology podiatry therapy therapies
-    nursing rest house lodge manor court hall centre center ctr unit ward wing pavilion suites
-    supermarket brewery university mri ct pet ultrasound xray detox recovery behavioral
-    psychiatry counseling
+    medical surgery general memorial regional royal methodist baptist presbyterian lutheran
+    adventist deaconess mercy sinai health pathology teleradiology radiology imaging infusion
+    ent orthopedics orthopaedics orthopedic digestive endoscopy dental dentistry vision optical
+    optometry physio physiotherapy chiropractic pulm cardiology oncology dermatology urology
+    pediatrics paediatrics obgyn gynecology neurology rehab rehabilitation dialysis nephrology
+    spine sport sports wellness laboratories labs lab diagnostics ambulance ems hospices
+    homecare care practice partners associates group network alliance foundation trust institute
+    school schools academy college university church parish temple mosque synagogue elementary
+    middle high factory farm farms hotel inn motel shelter prison jail correctional insurance
+    bank motors logistics industries systems solutions technologies consulting construction
+    enterprises holdings ltd llc inc gmbh corp pty plc sons brothers bros medicine physicians
+    surgeons hematology haematology maternity birthing fertility allergy gastroenterology
+    endocrinology rheumatology podiatry therapy therapies nursing rest house lodge manor court
+    hall centre center ctr unit ward wing pavilion suites supermarket brewery university mri ct
+    pet ultrasound xray detox recovery behavioral psychiatry counseling
 """)
 _FIRMS = frozenset(["sons", "bros", "brothers", "partners", "associates"])
-_TAIL = word_set(
-    "er ed icu ward care center centre ctr campus clinic hospital mri ct imaging sport sports sons home house"
-)
+_TAIL = word_set("""
+    er ed icu ward care center centre ctr campus clinic hospital mri ct imaging sport sports
+    sons home house
+""")
 _LINKS = frozenset(["of", "and", "the", "for", "de", "la", "del", "du", "am", "on"])
 _TO_PLACES = word_set("""
-    at from to via in inside near of by dc discharged xfer tx transferred trf sent outside into through bei aus
-    nach
+    at from to via in inside near of by dc discharged xfer tx transferred trf sent outside into
+    through bei aus nach
 """)
 _HOME_BEFORE = word_set(
     "from in near to of at lives live living around outside visiting nach aus in te uit"
@@ -159,6 +159,7 @@ class _Places:
             or words.low[k] in _LANDSCAPE
             or self._is_camel(k)
             or self._is_listed(words.low[k])
+            or self._is_odd(words.low[k])
         ]
         if words.shapes[head] == "L":
             told = self._at_place(i) or (words.low[head] in _FIRMS and self._in_cell(i, head))
@@ -198,6 +199,10 @@ class _Places:
     def _is_camel(self, k: int) -> bool:
         raw = self.words.text[self.words.starts[k] : self.words.ends[k]]
         return self.words.shapes[k] == "M" and raw[0].isupper() and len(raw) > 5
+
+    def _is_odd(self, low: str) -> bool:
+        """Whether a word is none of those that reports have: "Quayside", "Dogwood"."""
+        return len(low) > 3 and self.lexicon.foreign_kind(low) != "w" and not CLINICAL.search(low)
 
     def _is_listed(self, low: str) -> bool:
         group = self.lexicon.long["towns"].group(low)
@@ -249,7 +254,9 @@ class _Places:
         if STRONG_NOUN.match(words.text, words.ends[j - 1]):
             return False
         if small:
-            if n == 1 and (group > 1 or len(words.low[i]) < 4 or words.low[i] in self.lexicon.words):
+            if n == 1 and (
+                group > 1 or len(words.low[i]) < 4 or words.low[i] in self.lexicon.words
+            ):
                 return False
             if n > 1 and all(words.kinds[k] == "w" for k in range(i, j)) and group > 2:
                 return False

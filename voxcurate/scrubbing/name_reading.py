@@ -4,7 +4,7 @@ import re
 
 from voxcurate.scrubbing import name_words as w
 from voxcurate.scrubbing.dates import MONTHS
-from voxcurate.scrubbing.name_language import languages
+from voxcurate.scrubbing.name_language import FOREIGN, languages
 from voxcurate.scrubbing.vocabulary import fold, lexicon
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
@@ -56,6 +56,9 @@ class Words:
                 kinds[i] = self._kind_of_double(i)
         for i, language in enumerate(self.languages):
             if language == "e" or kinds[i] == "w":
+                continue
+            if self.low[i] in FOREIGN and (self.shapes[i] == "L" or self.begins(i)):
+                kinds[i] = "w"
                 continue
             if language == "g" or self.shapes[i] != "C" or self.begins(i):
                 kinds[i] = known.foreign_kind(self.low[i])

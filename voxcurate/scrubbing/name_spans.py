@@ -134,7 +134,9 @@ class NameSpans:
                 ):
                     comma = True
                 elif not JOIN.match(gap) or (
-                    gap.startswith(".") and words.shapes[j - 1] != "I" and words.low[j - 1] != "v"
+                    gap.startswith(".")
+                    and words.shapes[j - 1] != "I"
+                    and words.low[j - 1] not in ("v", "st")
                 ):
                     break
             if (
@@ -185,6 +187,8 @@ class NameSpans:
             if mode == "free":
                 return solid > 0 and (dotted and words.shapes[j - 1] in "CU")
             return ((dotted or solid > 0 or mode == "title") and words.low[j] != "a") or dotted
+        if words.low[j] == "st" and words.gap(j + 1)[:1] == "." and j + 1 < words.n:
+            return mode in ("title", "label") or words.is_titled(j + 1)
         k = j + 1
         while (
             k < words.n and k < j + 3 and words.low[k] in w.PARTICLES and JOIN.match(words.gap(k))

@@ -179,6 +179,9 @@ class _Finder(SpreadNames):
             and self._likeness(lows[0]) > 1
         ):
             return "doubtful"
+        foreign = words.languages[i] != "e" and len(core) <= 3
+        if foreign and "w" not in kinds and not words.begins(i) and self._are_listed(lows):
+            return "doubtful"
         if all(kind == "u" for kind in kinds) and len(core) <= 3:
             scores = [self._likeness(low) for low in lows]
             bonus = self._context(i, j)
@@ -189,6 +192,12 @@ class _Finder(SpreadNames):
             if min(scores) > -5 and sum(scores) + bonus > -1:
                 return "doubtful"
         return ""
+
+    def _are_listed(self, lows: list[str]) -> bool:
+        """Whether a given name begins the words and a name, or what looks like one, ends them."""
+        known = self.lexicon
+        given = lows[0] in known.given or lows[0] in known.long["given"]
+        return given and (known.fame(lows[-1]) > 0 or self._likeness(lows[-1]) > 0)
 
     def _has_own_line(self, i: int, j: int) -> bool:
         """Whether a line begins with words `i` to `j` and ends or goes on after a comma."""
@@ -229,7 +238,9 @@ class _Finder(SpreadNames):
         ):
             return ""
         if kind == "n":
-            if shape == "U" and (low in self.lexicon.eponyms or len(low) < 4):
+            if shape == "U" and (
+                low in self.lexicon.eponyms or len(low) < 5 or self.lexicon.fame(low) < 2
+            ):
                 return ""
             if low in self.lexicon.eponyms or low in self.lexicon.places:
                 return "doubtful" if self._context(k, j) > 0 else ""
@@ -356,9 +367,17 @@ class _Finder(SpreadNames):
         ):
             self._hit(i, j + 1)
             return j + 1
-        if kind == "n" and self._is_pure(i):
+        if (kind == "n" and self._is_pure(i)) or (
+            kind == "b" and words.caseless[i] and self._owns_kin(i)
+        ):
             self._hit(i, i + 1, sure=False)
         return i + 1
+
+    def _owns_kin(self, i: int) -> bool:
+        """ "MERCY'S SON"."""
+        words = self.words
+        owner = words.text[words.ends[i] : words.ends[i] + 2] in ("'S", "'s")
+        return owner and i + 1 < words.n and words.low[i + 1] in w.KIN
 
     def _is_pure(self, i: int) -> bool:
         """Whether a name in small letters or capitals is no word, eponym or town of any list."""

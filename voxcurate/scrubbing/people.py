@@ -157,7 +157,13 @@ def _is_strange(text: str, start: int, end: int) -> bool:
 
 def _are_initials(text: str, start: int, end: int) -> bool:
     low = fold(text[start:end])
-    return low not in w.SHORT_FORMS and low not in w.DEGREES and lexicon().kind(low) == "u"
+    return (
+        low not in w.SHORT_FORMS and low not in w.DEGREES and lexicon().foreign_kind(low) in "un"
+    )
+
+
+def _are_typists(text: str, start: int, end: int) -> bool:
+    return fold(text[start:end]) not in w.SHORT_FORMS
 
 
 def _is_caseless(text: str, start: int, end: int) -> bool:
@@ -193,11 +199,11 @@ PEOPLE: tuple[Pattern, ...] = (
     pattern("NAME", rf"\b(?i:{_KIN}),?[ ](?P<x>{_W}[ ]{_W})(?!\w)", 0, starts=_KIN_STARTS, check=_is_somebody, sure=False),
     pattern("NAME", rf"\b[SDWCFsdwcf]/[oO0]\.?:?[ ](?P<x>(?:(?:Mr|Mrs|Late|Lt|Shri|Smt)\.?[ ])?{_W}(?:[ ]{_W}){{0,2}})(?!\w)", 0, starts="s d w c f", check=_is_all_names),
     # initials of typists and readers
-    pattern("NAME", r"(?:\x01|\bM\.?D\.?|\bD\.?O\.?),?[ ]?/[ ]?(?P<x>[a-z]{2,4})(?=[ ]*(?:\n|$))", 0, shape=r"/[ ]?[a-z]{2,4}[ ]*(?:\n|$)", check=_are_initials),
+    pattern("NAME", r"(?:\x01|\bM\.?D\.?|\bD\.?O\.?),?[ ]?/[ ]?(?P<x>[a-z]{2,4})(?=[ ]*(?:\n|$))", 0, shape=r"/[ ]?[a-z]{2,4}[ ]*(?:\n|$)", check=_are_typists),
     pattern("NAME", r"\b(?i:tr|typ|typist|sekr|secr?|steno|trans|tip|dd|dt|dict|d|t|schr|diktat)\.?[ ]?[:.]?[ ](?P<x>[a-z]{2,4}|[A-Z]{2,3})(?=[ ]*(?:/|\n|$|\x01|\d{2,}[/.-]))", 0, starts="tr typ typist sekr sec secr steno trans tip dd dt dict d t schr diktat", check=_are_initials),
     pattern("NAME", r"\b(?i:reader|rater|observer|radiologist|read|rad)[ ]?[12AB][ :]+(?P<x>[A-Z]{2,3})(?=[ ]*[,;.\n)]|$)", 0, starts="reader rater observer radiologist read rad", check=_are_initials),
-    pattern("NAME", r"(?<![^\n])(?P<x>[a-z]{2,3})[ ]?/[ ]?(?=\x01|Dr|Prof|[A-Z]{2,3}[ ]*(?:\n|$))", 0, shape=r"\n[a-z]{2,3}[ ]?/", check=_are_initials),
-    pattern("NAME", r"(?:(?<=\x01)|(?<=\n)|(?<=[ ]{2})|(?<=MD ))(?P<x>[A-Z]{2,4}[ ]?[:/][ ]?[a-z]{2,4})(?=[ ]*(?:\n|$|/|\||\x01))", 0, shape=r"[A-Z]{2,4}[ ]?[:/][ ]?[a-z]{2,4}"),
+    pattern("NAME", r"(?<![^\n])(?P<x>[a-z]{2,3})[ ]?/[ ]?(?=\x01|Dr|Prof|[A-Z]{2,3}[ ]*(?:\n|$))", 0, shape=r"\n[a-z]{2,3}[ ]?/", check=_are_typists),
+    pattern("NAME", r"(?:(?<=\x01)|(?<=\n)|(?<=[ ]{2})|(?<=MD ))(?P<x>[A-Z]{2,4}[:/][a-z]{2,4})(?=[ ]*(?:\n|$|/|\||\x01))", 0, shape=r"[A-Z]{2,4}[:/][a-z]{2,4}"),
     pattern("NAME", r"(?<![^\n])(?P<x>(?:[A-Z]\.){2,3})(?=[ ]?=[ ]?\x01)", 0, shape=r"\.[ ]?=[ ]?\x01"),
     pattern("NAME", r"(?<![^\n])(?P<x>[A-Z]\.)(?=[ ]*\n[ ]*\x01)", 0, shape=r"(?:\A|\n)[A-Z]\.[ ]*\n[ ]*\x01"),
     # notes in small letters
