@@ -10,7 +10,6 @@ import typer
 from agent.console import DONE, SOME_FAILED, WIDTH, run_command, show_json
 from agent.options import JsonOption
 from agent.priority_view import CUT_HELP, ROWS_SHOWN, SCORE_HELP, priority_of, show_rows
-from voxcurate.errors import ConfigError
 
 if TYPE_CHECKING:
     from labeling.attention_batch import Batch
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
     from labeling.config import PriorityConfig
     from voxcurate.case_files import CaseFiles
     from voxcurate.classes import Vocabulary
-
-LAYOUTS = ("auto", "masks", "maps")
 
 
 def attention(
@@ -77,13 +74,14 @@ def attention(
     """
 
     def command() -> int:
+        from agent.prediction_folders import cases_of, models_of
         from labeling.config import PriorityConfig
         from voxcurate.classes import load_vocabulary
         from voxcurate.config import build
 
         vocabulary = load_vocabulary()
-        models = _models(predictions, vocabulary, labels, layout)
-        true = None if truth is None else _cases(truth, vocabulary, labels, layout)
+        models = models_of(predictions, vocabulary, labels, layout)
+        true = None if truth is None else cases_of(truth, vocabulary, labels, layout)
         batch = _run(
             models, vocabulary, out, _wanted(classes or (), vocabulary, entropy, released, masks,
             class_maps), build(PriorityConfig, priority_of(score, cut, top_percent)), true,
@@ -97,31 +95,6 @@ def attention(
         return SOME_FAILED if batch.failed or batch.missing else DONE
 
     run_command(command)
-
-
-def _models(
-    folders: Sequence[Path], vocabulary: "Vocabulary", labels: Path | None, layout: str
-) -> "dict[str, dict[str, CaseFiles]]":
-    """Each model by its folder's name; equal names get a number."""
-    found: dict[str, dict[str, CaseFiles]] = {}
-    for n, folder in enumerate(folders, 1):
-        name = folder.resolve().name
-        name = f"{name} {n}" if name in found else name
-        found[name] = _cases(folder, vocabulary, labels, layout)
-    if len(found) > 1 and not set.intersection(*(set(cases) for cases in found.values())):
-        raise ConfigError("the folders have no case in common: cases are matched by name")
-    return found
-
-
-def _cases(
-    folder: Path, vocabulary: "Vocabulary", labels: Path | None, layout: str
-) -> "dict[str, CaseFiles]":
-    from voxcurate.case_files import find_cases, read_names
-
-    if layout not in LAYOUTS:
-        raise ConfigError(f"want --layout {', '.join(LAYOUTS)}, found {layout!r}")
-    names = None if labels is None else read_names(labels, vocabulary)
-    return find_cases(folder, vocabulary, names=names, kind=layout)  # type: ignore[arg-type]
 
 
 def _wanted(

@@ -15,9 +15,10 @@ from agent.compare_cli import compare
 from agent.console import run_command
 from agent.deid_cli import app as deid_app
 from agent.duplicates_cli import app as duplicates_app
-from agent.options import JsonOption, SetOption, WorkspaceOption
+from agent.fuse_cli import fuse
 from agent.labels_cli import app as labels_app
 from agent.labels_cli import assemble
+from agent.options import JsonOption, SetOption, WorkspaceOption
 from agent.predict_cli import app as models_app
 from agent.predict_cli import predict
 from agent.priority_cli import priority
@@ -43,6 +44,7 @@ app.command(name="read-reports")(read_reports)
 app.command()(check)
 app.add_typer(models_app, name="models")
 app.command()(predict)
+app.command()(fuse)
 app.command()(clean)
 app.command()(assemble)
 app.add_typer(labels_app, name="labels")

@@ -174,19 +174,10 @@ def _fingerprint(
     *settings: float,
 ) -> str:
     """Of what a case is made from; files by size and time, as ``make`` does."""
-
-    def state(case: CaseFiles) -> list[Any]:
-        paths = {"": case.label_map} if case.label_map else dict(case.masks)
-        stats = {name: path.stat() for name, path in sorted(paths.items())}
-        return [
-            sorted(case.names.items()),
-            {n: [s.st_size, s.st_mtime_ns] for n, s in stats.items()},
-        ]
-
     return content_id(
         VERSION,
-        {model: state(case) for model, case in files.items()},
-        state(truth) if truth else None,
+        {model: case.state() for model, case in files.items()},
+        truth.state() if truth else None,
         wanted.attention.model_dump(mode="json"),
         [wanted.threshold, sorted(wanted.classes), wanted.masks, wanted.class_maps, *settings],
     )

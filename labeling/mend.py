@@ -10,7 +10,7 @@ beyond that is only told (`labeling.rules`).
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -18,11 +18,13 @@ import numpy.typing as npt
 
 from labeling.anatomy import DIRECTIONS, ClassRules
 from labeling.rules import Anatomy
-from labeling.structures import Structure, common_parts, further_pieces, midline
-from voxcurate.masks import label_boxes
-from voxcurate.volume import Box
+from labeling.structures import Structure, common_parts, further_pieces, midline, to_world
+from voxcurate.masks import label_boxes, surface
+from voxcurate.volume import Box, spacing_of
 
 SHARED = 0.5  # of the smaller of two: more is no dispute about a border
+BRIDGE_MM = 15.0  # a gap that a missed thin place may leave
+RIVAL = 0.5  # of the largest piece
 LEFT_OVER = 0.2  # of a structure has to stay when wrong pieces go, or its least volume
 Support = Callable[[str, Box], npt.NDArray[Any] | None]
 Pieces = npt.NDArray[np.unsignedinteger[Any]]
@@ -140,7 +142,7 @@ class _Work:
     ) -> None:
         """Write down what was taken, and give it to another class if it moves."""
         if moved:
-            self.result[other] = _joined(self.result[other], part)
+            self.result[other] = self.result[other].joined(part)
         self.effects.append(
             Effect(
                 class_id, rule, "moved" if moved else "removed", reason, other, pieces,
@@ -158,16 +160,6 @@ class _Work:
 
     def tell(self, class_id: str, rule: str, reason: str) -> None:
         self.effects.append(Effect(class_id, rule, "told", reason))
-
-
-def _joined(one: Structure, two: Structure) -> Structure:
-    if one.is_empty:
-        return replace(two, class_id=one.class_id)
-    i, j, k = (
-        slice(min(a.start, b.start), max(a.stop, b.stop))
-        for a, b in zip(one.box, two.box, strict=True)
-    )
-    return one.of_mask(one.within((i, j, k)) | two.within((i, j, k)), (i, j, k))
 
 
 def _sides(work: _Work, there: Sequence[str], middle: float | None) -> None:
@@ -279,12 +271,47 @@ def _specks(work: _Work, class_id: str) -> None:
 
 
 def _single(work: _Work, class_id: str) -> None:
-    """All but the largest piece of a single organ, and pieces that the scan's edge may join."""
+    """All but the largest piece of a single organ go; not what may hang together with it.
+
+    That is a piece which the scan's edge may join (`further_pieces`), one of more than the tolerated
+    volume within `BRIDGE_MM`, as predictions break organs at their thin places, and a `RIVAL` of
+    the largest: sizes do not tell which is the organ. Pieces kept for the last two are told.
+    """
     if not work.anatomy.vocabulary[class_id].single:
         return
     s = work.result[class_id]
-    further = further_pieces(s, work.anatomy.tolerated_ml(s))
-    work.take_pieces(class_id, "single", "pieces besides the largest of a single organ", further)
+    tolerated = work.anatomy.tolerated_ml(s)
+    further = further_pieces(s, tolerated)
+    large = [n for n in further if s.pieces[1][n - 1] > tolerated]
+    rivals = [n for n in further if s.pieces[1][n - 1] >= RIVAL * s.pieces[1][0]]
+    near = _near_largest(s, large) if large else []
+    kept = sorted({*rivals, *near})
+    if kept:
+        ml = float(s.pieces[1][[n - 1 for n in kept]].sum())
+        why = f"within {BRIDGE_MM:g} mm: it seems broken" if near else "of about the same size"
+        work.tell(class_id, "single", f"kept {ml:.3g} mL in {len(kept)} further pieces {why}")
+    gone = [n for n in further if n not in kept]
+    work.take_pieces(class_id, "single", "pieces besides the largest of a single organ", gone)
+
+
+def _near_largest(s: Structure, numbers: Sequence[int]) -> list[int]:
+    """The pieces that come within `BRIDGE_MM` of the largest one or of each other by steps."""
+    from scipy.spatial import cKDTree
+
+    def points(number: int) -> npt.NDArray[np.float64]:
+        edge = surface(s.pieces[0] == number)
+        start = [side.start for side in s.box]
+        indices = np.asarray(np.argwhere(edge) + np.array(start), np.float64)
+        return to_world(indices, s.affine)
+
+    limit = BRIDGE_MM + max(spacing_of(s.affine))  # between centres; voxels that touch have no gap
+    left, found, front = list(numbers), [], [1]
+    while front and left:
+        tree = cKDTree(np.concatenate([points(n) for n in front]))
+        front = [n for n in left if tree.query(points(n))[0].min() <= limit]
+        found += front
+        left = [n for n in left if n not in front]
+    return sorted(found)
 
 
 def _exclude(work: _Work, there: Sequence[str], support: Support | None) -> list[str]:
@@ -343,7 +370,6 @@ def _inside(work: _Work, class_id: str) -> None:
     if reach is None or s.is_empty:
         return
     from voxcurate.masks import dilate
-    from voxcurate.volume import spacing_of
 
     spacing = spacing_of(s.affine)
     wide = _grown(s, [int(np.ceil(reach / step)) for step in spacing])

@@ -80,6 +80,18 @@ class Structure:
         """Another mask of this class, given in a box of the volume; cropped."""
         return Structure(self.class_id, mask, box, self.shape, self.affine).part(mask)
 
+    def joined(self, other: "Structure") -> "Structure":
+        """What is in this or in another structure of the volume."""
+        if self.is_empty:
+            return Structure(self.class_id, other.mask, other.box, self.shape, self.affine)
+        if other.is_empty:
+            return self
+        i, j, k = (
+            slice(min(a.start, b.start), max(a.stop, b.stop))
+            for a, b in zip(self.box, other.box, strict=True)
+        )
+        return self.of_mask(self.within((i, j, k)) | other.within((i, j, k)), (i, j, k))
+
     @cached_property
     def voxels(self) -> int:
         """Voxels inside."""

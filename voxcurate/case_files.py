@@ -8,6 +8,7 @@ tools that name a class differently can be compared.
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +26,8 @@ INNER = ("segmentations", "predictions", "soft_pred", "labels", "masks")
 MAPS = ("combined_labels", "labels", "segmentation", "seg", "label", "prediction")
 NAME_FILES = ("dataset.json", "labels.json")
 SOFT = "prediction.vxp"
+_CARET = (0, 30)  # NIfTI's codes of the extension; TotalSegmentator writes 0
+_LABEL = re.compile(r'<Label Key="(\d+)"[^>]*>\s*<!\[CDATA\[([^\]]*)\]\]>')
 ONE_CASE = "case"  # what a single pair of files or folders is called
 
 
@@ -46,6 +49,17 @@ class CaseFiles:
     names: Mapping[int, str] = field(default_factory=dict)
     soft: Path | None = None
 
+    def state(self) -> list[Any]:
+        """What a result made from these files depends on: names, sizes and times, as ``make`` does.
+        """
+        paths = {"": self.label_map} if self.label_map else dict(self.masks)
+        paths |= {"soft": self.soft} if self.soft else {}
+        stats = {name: path.stat() for name, path in sorted(paths.items())}
+        return [
+            sorted(self.names.items()),
+            {name: [s.st_size, s.st_mtime_ns] for name, s in stats.items()},
+        ]
+
 
 def find_cases(
     root: Path,
@@ -60,7 +74,7 @@ def find_cases(
         root: folder or file.
         vocabulary: for the classes' other names.
         names: label to class, for label maps; not given: ``dataset.json`` or ``labels.json`` in
-            the folder or the one above.
+            the folder or the one above, else the file's own label table.
         kind: what files directly in the folder are; ``auto``: masks of one case if most of them
             are called like classes, else one label map per case.
 
@@ -70,7 +84,8 @@ def find_cases(
     """
     if root.is_file():
         named = _named(root.parent, names, vocabulary)
-        return {ONE_CASE: CaseFiles(ONE_CASE, label_map=root, names=named)}
+        own = named or _table_names(root, vocabulary)
+        return {ONE_CASE: CaseFiles(ONE_CASE, label_map=root, names=own)}
     if not root.is_dir():
         raise SourceError("want a file or a folder of label maps or masks: there is none")
     named = _named(root, names, vocabulary)
@@ -83,7 +98,9 @@ def find_cases(
         if kind == "masks" or (kind == "auto" and 2 * known > len(files)):
             return {ONE_CASE: CaseFiles(ONE_CASE, _masks(root, vocabulary))}
         return {
-            stem(path.name): CaseFiles(stem(path.name), label_map=path, names=named)
+            stem(path.name): CaseFiles(
+                stem(path.name), label_map=path, names=named or _table_names(path, vocabulary)
+            )
             for path in files
         }
     found = {}
@@ -143,6 +160,25 @@ def _named(folder: Path, names: Mapping[int, str] | None, vocabulary: Vocabulary
     return {}
 
 
+def _table_names(path: Path, vocabulary: Vocabulary) -> dict[int, str]:
+    """Names of the label table that some tools (TotalSegmentator, Connectome Workbench) write into
+    a NIfTI file's header; none if there is no such table."""
+    import nibabel
+    from nibabel.filebasedimages import ImageFileError
+
+    try:
+        extensions: Any = nibabel.load(path).header.extensions
+        parts = [e.get_content() for e in extensions if e.get_code() in _CARET]
+        text = b"".join(part for part in parts if isinstance(part, bytes))
+    except (OSError, ValueError, EOFError, ImageFileError, AttributeError, TypeError):
+        return {}  # whoever reads it says what is wrong
+    found = {}
+    for key, name in _LABEL.findall(text.decode("utf-8", errors="replace")):
+        if int(key) and name.strip():
+            found[int(key)] = vocabulary.resolve(name) or name.strip()
+    return found
+
+
 def _case(folder: Path, names: Mapping[int, str], vocabulary: Vocabulary) -> CaseFiles | None:
     for place in [*(folder / name for name in INNER), folder]:
         masks = _masks(place, vocabulary)
@@ -151,7 +187,7 @@ def _case(folder: Path, names: Mapping[int, str], vocabulary: Vocabulary) -> Cas
         if others:
             return CaseFiles(folder.name, others, soft=_soft(place, others))
         if lone:
-            own = _named(folder, None, vocabulary) or names
+            own = _named(folder, None, vocabulary) or names or _table_names(lone[0], vocabulary)
             return CaseFiles(folder.name, label_map=lone[0], names=own)
     return None
 

@@ -93,6 +93,29 @@ def test_pieces_that_the_scans_edge_may_join_stay():
                 if v.rule == "pieces"]  # fmt: skip
 
 
+def test_an_organ_that_broke_at_a_thin_place_keeps_its_parts_and_says_so():
+    broken = NOTHING.copy()
+    broken[8:14, 12:15, 12:14] = True
+    broken[15:20, 12:15, 12:14] = True  # one voxel, 9 mm, between them
+    far = NOTHING.copy()
+    far[28:31, 4:7, 2] = True
+    after, effects = mended({"pancreas": broken | far})
+    np.testing.assert_array_equal(after["pancreas"], broken)
+    told, removed = effects
+    assert (told.action, told.rule) == ("told", "single")
+    assert "seems broken" in told.reason
+    assert removed.voxels == far.sum()
+    assert "pieces" in {v.rule for v in ANATOMY.check(structures({"pancreas": broken}))}
+
+
+def test_of_two_pieces_of_about_the_same_size_both_stay_and_that_is_told():
+    masks = {"kidney_left": MASKS["kidney_left"] | MASKS["kidney_right"]}  # no midline is known
+    after, (told,) = mended(masks)
+    np.testing.assert_array_equal(after["kidney_left"], masks["kidney_left"])
+    assert (told.action, told.voxels) == ("told", 0)
+    assert "about the same size" in told.reason
+
+
 def test_a_piece_beyond_the_midline_goes_to_the_other_side():
     small = MASKS["kidney_left"] & (np.indices(SHAPE)[2] % 2 == 0)
     masks = {"kidney_left": small | MASKS["kidney_right"], "kidney_right": NOTHING,

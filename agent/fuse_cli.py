@@ -1,0 +1,219 @@
+"""``voxcurate fuse``: several models' predictions become one set of masks, and what was mended."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from agent.console import DONE, SOME_FAILED, WIDTH, run_command, show_json, show_result
+from agent.options import JsonOption, SetOption, WorkspaceOption
+from voxcurate.errors import ConfigError
+
+if TYPE_CHECKING:
+    from labeling.config import LabelingConfig
+    from labeling.fuse_batch import Batch
+    from voxcurate.case_files import CaseFiles
+    from voxcurate.stage import StageResult
+
+METHODS = ("mean", "staple")
+ROWS_SHOWN = 20
+
+
+def fuse(
+    more: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[FOLDER]...", help="Further folders, after --predictions."),
+    ] = None,
+    predictions: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Without a workspace: folder of one model's predictions, and then the others'. "
+            "Soft, one-hot or hard masks per class, or label maps; cases are matched by name."
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="With --predictions: folder to write to.")
+    ] = None,
+    method: Annotated[
+        str, typer.Option(help="mean (of the probabilities) or staple. Default: mean.")
+    ] = "",
+    weights: Annotated[
+        Path | None,
+        typer.Option(
+            help="With --predictions and mean: YAML or JSON of each model's weight, or of the "
+            "weights of its classes."
+        ),
+    ] = None,
+    threshold: Annotated[
+        float | None, typer.Option(help="Of the result; default: 0.5.", min=0.01, max=0.99)
+    ] = None,
+    rules: Annotated[
+        bool, typer.Option("--rules/--no-rules", help="Mend by the written anatomy.")
+    ] = True,
+    classes: Annotated[
+        list[str] | None, typer.Option(help="With --predictions: only this class; again for more.")
+    ] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(help="Names of a label map's values: JSON or YAML, as in dataset.json."),
+    ] = None,
+    layout: Annotated[
+        str, typer.Option(help="What files directly in a folder are: masks, maps, or auto.")
+    ] = "auto",
+    settings: SetOption = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Fuse several models' predictions into one set of masks that keep to the written anatomy.
+
+    In a workspace: the pseudo labels and attention of its last round, as the round makes them.
+    Without: per case segmentations/, removed/ (what the rules took away) and fuse.json, and
+    rules.csv of all. What is done is not done again while inputs and settings stay.
+
+    Example: voxcurate fuse --predictions unet swin nnunet --out fused --method staple
+    """
+
+    def command() -> int:
+        folders = [*(predictions or []), *(more or [])]
+        chosen = _settings(method, threshold, rules)
+        if not folders:
+            alone = {"--out": out, "--weights": weights, "--classes": classes, "--labels": labels}
+            wrong = [name for name, value in alone.items() if value]
+            if wrong:
+                raise ConfigError(f"{', '.join(wrong)}: only with --predictions")
+            given = [*(settings or []), *(f"labeling.fuse.{k}={v}" for k, v in chosen.items())]
+            return show_result("fuse", _in_workspace(workspace, given), as_json=as_json)
+        if out is None:
+            raise ConfigError("--predictions wants --out")
+        if method == "staple" and weights is not None:
+            raise ConfigError("--weights goes with --method mean: STAPLE estimates its own")
+        config = _config(chosen, settings or [])
+        batch, models = _alone(folders, out, config, weights, classes or (), labels, layout)
+        if as_json:
+            show_json(_plain(batch, models, config))
+        else:
+            _show(batch, out)
+        _warn(batch, models, config)
+        return SOME_FAILED if batch.failed or batch.missing else DONE
+
+    run_command(command)
+
+
+def _settings(method: str, threshold: float | None, rules: bool) -> dict[str, Any]:
+    if method and method not in METHODS:
+        raise ConfigError(f"want --method {' or '.join(METHODS)}, found {method!r}")
+    found: dict[str, Any] = {"method": method} if method else {}
+    if threshold is not None:
+        found["threshold"] = threshold
+    if not rules:
+        found["postprocess"] = False
+    return found
+
+
+def _config(chosen: Mapping[str, Any], settings: Sequence[str]) -> "LabelingConfig":
+    """The settings without a workspace; ``--set`` names them as in a round."""
+    from labeling.config import LabelingConfig
+    from voxcurate.config import build, parse_overrides
+
+    given = dict(parse_overrides(settings))
+    own = given.pop("labeling", {})
+    if given:
+        raise ConfigError(f"--set: without a workspace want labeling.key=value, found {set(given)}")
+    return build(LabelingConfig, own, {"fuse": dict(chosen)})
+
+
+def _in_workspace(given: Path | None, settings: Sequence[str]) -> "StageResult":
+    from agent.by_hand import by_hand
+    from labeling import fuse as stage
+
+    with by_hand(given, settings) as (context, config):
+        if not context.classes:  # before the first round: the classes that it would begin with
+            annotated = sorted({class_id for _, class_id in context.catalog.current()})
+            found = tuple(config.classes) or tuple(annotated)
+            if not found:
+                raise ConfigError("no class is annotated yet: --set classes=[liver,...] names them")
+            context = replace(context, classes=found)
+        lines = stage.predictions_of(context, config.labeling)
+        if not lines:
+            raise ConfigError("no predictions in this round: 'voxcurate predict' makes some")
+        return stage.run(context, config.labeling)
+
+
+def _alone(
+    folders: Sequence[Path],
+    out: Path,
+    config: "LabelingConfig",
+    weights: Path | None,
+    classes: Sequence[str],
+    labels: Path | None,
+    layout: str,
+) -> "tuple[Batch, dict[str, dict[str, CaseFiles]]]":
+    from agent.prediction_folders import models_of
+    from labeling.fuse_batch import fuse_folders, read_weights
+    from voxcurate.classes import load_vocabulary
+    from voxcurate.progress import progress
+
+    vocabulary = load_vocabulary()
+    models = models_of(folders, vocabulary, labels, layout)
+    shares = read_weights(weights, list(models), vocabulary) if weights else None
+    wanted = [vocabulary.resolve(c) or c for c in classes]
+    with progress("fuse", len({c for cases in models.values() for c in cases})) as bar:
+        batch = fuse_folders(
+            models, vocabulary, out, config, classes=wanted, weights=shares,
+            done=lambda case: bar.advance(note=case),
+        )  # fmt: skip
+    return batch, models
+
+
+def _plain(batch: "Batch", models: Mapping[str, Any], config: "LabelingConfig") -> dict[str, Any]:
+    return {
+        "models": list(models),
+        "method": config.fuse.method,
+        "threshold": config.fuse.threshold,
+        "cases": dict(batch.cases),
+        "failed": dict(batch.failed),
+        "missing": dict(batch.missing),
+        "reused": batch.reused,
+    }
+
+
+def _show(batch: "Batch", out: Path) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    n_classes = sum(len(told["classes"]) for told in batch.cases.values())
+    typer.echo(f"{len(batch.cases)} cases, {n_classes} masks in {out}; {batch.reused} were there")
+    effects = [(case, e) for case, told in batch.cases.items() for e in told["rules"]]
+    broken = sum(len(told["broken"]) for told in batch.cases.values())
+    if effects:
+        table = Table(title="what the rules did", title_justify="left")
+        for column in ("case", "class", "rule", "action", "mL", "voxels", "why"):
+            is_number = column in ("mL", "voxels")
+            table.add_column(column, justify="right" if is_number else "left")
+        for case, e in effects[:ROWS_SHOWN]:
+            action = f"{e['action']} to {e['other']}" if e["action"] == "moved" else e["action"]
+            ml = f"{e['ml']:.3g}"
+            table.add_row(case, e["class_id"], e["rule"], action, ml, str(e["voxels"]), e["reason"])
+        Console(width=max(WIDTH, Console().width)).print(table)
+    if len(effects) > ROWS_SHOWN:
+        typer.echo(f"... and {len(effects) - ROWS_SHOWN} more in rules.csv")
+    if broken:
+        typer.echo(f"{broken} rules are still broken: `broken` in fuse.json")
+
+
+def _warn(batch: "Batch", models: Mapping[str, Any], config: "LabelingConfig") -> None:
+    if len(models) == 1:
+        typer.echo("note: one model: the masks are its own, thresholded and mended", err=True)
+    unsided = [case for case, told in batch.cases.items() if told["sides"] != "checked"]
+    if unsided and config.fuse.postprocess:
+        typer.echo(
+            f"note: {len(unsided)} cases have no structure that tells the midline: left and right "
+            "were not checked there",
+            err=True,
+        )
+    for case, lacking in batch.missing.items():
+        typer.echo(f"missing: {case}: no prediction of {', '.join(lacking)}", err=True)
+    for case, why in batch.failed.items():
+        typer.echo(f"failed: {case}: {why}", err=True)
