@@ -13,7 +13,7 @@ from voxcurate.predictions import EMPTY_BOX, Prediction, open_prediction
 
 RATERS = {
     FUSED: Rater(FUSED, "fused label", "machine"),
-    COUNTING: Rater(COUNTING, "machine label that counts", "machine"),
+    COUNTING: Rater(COUNTING, "machine label in use", "machine"),
     REVISED: Rater(REVISED, "revised label", "human"),
     ORIGINAL: Rater(ORIGINAL, "original label", "human"),
 }

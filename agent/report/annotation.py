@@ -1,4 +1,4 @@
-"""Sections on the labels: attention, priority, origins, changes, proposals, volumes."""
+"""Sections on the labels: attention, priority, origins, changes, proposals."""
 
 import csv
 import math
@@ -11,15 +11,13 @@ from agent.report import charts
 from agent.report.blocks import Block, Card, Chart, Gallery, Picture, Section, Table, Text, ml
 from agent.report.drawing import View
 from agent.report.pictures import OTHER, REFERENCE, Album, Drawn, strong_attention
-from agent.report.statistics import outliers
-from agent.report.view import Key, RoundView, weight
+from agent.report.view import RoundView, weight
 from voxcurate.catalog import Decision, Label, Measure
 
 VIEWS: tuple[View, ...] = ("coronal", "axial")
 MOST_PRIORITY = 8
 MOST_CHANGES = 10
 MOST_WAITING = 12
-MOST_OUTLIERS = 20
 FLAGS = ("chosen", "is_outlier", "outlier", "selected", "flagged")  # columns of a priority list
 UNITS = {
     "share": "attention, share of the organs",
@@ -337,43 +335,3 @@ def _waiting_card(view: RoundView, album: Album, decision: Decision) -> Card:
     name = f"{view.class_name(class_id)}, {case}" if class_id else case
     shots = [album.show(case, view.scans.get(case), drawn, what, view=plane) for plane in VIEWS]
     return Card(name, shots, [decision.reason or "no reason given", f"asked by {decision.actor}"])
-
-
-def volumes(view: RoundView) -> Section:
-    """Organ volumes of the current labels by source; outliers are named."""
-    title = "Organ volumes"
-    sources = sorted({scan.source for scan in view.used})
-    panels: dict[str, dict[str, list[tuple[float, bool]]]] = {}
-    odd: list[tuple[float, Key, Label, float]] = []
-    for class_id in view.classes:
-        found = [view.current(scan.case_id, class_id) for scan in view.used]
-        present = [label for label in found if label is not None and label.ml > 0]
-        if not present:
-            continue
-        marks = outliers([label.ml for label in present])
-        middle = sorted(label.ml for label in present)[len(present) // 2]
-        by_source: dict[str, list[tuple[float, bool]]] = defaultdict(list)
-        for label, mark in zip(present, marks, strict=True):
-            by_source[view.scans[label.case_id].source].append((label.ml, bool(mark)))
-            if mark:
-                ratio = abs(math.log(label.ml / middle))
-                odd.append((ratio, (label.case_id, class_id), label, middle))
-        panels[view.class_name(class_id)] = by_source
-    if not panels:
-        return Section("volumes", title, empty="No current label has voxels.")
-    picture = charts.strips("volumes", panels, sources, unit="mL")
-    alt = f"Volumes in mL of {len(panels)} classes in {len(sources)} sources; {len(odd)} outliers"
-    odd.sort(key=lambda o: (-o[0], o[1]))
-    rows = [
-        (view.class_name(key[1]), key[0], ml(label.ml), ml(middle), origin_of(label))
-        for _, key, label, middle in odd[:MOST_OUTLIERS]
-    ]
-    head = ("class", "case", "volume (mL)", "median (mL)", "label")
-    note = "Outlier: modified z of the logarithm above 3.5 within the class; five labels needed."
-    if not rows:
-        note = "No outliers. " + note
-    return Section(
-        "volumes",
-        title,
-        [Chart(picture, alt), Table(head, rows, "Outliers", frozenset({2, 3}), note)],
-    )

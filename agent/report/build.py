@@ -4,7 +4,17 @@ import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from agent.report import annotation, cleaned, cohort, quality, reading, running
+from agent.report import (
+    agreement,
+    annotation,
+    cleaned,
+    cohort,
+    effort,
+    quality,
+    reading,
+    running,
+    volumes,
+)
 from agent.report.blocks import Section, Text
 from agent.report.pictures import TROUBLE, Album
 from agent.report.summary import header, summary
@@ -45,7 +55,9 @@ def build_sections(view: RoundView) -> list[Section]:
         ("changes", "Changed labels", lambda: annotation.changes(view, album)),
         ("attention", "Attention sizes", lambda: annotation.attention(view)),
         ("priority", "Top of the priority list", lambda: annotation.priority(view, album)),
-        ("volumes", "Organ volumes", lambda: annotation.volumes(view)),
+        ("agreement", agreement.TITLE, lambda: agreement.agreement(view)),
+        ("volumes", "Organ volumes", lambda: volumes.volumes(view)),
+        ("effort", effort.TITLE, lambda: effort.effort(view)),
         ("duplicates", "Duplicate scans", lambda: cleaned.duplicates(view, album)),
         ("rejected", "Rejected and suspect scans", lambda: cleaned.rejected(view, album)),
         ("reading", "Reading the reports", lambda: reading.reading(view)),

@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 
 from agent.report import write_report
-from agent.report.annotation import above_cut, case_attention, volumes
+from agent.report.annotation import above_cut, case_attention
 from agent.report.blocks import ml
 from agent.report.build import build_sections
 from agent.report.cohort import funnel, in_kinds
 from agent.report.pictures import Album
 from agent.report.quality import flagship, read_curve, scores
 from agent.report.view import load_view
+from agent.report.volumes import volumes
 from tests.agent.curated import fill, phantoms
 from voxcurate.catalog import Catalog, Measure, Model, Scan, WorkItem
 from voxcurate.classes import load_vocabulary
@@ -254,12 +255,12 @@ def test_a_broken_scan_costs_one_picture_not_the_report(fresh):
 
 
 def test_a_section_that_breaks_is_said_and_the_rest_stays(fresh, monkeypatch):
-    from agent.report import annotation
+    from agent.report import volumes as module
 
     def fail(*_):
         raise ValueError("odd value")
 
-    monkeypatch.setattr(annotation, "volumes", fail)
+    monkeypatch.setattr(module, "volumes", fail)
     text = write_report(fresh, 2).read_text(encoding="utf-8")
     assert "This section could not be made: ValueError" in text
     assert "Provenance" in text
@@ -315,7 +316,7 @@ def test_a_volume_outlier_is_named(fresh):
     huge = view.current(case, "liver")
     grown = {**view.labels, huge.label_id: replace(huge, ml=100 * huge.ml)}
     made = volumes(replace(view, labels=grown))
-    assert made.blocks[1].rows[0][:2] == ("liver", case)
+    assert made.blocks[-1].rows[0][:2] == ("liver", case)
 
 
 def test_album_says_what_is_wrong_without_a_path(fresh):
