@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from voxcurate.detached import WRONG_HEADER, check_data_files
 from voxcurate.dicom import find_series, read_series
 from voxcurate.errors import CurationError, VolumeReadError
 from voxcurate.nifti import read_nifti
@@ -63,6 +64,7 @@ def _read(path: Path | Sequence[Path], allow_nonfinite: bool) -> Volume:
 def _read_itk(path: Path, allow_nonfinite: bool) -> Volume:
     import SimpleITK
 
+    check_data_files(path)
     SimpleITK.ProcessObject.SetGlobalWarningDisplay(False)  # its warnings hold paths
     reader = SimpleITK.ImageFileReader()
     reader.SetFileName(str(path))
@@ -76,7 +78,7 @@ def _read_itk(path: Path, allow_nonfinite: bool) -> Volume:
         _check_size(path, size, reader.GetPixelID())
         image = reader.Execute()
     except RuntimeError:  # its message holds the path
-        raise VolumeReadError("the file is truncated, damaged or has a wrong header") from None
+        raise VolumeReadError(WRONG_HEADER) from None
     n_axes = min(3, image.GetDimension())
     array = SimpleITK.GetArrayFromImage(image).T
     if array.dtype.kind == "c":
