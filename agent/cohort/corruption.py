@@ -1,7 +1,8 @@
 """Scans that went wrong on their way: each kind of damage, done to a volume or to its file.
 
 `NIFTI_KINDS` and `DICOM_KINDS` are planted in every cohort. `VOLUME_KINDS` are further ones, for
-measuring the checks; those of a DICOM series are in `agent.cohort.series_damage`.
+measuring the checks; those of the planes' sequence are in
+`agent.cohort.plane_damage`, those of a DICOM series in `agent.cohort.series_damage`.
 """
 
 from collections.abc import Callable
@@ -10,6 +11,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from agent.cohort.plane_damage import PLANE_KINDS
 
 Image = npt.NDArray[Any]  # int16, or float32 if damaged so
 NIFTI_KINDS = (
@@ -151,6 +154,10 @@ _IMAGE_DAMAGE: dict[str, Callable[[Image, np.random.Generator], Image]] = {
     "label_map": _label_map,
     "shuffled": _shuffled,
     "constant": lambda image, rng: np.full_like(image, -1000),
+    "offset_24": lambda image, rng: _float(image) + 24,
+    "offset_100": lambda image, rng: _float(image) + 100,
+    "slope_1_3": lambda image, rng: _float(image) * 1.3,
+    "slope_1_3_stored": lambda image, rng: (_float(image) + 1024) * 1.3 - 1024,
 }
 
 
@@ -253,6 +260,18 @@ def _sheared(volume: Volume, rng: np.random.Generator) -> Volume:
     return replace(volume, affine=affine)
 
 
+def _along(
+    change: Callable[[Image, float, np.random.Generator], Image],
+) -> Callable[[Volume, np.random.Generator], Volume]:
+    """Damage to the order or number of the axial planes."""
+
+    def damage(volume: Volume, rng: np.random.Generator) -> Volume:
+        axial, order, spacing = _axial(volume)
+        return _back(volume, change(axial, float(spacing[2]), rng), order)
+
+    return damage
+
+
 _POSE_DAMAGE: dict[str, Callable[[Volume, np.random.Generator], Volume]] = {
     "mirrored": _flipped(0),
     "front_back": _flipped(1),
@@ -264,6 +283,7 @@ _POSE_DAMAGE: dict[str, Callable[[Volume, np.random.Generator], Volume]] = {
     "cut_off": _cut_off,
     "padding_inside": _padding_inside,
     "sheared": _sheared,
+    **{kind: _along(change) for kind, change in PLANE_KINDS.items()},
 }
 VOLUME_KINDS = tuple(
     kind for kind in (*_IMAGE_DAMAGE, *_POSE_DAMAGE, "wrong_spacing") if kind != "four_d"

@@ -29,6 +29,7 @@ class Anatomy:
     """A scan on a coarse grid; all arrays ``(I, J, K)`` in RAS+ order.
 
     Attributes:
+        planes: block means of each plane of the scan, not averaged along the third axis.
         hu: block means.
         spacing: of the grid, mm.
         body: the largest connected thing above -500 HU.
@@ -36,6 +37,7 @@ class Anatomy:
         seen: where the scanner measured (False: padding beyond the field of view).
     """
 
+    planes: npt.NDArray[np.float32]
     hu: npt.NDArray[np.float32]
     spacing: tuple[float, float, float]
     body: Mask
@@ -126,7 +128,9 @@ def look(volume: Volume, *, grid_mm: float = GRID_MM) -> Anatomy:
     array = array[tuple(slice(None, None, -1 if flip else 1) for flip in flips)]
     spacing = np.asarray(volume.spacing)[list(order)]
     steps = [min(max(1, round(grid_mm / s)), n) for s, n in zip(spacing, array.shape, strict=True)]
-    hu = block_means(array, steps)
+    planes = block_means(array, steps[:2])
+    n = planes.shape[2] // steps[2] * steps[2]
+    hu = planes[:, :, :n].reshape(*planes.shape[:2], -1, steps[2]).mean(axis=3)
     unseen = hu < -1500
     tissue = (hu > BODY_HU) & (hu < 30000)
     labels = cc3d.connected_components(_parted(tissue), connectivity=6)
@@ -134,19 +138,19 @@ def look(volume: Volume, *, grid_mm: float = GRID_MM) -> Anatomy:
     body = labels == 1 + int(np.argmax(counts[1:])) if counts.size > 1 else np.zeros_like(tissue)
     body = _regrown(body, tissue)
     i, j, k = (float(s * n) for s, n in zip(spacing, steps, strict=True))
-    return Anatomy(hu, (i, j, k), body, tissue & ~body, ~unseen)
+    return Anatomy(planes, hu, (i, j, k), body, tissue & ~body, ~unseen)
 
 
 def block_means(array: npt.NDArray[Any], steps: list[int]) -> npt.NDArray[np.float32]:
-    """Means over blocks; a rest at an axis' end is left out. Values are clipped to what matter
-    has, so that padding and metal do not colour their neighbours."""
-    i, j, k = (n // s * s for n, s in zip(array.shape, steps, strict=True))
-    a, b, c = steps
-    result = np.empty((i // a, j // b, k // c), np.float32)
-    for n in range(result.shape[2]):  # a plane of blocks at a time: little memory
-        part = array[:i, :j, n * c : (n + 1) * c].astype(np.float32)
+    """Means over blocks of each plane; a rest at an axis' end is left out. Values are clipped to
+    what matter has, so that padding and metal do not colour their neighbours."""
+    (a, b), n_k = steps, array.shape[2]
+    i, j = array.shape[0] // a * a, array.shape[1] // b * b
+    result = np.empty((i // a, j // b, n_k), np.float32)
+    for n in range(n_k):  # a plane at a time: little memory
+        part = array[:i, :j, n].astype(np.float32)
         np.clip(part, -2048, 3000, out=part)
-        result[:, :, n] = part.reshape(i // a, a, j // b, b, c).mean(axis=(1, 3, 4))
+        result[:, :, n] = part.reshape(i // a, a, j // b, b).mean(axis=(1, 3))
     return result
 
 

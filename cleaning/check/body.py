@@ -9,12 +9,15 @@ from cleaning.check.anatomy import Anatomy, look
 from cleaning.check.config import CheckConfig
 from cleaning.check.coverage import cut_off, padded_inside
 from cleaning.check.orientation import Axes, axes_of
+from cleaning.check.peaks import peaks_of
 from cleaning.check.reasons import Reason, Severity
 from cleaning.check.regions import REGIONS, regions_of
+from cleaning.check.sequence import jumps_of, slabs_of
 from cleaning.check.texture import artefacts
 from voxcurate.volume import Volume
 
 RING_SPACING_MM = 1.6  # coarser grids blur rings away and show organs for rings
+MORE_EQUAL = 3.0  # than neighbours within the plane
 TRUNK_ML = 5000.0  # less may be a limb, which may lie along any axis
 LUNGS_TELL = 0.95
 
@@ -39,7 +42,9 @@ def body_rules(volume: Volume, config: CheckConfig, evidence: dict[str, float]) 
     if axes.is_along is not False:
         yield from _region(body, axes, config, evidence)
         yield from _coverage(body, share, planes, scale, config, evidence)
-    yield from _artefacts(volume, body, config, evidence)
+        yield from _sequence(volume, body, config, evidence)
+    yield from _peaks(body, config, evidence)
+    yield from _artefacts(volume, config, evidence)
 
 
 def volume_planes(volume: Volume) -> int:
@@ -147,23 +152,64 @@ def _coverage(
         yield Reason("padding_inside", how, share, limit, text, span)
 
 
-def _artefacts(
+def _sequence(
     volume: Volume, body: Anatomy, config: CheckConfig, evidence: dict[str, float]
 ) -> Iterator[Reason]:
-    found = artefacts(volume, body, streak_limit_hu=config.streak_hu)
+    """Jumps, steps and slabs along the body."""
+    found = jumps_of(body)
+    evidence["jump"], evidence["step_mm"] = found.jump, found.step_mm
+    if found.step_mm > config.suspect_step_mm:
+        k = found.step_plane
+        text = "the body jumps sideways (mm) from plane to plane: motion, or scans joined"
+        limit = config.suspect_step_mm
+        yield Reason("step", "suspect", found.step_mm, limit, text, (2, k - 1, k))
+    if found.jump > config.suspect_jump:
+        k = found.jump_plane
+        how: Severity = "reject" if found.jump > config.reject_jump else "suspect"
+        text = "times the usual change from plane to plane: planes are missing, or scans joined"
+        yield Reason("jump", how, found.jump, config.suspect_jump, text, (2, k - 1, k))
+    slabs = slabs_of(volume)
+    evidence["equal_planes_share"], evidence["shared_noise"] = slabs.equal, slabs.third
+    evidence["shared_noise_bend"] = slabs.bend
+    limit = config.suspect_equal_planes
+    if slabs.equal > max(limit, MORE_EQUAL * slabs.equal_beside):
+        text = "share of tissue equal to the next plane: maxima or minima of overlapping slabs"
+        yield Reason("slabs", "suspect", slabs.equal, limit, text)
+    elif slabs.third > config.suspect_shared_noise and slabs.bend < config.max_bend:
+        limit = config.suspect_shared_noise
+        text = "correlation of the noise three planes apart: means of overlapping slabs"
+        yield Reason("slabs", "suspect", slabs.third, limit, text)
+
+
+def _peaks(body: Anatomy, config: CheckConfig, evidence: dict[str, float]) -> Iterator[Reason]:
+    """Peaks of air, fat and soft tissue beside their HU: the first one that is."""
+    found = peaks_of(body)
+    apart = found.soft - found.fat
+    told = {"air": found.air, "floor": found.floor, "fat": found.fat, "soft": found.soft}
+    evidence.update({f"{name}_peak_hu": v for name, v in told.items() if np.isfinite(v)})
+    for text, at, limits in (
+        ("HU of air beside the body", found.air, (config.min_air_hu, config.max_air_hu)),
+        ("HU of all clipped air", found.floor, (config.min_floor_hu, config.max_floor_hu)),
+        ("HU of fat", found.fat, config.fat_hu),
+        ("HU of soft tissue", found.soft, config.soft_hu),
+        ("HU between fat and soft tissue", apart, config.fat_to_soft_hu),
+    ):
+        if at < limits[0] or at > limits[1]:
+            limit = limits[0] if at < limits[0] else limits[1]
+            yield Reason("hu_shift", "suspect", at, limit, f"{text}: an offset or a wrong slope")
+            return
+
+
+def _artefacts(volume: Volume, config: CheckConfig, evidence: dict[str, float]) -> Iterator[Reason]:
+    found = artefacts(volume, streak_limit_hu=config.streak_hu)
     evidence["metal_planes_share"] = found.metal_planes
     evidence["streak_planes_share"] = found.streak_planes
-    evidence["streak_hu"], evidence["step_mm"] = found.streak_hu, found.step_mm
+    evidence["streak_hu"] = found.streak_hu
     if found.streak_planes > config.suspect_streak_planes:
         k = found.streak_plane
         text = f"share of planes with streaks from metal (up to {found.streak_hu:.0f} HU)"
         limit = config.suspect_streak_planes
         yield Reason("metal_streaks", "suspect", found.streak_planes, limit, text, (2, k, k))
-    if found.step_mm > config.suspect_step_mm:
-        k = found.step_plane
-        text = "the body jumps sideways (mm) from plane to plane: motion, or scans joined"
-        limit = config.suspect_step_mm
-        yield Reason("step", "suspect", found.step_mm, limit, text, (2, max(0, k - 1), k))
     if sorted(volume.spacing)[1] <= RING_SPACING_MM:
         evidence["ring_hu"] = found.ring_hu
         if found.ring_hu > config.suspect_ring_hu:

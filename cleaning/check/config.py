@@ -26,6 +26,9 @@ class CheckConfig(Config):
     max_extent_mm: float = 2500.0
     reject_empty_share: float = Field(0.1, description="constant planes between others, of an axis")
     reject_repeated_share: float = Field(0.1, description="planes equal to another, of an axis")
+    suspect_blank_end: float = Field(
+        0.3, description="of the planes, at one end after the full body; cubes are padded by 0.27"
+    )
     reject_shuffle: float = Field(0.8, description="change to next plane / to the one after")
     reject_neighbour_correlation: float = Field(0.3, description="of all voxels along one axis")
     suspect_noise_hu: float = 120.0
@@ -73,7 +76,33 @@ class CheckConfig(Config):
     streak_hu: float = Field(45.0, description="change from ray to ray from metal; organs: < 36")
     suspect_streak_planes: float = Field(0.06, description="planes with such streaks")
     suspect_step_mm: float = Field(
-        7.5, description="sideways jump beyond those around; ours: < 6.0"
+        7.5, description="sideways, where most of the body changes at once; ours: < 6.0"
+    )
+    suspect_jump: float = Field(
+        1.55, description="change from plane to plane in those around it; ours: < 1.45"
+    )
+    reject_jump: float = Field(5.0, description="some 50 mm are missing, or another scan begins")
+    suspect_equal_planes: float = Field(
+        0.3, description="voxels of tissue equal to the one in the next plane; ours: < 0.07"
+    )
+    suspect_shared_noise: float = Field(
+        0.28, description="correlation of the noise three planes apart; ours: < 0.19"
+    )
+    max_bend: float = Field(
+        2.3, description="of that correlation: more are planes that were interpolated"
+    )
+    max_air_hu: float = Field(-980.0, description="air beside the body; ours: -1000 to -993")
+    min_air_hu: float = -1040.0
+    max_floor_hu: float = Field(-985.0, description="the one value of clipped air: -1024 or -1000")
+    min_floor_hu: float = -1100.0
+    fat_hu: tuple[float, float] = Field(
+        (-135.0, -80.0), description="the peak of fat; ours: -121 to -87; 80 kV lower it"
+    )
+    soft_hu: tuple[float, float] = Field(
+        (0.0, 150.0), description="the peak of soft tissue; ours: 17 to 117, with contrast"
+    )
+    fat_to_soft_hu: tuple[float, float] = Field(
+        (105.0, 200.0), description="between the two peaks; ours: 126 to 174"
     )
     suspect_ring_hu: float = Field(12.0, description="only where voxels are 1.6 mm or finer")
     max_gib: float = Field(8.0, description="of one volume in memory; refused before it is read")

@@ -1,4 +1,4 @@
-"""Artefacts that leave a scan readable but spoil what is drawn on it: streaks, rings, steps.
+"""Artefacts that leave a scan readable but spoil what is drawn on it: streaks and rings.
 
 All are judged in native resolution on some 40 axial planes, inside soft tissue only, and by
 comparison with the same scan: a noisy scan is no streaky one.
@@ -11,16 +11,12 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from cleaning.check.anatomy import Anatomy
 from voxcurate.geometry import ras_axes
 from voxcurate.volume import Volume
 
 PLANES = 40
 SOFT_HU = (-160.0, 220.0)
 METAL_HU = 2500.0
-STEP_HU = (-300.0, 400.0)
-SAME_AREA = 0.9
-STEP_GAIN = 0.6  # of the difference that is left after the shift
 ANGLES = 180
 USUAL_HU = 30.0  # rays that anatomy feigns, where every plane holds metal
 MIN_RING_VOXELS = 60
@@ -37,8 +33,6 @@ class Artefacts:
         streak_hu: how strongly, in the worst tenth of the planes.
         streak_plane: the worst, as an index along the foot-head axis of the volume in RAS order.
         ring_hu: amplitude of rings about the centre of rotation.
-        step_mm: largest sideways jump of the body from plane to plane.
-        step_plane: where.
     """
 
     metal_planes: float = 0.0
@@ -46,27 +40,22 @@ class Artefacts:
     streak_hu: float = 0.0
     streak_plane: int = 0
     ring_hu: float = 0.0
-    step_mm: float = 0.0
-    step_plane: int = 0
 
 
-def artefacts(volume: Volume, body: Anatomy, *, streak_limit_hu: float = 60.0) -> Artefacts:
-    """Streaks, rings and steps of a CT in HU."""
+def artefacts(volume: Volume, *, streak_limit_hu: float = 60.0) -> Artefacts:
+    """Streaks and rings of a CT in HU."""
     array, spacing = axial(volume)
     n = array.shape[2]
     chosen = np.unique(np.linspace(0, n - 1, min(n, PLANES)).round().astype(int))
     planes = [np.clip(array[:, :, k], -2000, 32000).astype(np.float32) for k in chosen]
     rays = np.array(_ray_strengths(planes, spacing))
     torn = rays > streak_limit_hu
-    step_mm, step_plane = steps_of(body)
     return Artefacts(
         metal_planes=float(np.mean([bool((plane > METAL_HU).any()) for plane in planes])),
         streak_planes=float(torn.mean()),
         streak_hu=float(rays.max()),
         streak_plane=int(chosen[int(np.argmax(rays))]),
         ring_hu=ring_amplitude([ring_profile(plane) for plane in planes]),
-        step_mm=step_mm,
-        step_plane=round(step_plane * body.spacing[2] / spacing[2]),
     )
 
 
@@ -160,41 +149,6 @@ def ring_amplitude(profiles: list[tuple[Any, Any]]) -> float:
         shared = float(np.mean(one * other))
         worst = max(worst, float(np.sqrt(max(0.0, shared))))
     return worst
-
-
-def steps_of(body: Anatomy) -> tuple[float, int]:
-    """The largest sideways jump of the body from plane to plane, mm, and its plane.
-
-    A jump is the shift that lays a plane on the next one clearly better than no shift does:
-    shoulders broaden around a spine that stays, a patient who moved shifts as a whole.
-    """
-    image = np.clip(body.hu, *STEP_HU)
-    best, where = 0.0, 0
-    area = body.areas(body.body)
-    usual = float(np.median(area[area > 0])) if area.any() else 0.0
-    for k in range(1, image.shape[2]):
-        less, more = sorted((area[k - 1], area[k]))
-        if less < 0.3 * usual or less < SAME_AREA * more:
-            continue  # who moves stays as large as before
-        for axis in (0, 1):
-            jump = _jump(image[:, :, k - 1], image[:, :, k], axis) * body.spacing[axis]
-            if jump > best:
-                best, where = jump, k
-    return best, where
-
-
-def _jump(before: Image, after: Image, axis: int) -> int:
-    """Voxels by which a plane lies aside along an axis; 0 unless that explains it clearly."""
-    n = before.shape[axis]
-    reach = min(6, n // 4)
-    inner = slice(reach, n - reach)
-    fixed = np.take(before, np.arange(n)[inner], axis=axis)
-    away = [
-        float(np.abs(fixed - np.take(after, np.arange(n)[inner] + shift, axis=axis)).mean())
-        for shift in range(-reach, reach + 1)
-    ]
-    shift = int(np.argmin(away)) - reach
-    return abs(shift) if away[shift + reach] < STEP_GAIN * away[reach] else 0
 
 
 def _radius(shape: tuple[int, ...]) -> npt.NDArray[np.int64]:

@@ -55,6 +55,14 @@ def test_the_order_of_the_axes_is_no_fault(scan, letters):
         ("mr_like", "mr_values", "reject"),
         ("label_map", "label_map", "reject"),
         ("unsigned_wrap", "not_hu", "reject"),
+        ("lost_planes", "jump", "suspect"),
+        ("joined", "jump", "suspect"),
+        ("blank_end", "blank_end", "suspect"),
+        ("max_slabs", "slabs", "suspect"),
+        ("mean_slabs", "slabs", "suspect"),
+        ("offset_24", "hu_shift", "suspect"),
+        ("offset_100", "hu_shift", "suspect"),
+        ("slope_1_3", "hu_shift", "suspect"),
     ],
 )
 def test_planted_damage_is_named(scan, kind, code, severity):

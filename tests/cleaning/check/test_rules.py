@@ -5,7 +5,8 @@ import pytest
 
 from cleaning.check._kernels import survey
 from cleaning.check.config import CheckConfig
-from cleaning.check.rules import check, disorder_of, neighbour_correlation
+from cleaning.check.planes import disorder_of, neighbour_correlation
+from cleaning.check.rules import check
 from tests.cleaning.phantom import phantom
 from voxcurate.nifti import read_nifti
 from voxcurate.volume import Volume
