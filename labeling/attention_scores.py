@@ -20,7 +20,9 @@ from voxcurate.volume import ML_PER_MM3, Box
 
 STRONG = 0.45  # one of three models sure of the opposite: standard deviation 0.47
 MIN_ORGAN_ML = 1.0  # a class that nearly nobody sees must not divide by nothing
-SEEN_ML = 0.5  # organ and attention together of a class that counts half
+SEEN_ML = (
+    0.1  # a ball of 6 mm; a class whose organ and attention are together this small counts half
+)
 
 
 @dataclass(frozen=True)

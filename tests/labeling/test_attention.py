@@ -65,6 +65,18 @@ def test_overlap_respects_what_may_overlap():
     assert {c: found.classes[c].overlap for c in names} == {"organ": 0.0, "tumour": 0.0}
 
 
+def test_overlap_of_one_model_with_another_on_request():
+    """The paper's sentence reads so; its equation has one model's two classes."""
+    models = [prediction(one_voxel(a=255, b=0)), prediction(one_voxel(a=0, b=255))]
+    names = ["a", "b"]
+    conflicts = conflict_matrix(names, [])
+    for kind, overlap in (("models", 0.0), ("any", VOXEL), ("mean", 0.0)):
+        found = fuse_and_attend(models, names, conflicts, config=AttentionConfig(overlap=kind))
+        sizes = {c: s.overlap for c, s in found.classes.items()}
+        assert sizes == pytest.approx({"a": overlap, "b": overlap})
+        assert found.classes["a"].inconsistency == pytest.approx(0.5 * VOXEL)
+
+
 def test_half_is_not_above_half():
     names = ["a", "b"]
     conflicts = conflict_matrix(names, [])

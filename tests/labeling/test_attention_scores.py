@@ -1,10 +1,23 @@
 """Scores of a fusion: hand values, the worst region, and what normalising does."""
 
+import json
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from labeling.attention import MAP_SCALE, conflict_matrix, fuse_and_attend
-from labeling.attention_scores import case_score, class_scores, reason, worst_region
+from labeling.attention_scores import (
+    SEEN_ML,
+    case_score,
+    case_scores,
+    class_scores,
+    reason,
+    score_of,
+    worst_region,
+)
 from voxcurate.predictions import Prediction, probability_box
 
 VOXEL = 6.0
@@ -62,6 +75,63 @@ def test_without_strong_attention_the_region_is_around_the_peak():
     assert worst_region(stored, BOX, VOXEL) is None
     stored[0, 0, 0] = 1
     assert worst_region(stored, BOX, VOXEL).box == ((2, 3), (3, 4), (1, 2))
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10**6), st.floats(0.05, 0.9), st.floats(0.05, 0.9))
+def test_the_share_of_two_hard_labels_is_one_minus_their_dsc(seed, dense, other):
+    rng = np.random.default_rng(seed)
+    one, two = (rng.random((2, 14, 15, 16)) < np.array([dense, other])[:, None, None, None]).astype(
+        np.uint8
+    )
+    found = scores([255 * one, 255 * two])
+    agree = int((one & two).sum())
+    wrong = 1 - 2 * agree / int(one.sum() + two.sum())
+    attention_ml = found.attention_mm3 / 1000
+    without = found.share * (attention_ml + found.organ_ml + SEEN_ML)
+    assert without / (attention_ml + found.organ_ml) == pytest.approx(wrong)
+    assert 0 < found.share < wrong + 1e-9
+
+
+def test_a_share_is_small_where_there_is_next_to_nothing():
+    speck = np.zeros((9, 8, 7), np.uint8)
+    speck[4, 4, 4] = 120  # no mask, a little attention: 6 mm3 of a voxel
+    found = scores([speck, np.zeros_like(speck)])
+    assert found.organ_ml == 0
+    assert found.attention > 0
+    assert found.share < 0.05
+
+
+def test_a_class_that_is_not_in_the_scan_does_not_thin_the_case_out():
+    one, two = np.zeros((2, 24, 24, 24), np.uint8)
+    one[3:20, 3:20, 3:20], two[3:20, 3:20, 3:17] = 255, 255
+    found = scores([one, two])
+    nothing = scores([np.zeros_like(one)] * 2)
+    assert nothing.share == 0
+    alone = case_score({"a": found}, "share")
+    assert case_score({"a": found, "b": nothing}, "share") == pytest.approx(alone)
+    assert case_score({"a": found, "b": found}, "share") == pytest.approx(alone)
+    assert case_score({"b": nothing}, "share") == 0
+    calm = scores([one, one])
+    assert case_score({"a": found, "b": calm}, "share") == pytest.approx(alone / 2, rel=0.05)
+
+
+def test_scores_come_back_from_json():
+    one, two = np.zeros((2, 9, 8, 7), np.uint8)
+    one[2:5, 2:6, 1:4] = 255
+    for found in (scores([one, two]), scores([one]), scores([two, two])):
+        assert score_of(json.loads(json.dumps(found.plain()))) == found
+
+
+def test_every_kind_of_score_of_a_case_is_told():
+    one, two = np.zeros((2, 9, 8, 7), np.uint8)
+    one[2:5, 2:6, 1:4] = 255
+    found = scores([one, two])
+    told = case_scores({"a": found})
+    assert set(told) == {"share", "sum", "per-ml", "per-slice", "voxels"}
+    assert told["sum"] == found.attention_mm3
+    assert told["voxels"] == found.voxels == 36
+    assert told["voxels"] == replace(found).score("voxels")
 
 
 def test_longer_scans_and_larger_organs_do_not_win_by_size():
