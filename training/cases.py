@@ -72,23 +72,6 @@ class PreparedCase:
     spacing: tuple[float, float, float]
 
 
-def prepare_case(payload: Mapping[str, Any]) -> dict[str, Any]:
-    """Worker: prepare one case unless it lies there already; a cache file is never wrong.
-
-    Args:
-        payload: ``case`` (`CaseSpec` as plain data), ``classes``, ``spacing``, ``grid``, ``cache``.
-
-    Returns:
-        the names of its two cache folders.
-    """
-    case = spec_of(payload["case"])
-    settings = GridConfig(**payload["grid"])
-    image, labels = ensure_case(
-        case, payload["classes"], payload["spacing"], settings, Path(payload["cache"])
-    )
-    return {"image": image.name, "labels": labels.name}
-
-
 def ensure_case(
     case: CaseSpec,
     classes: Sequence[str],

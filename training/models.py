@@ -1,6 +1,6 @@
 """The catalog's side of models: who was trained on what, and which count in a round."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from voxcurate.catalog import Catalog, Model, Scan, WorkItem
 from voxcurate.ids import content_id
@@ -60,12 +60,9 @@ def folds(group_of: Mapping[str, str], n: int, seed: int) -> dict[str, int]:
     return {case_id: rank[group] for case_id, group in group_of.items()}
 
 
-def is_out_of_fold(
-    case_id: str, training_cases: Sequence[str] | frozenset[str], group_of: Mapping[str, str]
-) -> bool:
-    """Whether neither the case nor anything of its patient or duplicates trained the model."""
-    taught = {group_of[c] for c in training_cases if c in group_of}
-    return case_id not in training_cases and group_of.get(case_id, case_id) not in taught
+def taught_groups(training_cases: Iterable[str], group_of: Mapping[str, str]) -> frozenset[str]:
+    """The groups that a model was trained on; a case of any other group is out of fold for it."""
+    return frozenset(group_of[c] for c in training_cases if c in group_of)
 
 
 def all_groups(catalog: Catalog) -> dict[str, str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from training.config import PredictConfig
-from training.models import all_groups
+from training.models import all_groups, taught_groups
 from training.predictors.spec import (
     BundleSpec,
     FolderSpec,
@@ -63,7 +63,7 @@ def run(
     for model in models:
         spec, weights = spec_of(ctx, config, model)
         limits.append(spec.time_limit_s)
-        taught = {group_of[c] for c in model.training_cases if c in group_of}
+        taught = taught_groups(model.training_cases, group_of)
         for scan in scans:
             if spec.modality not in ("any", scan.modality):
                 continue

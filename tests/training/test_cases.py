@@ -1,12 +1,10 @@
 """Prepared cases: what the cache holds, errors that name case and role."""
 
-from dataclasses import asdict
-
 import numpy as np
 import pytest
 
 from tests.training.conftest import AFFINE, SHAPE, phantom
-from training.cases import CaseSpec, LabelSpec, ensure_case, grid_image, load_case, prepare_case
+from training.cases import CaseSpec, LabelSpec, ensure_case, grid_image, load_case
 from training.config import GridConfig
 from voxcurate.errors import GeometryError, VolumeReadError
 from voxcurate.nifti import write_nifti
@@ -85,17 +83,6 @@ def test_cache_is_made_once_and_by_content(case, tmp_path):
     fewer = ensure_case(case, CLASSES[:2], SPACING, GRID, tmp_path / "cache")
     assert fewer[0] == one[0]
     assert fewer[1] != one[1]
-
-
-def test_worker_takes_plain_data(case, tmp_path):
-    payload = {
-        "case": asdict(case),
-        "classes": list(CLASSES),
-        "spacing": list(SPACING),
-        "grid": GRID.model_dump(),
-        "cache": str(tmp_path / "cache"),
-    }
-    assert set(prepare_case(payload)) == {"image", "labels"}
 
 
 def test_body_is_cropped_for_ct_only():

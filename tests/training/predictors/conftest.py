@@ -23,6 +23,16 @@ VOCABULARY = load_vocabulary()
 BONE_HU = 400  # of the phantom only the mandible is above
 
 
+@pytest.fixture(scope="package", autouse=True)
+def no_process_left():
+    """The process that a predicting worker keeps warm ends with these tests."""
+    yield
+    from training import predict
+
+    if predict._isolated is not None:
+        predict._isolated.close()
+
+
 @dataclass(frozen=True)
 class Made:
     """A predictor of the suite; `truth`: class to what it must say of `phantom(0)`, if known."""
