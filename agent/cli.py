@@ -25,6 +25,7 @@ from agent.priority_cli import priority
 from agent.reading_cli import read_reports
 from agent.report_cli import app as report_app
 from agent.review_cli import app as review_app
+from agent.statistics_cli import statistics
 
 app = typer.Typer(
     name="voxcurate",
@@ -47,6 +48,7 @@ app.command()(predict)
 app.command()(fuse)
 app.command()(clean)
 app.command()(assemble)
+app.command()(statistics)
 app.add_typer(labels_app, name="labels")
 app.add_typer(checks_app, name="checks")
 

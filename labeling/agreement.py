@@ -6,14 +6,14 @@ Test scans count too: their labels are compared, decide nothing and change nothi
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from labeling.agreement_case import RATERS, case_of_json
 from labeling.config import LabelingConfig
 from labeling.fuse import predictions_of
 from labeling.label_bias import COUNTING, FUSED, ORIGINAL, REVISED, Bias, label_bias
-from labeling.statistics import CaseAgreement, Cell, Pair, Rater, dice_matrix
+from labeling.statistics import EVERY, CaseAgreement, Cell, Pair, Rater, dice_matrix
 from voxcurate.catalog import Label, Measure, Model, Scan, WorkItem
 from voxcurate.ids import content_id
 from voxcurate.intervals import Estimate
@@ -44,6 +44,11 @@ class Agreement:
     n_cases: int
     n_eligible: int
     patients: int
+
+    def of_classes(self, classes: Sequence[str]) -> "Agreement":
+        """The matrices of some classes alone; the mean over all classes and the bias stay."""
+        kept = {c: cells for c, cells in self.matrix.items() if c in classes or c == EVERY}
+        return replace(self, matrix=kept)
 
     def to_json(self) -> dict[str, Any]:
         """Plain data; `agreement_of_json` reads it."""

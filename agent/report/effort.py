@@ -42,7 +42,7 @@ def time_rows(found: TimeEstimate, config: AnnotationTimeConfig) -> list[list[st
 
 def factor_words(found: TimeEstimate, config: AnnotationTimeConfig) -> str:
     """The factors in one sentence."""
-    one = f"A scan that a person revises takes {found.factor:.3g} times less time than by hand"
+    one = f"To revise a scan is {found.factor:.3g} times faster than to draw it by hand"
     if found.saved is None or not found.with_machine:
         return f"{one}; no priority list says how many scans that is."
     by_hand = in_words(found.by_hand[0].minutes, config)

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 PALEST, DARKEST = (0.93, 0.96, 0.99), (0.03, 0.19, 0.42)  # blues; lightness alone tells the value
 CELL_IN, GAP_IN = 0.38, 0.2  # inches
+WHITE_FROM = 0.65  # darker cells are read better in white
 WIDEST_IN, WIDEST_REM = 8.4, 58.0  # a chart of the page's full width
 Values = Mapping[tuple[int, int], float]  # (row, column) of raters, row > column -> DSC
 Interval = tuple[float, float | None, float | None]  # mean, low, high
@@ -68,7 +69,7 @@ def _triangle(axes: "Axes", values: Values, n: int, low: float) -> None:
                 text = f"{value:.2f}" if value < 0.995 else "1.0"
                 axes.text(
                     column, row - 1, text.removeprefix("0"), ha="center", va="center", fontsize=9,
-                    color="white" if share > 0.5 else "black",
+                    color="white" if share > WHITE_FROM else "black",
                 )  # fmt: skip
     axes.set_xlim(-0.5, n - 0.5)
     axes.set_ylim(n - 0.5, -0.5)

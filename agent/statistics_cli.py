@@ -1,0 +1,153 @@
+"""``voxcurate statistics``: volumes, who agrees with whom, label bias, annotation time."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from agent.console import DONE, SOME_FAILED, run_command, show_json
+from agent.options import JsonOption, SetOption, WorkspaceOption
+from voxcurate.errors import ConfigError
+
+if TYPE_CHECKING:
+    from agent.statistics_view import Told
+
+KINDS = ("auto", "masks", "maps")
+
+
+def statistics(
+    folders: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            help="Without a workspace: label folders, each the labels of one source, model or "
+            "person. Default: the workspace's last round."
+        ),
+    ] = None,
+    classes: Annotated[
+        list[str] | None, typer.Option("--class", help="Only this class; may be given again.")
+    ] = None,
+    people: Annotated[
+        list[str] | None,
+        typer.Option(help="Name of a folder that people drew; may be given again."),
+    ] = None,
+    machine: Annotated[
+        str,
+        typer.Option(
+            help="Name of the folder with a machine's labels: do they lean towards one of the "
+            "other folders, more than those of --people do?"
+        ),
+    ] = "",
+    labels: Annotated[
+        Path | None,
+        typer.Option(help="Names of a label map's values: JSON or YAML, as in dataset.json."),
+    ] = None,
+    layout: Annotated[
+        str,
+        typer.Option(
+            help="What files directly in a folder are: masks (of one case), maps (one per case), "
+            "or auto."
+        ),
+    ] = "auto",
+    measure: Annotated[
+        bool,
+        typer.Option(
+            "--measure",
+            help="In a workspace: compare models and labels now, and keep it with the round. "
+            "Without it the workspace is only read.",
+        ),
+    ] = False,
+    settings: SetOption = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Tell volumes per class and source, who agrees with whom, label bias, annotation time.
+
+    Volumes: median and quartiles. Agreement: mean DSC of every two models, machines' and people's
+    labels. Bias: do machines' labels agree with one architecture more than people's labels do?
+    Time: AbdomenAtlas-8K's estimate with its assumptions. Of folders: volumes, agreement, bias.
+
+    Example: voxcurate statistics unet/ swinunetr/ labelsTr/ --people labelsTr --json
+    """
+
+    def command() -> int:
+        from agent.statistics_view import show
+
+        if folders:
+            if workspace or settings or measure:
+                raise ConfigError("want folders, or a workspace with --measure or --set")
+            told = _of_folders(folders, classes or [], people or [], machine, labels, layout)
+        else:
+            if people or machine or labels:
+                raise ConfigError("--people, --machine and --labels are about folders; give some")
+            told = _of_workspace(workspace, classes or [], settings or [], measure=measure)
+        if as_json:
+            show_json(told.to_json())
+        else:
+            show(told)
+        return SOME_FAILED if told.failed else DONE
+
+    run_command(command)
+
+
+def _of_folders(
+    folders: list[Path],
+    classes: list[str],
+    people: list[str],
+    machine: str,
+    labels: Path | None,
+    layout: str,
+) -> "Told":
+    from agent.statistics_folders import FolderOptions, folder_statistics
+    from agent.statistics_view import Told
+    from voxcurate.classes import load_vocabulary
+
+    if layout not in KINDS:
+        raise ConfigError(f"want --layout {', '.join(KINDS)}, found {layout!r}")
+    vocabulary = load_vocabulary()
+    options = FolderOptions(
+        classes=frozenset(vocabulary.resolve(c) or c for c in classes),
+        labels=labels,
+        kind=layout,  # type: ignore[arg-type]
+        people=tuple(people),
+        machine=machine,
+    )
+    found = folder_statistics(folders, vocabulary, options)
+    return Told(
+        what="folders: " + ", ".join(f"{name} ({n} cases)" for name, n in found.cases.items()),
+        volumes=found.volumes,
+        agreement=found.agreement,
+        failed=found.failed,
+        asks_for_bias=bool(people and machine),
+        is_round=False,
+    )
+
+
+def _of_workspace(
+    workspace: Path | None, classes: list[str], settings: list[str], *, measure: bool
+) -> "Told":
+    from dataclasses import replace
+
+    from agent.by_hand import by_hand
+    from agent.statistics_view import Told
+    from labeling import agreement
+    from labeling.annotation_time import estimate, work_of
+    from labeling.label_volumes import counting_volumes
+
+    with by_hand(workspace, settings, write=measure) as (context, config):
+        failed: dict[str, Any] = {}
+        if measure:
+            failed = dict(agreement.run(context, config.labeling).failed)
+        found = agreement.stored(context)
+        if classes:
+            wanted = tuple(context.vocabulary.resolve(c) or c for c in classes)
+            context = replace(context, classes=wanted)
+            found = found and found.of_classes(wanted)
+        time = config.labeling.statistics.time
+        return Told(
+            what=f"round {context.round}, {len(context.scans())} scans in use",
+            volumes=tuple(counting_volumes(context)),
+            agreement=found,
+            time=estimate(work_of(context, config.labeling), time),
+            clock=time,
+            failed=failed,
+        )
