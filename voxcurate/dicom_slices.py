@@ -12,13 +12,13 @@ import numpy.typing as npt
 
 from voxcurate.dicom_file import MAX_BYTES, UNREADABLE, open_dicom
 from voxcurate.errors import VolumeReadError
+from voxcurate.slice_gaps import decimals_of, digit_along, judge_gaps
 from voxcurate.volume import Affine, Volume
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
-UNEVEN = 0.05  # of the slice distance: headers round positions, tables do not jump
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +36,7 @@ class Slice:
         thickness: slice thickness, 0 if unknown.
         slope: rescale factor.
         inter: rescale summand.
+        decimals: of the position, as written.
     """
 
     path: Path
@@ -48,6 +49,7 @@ class Slice:
     thickness: float
     slope: float
     inter: float
+    decimals: tuple[int, ...] = (9, 9, 9)
 
     @property
     def normal(self) -> npt.NDArray[np.float64]:
@@ -194,7 +196,9 @@ def _slice(path: Path, frame: int | None, header: Any, groups: list[Any]) -> Sli
         raise VolumeReadError("a slice's orientation or pixel spacing is impossible")
     shape = int(header.Rows), int(header.Columns)
     along_row, along_column = axes / np.linalg.norm(axes, axis=1, keepdims=True)
-    return Slice(path, frame, origin, along_row, along_column, (across, down), shape, *numbers)
+    spacings = (across, down)
+    decimals = decimals_of(position)
+    return Slice(path, frame, origin, along_row, along_column, spacings, shape, *numbers, decimals)
 
 
 def _same_axes(one: Slice, other: Slice) -> bool:
@@ -209,20 +213,19 @@ def _step(ordered: Sequence[Slice]) -> npt.NDArray[np.float64]:
     if len(ordered) == 1:
         return normal * (ordered[0].thickness or 1.0)
     positions = np.stack([piece.position for piece in ordered])
-    gaps = np.diff(positions @ normal)
-    usual = float(np.median(gaps))
-    if gaps.min() < 1e-3 or gaps.min() < 0.02 * usual:
-        n_same = int((gaps < max(1e-3, 0.02 * usual)).sum())
+    digit = digit_along([piece.decimals for piece in ordered], normal)
+    found = judge_gaps(positions @ normal, digit_mm=digit)
+    if found.repeated.size:
+        n_same = found.repeated.size
         raise VolumeReadError(f"duplicate slices: {n_same} at a position that another has")
-    usual = float(gaps.min()) if (np.rint(gaps / gaps.min()) > 1).any() else usual
-    if (abs(gaps - usual) > UNEVEN * usual + 0.01).any():
-        multiples = np.rint(gaps / usual)
-        if (abs(gaps - multiples * usual) <= UNEVEN * usual * multiples + 0.01).all():
-            n_lost = int((multiples - 1).sum())
-            raise VolumeReadError(f"missing slices: {n_lost} between the first and the last")
+    if found.uneven.size:
+        gaps = found.gaps_mm
         raise VolumeReadError(
             f"uneven slices: their distances run from {gaps.min():g} to {gaps.max():g} mm"
         )
+    if found.missing.size:
+        n_lost = found.n_missing
+        raise VolumeReadError(f"missing slices: {n_lost} between the first and the last")
     step = (positions[-1] - positions[0]) / (len(ordered) - 1)
     line = positions[0] + np.arange(len(ordered))[:, None] * step
     if abs(positions - line).max() > 0.5 * min(ordered[0].spacing) + 0.01:

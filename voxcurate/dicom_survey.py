@@ -14,6 +14,7 @@ import numpy as np
 from voxcurate.dicom import looks_like_dicom
 from voxcurate.dicom_file import UNREADABLE, open_header, quiet_pydicom
 from voxcurate.errors import VolumeReadError
+from voxcurate.slice_gaps import decimals_of
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -72,6 +73,7 @@ class FileFacts:
         numbers: the same for numbers; finite ones only.
         vectors: `position`, `axes` (row then column direction), `spacing` (between rows, within a
             row); of an enhanced file those of its first frame.
+        decimals: of the position's x, y and z, as written; empty without a position.
         image_type: values of ImageType.
         is_multi_frame: an enhanced file, with its places in nested sequences.
         pixel_bytes: bytes from the start of the pixels to the end of the file; -1 for no pixels.
@@ -85,6 +87,7 @@ class FileFacts:
     texts: dict[str, str] = field(default_factory=dict)
     numbers: dict[str, float] = field(default_factory=dict)
     vectors: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    decimals: tuple[int, ...] = ()
     image_type: tuple[str, ...] = ()
     is_multi_frame: bool = False
     pixel_bytes: int = -1
@@ -137,6 +140,7 @@ def _facts(path: Path) -> FileFacts:
         texts={k: v for k, v in texts.items() if v},
         numbers={k: v for k, v in numbers.items() if v is not None},
         vectors={k: v for k, v in vectors.items() if v is not None},
+        decimals=_decimals(header) if vectors["position"] else (),
         image_type=_image_type(header, damaged),
         is_multi_frame=bool(groups),
         pixel_bytes=rest - TAG_AND_LENGTH if rest > TAG_AND_LENGTH else -1,
@@ -196,6 +200,14 @@ def _vector(
             return None
         return found
     return None
+
+
+def _decimals(header: "Dataset") -> tuple[int, ...]:
+    """Of an enhanced file, whose places are for `read_series` to judge, none."""
+    try:
+        return decimals_of(header.get("ImagePositionPatient") or ())
+    except UNREADABLE:
+        return ()
 
 
 def _groups(header: "Dataset", damaged: list[str]) -> list["Dataset"]:

@@ -7,11 +7,9 @@ import numpy.typing as npt
 
 from cleaning.check.config import CheckConfig
 from cleaning.check.reasons import Reason, Severity
-from voxcurate.dicom_slices import UNEVEN
 from voxcurate.dicom_survey import FileFacts
+from voxcurate.slice_gaps import digit_along, judge_gaps
 
-SAME_MM = 1e-3
-SAME_SHARE = 0.02  # of the slice distance
 MOST_SHOWN = 4
 Array = npt.NDArray[np.float64]
 
@@ -72,31 +70,25 @@ def _distances(
     if len(positions) < 2:
         return
     along = positions @ normal
-    gaps = np.diff(along)
-    positive = gaps[gaps > SAME_MM]
-    if positive.size == 0:
+    decimals = [f.decimals for f in files if f.decimals]
+    found = judge_gaps(along, digit_mm=digit_along(decimals, normal / np.linalg.norm(normal)))
+    usual, repeated, kept = found.usual_mm, found.repeated, found.kept
+    if not usual:
         text = f"all {len(files)} images lie at one place"
         yield Reason("repeated_positions", "reject", len(files), 1, text)
         return
-    usual = usual_gap(positive)
     evidence["slice_distance_mm"] = usual
-    repeated = np.flatnonzero(gaps < max(SAME_MM, SAME_SHARE * usual))
     if repeated.size:
         yield _repeated(repeated, along, files)
-    kept = np.delete(np.arange(len(along)), repeated + 1)
-    gaps = np.diff(along[kept])
-    multiples = np.maximum(1, np.rint(gaps / usual))
-    is_even = np.abs(gaps - multiples * usual) <= UNEVEN * usual * multiples + 0.01
-    missing = np.flatnonzero(is_even & (multiples > 1))
-    if missing.size:
-        n = int((multiples[missing] - 1).sum())
-        where = _where(missing, along[kept], gaps)
+    gaps = found.gaps_mm
+    if found.missing.size:
+        where = _where(found.missing, gaps)
         text = f"slices are missing between the first and the last ({where})"
-        yield Reason("missing_slices", "reject", n, 0, text, _span(missing, repeated))
-    uneven = np.flatnonzero(~is_even)
+        span = _span(found.missing, repeated)
+        yield Reason("missing_slices", "reject", found.n_missing, 0, text, span)
+    uneven = found.uneven
     if uneven.size:
-        where = _where(uneven, along[kept], gaps)
-        text = f"mm from slice to slice instead of {usual:.4g} ({where})"
+        text = f"mm from slice to slice instead of {usual:.4g} ({_where(uneven, gaps)})"
         worst = float(gaps[uneven][np.argmax(np.abs(gaps[uneven] - usual))])
         yield Reason("uneven_slices", "reject", worst, usual, text, _span(uneven, repeated))
     yield from _tilt(positions[kept], normal, files, config, evidence)
@@ -104,14 +96,6 @@ def _distances(
     if thickness > 0 and usual > config.suspect_slice_gap * thickness:
         text = f"mm from slice to slice, which are {thickness:.3g} mm thick: gaps between them"
         yield Reason("slice_gaps", "suspect", usual, config.suspect_slice_gap * thickness, text)
-
-
-def usual_gap(gaps: Array) -> float:
-    """The slice distance: the median, or the least where most gaps are multiples of it."""
-    least, median = float(gaps.min()), float(np.median(gaps))
-    multiples = np.rint(gaps / least)
-    fits = np.abs(gaps - multiples * least) <= UNEVEN * least * multiples + 0.01
-    return least if (fits.all() and median > 1.5 * least) else median
 
 
 def _repeated(repeated: npt.NDArray[np.intp], along: Array, files: Sequence[FileFacts]) -> Reason:
@@ -132,7 +116,7 @@ def _repeated(repeated: npt.NDArray[np.intp], along: Array, files: Sequence[File
     return Reason(code, "reject", repeated.size, 0, text, _span(repeated, repeated[:0]))
 
 
-def _where(at: npt.NDArray[np.intp], along: Array, gaps: Array) -> str:
+def _where(at: npt.NDArray[np.intp], gaps: Array) -> str:
     shown = [f"after slice {k + 1}: {gaps[k]:.4g} mm" for k in at[:MOST_SHOWN]]
     return "; ".join(shown) + (f"; {at.size - MOST_SHOWN} more" if at.size > MOST_SHOWN else "")
 

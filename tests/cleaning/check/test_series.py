@@ -10,7 +10,8 @@ import pytest
 from agent.cohort.series_damage import SERIES_KINDS, damage_series
 from cleaning.check.config import CheckConfig
 from cleaning.check.examine import examine, examine_item
-from cleaning.check.positions import usual_gap
+from voxcurate.dicom import read_series
+from voxcurate.errors import VolumeReadError
 from voxcurate.nifti import write_nifti
 
 CONFIG = CheckConfig()
@@ -84,11 +85,34 @@ def test_mr_by_its_header(series):
     assert "wrong_modality" not in {r.code for r in found.reasons}
 
 
-@pytest.mark.parametrize(
-    ("gaps", "wanted"), [([2, 2, 2, 4], 2), ([5, 5, 7, 3, 5], 5), ([2, 4, 4, 4], 2)]
-)
-def test_the_usual_distance(gaps, wanted):
-    assert usual_gap(np.array(gaps, float)) == wanted
+def placed(series, step, decimals):
+    """Slices `step` mm apart, their places written with so many decimals."""
+    for n, path in enumerate(series):
+        ds = pydicom.dcmread(path)
+        x, y, _ = ds.ImagePositionPatient
+        ds.ImagePositionPatient = [x, y, f"{-101.3 + n * step:.{decimals}f}"]
+        ds.SliceThickness = step
+        ds.save_as(path)
+
+
+@pytest.mark.parametrize(("step", "decimals"), [(0.625, 1), (0.625, 4), (1.25, 1), (2.5, 0)])
+def test_rounded_places_are_even(series, step, decimals):
+    placed(series, step, decimals)
+    found = check_folder(series)
+    codes = {reason.code for reason in found.reasons}
+    assert not codes & {"uneven_slices", "missing_slices", "repeated_positions"}
+    assert found.evidence["slice_distance_mm"] == pytest.approx(step, rel=0.03)
+    assert read_series(series).shape[2] == 20
+
+
+@pytest.mark.parametrize("decimals", [1, 4])
+def test_rounding_hides_no_missing_slice(series, decimals):
+    placed(series, 0.625, decimals)
+    series[9].unlink()
+    found = check_folder(series)
+    assert "missing_slices" in {reason.code for reason in found.reasons}
+    with pytest.raises(VolumeReadError, match="missing slices: 1"):
+        read_series([path for path in series if path.exists()])
 
 
 HEADERS = {
