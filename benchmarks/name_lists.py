@@ -120,10 +120,10 @@ def main() -> int:
             reading = counts.reading(word, clinical=word in clinical, given=word in given)
         reading = "b" if strange else reading
         if reading != "n" and _PLAIN.fullmatch(word):
-            words[word] = 1 if reading == "b" else 0
-    sure = {word for word, group in words.items() if group == 0}
+            words[word] = 1 if reading == "b" else 0 if word in clinical else 2
+    sure = {word for word, group in words.items() if group != 1}
     folder = shipped("scrubbing", "lists")
-    _write(folder / "words.txt.gz", words, 2)
+    _write(folder / "words.txt.gz", words, 3)
     _write(folder / "surnames.txt.gz", _by_share(surnames - sure, counts), 3)
     _write(folder / "given.txt.gz", _by_share(given - sure, counts), 3)
     _write(folder / "towns.txt.gz", _towns(asked.towns, counts, clinical), 6)

@@ -45,6 +45,8 @@ PIECES = [
     "\x01, Ulm\n", "Prairie Digestive Center", "EHPAD Les Tilleuls", "Koivulahden keskussairaala",
     "Ward Dyfi", "unité Ambroise Paré)", "to farr 6.", "to willow glen snf",
     "St Finbarr's Hospice", "at KMC", "| KMC | 50129384", "team at Hartsmere.",
+    "\x01/dw\n", "TR: gx / 8", "Reader 1 AKB,", "\nrg / Dr", "\x01MAR:jh\n", "\nA.B. = \x01",
+    "\nA.\n\x01", "Dept: MO PULM\n", "OVH RADIOLOGY", "AZ Sint-Maarten", "OSPEDALE SAN TEODORO\n",
     "ORDERING: HAND, PETER DO", "CC: August March MD", "Paul Hand, MD", "ROSS, ANN  24F",
     "Hill-Fox R, SpR", "FORTESCUE  Alistair James  (Mr", "Deacon Bishop, 66M", "Belov A.N.",
     "A. J. Hill\n", "\n(Schmidt, W.)", "regards,\nAnn Roe\n", "Prelim: EJO |", "x\nVK",

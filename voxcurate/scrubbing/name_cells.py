@@ -35,6 +35,8 @@ class CellNames(IntroducedNames):
         """Take "Surname, Given", "A. Surname" and "Given A." that fill a cell, and sign-offs."""
         words = self.words
         for i in range(words.n):
+            if i == words.n - 1 and words.begins(i) and not self.taken[i]:
+                self._alone(i)  # "Please call. Tamsin"
             if words.shapes[i] == "L" or not self._begins_cell(i, pair=True):
                 continue
             if self._pair(i) or self.taken[i] or not self._begins_cell(i):
@@ -123,7 +125,13 @@ class CellNames(IntroducedNames):
         if not (words.shapes[k] == "C" or (words.shapes[k] == "U" and words.kinds[k] in "nu")):
             return
         low, kind = words.low[k], words.kinds[k]
-        if kind == "w" or low in w.STOP or low in w.SHORT_FORMS or low in w.NO_NAME:
+        dotted = words.gap(i + 1)[:1] == "." and self.lexicon.is_unlike_reports(low)
+        if (
+            (kind == "w" and not dotted)
+            or low in w.STOP
+            or low in w.SHORT_FORMS
+            or low in w.NO_NAME
+        ):
             return
         if self._is_eponym(i, k + 1) or not self._ends_cell(k + 1):
             return
@@ -175,7 +183,7 @@ class CellNames(IntroducedNames):
         if shape != "C" or low in w.NO_NAME or low in w.STOP or low in self.lexicon.eponyms:
             return
         gap = words.gap(i)
-        if i > 0 and ":" in gap and kind == "n" and self.lexicon.fame(low) > 1:
+        if i > 0 and ":" in gap and kind == "n" and self.lexicon.fame(low) > 0:
             if self._ends_cell(i + 1) and not self._is_eponym(i, i + 1):
                 self._hit(i, i + 1, sure=False)
             return

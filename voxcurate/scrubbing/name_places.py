@@ -32,8 +32,9 @@ _LEADING = word_set("""
 # a house, with a name before it; strong: any name; weak: one that is no ordinary word
 _STRONG_HEADS = word_set("""
     campus lodge manor memorial shelter prison school academy college church parish netcare
-    children women veterans homecare hospital hospitals infirmary clinic clinics polyclinic
-    hospice pharmacy healthcare ospedale hopital krankenhaus klinikum klinik ziekenhuis
+    oxygen transport mobility supplies prosthetics orthotics hearing children women veterans
+    homecare hospital hospitals infirmary clinic clinics polyclinic hospice pharmacy healthcare
+    ospedale hopital krankenhaus klinikum klinik ziekenhuis
 """)
 _WEAK_HEADS = word_set("""
     medical surgery general memorial regional royal methodist baptist presbyterian lutheran
@@ -66,7 +67,7 @@ _HOME_BEFORE = word_set(
     "from in near to of at lives live living around outside visiting nach aus in te uit"
 )
 _HOMES = frozenset(["lives", "living", "live", "from", "near", "to"])
-_LANGUAGES = word_set("""
+LANGUAGES = word_set("""
     english french german spanish polish dutch turkish italian portuguese russian arabic
     mandarin cantonese hindi urdu punjabi bengali tamil somali vietnamese korean japanese greek
     hebrew swedish danish norwegian finnish hungarian czech romanian ukrainian farsi dari pashto
@@ -241,7 +242,7 @@ class _Places:
             group = towns.group(low)
             if group is None and low in self.lexicon.places:
                 group = 0
-            if group is None or (n == 1 and low in w.SHORT_FORMS | w.STOP | _LANGUAGES):
+            if group is None or (n == 1 and low in w.SHORT_FORMS | w.STOP | LANGUAGES):
                 continue
             if self._is_place(i, j, group, n):
                 yield Hit("ADDRESS", words.starts[i], words.ends[j - 1], False)
@@ -275,4 +276,6 @@ class _Places:
         if n == 1 and words.low[i] in self.lexicon.eponyms and not near:
             return False
         likely = group < 3 or (before in _HOMES and words.kinds[i] == "b")
-        return likely and before in _HOME_BEFORE and not words.caseless[i]
+        if words.caseless[i] and (group > 2 or words.kinds[i] == "b" or len(words.low[i]) < 5):
+            return False
+        return likely and before in _HOME_BEFORE

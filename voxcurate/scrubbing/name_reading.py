@@ -9,7 +9,7 @@ from voxcurate.scrubbing.vocabulary import fold, lexicon
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 _END_OF_SENTENCE = re.compile(r"[.!?:;\n•|]")
-_NO_DOUBLE = w.NO_NAME | w.STOP | frozenset(MONTHS.split())
+_NO_DOUBLE = w.NO_NAME | frozenset(MONTHS.split())
 _PREFIXES = ("Mac", "Van", "Fitz", "DeL", "LaR", "DiM")
 
 
@@ -73,7 +73,12 @@ class Words:
         lows = [fold(part) for part in parts]
         names = [known.kind(low) == "n" and known.fame(low) > 1 for low in lows]
         double = all(part[:1].isupper() and len(part) > 2 for part in parts)
-        if not double or not any(names) or any(low in _NO_DOUBLE for low in lows):
+        if (
+            not double
+            or not any(names)
+            or any(low in _NO_DOUBLE for low in lows)
+            or lows[0] in w.STOP
+        ):
             return "w"
         return "n"
 

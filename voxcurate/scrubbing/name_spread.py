@@ -24,10 +24,10 @@ class SpreadNames(CellNames):
                 self._list_after(k)
         for k in range(words.n - 1, 0, -1):
             before = k - 1
-            if (
-                self.taken[k]
-                and not self.taken[before]
-                and self._goes_on(before, words.gap(k))
+            if not self.taken[k] or self.taken[before]:
+                continue
+            if self._is_capital_particle(before, k) or (
+                self._goes_on(before, words.gap(k))
                 and words.kinds[before] in "nu"
                 and (
                     words.kinds[before] == "n"
@@ -35,6 +35,12 @@ class SpreadNames(CellNames):
                 )
             ):
                 self._join(k, before)
+
+    def _is_capital_particle(self, i: int, k: int) -> bool:
+        """ "Van" before "Rensburg"."""
+        words = self.words
+        particle = words.low[i] in w.PARTICLES and words.shapes[i] == "C" and len(words.low[i]) > 1
+        return particle and words.gap(k) == " " and words.kinds[k] != "w"
 
     def _goes_on(self, i: int, gap: str) -> bool:
         """Whether word `i` belongs to the name beside it."""

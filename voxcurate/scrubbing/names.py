@@ -14,7 +14,7 @@ from voxcurate.scrubbing import name_words as w
 from voxcurate.scrubbing.dates import MONTHS
 from voxcurate.scrubbing.hits import Hit
 from voxcurate.scrubbing.medical import STRONG_NOUN
-from voxcurate.scrubbing.name_places import find_places
+from voxcurate.scrubbing.name_places import LANGUAGES, find_places
 from voxcurate.scrubbing.name_spans import COMMA, JOIN
 from voxcurate.scrubbing.name_spread import SpreadNames
 
@@ -22,6 +22,7 @@ _CLASSED = re.compile(
     r"(?:['’]s)?[ ](?:(?:type|class|grade|stage|zone|score|rule|sign|criteria|classification)\b"
     r"|[IVX]{1,4}[ab]?(?![\w.])|\d[abc]?(?![\w./:-]))"
 )
+_NO_ODD = w.STOP | w.NO_NAME | w.SHORT_FORMS | w.TITLES | w.DEGREES | LANGUAGES
 _MONTHS = frozenset(MONTHS.split())
 _DAY = re.compile(r"\.?[ \-/–]{0,2}[\d\x01]")
 _CLASSES = frozenset(["ii", "iii", "iv"])
@@ -54,7 +55,7 @@ class _Finder(SpreadNames):
             return i + 1
         kind, shape = words.kinds[i], words.shapes[i]
         if kind == "w" and shape != "I":
-            return i + 1
+            return self._free_word(i)
         if words.low[i] == "fr" and words.gap(i).rstrip()[-1:].isdigit():
             return i + 2  # a size: "19 Fr Blake drain"
         if words.caseless[i] or shape == "L":
@@ -69,6 +70,39 @@ class _Finder(SpreadNames):
             self._hit(i, j, sure=verdict == "sure")
             return j
         return i + 1
+
+    def _free_word(self, i: int) -> int:
+        """The index after words whose capitals nothing tells: "fall at Piggly Wiggly"."""
+        words = self.words
+        if not self._is_odd_capital(i):
+            return i + 1
+        j = i + 1
+        while j < words.n and j - i < 3 and words.gap(j) == " " and self._is_odd_capital(j):
+            j += 1
+        before = i > 0 and words.gap(i) == " " and words.shapes[i - 1] in "CU"
+        after = j < words.n and words.gap(j) == " " and words.shapes[j] in "CU"
+        at = i > 0 and words.low[i - 1] in ("at", "from")
+        while at and after and j - i < 3 and words.low[j] not in _NO_ODD:
+            j += 1
+            after = j < words.n and words.gap(j) == " " and words.shapes[j] == "C"
+        if (before and not self.taken[i - 1]) or (after and words.kinds[j] == "w"):
+            return i + 1  # a heading, a post: "Board Certified Radiologist"
+        if self._is_eponym(i, j) or _PRODUCT.match(words.text, words.ends[j - 1]):
+            return j
+        self._hit(i, j, sure=False)
+        return j
+
+    def _is_odd_capital(self, i: int) -> bool:
+        """Whether word `i` has a capital within an English sentence and reports do not have it."""
+        words = self.words
+        low = words.low[i]
+        if words.shapes[i] != "C" or words.caseless[i] or words.begins(i) or len(low) < 4:
+            return False
+        if words.languages[i] != "e" or self.taken[i] or low in _NO_ODD or "-" in low:
+            return False
+        if self._is_heading(i):
+            return False
+        return self.lexicon.is_unlike_reports(low)
 
     def _run(self, i: int) -> int:
         """The index after a run of capitalised words that might be a name."""
@@ -253,10 +287,19 @@ class _Finder(SpreadNames):
         if kind == "b":
             given = low in self.lexicon.given or self._is_given(low)
             likely = context >= (1.5 if given and not words.begins(k) else 3)
+            odd = low not in LANGUAGES and not self._is_heading(k) and not self._is_in_heading(k)
+            likely = likely or (odd and self._is_unexplained(k))
             return "doubtful" if likely else ""
         if context > 0 and self._likeness(low) + 2 * context > 2.5:
             return "doubtful"
         return "doubtful" if self._is_unexplained(k) else ""
+
+    def _is_in_heading(self, k: int) -> bool:
+        """Whether a word stands beside another capitalised one that reports have."""
+        words = self.words
+        before = k > 0 and words.gap(k) == " " and words.shapes[k - 1] in "CU"
+        after = k + 1 < words.n and words.gap(k + 1) == " " and words.shapes[k + 1] in "CU"
+        return (before and not self.taken[k - 1]) or (after and words.kinds[k + 1] == "w")
 
     def _is_unexplained(self, k: int) -> bool:
         """Whether nothing tells why a strange word has a capital within an English sentence."""

@@ -100,10 +100,18 @@ class Lexicon:
             found = self._short_kinds[word] = self._kind(word, english=False)
         return found
 
+    def is_unlike_reports(self, word: str) -> bool:
+        """Whether a word is English, but none of those that reports have, nor made of one."""
+        if self.foreign_kind(word) == "w" or CLINICAL.search(word) or word in self.eponyms:
+            return False
+        return self.long["words"].group(word) == 2 or word in self.long["towns"]
+
     def fame(self, word: str) -> int:
         """How well the lists know a name: 3 frequent, 2 known, 1 seldom, 0 not at all."""
         if word in self._names:
             return 3
+        if "-" in word:
+            return max(self.fame(part) for part in word.split("-"))
         groups = (self.long["surnames"].group(word), self.long["given"].group(word))
         return 3 - min((group for group in groups if group is not None), default=3)
 
@@ -141,7 +149,7 @@ class Lexicon:
         """What the long lists say of a word: ``n``, ``b``, ``w``, or ``u`` nothing."""
         group = self.long["words"].group(word)
         if group is not None:
-            return "wb"[group]
+            return "wbw"[group]
         if word in self.long["surnames"] or word in self.long["given"]:
             return "n"
         return "u"
