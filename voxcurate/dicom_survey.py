@@ -129,11 +129,11 @@ def _facts(path: Path) -> FileFacts:
         return FileFacts(path, size, "the file ends before it says what it is")
     groups = _groups(header, damaged)
     vectors = {
-        name: _vector([header, *groups], word, n, damaged) for name, (word, n) in _VECTORS.items()
+        name: _vector([*groups, header], word, n, damaged) for name, (word, n) in _VECTORS.items()
     }
     for name in ("slope", "inter", "thickness"):
-        if numbers[name] is None:
-            numbers[name] = _first_number(groups, _NUMBERS[name])
+        nested = _first_number(groups, _NUMBERS[name])  # what counts where there is both
+        numbers[name] = numbers[name] if nested is None else nested
     return FileFacts(
         path,
         size,

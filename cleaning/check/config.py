@@ -109,6 +109,9 @@ class CheckConfig(Config):
     suspect_tilt_deg: float = Field(0.5, description="headers round positions: below is straight")
     reject_tilt_deg: float = Field(35.0, description="gantries tilt by 30 degrees at most")
     suspect_slice_gap: float = Field(1.6, description="slice distance over slice thickness")
+    suspect_slice_overlap: float = Field(
+        4.0, description="slice thickness over slice distance; 2 or 3 is usual"
+    )
     suspect_pose_mm: float = Field(1.0, description="sform and qform apart, at the worst corner")
     suspect_shear_deg: float = Field(0.5, description="axes off the right angle: a gantry tilt")
     reject_shear_deg: float = 35.0

@@ -19,6 +19,7 @@ MIN_MOVED_HU, MAX_MOVED_HU, MIN_AIR = 700, 3500, 0.02
 CLIPPED_BELOW_HU = 1300  # scanners end at 1600, 3071 and above
 FLOOR_ABOVE_HU = -850
 METAL_HU = 4000
+MIN_WRAPPED = 3  # values below any padding, each its own
 DEEPEST_HU = -3100  # scanners pad with -1024, -2000, -2048, -3024, -3072
 MASKED_SHARE = 0.3
 LEAST_NOISE_HU = 2.5  # a scan whose values were divided has less
@@ -61,6 +62,9 @@ def hounsfield(volume: Volume, config: CheckConfig, evidence: dict[str, float]) 
             return
         text = f"share of voxels padded with an unusual value ({low} HU)"
         yield Reason("odd_padding", "suspect", deep, config.max_deep_share, text)
+    elif np.count_nonzero(hist[: DEEPEST_HU - HIST_LOW]) >= MIN_WRAPPED:
+        text = "share of voxels below -3100 HU, of many values: metal beyond what the type can hold"
+        yield Reason("overflow", "suspect", deep, 0.0, text)
     sigma = evidence.get("noise_hu", 0.0)
     noisy = sigma > config.suspect_noise_hu  # then air itself reaches far below -1100 HU
     padding = evidence["padding_share"] = 0.0 if noisy else _drop_padding(hist)

@@ -96,6 +96,10 @@ def _distances(
     if thickness > 0 and usual > config.suspect_slice_gap * thickness:
         text = f"mm from slice to slice, which are {thickness:.3g} mm thick: gaps between them"
         yield Reason("slice_gaps", "suspect", usual, config.suspect_slice_gap * thickness, text)
+    elif thickness > config.suspect_slice_overlap * usual:
+        limit = config.suspect_slice_overlap * usual
+        text = f"mm thick slices, one every {usual:.3g} mm: slabs that overlap"
+        yield Reason("slabs", "suspect", float(thickness), limit, text)
 
 
 def _repeated(repeated: npt.NDArray[np.intp], along: Array, files: Sequence[FileFacts]) -> Reason:

@@ -179,3 +179,80 @@ def test_an_average_keeps_its_values(series, word):
     found = check_folder(series)
     assert found.verdict == "suspect"
     assert "reformatted" in {reason.code for reason in found.reasons}
+
+
+def test_thick_slices_at_short_distances_are_slabs(series):
+    for path in series:
+        ds = pydicom.dcmread(path)
+        ds.SliceThickness = 5.5 * float(ds.SliceThickness)
+        ds.save_as(path)
+    assert "slabs" in {reason.code for reason in check_folder(series).reasons}
+
+
+def multi_frame(series, path, *, slope=1.0, is_enhanced=True):
+    """The series in one file."""
+    from pydicom.dataset import Dataset
+    from pydicom.sequence import Sequence
+
+    slices = [pydicom.dcmread(one) for one in series]
+    ds = slices[0]
+    ds.NumberOfFrames = len(slices)
+    ds.PixelData = b"".join(one.PixelData for one in slices)
+    groups = []
+    for one in slices:
+        items = {
+            "PlanePositionSequence": ("ImagePositionPatient",),
+            "PlaneOrientationSequence": ("ImageOrientationPatient",),
+            "PixelMeasuresSequence": ("PixelSpacing", "SliceThickness"),
+            "PixelValueTransformationSequence": ("RescaleSlope", "RescaleIntercept"),
+        }
+        group = Dataset()
+        for sequence, words in items.items():
+            item = Dataset()
+            for word in words:
+                setattr(item, word, one.get(word))
+            setattr(group, sequence, Sequence([item]))
+        group.PixelValueTransformationSequence[0].RescaleSlope = slope
+        groups.append(group)
+    if is_enhanced:
+        for word in ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing"):
+            del ds[word]
+        ds.PerFrameFunctionalGroupsSequence = Sequence(groups)
+    ds.save_as(path)
+    return path
+
+
+def test_enhanced_files(series, tmp_path):
+    whole = multi_frame(series, tmp_path / "enhanced.dcm")
+    found, volume = examine_item([whole], "CT", CONFIG)
+    assert found.verdict != "reject", found.reasons
+    np.testing.assert_array_equal(volume.array, read_series(series).array)
+    inverted = multi_frame(series, tmp_path / "inverted.dcm", slope=-1.0)
+    codes = {r.code: r.severity for r in examine_item([inverted], "CT", CONFIG)[0].reasons}
+    assert codes["wrong_rescale"] == "reject"
+    plain = multi_frame(series, tmp_path / "plain.dcm", is_enhanced=False)
+    assert examine_item([plain], "CT", CONFIG)[0].verdict == "reject"
+
+
+def test_a_signed_series_that_says_it_is_unsigned(series):
+    for path in series:
+        ds = pydicom.dcmread(path)
+        stored = ds.pixel_array.astype(np.int32)
+        stored[:4] = -2000  # padding beyond the field of view
+        ds.PixelData = stored.astype(np.int16).tobytes()
+        ds.BitsStored, ds.HighBit, ds.PixelRepresentation = 16, 15, 0
+        ds.save_as(path)
+    codes = {reason.code for reason in check_folder(series).reasons}
+    assert codes & {"not_hu", "metal"}
+
+
+def test_overflow_of_metal_is_suspect(scan):
+    from cleaning.check.rules import check
+
+    image = scan.array.copy()
+    middle = tuple(n // 2 for n in image.shape)
+    block = tuple(slice(m, m + 3) for m in middle)
+    image[block] = (np.arange(27).reshape(3, 3, 3) * 1009 + 20_000).astype(np.uint16).view(np.int16)
+    found = check(scan.with_array(image))
+    assert {r.code: r.severity for r in found.reasons}["overflow"] == "suspect"
+    assert found.verdict == "suspect"
