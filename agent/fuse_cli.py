@@ -200,7 +200,7 @@ def _show(batch: "Batch", out: Path) -> None:
     if len(effects) > ROWS_SHOWN:
         typer.echo(f"... and {len(effects) - ROWS_SHOWN} more in rules.csv")
     if broken:
-        typer.echo(f"{broken} rules are still broken: `broken` in fuse.json")
+        typer.echo(f"rules that are still broken: {broken} (`broken` in fuse.json)")
 
 
 def _warn(batch: "Batch", models: Mapping[str, Any], config: "LabelingConfig") -> None:

@@ -127,7 +127,7 @@ def _fuse(
         names = [c for c in names if not classes or c in classes]
         if not names:
             raise SourceError("no model has a wanted class")
-        shares = weights_of([(model, model) for model in files], names, weights)
+        shares = weights_of([(p.model_id, p.model_id) for p in predictions], names, weights)
         fused = fuse_case(
             predictions, names, anatomy, config,
             weights={c: row for c, row in shares.items() if len(set(row)) > 1},

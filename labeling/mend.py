@@ -273,9 +273,9 @@ def _specks(work: _Work, class_id: str) -> None:
 def _single(work: _Work, class_id: str) -> None:
     """All but the largest piece of a single organ go; not what may hang together with it.
 
-    That is a piece which the scan's edge may join (`further_pieces`), one of more than the tolerated
-    volume within `BRIDGE_MM`, as predictions break organs at their thin places, and a `RIVAL` of
-    the largest: sizes do not tell which is the organ. Pieces kept for the last two are told.
+    That is a piece which the scan's edge may join (`further_pieces`), one of more than the
+    tolerated volume within `BRIDGE_MM`, as predictions break organs at their thin places, and a
+    `RIVAL` of the largest: sizes do not tell which is the organ. The last two are told.
     """
     if not work.anatomy.vocabulary[class_id].single:
         return
