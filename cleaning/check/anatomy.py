@@ -20,6 +20,9 @@ BODY_HU, BONE_HU, LUNG_HU = -500.0, 220.0, -400.0
 GAS_HU = -600.0
 LUNG_CORE_HU = (-915.0, -500.0)
 MIN_LUNG_ML = 60.0
+MIN_SMALL_LUNG_ML, SMALL_LUNG_SHARE, MIN_CHEST_PLANES = 4.0, 0.2, 3
+CHEST_SHARE, ADULT_CHEST_CM2 = 0.08, 450.0
+NARROW_MM, ADULT_WIDTH_MM, FINEST_MM = 220.0, 320.0, 1.2
 MASKED_AIR, SAME_VIEW = 0.3, 0.9
 Mask = npt.NDArray[np.bool_]
 
@@ -53,6 +56,11 @@ class Anatomy:
     def body_ml(self) -> float:
         """Volume of the body."""
         return float(self.body.sum() * self.voxel_ml)
+
+    @property
+    def width_mm(self) -> float:
+        """Of the body from left to right; 0 without one."""
+        return float(self.body.any(axis=(1, 2)).sum() * self.spacing[0])
 
     @cached_property
     def bone(self) -> Mask:
@@ -90,7 +98,11 @@ class Anatomy:
 
     @cached_property
     def lungs(self) -> Mask:
-        """Cavities of at least 60 mL whose core has blood in it: gas in bowels is emptier."""
+        """Cavities of at least 60 mL whose core has blood in it: gas in bowels is emptier.
+
+        An infant's are smaller; then those of 4 mL count if together they fill a fifth of some
+        planes, as no sinus and no throat does.
+        """
         import cc3d
         from scipy import ndimage
 
@@ -99,10 +111,28 @@ class Anatomy:
         core = np.where(ndimage.binary_erosion(self.cavity), labels, 0).ravel()
         n_core = np.bincount(core, minlength=counts.size)
         means = np.bincount(core, self.hu.ravel(), counts.size) / np.maximum(n_core, 1)
-        keep = (counts * self.voxel_ml >= MIN_LUNG_ML) & (n_core > 0)
-        keep &= (means > LUNG_CORE_HU[0]) & (means < LUNG_CORE_HU[1])
-        keep[0] = False
-        return np.asarray(keep[labels])
+        alike = (n_core > 0) & (means > LUNG_CORE_HU[0]) & (means < LUNG_CORE_HU[1])
+        alike[0] = False
+        keep = alike & (counts * self.voxel_ml >= MIN_LUNG_ML)
+        if keep.any():
+            return np.asarray(keep[labels])
+        small = np.asarray((alike & (counts * self.voxel_ml >= MIN_SMALL_LUNG_ML))[labels])
+        share = small.sum((0, 1)) / np.maximum(1, self.inside().sum((0, 1)))
+        is_chest = np.count_nonzero(share > SMALL_LUNG_SHARE) >= MIN_CHEST_PLANES
+        return small if is_chest else np.zeros_like(small)
+
+    @cached_property
+    def scale(self) -> float:
+        """Size of the body against a small adult, in length: below 1 for children, never above.
+
+        From the cross-section at the lungs; 1 where there are none: an adult's head is as wide as
+        an infant's trunk.
+        """
+        lungs, whole = self.areas(self.lungs), self.areas(self.inside())
+        chest = whole[lungs > CHEST_SHARE * np.maximum(whole, 1e-6)]
+        if chest.size == 0:
+            return 1.0
+        return float(min(1.0, np.sqrt(np.quantile(chest, 0.9) / ADULT_CHEST_CM2)))
 
     @cached_property
     def gas(self) -> Mask:
@@ -117,10 +147,22 @@ class Anatomy:
 def look(volume: Volume, *, grid_mm: float = GRID_MM) -> Anatomy:
     """The coarse look at a CT in HU.
 
+    A narrow body without lungs is looked at again on a finer grid: if lungs appear it is an
+    infant, whose chest wall is too thin for the first one.
+
     Args:
         volume: finite values.
         grid_mm: wanted side of the blocks; a coarser axis stays as it is.
     """
+    first = _look(volume, grid_mm)
+    width = first.width_mm
+    if not 0 < width < NARROW_MM or first.lungs.any():
+        return first
+    again = _look(volume, max(FINEST_MM, grid_mm * width / ADULT_WIDTH_MM))
+    return again if again.lungs.any() else first
+
+
+def _look(volume: Volume, grid_mm: float) -> Anatomy:
     import cc3d
 
     order, flips = ras_axes(volume.affine)

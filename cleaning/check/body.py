@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from cleaning.check.anatomy import Anatomy, look
+from cleaning.check.anatomy import NARROW_MM, Anatomy, look
 from cleaning.check.config import CheckConfig
 from cleaning.check.coverage import cut_off, padded_inside
 from cleaning.check.orientation import Axes, axes_of
@@ -71,7 +71,7 @@ def _axes(
         "liver_right": axes.right,
     }
     evidence.update({name: v for name, v in measured.items() if np.isfinite(v)})
-    is_trunk = body.body_ml > TRUNK_ML
+    is_trunk = body.body_ml > TRUNK_ML * body.scale**3
     if axes.is_along is False:
         how: Severity = "reject" if is_trunk else "suspect"
         found = max(axes.cuts[:2])
@@ -118,7 +118,9 @@ def _region(
     # abdomen and pelvis have no sharp border, and neither have neck and head
     near = {"abdomen": {"pelvis"}, "pelvis": {"abdomen"}, "head": {"neck"}, "neck": {"head"}}
     is_near = any(set(found) & near.get(name, set()) for name in wanted)
-    how: Severity = "suspect" if not found or is_near else "reject"
+    # a child's belly without lungs is as wide as an adult's neck or thigh
+    is_child = body.width_mm < NARROW_MM and set(found) <= {"neck", "limb"}
+    how: Severity = "suspect" if not found or is_near or is_child else "reject"
     longest = max(found.values(), default=0.0)
     text = f"want {' or '.join(wanted)}, found: {shown}"
     yield Reason("wrong_region", how, longest, 0.0, text)

@@ -162,12 +162,13 @@ def top_of(body: Anatomy) -> float:
     """> 0 if the head is towards the end of the third axis; NaN if the body does not tell."""
     area = body.areas(body.inside())
     lungs = body.areas(body.lungs)
-    at_lungs = np.flatnonzero(lungs > MIN_LUNG_CM2)
-    if at_lungs.size * body.spacing[2] >= 12:
+    at_lungs = np.flatnonzero(lungs > MIN_LUNG_CM2 * body.scale**2)
+    if at_lungs.size * body.spacing[2] >= 12 * body.scale:
         level = float(np.median(area[at_lungs]))
+        step = body.spacing[2] / body.scale
         votes = [
-            -_side(area[at_lungs[-1] + 1 :], level, body.spacing[2]),
-            _side(area[: at_lungs[0]][::-1], level, body.spacing[2]),
+            -_side(area[at_lungs[-1] + 1 :], level, step),
+            _side(area[: at_lungs[0]][::-1], level, step),
         ]
         told = [vote for vote in votes if vote]
         if told:
@@ -176,7 +177,9 @@ def top_of(body: Anatomy) -> float:
 
 
 def _side(area: Profile, level: float, step_mm: float) -> float:
-    """+1 for a belly, -1 for a neck beside the lungs, 0 for neither; from the lungs outwards."""
+    """+1 for a belly, -1 for a neck beside the lungs, 0 for neither; from the lungs outwards.
+
+    `step_mm` is of an adult's size."""
     near = area[: round(NEIGHBOURHOOD_MM / step_mm)]
     near = near[near > 0.08 * level]  # the scan may end in air
     if near.size * step_mm < SIDE_MM:
@@ -211,15 +214,15 @@ def liver_side(body: Anatomy, top: float) -> float:
     if not abs(top) > 0:
         return float("nan")
     lungs = body.areas(body.lungs)
-    at_lungs = np.flatnonzero(lungs > MIN_LUNG_CM2)
+    at_lungs = np.flatnonzero(lungs > MIN_LUNG_CM2 * body.scale**2)
     if at_lungs.size == 0:
         return float("nan")
     base = at_lungs[0] if top > 0 else at_lungs[-1]
-    reach = round(90 / body.spacing[2])
+    reach = round(90 * body.scale / body.spacing[2])
     step = -1 if top > 0 else 1
     last = body.hu.shape[2] - 1
     planes = np.unique(np.clip(base + step * np.arange(-reach // 4, reach), 0, last))
-    if planes.size * body.spacing[2] < 60:
+    if planes.size * body.spacing[2] < 60 * body.scale:
         return float("nan")
     from scipy import ndimage
 
@@ -229,6 +232,6 @@ def liver_side(body: Anatomy, top: float) -> float:
     middle = float((whole * np.arange(whole.size)).sum() / max(1.0, whole.sum()))
     at = np.arange(whole.size) - middle
     mass = solid.sum((1, 2)).astype(float)
-    if mass.sum() * body.voxel_ml < 150:
+    if mass.sum() * body.voxel_ml < 150 * body.scale**3:
         return float("nan")
     return float((mass * np.sign(at)).sum() / mass.sum())

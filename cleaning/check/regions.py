@@ -3,7 +3,8 @@
 No model and no training: a plane with lungs is chest, a ring of bone around a small outline is
 head, a small outline between the two is neck, a trunk with bones at its flanks far from the lungs
 is pelvis, any other trunk is abdomen, a small outline with bone and no gas is a limb. Arms beside
-the trunk and crops can mislead it; ``docs/checks.md`` has how often it is right.
+the trunk and crops can mislead it; ``docs/checks.md`` has how often it is right. Limits are of
+adults; a trunk with lungs tells its own size, and a child's limits shrink with it.
 """
 
 from itertools import pairwise
@@ -25,6 +26,7 @@ FLANK_CM2, FLANK_SHARE = 10.0, 0.45  # of bone at the flanks: the ilium
 PELVIS_FROM_LUNGS_MM = 130.0
 SMOOTH_MM = 20.0
 SKULL_MM = 40.0
+CHILD, NARROW_NECK = 0.8, 0.7  # of an adult's size; of the outline at the head
 SHOULDER_SHARE = 0.55  # of the outline at the lungs: less is neck or head
 Planes = npt.NDArray[np.bool_]
 
@@ -38,20 +40,26 @@ def regions_of(body: Anatomy, *, is_upright: bool = True) -> dict[Region, float]
     """
     planes = classes_of(body, is_upright=is_upright)
     step = body.spacing[2]
-    least = min(MIN_MM, 0.6 * planes.size * step)  # a scan of a few planes shows one region
+    least = min(
+        MIN_MM * body.scale, 0.6 * planes.size * step
+    )  # a scan of a few planes shows one region
     lengths = {name: float((planes == name).sum() * step) for name in REGIONS}
     return {name: mm for name, mm in lengths.items() if mm >= least and mm > 0}
 
 
 def classes_of(body: Anatomy, *, is_upright: bool = True) -> npt.NDArray[np.str_]:
-    """The region of each plane, ``""`` where there is no body to speak of."""
-    step = body.spacing[2]
+    """The region of each plane, ``""`` where there is no body to speak of.
+
+    Limits are of adults; areas and lengths of a child's trunk are scaled to one's.
+    """
+    size = body.scale
+    step = body.spacing[2] / size
     inside, lungs = body.inside(), body.lungs
     if not is_upright:
         inside, lungs = inside[:, :, ::-1], lungs[:, :, ::-1]
     bone = body.bone if is_upright else body.bone[:, :, ::-1]
     gas = body.areas(body.gas if is_upright else body.gas[:, :, ::-1])
-    area, lung = body.areas(inside), body.areas(lungs)
+    area, lung = body.areas(inside) / size**2, body.areas(lungs) / size**2
     ring, bony, flanks, flank_share = _bones(body, inside, bone)
     result = np.full(area.size, "", dtype="<U8")
     trunk, shown = area >= TRUNK_CM2, area > 12
@@ -66,8 +74,14 @@ def classes_of(body: Anatomy, *, is_upright: bool = True) -> npt.NDArray[np.str_
         result[chest] = "chest"
         result[(at > highest) & shown & (area >= level)] = "chest"  # shoulders
     far = (at < lowest - PELVIS_FROM_LUNGS_MM / step) | (not chest.any())
-    result[trunk & far & ~chest & (flanks > FLANK_CM2) & (flank_share > FLANK_SHARE)] = "pelvis"
+    result[trunk & far & ~chest & (flanks > FLANK_CM2 * size**2) & (flank_share > FLANK_SHARE)] = (
+        "pelvis"
+    )
     small = shown & ~chest & (at > highest) & (area < level)
+    if size < CHILD and chest.any():
+        skull = _large_head(area, ring, shown & (at > highest), step)
+        small, head = small | skull, head | (skull & (ring > RING_SHARE))
+        result[skull] = ""
     has_skull = (head & small).sum() * step >= SKULL_MM
     if has_skull or (chest.any() and small.sum() * step >= SMOOTH_MM):
         result[small] = "neck"
@@ -79,6 +93,24 @@ def classes_of(body: Anatomy, *, is_upright: bool = True) -> npt.NDArray[np.str_
         result[small & ~trunk] = "neck" if has_gas else "limb"
     result[shown & ~trunk & (at < lowest)] = "limb"
     return _smoothed(result, step)
+
+
+def _large_head(
+    area: npt.NDArray[np.float64], ring: npt.NDArray[np.float64], above: Planes, step: float
+) -> Planes:
+    """The planes from the neck up where an infant's head is as wide as its chest: a narrow place
+    with a skull above it; none if there is no such place."""
+    planes = np.flatnonzero(above)
+    top = planes[: max(0, planes.size - round(SKULL_MM / step))]
+    if not top.size:
+        return np.zeros_like(above)
+    waist = int(top[np.argmin(area[top])])
+    head = above & (np.arange(area.size) >= waist)
+    is_skull = head & (ring > RING_SHARE)
+    is_narrow = area[waist] < NARROW_NECK * float(area[head].max())
+    if not is_narrow or is_skull.sum() * step < SKULL_MM:
+        return np.zeros_like(above)
+    return np.asarray(head)
 
 
 def _bones(
