@@ -19,6 +19,7 @@ from labeling.statistics import EVERY, Cell, LabelVolume, Pair, volume_quartiles
 
 COLUMNS = ("labels", "absent", "1st quartile", "median", "3rd quartile")
 MOST_RATERS = 12  # more do not fit; --json has all
+MOST_CLASSES = 3  # matrices of more are not shown one by one
 NOT_MEASURED = (
     "Models and labels were not compared in this round: 'voxcurate statistics --measure' does, "
     "once there are predictions."
@@ -66,6 +67,8 @@ def show(told: Told) -> None:
             _show_bias(told.agreement)
     elif told.is_round:
         typer.echo(why_empty(told.agreement))
+    elif len(told.agreement.raters) < 2:
+        typer.echo("One folder alone: nothing to compare it with.")
     else:
         typer.echo("No two folders show the same structure of the same case: nothing to compare.")
     if told.time is not None:
@@ -76,7 +79,7 @@ def show(told: Told) -> None:
 
 def _show_volumes(volumes: Sequence[LabelVolume], *, with_trust: bool) -> None:
     if not volumes:
-        typer.echo("No label counts yet: no volumes.")
+        typer.echo("No volumes: no label counts yet." if with_trust else "No label could be read.")
         return
     by = ("class_id", "source", "trust") if with_trust else ("class_id", "source")
     first = ("class", "source", "label")[: len(by)]
@@ -96,7 +99,10 @@ def _show_volumes(volumes: Sequence[LabelVolume], *, with_trust: bool) -> None:
 
 def _show_matrix(found: Agreement, *, is_round: bool) -> None:
     raters = found.raters[:MOST_RATERS]
+    n_classes = len(found.matrix) - 1
     for class_id, cells in found.matrix.items():
+        if class_id != EVERY and n_classes > MOST_CLASSES:
+            continue
         title = "Mean DSC over classes" if class_id == EVERY else f"Mean DSC: {class_id}"
         table = _table(title, "", *(str(i) for i in range(1, len(raters))), left=1)
         for i, rater in enumerate(raters):
@@ -104,6 +110,8 @@ def _show_matrix(found: Agreement, *, is_round: bool) -> None:
             padding = [""] * (len(raters) - 1 - len(row))
             table.add_row(f"{i + 1} {rater.name}", *row, *padding)
         _print(table)
+    if n_classes > MOST_CLASSES:
+        typer.echo(f"Each of the {n_classes} classes: --class NAME, or --json.")
     if len(found.raters) > MOST_RATERS:
         typer.echo(f"... and {len(found.raters) - MOST_RATERS} more: --json")
     if is_round:
@@ -126,8 +134,8 @@ def _show_bias(found: Agreement) -> None:
     shown = [b for b in found.bias if b.paired is not None or b.counting is not None]
     if shown:
         head = (
-            "architecture", "DSC with people", "with machines", "bias, same structures",
-            "patients", "bias, labels in use", "patients", "machines' labels",
+            "architecture", "DSC people", "machines", "bias, same structures", "n",
+            "bias, labels in use", "n", "machines' labels",
         )  # fmt: skip
         table = _table("Label bias", *head, left=1)
         for row in bias_rows(shown):
@@ -153,9 +161,9 @@ def _show_time(found: TimeEstimate, clock: AnnotationTimeConfig) -> None:
 def _table(title: str, *columns: str, left: int) -> Table:
     table = Table(title=title, title_justify="left")
     for i, column in enumerate(columns):
-        table.add_column(column, justify="left" if i < left else "right")
+        table.add_column(column, justify="left" if i < left else "right", no_wrap=i >= left)
     return table
 
 
 def _print(table: Table) -> None:
-    Console(width=max(WIDTH, Console().width)).print(table)
+    Console(width=max(WIDTH + 30, Console().width)).print(table)

@@ -1,4 +1,4 @@
-"""A hand-made agreement of three networks, machines' and people's labels, for report and command."""
+"""A hand-made agreement of three networks, machines and people, for report and command."""
 
 import numpy as np
 
