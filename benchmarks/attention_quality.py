@@ -166,9 +166,8 @@ def reached(rank: Mapping[str, Any]) -> bool:
     return bool(rank["spearman"] >= WANTED_RHO and rank["precision_at_top"] >= least)
 
 
-def show(found: Mapping[str, Any]) -> None:
+def show(found: Mapping[str, Any], console: Console) -> None:
     """The tables."""
-    console = Console(width=140)
     for what, kinds in found["orders"].items():
         console.print(_orders(what, kinds))
     table = Table("class", "n", "median DSC", title="rank correlation with 1 - DSC by class")
@@ -246,7 +245,7 @@ def main() -> int:
     context = open_cohort(given.folder, given.data, given.source)
     train_and_predict(context, given.effort)
     found = evaluate(measure(context, given.min_region_mm3))
-    show(found)
+    show(found, Console(width=140))
     if given.json:
         given.json.write_text(json.dumps(found, indent=1) + "\n")
     return int(not found["reached"])
