@@ -61,6 +61,8 @@ PIECES = [
     "grandmother (102)", "on 7 West ", "from the 3rd,", "Jan-Mar 2020", "DECT 44 12",
     "on may 4,", "xxx-xx-4411", "| 4412 |", "QQ 12 34 56 C", "exam: 44-12-18", "SX04 ZZR",
     "adres: Noordeinde 4", "Plot 14, Adeola Odeku, Lagos\n",
+    "DOB: Apr 12 55", "prior Apr18", "April twelfth, nineteen fifty-five", "dal 15 al 20 aprile",
+    "her 100th birthday", "fe80::1a2b:3cff:fe4d:4488", "Cubicle 7;", "resides 44 Elm, #12",
     "turned ninety-two", "03APR1950", "the 3rd of April", "third of March", "x1234", "age 97",
 ]  # fmt: skip
 texts = st.lists(st.sampled_from(PIECES), min_size=1, max_size=4).map(". ".join)

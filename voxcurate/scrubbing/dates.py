@@ -79,7 +79,7 @@ _ORD = r"(?:st|nd|rd|th|er|\.)"
 _ORDINAL = r"(?:first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|eleventh|twelfth|thirteenth|fourteenth|fifteenth|sixteenth|seventeenth|eighteenth|nineteenth|twentieth|twenty-(?:first|second|third|fourth|fifth|sixth|seventh|eighth|ninth)|thirtieth|thirty-first)"
 _DAY = r"(?:(?:mon|tues?|wed(?:nes)?|thu(?:rs?)?|fri|sat(?:ur)?|sun)(?:day)?|(?:mon|diens|donners|frei|sams|sonn)tag|mittwoch|maandag|dinsdag|woensdag|donderdag|vrijdag|zaterdag|zondag|lundi|mardi|mercredi|jeudi|vendredi|samedi|dimanche|lunes|martes|mi[ée]rcoles|jueves|viernes|s[áa]bado|domingo|luned[ìi]|marted[ìi]|mercoled[ìi]|gioved[ìi]|venerd[ìi]|sabato|domenica|segunda(?:-feira)?|ter[çc]a(?:-feira)?|quarta(?:-feira)?|quinta(?:-feira)?|sexta(?:-feira)?|pazartesi|sal[ıi]|[çc]ar[şs]amba|per[şs]embe|cuma|cumartesi|m[åa]ndag|tisdag|onsdag|torsdag|fredag|l[öo]rdag|s[öo]ndag|mandag|tirsdag)"
 BEFORE_DATE = re.compile(
-    rf"\b(?:mid|mi|early|late)[- ]$|\b(?:la|ma|ke|ti|to|pe|su|mo|di|mi|do|fr|sa|so|lu|me|je|ve)\.?,?\s+$|\b{_DAY}\.?,?\s+(?:(?:the|den|dem|d\.|le|el|the\s+(?:morning|night|evening|week)\s+of)\s*)?$",
+    rf"\b(?:mid|mi|early|late)[- ]$|\b(?:la|ma|ke|ti|to|pe|su|mo|di|mi|do|fr|sa|so|lu|me|je|ve|wo|vr|za|zo)\.?,?\s+$|\b{_DAY}\.?,?\s+(?:(?:the|den|dem|d\.|le|el|the\s+(?:morning|night|evening|week)\s+of)\s*)?$",
     re.IGNORECASE,
 )
 _CLOCK = r"\d{1,2}(?::\d{2}(?::\d{2}(?:[.,]\d+)?)?(?:\s*[ap]\.?m\b\.?)?(?:\s*(?:hrs|hours|uhr|uur|h|z|utc|gmt|[ecmp][sd]t)\b)?|\s*[ap]\.?m\b\.?|h\d\d\b)"
@@ -152,6 +152,10 @@ DATES: tuple[Pattern, ...] = (
     pattern("DATE", rf"(?<![\w./-])(?P<x>{_D}\.(?:0?[1-9]|1[0-2])\.)(?!\d)(?=\s|$|[-–,;:)/|.])", check=is_dotted_day, digits=2),
     pattern("DATE", rf"(?<![\w./-])(?P<x>{_D}\.\s?{_M}\.\s?(?:{_Y4}|\d\d)\s(?:r|г|y)\.|{_Y4}\.\s?(?:{_M}\.\s?{_D}\.?|{_MONTH}\s{_D}\.?))(?!\w)", labelled=True, digits=3),
     pattern("DATE", rf"(?<!\w)(?P<x>{_HOLIDAY}(?:[\s,]+(?:of\s+)?{_Y4}|\s['’]\d\d)?)(?!\w|[\s-](?:tree|disease|factor|egg|bug|island|cactus|lights))", starts=_HOLIDAY_STARTS, labelled=True, check=lambda text, start, end: len(fold(text[start:end])) > 5 or text[start].isupper()),
+    pattern("DATE", rf"(?<![\w.])(?P<x>{_MONTH}\.?\s{_D},?\s['’]?\d\d)(?![\w/:]|[.,-]\d|\s?(?:am|pm|a\.m|p\.m|h\b|uhr)){_NOT_UNIT}", near=MONTHS, shape=r"\d,?\s['’]?\d\d", check=_month_is_meant),
+    pattern("DATE", rf"(?<!\w)(?P<x>(?i:{_CLEAR})(?<=[A-Za-z]{{3}})['’]?\d\d)(?![\w/.-])", 0, near=MONTHS, shape=r"[A-Za-z]['’]?\d\d"),
+    pattern("DATE", rf"(?<!\w)(?P<x>(?:{_MONTH}\s(?:the\s)?(?:{_D}{_ORD}?|{_ORDINAL})|(?:{_D}{_ORD}?|{_ORDINAL})\s(?:of\s)?{_MONTH}),?\s(?:in\s)?(?:nineteen|twenty|two\sthousand)(?:[\s-](?:and|hundred|oh|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|one|two|three|four|five|six|seven|eight|nine)){{0,3}})(?!\w)", near=MONTHS, shape=r"[nN]ineteen|[tT]wenty|[tT]wo\s", labelled=True),
+    pattern("DATE", rf"(?<![\w./])(?P<x>(?:{_D}{_ORD}?\s?(?:-|–|to|al|bis|au|a|t/m|tot|e|y|et|und|and|en|&|,)\s?)?{_D}{_ORD}?\s(?:de\s|of\s)?(?:{_OTHERS}))(?![\w])", near=MONTHS, shape=r"\d[^\W\d]{{0,2}}\.?\s".replace("{{", "{").replace("}}", "}"), check=_month_is_meant, labelled=True),
     pattern("DATE", rf"(?<!\w)(?P<x>{_MONTH}\.?\s?(?:[-–/]|to|through|thru|bis|and|&)\s?{_MONTH}\.?,?\s(?:of\s)?(?:{_Y4}|['’]\d\d))(?!\w)", near=MONTHS, shape=r"(?:1[89]|20)\d\d|['’]\d\d", labelled=True),
     pattern("DATE", rf"(?<![\w./-])(?P<x>{_D}[./-](?:I{{1,3}}|IV|VI{{0,3}}|IX|XI{{0,2}})[./-](?:{_Y4}|\d\d))(?!\w)", 0, shape=r"\d[./-][IVX]", labelled=True),
     pattern("DATE", rf"(?<!\w)(?P<x>{_Y4}[\s./-]?{_MONTH}[\s./-]?{_D}{_ORD}?{_TIME})(?!\w)", near=MONTHS, shape=r"\d{4}", labelled=True),

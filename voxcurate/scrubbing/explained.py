@@ -20,7 +20,7 @@ _TOKEN = re.compile(
     r"[^\W_](?:\w|[-–‑/.+&*^~\\'’](?=\w)|(?<=\d)[,:](?=\d)|(?<=\d):(?=[A-Z]{1,3}\d))*"
 )
 _GROUPS = re.compile(
-    r"(?<![\w.,/:+-])(?:[A-Z]{1,4}[ ])?\d{1,7}(?:[ \xa0-]\d{1,7}){1,6}(?![\w]|[.,:/]\d)"
+    r"(?<![\w.,/:+-])(?:[A-Z]{1,4}[ ]?)?\d{1,7}(?:[ \xa0-]\d{1,7}){1,6}(?![\w]|[.,:/]\d)"
 )
 _NUMBER = re.compile(r"\d+")
 _RUNS = re.compile(r"\d+|[^\W\d_]+")
@@ -93,11 +93,11 @@ _PREFIXES = word_set("""
     hdl ldl vldl hcv hbv hiv hpv ebv cmv hsv htlv hhv rsv pcv ppsv mmr tdap v2 n95 kn ffp o2 co2 h2
     xl xp xt xe ac as de ml mf sd cad fh gd cine flair dwi adc swi tof gre fse tse haste vibe lava
     dixon mdixon ideal star t2star mra mrv mrcp cta ctv ctp cxr axr kub us ivus oct ffr ifr rfr pfr
-    e f ekv ge bpm fe o a ns lr ox sn ax aox aaox plcom
+    e f ekv ge bpm fe o a ns lr ep tra cor sag ax bh fb fs tir blade spc twist fl gr dyn pre post arr nav ox sn ax aox aaox plcom
 """)  # fmt: skip
 _I = re.IGNORECASE
 _TOKENS: tuple[re.Pattern[str], ...] = (
-    re.compile(r"[A-Z]{2,4}\d{1,2}|[A-Za-z]{2,12}-[A-Z]?\d{1,2}[a-z]?|(?:[01]\d|2[0-3])[0-5]\d[-–](?:[01]\d|2[0-3])[0-5]\d"),  # PHQ-9, clock to clock
+    re.compile(r"[A-Z]{2,4}[1-9]\d?|[A-Za-z]{2,12}-[A-Z]?\d{1,2}[a-z]?|(?:[01]\d|2[0-3])[0-5]\d[-–](?:[01]\d|2[0-3])[0-5]\d"),  # PHQ-9, clock to clock
     re.compile(r"(?:18|19|20)\d\d(?:s|er|ern)?(?:[-/–](?:(?:18|19|20)?\d\d))?(?:s)?"),  # years
     re.compile(r"\d{1,2}(?::|h)\d{2}(?::\d{2}(?:[.,]\d+)?)?(?:[-–]\d{1,2}(?::|h)\d{2})?(?:hrs?|h|uhr|am|pm|a|p|z|uur)?|(?:[01]\d|2[0-4])[0-5]\d(?:[-–](?:[01]\d|2[0-4])(?:00|15|30|45))?(?:hrs?|h|am|pm|a|p|z|uhr)?|\d{1,2}(?:am|pm|a|p)[-–]\d{1,2}(?:am|pm|a|p)", _I),
     re.compile(r"(?:[CTLSDO]|Th|BWK?|LWK?|HWK?|SWK?|Co)\d{1,2}(?:(?:[-/–]|bis)(?:[CTLSDO]|Th|BWK|LWK|HWK|SWK|Co)?\d{1,2})*", _I),
@@ -235,12 +235,12 @@ def _number_is_explained(text: str, start: int, end: int, digits: int) -> bool:
         "." in one or "," in one for one in ranges
     ):
         return True  # ranges and ratios of decimals
+    if any(len(part) > 2 and part[0] == "0" for part in parts):
+        return False
     if _VENTILATION.search(text, max(0, start - 40), start) or _IMAGE_BEFORE.search(
         text, max(0, start - 40), start
     ):
         return True
-    if any(len(part) > 2 and part[0] == "0" for part in parts):
-        return False
     if _PRESSURES.fullmatch(token) and digits <= 10 and _falls(token):
         return True
     if len(parts) == 2:
@@ -267,7 +267,7 @@ def _is_range(parts: list[str], token: str) -> bool:
 
 def _parts_are_explained(token: str, digits: int) -> bool:
     """Whether each part between joining signs is a word, a short number, or both as in "CK7"."""
-    if digits > 5:
+    if digits > 5 and "_" not in token:
         return False
     parts = [part for part in _PARTS.split(token) if part]
     years = [part for part in parts if _YEAR.fullmatch(part)]
@@ -281,6 +281,8 @@ def _parts_are_explained(token: str, digits: int) -> bool:
             if run.isdigit():
                 alone = run == part
                 most = 4 if alone and (not capital or _YEAR.fullmatch(run)) else 3
+                if len(run) == 4 and "_" in token and run.startswith("00"):
+                    continue  # the number of a file or series
                 if (len(run) > most and not _YEAR.fullmatch(run)) or (
                     len(run) > 1 and run[0] == "0" and len(run) + capital > 2
                 ):
@@ -328,11 +330,11 @@ def _find_groups(text: str) -> Iterator[Hit]:
         start, end = match.span()
         groups = re.findall(r"\d+", match.group())
         labelled = _STRICT_ID_BEFORE.search(text, max(0, start - 30), start) is not None
-        letters = re.match(r"[A-Z]+ ", match.group())
+        letters = re.match(r"[A-Z]{2,} ?", match.group())
         if (
             letters
             and not labelled
-            and (_is_prefix(letters.group()[:-1]) or _ID_BEFORE.match(letters.group()))
+            and (_is_prefix(letters.group().strip()) or _ID_BEFORE.match(letters.group()))
         ):
             start += letters.end()
         if sum(map(len, groups)) < (5 if labelled else 7) or not any(

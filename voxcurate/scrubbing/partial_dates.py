@@ -20,9 +20,12 @@ _SCORE_BEFORE = re.compile(
     re.IGNORECASE,
 )  # fmt: skip
 _SCORE_AFTER = re.compile(
-    r"\s*(?:-?\s*(?:strength|motor|power|pain|murmur|leads?\b|messungen|parts|patients|limbs|extremit\w+|quadrants|blood|bottles|sets?\b|samples|levels|ribs?\b|criteria|segments?|lobes?|nodes?|lns?\b|lymph|cores?|slices?|images?|vessels?|teeth|steps|points?|sem\b|systolic|diastolic|of\b|weeks?|months?|days?|hours?|wks?\b|"
+    r"\s*(?:-?(?:strength|motor|power|pain|murmur|leads?\b|messungen|parts|patients|limbs|extremit\w+|quadrants|blood|bottles|sets?\b|samples|levels|ribs?\b|criteria|segments?|lobes?|nodes?|lns?\b|lymph|cores?|slices?|images?|vessels?|teeth|steps|points?|sem\b|systolic|diastolic|of\b|weeks?|months?|days?|hours?|wks?\b|"
     r"hrs?|mm|cm|mg|ml|cc|tabs?\b|tablets?|cups?|pulses|bilat\w*|throughout|ps\b|ns\b|normal|inch|%|scale|positive|were\b|dose|gy\b|cgy\b|fx\b|fractions?|fr\b|liters?|lpm|l\b|ratio|in\s+(?:all|both|bilateral|upper|lower|his|her|the\s+(?:right|left))|thirds?|"
-    r"upper|lower|grip|dorsi|plantar|holosystolic|ejection|apgar|units?|bottles?|packs?|ppd|shots?|times|filled|full|the\s+(?:way|dose|time)|lymphknoten|lk\b|stanzen|biopsien|ganglions|ganglios|linfonodi|klieren|proximal|distal)|\"|/|[ \t]*(?!(?:[01]\d|2[0-3])[0-5]\d(?!\w|\.\d))\d(?!\d?(?:/\d|[ap]\b|:\d\d))|\.\d)", re.IGNORECASE)  # fmt: skip
+    r"upper|lower|grip|dorsi|plantar|holosystolic|ejection|apgar|units?|bottles?|packs?|ppd|shots?|times|filled|full|the\s+(?:way|dose|time)|lymphknoten|lk\b|stanzen|biopsien|ganglions|ganglios|linfonodi|klieren|proximal|distal)|\"|/|\.\d)", re.IGNORECASE)  # fmt: skip
+_NUMBER_AFTER = re.compile(
+    r"[ \t]*(?!(?:[01]\d|2[0-3])[0-5]\d(?!\w|\.\d))\d(?!\d?(?:/\d|[ap]\b|:\d\d))"
+)
 # strength, scores and nodes anywhere in the sentence before
 _SCORE_SENTENCE = re.compile(
     r"\b(?:strength|motor|power|deltoid|biceps|triceps|grip|quad\w*|iliopsoas|dorsiflex\w*|plantarflex\w*|flexion|extension|flexors?|extensors?|ehl|reflex\w*|dtrs?|segments?|couinaud|zones?|levels?|discs?|murmur|pulses|gcs|apgars?|fazekas|kraft\w*)\b[^.;\n]{0,60}$", re.IGNORECASE)  # fmt: skip
@@ -97,6 +100,8 @@ def _is_else(a: int, b: int, before: str, after: str, text: str) -> bool:
     near = before[-28:]
     if _SCORE_BEFORE.search(near) or _SCORE_AFTER.match(after):
         return True
+    if b <= 12 and _NUMBER_AFTER.match(after):
+        return True
     if before.endswith("(") and after.startswith(")") and _IMAGE_PAIRS.search(text):
         return True  # (series/image)
     if (
@@ -137,7 +142,7 @@ def is_dotted_day(text: str, start: int, end: int) -> bool:
 
 
 _DASHED_BEFORE = re.compile(
-    r"(?:\b(?:on|dated?|since|until|till|seen|scheduled|admitted|discharged|performed|obtained|placed|removed|drawn|collected|started|stopped|inserted|done|completed|signed|d\.d\.|vom|am|seit|bis|zum|op|sinds|vanaf|le|of|from|ct|mri|cxr|pet|[a-z]{4,}(?:ectomy|tomy|plasty|scopy|stomy))|vgl\.?|vergl\.?|cf\.?|vs\.?|comparison|compared\s(?:to|with)|dd)\s*:?\s?$|@\s?$",
+    r"(?:\b(?:on|dated?|since|until|till|seen|scheduled|admitted|discharged|performed|obtained|placed|removed|drawn|collected|started|stopped|inserted|done|completed|signed|d\.d\.|vom|am|seit|bis|zum|op|sinds|vanaf|le|of|from|ct|mri|cxr|pet|[a-z]{4,}(?:ectomy|tomy|plasty|scopy|stomy))|vgl\.?|vergl\.?|cf\.?|vs\.?|comparison|compared\s(?:to|with)|dd)\s*:?\s?$|\b(?:histo\w*|path\w*|biopsy|ct|mri|us|op|surgery|echo|pet)\s\($|@\s?$",
     re.IGNORECASE,
 )
 _DASHED_AFTER = re.compile(
@@ -147,7 +152,7 @@ _DASHED_AFTER = re.compile(
 
 
 _POINTED_BEFORE = re.compile(
-    r"\b(?:on|dated?|since|until|till|seen|scheduled|admitted|discharged|performed|obtained|placed|removed|pulled|drawn|collected|inserted|done|signed|due|exam|surgery|op)\s*:?\s?$",
+    r"\b(?:on|dated?|since|until|till|seen|scheduled|admitted|discharged|performed|obtained|placed|removed|pulled|drawn|collected|inserted|done|signed|due|exam|surgery|op|admission|discharge|visit|scan)\s*:?\s?$",
     re.IGNORECASE,
 )
 
@@ -158,7 +163,7 @@ def is_pointed_day(text: str, start: int, end: int) -> bool:
     if not (1 <= first <= 31 and 1 <= second <= 31 and min(first, second) <= 12):
         return False
     before, after = text[max(0, start - 28) : start], text[end : end + 20]
-    sure = max(first, second) > 12 or text[start:end].startswith("0")
+    sure = max(first, second) > 12 or re.match(r"0|\d+\.0", text[start:end]) is not None
     return (
         _POINTED_BEFORE.search(before) is not None
         and _DASHED_AFTER.match(after) is not None

@@ -61,14 +61,14 @@ _HOUSE = re.compile(
 _POST = rf"(?:{_UK}|\d{{3}}[ ]?\d{{3}}|\d{{4,6}}(?:-\d{{4}})?)(?![\w%]|[.,]\d)"
 _STATE = rf"(?:{_STATES}|{_STATE_NAMES}|[A-Z]{{2,3}})"
 _TAIL = re.compile(
-    rf"(?:[ ](?:NE|NW|SE|SW|N|S|E|W|North|South|East|West)\b\.?)?(?:,?[ ](?i:apt|apartment|unit|suite|ste|flat|floor|fl|lot|rm|#)\.?[ ]?#?\w{{1,5}})?"
+    rf"(?:[ ](?:NE|NW|SE|SW|N|S|E|W|North|South|East|West)\b\.?)?(?:,?[ ](?i:apt|apartment|unit|suite|ste|flat|floor|fl|lot|rm|villa|shop|office|level|building|bldg|block|#)\.?[ ]?#?\w{{1,5}})?"
     rf"(?:(?:,[ ]?|,?\n|[ ]){_TOWN}(?:,[ ]{_TOWN})?,?[ ](?:{_STATE}\b\.?,?[ ])?{_POST}|,?[ ](?:{_STATE}\b\.?,?[ ])?{_POST}|,[ ]{_TOWN}(?:,[ ]{_TOWN})?(?:,?[ ]{_STATES}\b)?)?"
 )
 _PART_WORD = re.compile(
-    rf"(?:{UPPER}[\w'’.-]*|\d{{1,5}}[A-Za-z]?(?:[-/]\d{{1,5}}[A-Za-z]?)?|\d{{1,3}}(?:st|nd|rd|th)|#\d+\w?|\d{{1,3}}(?:-\d{{1,3}}){{1,3}}|\d{{1,4}}/\w{{1,4}}|\d{{1,2}}[ºª°]|(?:ul|al|os|pl|av|rue|via|viale|calle|c/|str|m|lok|kl|et|apto?|bl|int|esc|bte|bus|tér|utca|u)|all[ée]e|avenue|boulevard|place|impasse|chemin|quai|route|cours|square|[A-Za-z]?\d{{1,4}}|de|del|della|di|du|des|der|den|dem|la|le|les|los|las|el|the|of|on|upon|am|an|im|in|bei|do|da|dos|das|e|y|and|&|av|van|von|bis|ter|aan|op|n[.º°]?)"
+    rf"(?:{UPPER}[\w'’.-]*|\d{{1,5}}[A-Za-z]?(?:[-/]\d{{1,5}}[A-Za-z]?)?|\d{{1,3}}(?:st|nd|rd|th)|#\d+\w?|\d{{1,3}}(?:-\d{{1,3}}){{1,3}}|\d{{1,4}}/\w{{1,4}}|\d{{1,2}}[ºª°]|(?:ul|al|os|pl|av|rue|via|viale|calle|c/|str|m|lok|kl|et|apto?|app|bl|tv|th|mf|st|sal|int|esc|bte|bus|tér|utca|u)|all[ée]e|avenue|boulevard|place|impasse|chemin|quai|route|cours|square|[A-Za-z]?\d{{1,4}}|de|del|della|di|du|des|der|den|dem|la|le|les|los|las|el|the|of|on|upon|am|an|im|in|bei|do|da|dos|das|e|y|and|&|av|van|von|bis|ter|aan|op|n[.º°]?)"
 )
 _STARTS = re.compile(
-    r"\b(?:(?:p\.?\s?o\.?\s?)?box\s\d|(?:rural\s)?r(?:ou)?te\s\d|rr\s?#?\d|flat\s\w|apt\.?\s\w|unit\s\w|suite\s\w|plot\s\w|block\s\w|door\s?no|h\.?\s?no|no\.?\s?\d|c/o\s|postfach|postbus|boîte|casilla|apartado|lot\s\d)|(?<![\w.,/-])\d{1,5}[A-Za-z]?(?:[-/]\d{1,5}[A-Za-z]?){0,3}(?=,?\s+\S*[^\W\d_])",
+    r"\b(?:(?:p\.?\s?o\.?\s?)?box\s\d|p\.?o\.?b\.?\s\d|(?:rural\s)?r(?:ou)?te\s\d|rr\s?#?\d|flat\s\w|apt\.?\s\w|unit\s\w|suite\s\w|plot\s\w|block\s\w|door\s?no|h\.?\s?no|no\.?\s?\d|c/o\s|postfach|postbus|boîte|casilla|apartado|lot\s\d)|(?<![\w.,/-])\d{1,5}[A-Za-z]?(?:[-/]\d{1,5}[A-Za-z]?){0,3}(?=,?\s+\S*[^\W\d_])",
     re.IGNORECASE,
 )
 _UNIT = re.compile(
@@ -77,7 +77,7 @@ _UNIT = re.compile(
 _PROVINCE = re.compile(r" ?\([A-Z]{2}\)|,? [A-Z]{2}(?=[\s.,;]*(?:\n|$))")
 _CORNER = re.compile(
     rf"\b(?i:corner\sof|intersection\sof|junction\sof|at|on|near)\s(?P<x>(?:{UPPER}[\w'’]+|\d{{1,3}}(?:st|nd|rd|th))\s(?i:and|&|at)\s(?:{UPPER}[\w'’]+|\d{{1,3}}(?:st|nd|rd|th))(?:\s(?:St|Ave|Rd|Streets?|Avenues?|Roads?|Blvd)\b\.?)?)(?<=[a-z\d.])(?=[\s,.;)]|$)"
-    rf"|\b(?P<y>\d{{2,5}}\sblock\sof\s(?:[NSEW]\.?\s)?{UPPER}[\w'’]+(?:\s{UPPER}[\w'’]+)?)"
+    rf"|\b(?P<y>(?i:mile\s(?:marker|post))\s\d{{1,4}}(?:\son\s(?:I|US|SR|Hwy|Route)[ -]?\d{{1,3}})?|(?:Calle|Carrera|Cra|Cl|Kr|Diagonal|Transversal)\.?\s\d{{1,3}}\w?\s?(?:#|No\.?)\s?\d{{1,3}}\w?\s?-\s?\d{{1,3}}(?:,\s{_TOWN})?|\d{{2,5}}\sblock\sof\s(?:[NSEW]\.?\s)?{UPPER}[\w'’]+(?:\s{UPPER}[\w'’]+)?)"
 )
 _NUMBER_ALONE = re.compile(
     r"\s*(?:n[.º°o]{0,2}\s?|no:?\s?)?\d{1,5}[A-Za-z]?(?:[-/]\d{1,4})?\s*", re.IGNORECASE
@@ -126,7 +126,10 @@ def find_postal(text: str) -> Iterator[Hit]:
 def _is_corner(match: re.Match[str]) -> bool:
     """Whether "Elm and 5th" is a place: said to be a corner, or one of both is numbered or a street."""
     return match.group().lower().startswith(("corner", "intersection", "junction")) or (
-        re.search(r"\b(?:St|Ave|Rd|Streets?|Avenues?|Roads?|Blvd)\b", match["x"]) is not None
+        re.search(
+            r"\d(?:st|nd|rd|th)\b|\b(?:St|Ave|Rd|Streets?|Avenues?|Roads?|Blvd)\b", match["x"]
+        )
+        is not None
     )
 
 
