@@ -14,20 +14,20 @@ from voxcurate.errors import ConfigError
 from voxcurate.workspace import Workspace
 
 ACROSS = "lies in several splits"
+MEASURED = ("votes", "distance", "projection_bits", "ncc", "detail_ncc", "overlap", "shift_mm")
 
 
 def duplicates_of(catalog: Catalog) -> dict[str, Any]:
     """Families of copies with who stays, pairs that are only linked, families across splits."""
-    from cleaning.duplicates.groups import families, leakage
-    from cleaning.joining import stored_pairs
+    from cleaning.duplicates.groups import families
+    from cleaning.joining import leaks_of, stored_pairs
+    from cleaning.listing import list_scans
 
-    scans = {scan.case_id: scan for scan in catalog.rows(Scan)}
+    scans = list_scans(catalog)
     pairs = stored_pairs(catalog.rows(ScanPair))
-    leaks = leakage(
-        pairs,
-        {case: scan.split for case, scan in scans.items()},
-        {case: scan.source for case, scan in scans.items()},
-    )
+    leaks = leaks_of(catalog, pairs, scans)
+    torn = {leak.members for leak in leaks}
+    linked = leaks_of(catalog, pairs, scans, with_patients=True)
     kept = {d.case_id: d.evidence.get("kept", "") for d in _said(catalog)}
     return {
         "families": [
@@ -50,6 +50,7 @@ def duplicates_of(catalog: Catalog) -> dict[str, Any]:
         ],
         "linked": [_pair_row(pair) for pair in pairs if not pair.is_copy],
         "across_splits": [leak.as_dict() for leak in leaks],
+        "linked_across_splits": [leak.as_dict() for leak in linked if leak.members not in torn],
     }
 
 
@@ -62,12 +63,13 @@ def show_duplicates(found: Mapping[str, Any], *, as_json: bool) -> int:
         typer.echo("No duplicates are known. ('voxcurate clean' or a round looks for them.)")
         return DONE
     console = _console()
-    across = {tuple(leak["members"]) for leak in found["across_splits"]}
+    across = {tuple(leak["members"]): leak for leak in found["across_splits"]}
     for number, family in enumerate(found["families"], start=1):
         cases = tuple(member["case_id"] for member in family["members"])
-        console.print(
-            f"[bold]family {number}[/]" + (f" [red]{ACROSS}[/]" if cases in across else "")
-        )
+        leak = across.get(cases)
+        console.print(f"[bold]family {number}[/]" + (f" [red]{ACROSS}[/]" if leak else ""))
+        if leak and leak["models"]:
+            console.print(f"  [red]trained on one of them:[/] {', '.join(leak['models'])}")
         for member in family["members"]:
             what = f"copy of {member['copy_of']}" if member["copy_of"] else "stays"
             console.print(f"  {member['case_id']} ({member['source']}, {member['split']}): {what}")
@@ -77,6 +79,8 @@ def show_duplicates(found: Mapping[str, Any], *, as_json: bool) -> int:
             ncc = f"{pair['ncc']:.3f}" if "ncc" in pair else ""
             table.add_row(pair["first"], pair["second"], pair["kind"].replace("_", " "), ncc)
         console.print(table)
+    for leak in found["linked_across_splits"]:
+        console.print(f"[yellow]linked, {ACROSS}:[/] {', '.join(leak['members'])}")
     return DONE
 
 
@@ -126,9 +130,7 @@ def show_duplicate(told: Mapping[str, Any], *, as_json: bool) -> int:
         console.print("It has no copy and no linked scan.")
     for pair in told["pairs"]:
         numbers = ", ".join(
-            f"{name.replace('_', ' ')} {pair[name]:.4g}"
-            for name in ("votes", "distance", "ncc", "detail_ncc", "overlap", "shift_mm")
-            if name in pair
+            f"{name.replace('_', ' ')} {pair[name]:.4g}" for name in MEASURED if name in pair
         )
         console.print(f"  {pair['first']} = {pair['second']}: {pair['kind']} ({numbers})")
     for label in told["carried_labels"]:
@@ -150,7 +152,8 @@ def write_pair_pictures(
     from cleaning.joining import stored_pairs
 
     rows = [*catalog.rows(ScanPair, first=case), *catalog.rows(ScanPair, second=case)]
-    scans = {scan.case_id: scan for scan in catalog.rows(Scan)}
+    wanted = {case_id for row in rows for case_id in (row.first, row.second)}
+    scans = {scan.case_id: scan for scan in catalog.rows(Scan, case_id=wanted)}
     written = []
     for pair in stored_pairs(rows):
         one, other = (

@@ -76,6 +76,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--codes", type=int, default=1_000_000)
     parser.add_argument("--radius", type=int, default=DuplicateConfig().radius_bits)
+    parser.add_argument("--no-peers", action="store_true", help="quality: ours alone")
     parser.add_argument("--no-flat", action="store_true", help="search: without the peer")
     given = parser.parse_args()
     equal = True
@@ -135,7 +136,7 @@ def work(payload: Mapping[str, Any]) -> dict[str, Any]:
             "mark": fingerprint(other).as_dict(),
             "fine": fine,
             "file": hashlib.sha256(np.ascontiguousarray(other.array).tobytes()).hexdigest(),
-            "slices": slice_hashes(other.array),
+            "slices": slice_hashes(other.array) if payload["for_peers"] else None,
         }
     return result
 
@@ -170,6 +171,7 @@ def quality(given: argparse.Namespace) -> dict[str, Any]:
             wanted = [(k + 1, kind) for k, kind in enumerate(kinds) if (k + n) % given.share == 0]
             wanted = [(k, kind) for k, kind in wanted if kind in chosen]
             payload = {"path": str(path), "kinds": [(0, "itself"), *wanted], "number": n}
+            payload["for_peers"] = not given.no_peers
             tasks.append(Task(str(n), {**payload, "seed": given.seed, "scratch": scratch}))
         made: dict[int, dict[str, Any]] = {}
         with progress("make copies", len(tasks)) as bar:
@@ -180,7 +182,8 @@ def quality(given: argparse.Namespace) -> dict[str, Any]:
                 bar.advance()
         entries = [(n, kind, made[n][kind]) for n in sorted(made) for kind in made[n]]
         table = judged(entries, people)
-        table["peers"] = peers(entries, people)
+        if not given.no_peers:
+            table["peers"] = peers(entries, people)
         table["scans"] = {"all": len(names), "real": sum(not x.startswith("syn") for x in names)}
         table["made"] = len(entries)
         table["seconds"] = round(time.perf_counter() - start)

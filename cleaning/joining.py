@@ -12,14 +12,14 @@ from cleaning.checking import STAGE, VERSION
 from cleaning.checking import Standing as Checked
 from cleaning.config import CleaningConfig
 from cleaning.duplicates.config import DuplicateConfig
-from cleaning.duplicates.groups import Dropped, Standing, families, leakage, settle
+from cleaning.duplicates.groups import Dropped, Leak, Standing, families, leakage, settle
 from cleaning.duplicates.hashing import HASH_VERSION, ScanCodes, ScanFingerprint
 from cleaning.duplicates.pairs import DuplicatePair, confirm, suspects
 from cleaning.duplicates.placing import UPRIGHT
 from cleaning.duplicates.proof import prove_files
 from cleaning.duplicates.registration import Agreement
 from cleaning.listing import COMPARED, PAGE, ListedScan, stored_fingerprints
-from voxcurate.catalog import Catalog, Label, Scan, ScanPair
+from voxcurate.catalog import Catalog, Label, Model, Scan, ScanPair
 from voxcurate.ids import content_id
 from voxcurate.ledger import Item, run_items
 from voxcurate.stage import StageContext
@@ -38,13 +38,13 @@ class Copies:
     Attributes:
         dropped: copies that leave.
         linked: pairs of one patient, and mirror images: both stay.
-        across_splits: families of copies that lie in several splits.
+        leaks: families of copies that lie in several splits.
         failed: pairs that could not be compared.
     """
 
     dropped: Sequence[Dropped] = ()
     linked: Sequence[DuplicatePair] = ()
-    across_splits: int = 0
+    leaks: Sequence[Leak] = ()
     n_pairs: int = 0
     failed: Mapping[str, str] = field(default_factory=dict)
 
@@ -91,9 +91,34 @@ def find_copies(
     return Copies(
         dropped,
         [pair for pair in pairs if not pair.is_copy],
-        len(leakage(pairs, {c: s.split for c, s in scans.items()})),
+        leaks_of(ctx.catalog, pairs, scans),
         sum(pair.is_copy for pair in pairs),
         failed,
+    )
+
+
+def leaks_of(
+    catalog: Catalog,
+    pairs: Sequence[DuplicatePair],
+    scans: Mapping[str, ListedScan],
+    *,
+    with_patients: bool = False,
+) -> list[Leak]:
+    """Families that lie in several splits, with the models that were trained on one of them.
+
+    Args:
+        catalog: of the workspace.
+        pairs: all that is known.
+        scans: all of the catalog.
+        with_patients: scans of one patient, and mirror images, join families too.
+    """
+    models = catalog.columns(Model, "model_id", "training_cases")
+    return leakage(
+        pairs,
+        {case: scan.split for case, scan in scans.items()},
+        {case: scan.source for case, scan in scans.items()},
+        trained=dict(models),
+        with_patients=with_patients,
     )
 
 
@@ -285,4 +310,6 @@ def _of_evidence(first: str, second: str, evidence: Mapping[str, Any]) -> Duplic
         np.array([*rows, [0.0, 0.0, 0.0, 1.0]]) if rows else None,
         (tuple(turned["axes"]), tuple(turned["flipped"])) if turned else UPRIGHT,
         bool(evidence.get("proved")),
+        lean_deg=evidence.get("lean_deg", 0.0),
+        projection_bits=evidence.get("projection_bits", 0),
     )

@@ -7,7 +7,6 @@ from typing import Any
 
 from cleaning.checking import STAGE, VERSION, Standing, check_scans
 from cleaning.config import CleaningConfig
-from cleaning.duplicates.groups import Dropped
 from cleaning.duplicates.hashing import HASH_VERSION
 from cleaning.inheriting import carry_labels
 from cleaning.joining import Copies, find_copies
@@ -63,8 +62,8 @@ def run(
         copies = find_copies(ctx, config, everything, standing)
         failed |= copies.failed
         counts |= _joined(copies)
-    dropped = copies.dropped if "duplicates" in parts else None
-    counts["changed"] = _settle(ctx, everything, standing, dropped)
+    gone = _gone(copies) if "duplicates" in parts else None
+    counts["changed"] = _settle(ctx, everything, standing, gone)
     if "duplicates" in parts and config.carry_labels and copies.dropped:
         carried = carry_labels(ctx, copies.dropped, everything)
         failed |= carried.failed
@@ -86,7 +85,8 @@ def _joined(copies: Copies) -> dict[str, int]:
         "duplicate_pairs": copies.n_pairs,
         "same_patient_pairs": kinds["same_patient"],
         "mirrored_pairs": kinds["mirrored"],
-        "families_across_splits": copies.across_splits,
+        "families_across_splits": len(copies.leaks),
+        "models_that_saw_a_copy": len({m for leak in copies.leaks for m in leak.models}),
     }
 
 
@@ -94,7 +94,7 @@ def _settle(
     ctx: StageContext,
     scans: Mapping[str, ListedScan],
     standing: Mapping[str, Standing],
-    dropped: Sequence[Dropped] | None,
+    gone: Mapping[str, Standing] | None,
 ) -> int:
     """Write every status that changed, with its decision; how many did.
 
@@ -102,15 +102,14 @@ def _settle(
         ctx: the round.
         scans: all of the catalog, as they stood.
         standing: what the checks say.
-        dropped: copies that leave; None: they were not looked for, and stand as they are.
+        gone: copies that leave; None: they were not looked for, and stand as they are.
     """
-    gone = {each.scan: each for each in dropped or ()}
     changes = {}
     for case, scan in scans.items():
         is_copy = scan.status == "duplicate"
-        if case in gone:
-            found = _copy(gone[case])
-        elif is_copy and dropped is None:
+        if gone is not None and case in gone:
+            found = gone[case]
+        elif is_copy and gone is None:
             continue
         elif case in standing:
             found = standing[case]
@@ -129,9 +128,21 @@ def _settle(
     return len(changes)
 
 
-def _copy(each: Dropped) -> Standing:
-    reason = f"{each.pair.kind}: the same scan as {each.keeper}"
-    return Standing("duplicate", reason, {"kept": each.keeper, **each.pair.as_dict()})
+def _gone(copies: Copies) -> dict[str, Standing]:
+    """What is said of each copy that leaves; across splits also which, and who trained on it."""
+    leaks = {member: leak for leak in copies.leaks for member in leak.members}
+    gone = {}
+    for each in copies.dropped:
+        reason = f"{each.pair.kind}: the same scan as {each.keeper}"
+        evidence = {"kept": each.keeper, **each.pair.as_dict()}
+        leak = leaks.get(each.scan)
+        if leak is not None:
+            reason += f"; copies of it lie in {' and '.join(leak.splits)}: the strictest stays"
+            evidence |= {"splits": list(leak.splits), "models": list(leak.models)}
+            if leak.models:
+                reason += f"; trained on one of them: {', '.join(leak.models)}"
+        gone[each.scan] = Standing("duplicate", reason, evidence)
+    return gone
 
 
 def _leaks(ctx: StageContext, scans: Sequence[ListedScan], known: Mapping[str, Identifiers]) -> int:

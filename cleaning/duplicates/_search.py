@@ -10,6 +10,7 @@ from cleaning.duplicates._kernels import compiled
 
 Array = npt.NDArray[Any]
 FULLER = 3  # buckets hold a few codes each: visiting empty ones costs more than comparing
+FEW = 50_000  # codes for which to start threads takes longer than it spares
 ROOM = 1 << 16  # hits that are kept before they are looked at
 
 
@@ -216,8 +217,11 @@ def find_pairs(
         key, order, starts = by_bucket(words, chunk // (m // 4), int(shifts[chunk]), prefix)
         return _join(words, key, order, starts, n_query, masks, chunk, prefix, limits)
 
-    with ThreadPoolExecutor(max_workers=threads) as pool:
-        parts = list(pool.map(part, range(m)))
+    if threads == 1 or n < FEW:
+        parts = [part(chunk) for chunk in range(m)]
+    else:
+        with ThreadPoolExecutor(max_workers=threads) as pool:
+            parts = list(pool.map(part, range(m)))
     a, b, distance = (np.concatenate(column) for column in zip(*parts, strict=True))
     return a, b, distance
 

@@ -16,7 +16,7 @@ class DuplicateConfig(Config):
         8, ge=-1, le=127, description="so alike that one landmark is enough; -1: never"
     )
     vote_mm: float = Field(7.0, gt=0, description="offsets that agree; more than a cube")
-    view_radius_bits: int = Field(31, ge=0, le=127, description="views are alike, of 256 bits")
+    view_radius_bits: int = Field(35, ge=0, le=127, description="views are alike, of 256 bits")
     min_overlap: float = Field(
         0.45, ge=0, le=1, description="overlap, of the smaller body; two crops to 60 % may have it"
     )
@@ -41,13 +41,16 @@ class DuplicateConfig(Config):
         0.021, gt=0, description="copies, fine grid: left of the difference, of 500 HU: 10 HU"
     )
     max_odds: float = Field(
-        1.35, gt=0, description="sum of the squares of shift and misfit over their limits"
+        1.3, gt=0, description="sum of the squares of shift and misfit over their limits"
     )
     min_odd_ncc: float = Field(
         0.965, description="copies that are turned or scaled against their header, fewer facts"
     )
     min_odd_detail_ncc: float = Field(0.93, description="the same for the detail")
-    odd_view_radius_bits: int = Field(27, ge=0, description="the same for the views' distance")
+    odd_view_radius_bits: int = Field(35, ge=0, description="the same for the views' distance")
+    max_projection_bits: int = Field(
+        52, ge=0, le=192, description="projections that differ more need no comparison; copies: 40"
+    )
     min_turned_votes: int = Field(
         3, ge=1, description="landmarks, if the second is turned or flipped against its header"
     )

@@ -215,6 +215,8 @@ def _read_back(value: Mapping[str, Any], one: str, other: str) -> DuplicatePair:
         to_first,
         turn,
         value["is_proved"],
+        lean_deg=value.get("lean_deg", 0.0),
+        projection_bits=value["projection_bits"],
     )
 
 

@@ -7,7 +7,7 @@ keeper; nothing leaves that is not shown, for the larger part, by a scan that st
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -52,12 +52,13 @@ class Dropped:
 
 @dataclass(frozen=True)
 class Leak:
-    """A family whose scans lie in several splits."""
+    """A family whose scans lie in several splits; `models` were trained on one of them."""
 
     members: tuple[str, ...]
     splits: tuple[str, ...]
     sources: tuple[str, ...]
     kinds: tuple[str, ...]
+    models: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data."""
@@ -66,6 +67,7 @@ class Leak:
             "splits": list(self.splits),
             "sources": list(self.sources),
             "kinds": list(self.kinds),
+            "models": list(self.models),
         }
 
 
@@ -154,6 +156,7 @@ def leakage(
     splits: Mapping[str, str],
     sources: Mapping[str, str] | None = None,
     *,
+    trained: Mapping[str, Collection[str]] | None = None,
     with_patients: bool = False,
 ) -> list[Leak]:
     """Families that lie in more than one split.
@@ -162,6 +165,7 @@ def leakage(
         pairs: all that was found.
         splits: of each scan; scans without one are left out.
         sources: of each scan, to tell between which data sets it leaks.
+        trained: cases that each model was trained on, to tell which one has seen a copy.
         with_patients: scans of one patient, and mirror images, join families too.
     """
     used = [pair for pair in pairs if pair.is_copy or with_patients]
@@ -176,7 +180,8 @@ def leakage(
         if len(found) > 1:
             where = sorted({(sources or {}).get(scan, "") for scan in members})
             why = sorted(set().union(*(kinds[scan] for scan in family)))
-            leaks.append(Leak(tuple(members), tuple(found), tuple(where), tuple(why)))
+            seen = sorted(m for m, cases in (trained or {}).items() if set(family) & set(cases))
+            leaks.append(Leak(tuple(members), tuple(found), tuple(where), tuple(why), tuple(seen)))
     return leaks
 
 

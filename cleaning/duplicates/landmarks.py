@@ -20,6 +20,7 @@ scales, an exact search instead of a k-d tree.
 """
 
 from dataclasses import dataclass
+from functools import cache
 from itertools import permutations
 
 import numpy as np
@@ -131,6 +132,13 @@ def flipped(codes: Bits, axes: tuple[bool, bool, bool]) -> Bits:
 
 def turned(codes: Bits, order: tuple[int, int, int]) -> Bits:
     """The codes of the scan whose axis n was axis ``order[n]``."""
+    bits = np.unpackbits(codes, axis=-1)
+    return np.packbits(bits[..., _sources(order)], axis=-1)
+
+
+@cache
+def _sources(order: tuple[int, int, int]) -> list[int]:
+    """Which bit each bit was before a turn."""
     where = {tuple(f): n for n, f in enumerate(_FREQUENCIES.tolist())}
     source = []
     for frequency in _FREQUENCIES.tolist():
@@ -138,8 +146,7 @@ def turned(codes: Bits, order: tuple[int, int, int]) -> Bits:
         for new, old in enumerate(order):
             was[old] = frequency[new]
         source.append(where[tuple(was)])
-    bits = np.unpackbits(codes, axis=-1)
-    return np.packbits(bits[..., source], axis=-1)
+    return source
 
 
 def _taps(sigma: float) -> npt.NDArray[np.float32]:

@@ -13,6 +13,7 @@ from cleaning.duplicates.registration import BODY, Image, Vector, blurred_on, sa
 
 VOXELS = 28  # mean side of the coarse images
 STEPS = 14
+LEAST_GAIN = 1e-4  # of correlation
 MAX_STEP_DEGREES = 2.0
 MAX_DEGREES = 12.0
 UPRIGHT_DEGREES = 0.4  # less is none: images of 4 mm do not show it
@@ -77,9 +78,10 @@ def found_lean(one: Image, other: Image, offset_mm: Vector) -> tuple[Matrix, Vec
     for _ in range(STEPS):
         step, near = _step(a, b, places - middle, turn, middle + shift)
         first = near if first is None else first
+        is_nearer = near > best[0] + LEAST_GAIN
         if near > best[0]:
             best = near, turn, shift
-        if step is None:
+        if step is None or not is_nearer:
             break
         shift = shift + np.clip(step[:3], -1.5 * voxel, 1.5 * voxel)
         turn = _rotation(step[3:]) @ turn

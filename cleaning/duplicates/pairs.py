@@ -36,11 +36,13 @@ from cleaning.duplicates.placing import (
     turned_image,
     world_transform,
 )
+from cleaning.duplicates.projections import projection_bits
 from cleaning.duplicates.registration import Agreement, Image, agreement
 
 Kind = Literal["identical_pixels", "transformed", "same_patient", "mirrored"]
 COPIES: tuple[Kind, ...] = ("identical_pixels", "transformed")
 DEFAULT = DuplicateConfig()
+STILL_MM = 0.8  # blocks of a leaning scan move farther
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +72,7 @@ class DuplicatePair:
     is_proved: bool = False
     vote_turn: Turn = UPRIGHT
     lean_deg: float = 0.0
+    projection_bits: int = 0
 
     @property
     def is_copy(self) -> bool:
@@ -89,6 +92,7 @@ class DuplicatePair:
                 "overlap": round(found.overlap, 3),
                 "shift_mm": round(min(found.shift_mm, 999.0), 2),
                 "misfit": round(found.misfit, 4),
+                "projection_bits": self.projection_bits,
             }
         if self.turn != UPRIGHT:
             result["turned"] = {"axes": list(self.turn[0]), "flipped": list(self.turn[1])}
@@ -221,7 +225,13 @@ def confirm(
         turn=candidate.turn,
         vote_turn=candidate.vote_turn,
     )
-    return judged(pair, one, other, (image_of(one),), (image_of(other),), candidate, config)
+    image, there = image_of(one), image_of(other)
+    if candidate.offset_mm is not None and candidate.view_distance == 256:
+        turned, _ = turned_image(there, candidate.vote_turn)
+        offset = np.asarray(candidate.offset_mm)
+        if projection_bits(image, turned, offset) > config.max_projection_bits:
+            return None
+    return judged(pair, one, other, (image,), (there,), candidate, config)
 
 
 def judged(
@@ -273,6 +283,9 @@ def judged(
         turn=best.turn,
         transform=world_transform(one, other, best.found.offset_mm, best.way),
         lean_deg=best.lean_deg,
+        projection_bits=projection_bits(
+            images[0], best.placed[0], np.asarray(best.found.offset_mm)
+        ),
         is_proved=len(images) > 1,
     )
 
@@ -327,17 +340,31 @@ def _better(new: _Look, old: _Look | None) -> _Look:
 
 
 def _straightened(look: _Look, images: Sequence[Image], config: DuplicateConfig) -> _Look:
-    """The look without the lean that the headers do not tell, if there is one."""
-    if look.found.ncc < config.min_lean_ncc or not is_same_size(look.way):
+    """The look without the lean that the headers do not tell, if there is one.
+
+    It is looked for where the images are alike somewhat; by thumbnails only where it matters, by
+    fine images unless all blocks lie still.
+    """
+    found = look.found
+    if found.ncc < config.min_lean_ncc or not is_same_size(look.way):
+        return look
+    is_copy = _is_alike(found, config.min_ncc, config.min_detail_ncc)
+    limit = STILL_MM if len(images) > 1 else config.max_coarse_shift_mm
+    if is_copy and found.shift_mm <= limit:
         return look
     lean = found_lean(images[0], look.placed[0], np.asarray(look.found.offset_mm))
     if lean is None:
         return look
     best: _Look | None = None
-    for image, other in zip(images, look.placed, strict=True):
-        there, way = leaned_image(other, lean[0])
-        found = agreement(image, there, lean[1], min_overlap=config.min_overlap)
-        straight = replace(look, found=found, way=way @ look.way, lean_deg=degrees(lean[0]))
+    placed = [leaned_image(other, lean[0]) for other in look.placed]
+    for image, (there, way) in zip(images, placed, strict=True):
+        straight = replace(
+            look,
+            found=agreement(image, there, lean[1], min_overlap=config.min_overlap),
+            way=way @ look.way,
+            placed=tuple(there for there, _ in placed),
+            lean_deg=degrees(lean[0]),
+        )
         best = _better(straight, best)
     return best if best is not None and _quality(best.found) > _quality(look.found) else look
 

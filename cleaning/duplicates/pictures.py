@@ -6,13 +6,15 @@ import numpy as np
 import numpy.typing as npt
 
 from cleaning.duplicates.hashing import ScanFingerprint
+from cleaning.duplicates.leaning import leaned_image
 from cleaning.duplicates.pairs import DuplicatePair
-from cleaning.duplicates.placing import UPRIGHT, image_of, scaled_to, turned_image
+from cleaning.duplicates.placing import Turn, image_of, scaled_by, turned_image
 from cleaning.duplicates.registration import Image, aligned
 
 SIDE = 240
 GAP = 6
 TITLE = 18
+LEANS = 0.005
 Shown = npt.NDArray[np.uint8]
 
 
@@ -32,12 +34,9 @@ def pair_picture(
         images: finer images of them; None: the thumbnails.
     """
     first, second = images or (image_of(one), image_of(other))
-    second, way = turned_image(second, pair.turn)
-    offset = np.zeros(3) if pair.agreement is None else np.asarray(pair.agreement.offset_mm)
-    if pair.turn != UPRIGHT or pair.view_distance < 256:
-        sizes = first.size_mm / second.size_mm
-        if (np.abs(np.log(sizes)) > 0.08).any() and pair.votes == 0:
-            second, way = scaled_to(first, second, way)
+    offset = np.zeros(3)
+    if pair.transform is not None:
+        second, offset = _placed(second, pair.turn, one, other, pair.transform)
     a, b, voxel = aligned(first, second, offset)
     rows = []
     for axis in (2, 1, 0):
@@ -57,6 +56,23 @@ def pair_picture(
             )
         )
     return _titled(np.concatenate(rows, axis=0), pair)
+
+
+def _placed(
+    image: Image,
+    turn: Turn,
+    one: ScanFingerprint,
+    other: ScanFingerprint,
+    transform: npt.NDArray[np.float64],
+) -> tuple[Image, npt.NDArray[np.float64]]:
+    """The second image on the first's axes, and the offset, as the transform of the world says."""
+    to_first = np.linalg.solve(one.frame, transform @ other.frame)
+    turned, way = turned_image(image, turn)
+    rest = to_first[:3, :3] @ np.linalg.inv(way[:3, :3])
+    scale, offset = np.diag(rest), np.asarray(-to_first[:3, 3], np.float64)
+    if np.abs(rest - np.diag(scale)).max() > LEANS:
+        return leaned_image(turned, rest)[0], offset
+    return scaled_by(turned, way, scale)[0], offset
 
 
 def png_of(shown: Shown) -> bytes:
@@ -113,7 +129,7 @@ def _titled(shown: Shown, pair: DuplicatePair) -> Shown:
         text += (
             f"   ncc {found.ncc:.3f}  detail {found.detail_ncc:.3f}  overlap {found.overlap:.2f}"
         )
-        text += f"  shift {min(found.shift_mm, 999):.1f} mm"
+        text += f"  shift {min(found.shift_mm, 999):.1f} mm  projections {pair.projection_bits}/192"
     canvas = Picture.new("RGB", (shown.shape[1], shown.shape[0] + TITLE))
     canvas.paste(Picture.fromarray(shown), (0, TITLE))
     ImageDraw.Draw(canvas).text((GAP, 3), text, fill=(255, 255, 255))

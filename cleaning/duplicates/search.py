@@ -14,6 +14,7 @@ radius that is used an order was measured that leaves half as many chance hits a
 
 import os
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -110,7 +111,12 @@ def chunk_widths(radius: int) -> npt.NDArray[np.int64]:
 
 def dealt(codes: Codes, radius: int) -> Words:
     """The codes with the bits of each chunk side by side, as words ``(n, 4)``."""
-    m = len(chunk_widths(radius))
+    return deal(np.ascontiguousarray(codes), _table(len(chunk_widths(radius))))
+
+
+@cache
+def _table(m: int) -> Words:
+    """Words of each byte's values, ``(32, 256, 4)``, for so many chunks."""
     place = np.empty(BITS, np.int64)
     order = np.concatenate([np.arange(c, BITS, m) for c in range(m)])
     if m == MEASURED_CHUNKS:
@@ -121,4 +127,4 @@ def dealt(codes: Codes, radius: int) -> Words:
     for bit, to in enumerate(place):
         is_set = (values >> (7 - bit % 8)) & 1  # packbits puts the first bit highest
         table[bit // 8, :, to // 64] |= is_set.astype(np.uint64) << np.uint64(to % 64)
-    return deal(np.ascontiguousarray(codes), table)
+    return table

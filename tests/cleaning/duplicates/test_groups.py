@@ -87,7 +87,11 @@ def test_leaks_between_splits_are_reported():
         "splits": ["test", "train"],
         "sources": ["one", "two"],
         "kinds": ["transformed"],
+        "models": [],
     }
+    models = {"m1": ["a", "x"], "m2": ["b"], "m3": ["c", "e"]}
+    (leak,) = leakage(pairs, splits, trained=models)
+    assert leak.models == ("m1", "m2")
     assert [x.members for x in leakage(pairs, splits, with_patients=True)] == [
         ("a", "b"),
         ("c", "d"),
