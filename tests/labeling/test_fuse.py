@@ -116,8 +116,8 @@ def test_models_are_weighed_by_what_they_reach_on_cases_they_have_not_seen(world
     assert result.counts["models_weighed"] == 2
     found = world.ctx.catalog.rows(Measure, name="model_dsc")
     assert not {m.case_id for m in found} & {"src_case05"}  # test
-    seen = {line.subject for line in world.ctx.catalog.rows(WorkItem, stage="predict", variant="model0")
-            if not line.result.get("out_of_fold")}  # fmt: skip
+    lines = world.ctx.catalog.rows(WorkItem, stage="predict", variant="model0")
+    seen = {line.subject for line in lines if not line.result["out_of_fold"]}
     assert not {m.case_id for m in found if m.model_id == "model0"} & seen
     label, _ = pseudo(world, "liver")
     weights = label.facts["weights"]

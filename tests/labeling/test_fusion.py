@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labeling.config import FuseConfig, LabelingConfig
@@ -31,6 +31,7 @@ def fused(predictions, config=PLAIN, classes=CLASSES, **how):
     return {c: s.full() for c, s in found.structures.items()}, found
 
 
+@settings(max_examples=25)
 @given(
     st.lists(st.floats(0.1, 3), min_size=3, max_size=3),
     st.floats(0.2, 0.8),

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labeling.staple import MAX_MODELS, staple
@@ -72,6 +72,7 @@ def test_one_model_gives_its_own_mask():
     np.testing.assert_array_equal(full(ours([mask])), mask)
 
 
+@settings(max_examples=25)
 @given(st.integers(0, 2**31), st.sampled_from([4.0, 10.0, WHOLE]))
 def test_of_two_models_what_both_have_remains(seed, margin_mm):
     one, two = masks(2, seed=seed)

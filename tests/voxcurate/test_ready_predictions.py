@@ -3,7 +3,7 @@
 import nibabel
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import ellipsoid, oblique_affine
@@ -100,6 +100,7 @@ def test_soft_files_of_every_type_are_the_probabilities(tmp_path, stored):
     np.testing.assert_array_equal(full(classes, "liver"), np.rint(p * 255))
 
 
+@settings(max_examples=30)
 @given(
     axes=st.permutations([0, 1, 2]),
     flips=st.tuples(st.booleans(), st.booleans(), st.booleans()),
