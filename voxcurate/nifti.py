@@ -16,7 +16,7 @@ from voxcurate.atomic import write_atomic
 from voxcurate.errors import GeometryError, VolumeReadError
 from voxcurate.indexed_gzip import MAX_CHUNKS, MAX_RATIO, Index, pack, read_index
 from voxcurate.nifti_header import MAX_HEADER, NiftiHeader, build_header, parse_header
-from voxcurate.volume import Affine, Volume
+from voxcurate.volume import Volume
 
 CHUNK_BYTES = 256 << 10
 _BROKEN: Any = (EOFError, gzip.BadGzipFile, zlib.error, IsalError)
@@ -52,22 +52,6 @@ def read_nifti(path: Path, *, allow_nonfinite: bool = False, max_bytes: int = MA
         if not is_finite:  # NaN and infinity survive a sum, and the sum takes no memory
             raise VolumeReadError("the data hold NaN or infinite values")
     return Volume(array.reshape(header.shape, order="F"), header.affine)
-
-
-def read_geometry(path: Path) -> tuple[tuple[int, int, int], Affine]:
-    """Shape and affine from the header alone.
-
-    Raises:
-        VolumeReadError: as `read_nifti`, as far as the header shows it.
-    """
-    try:
-        with path.open("rb") as file:
-            header = parse_header(_start(file))
-    except _BROKEN:
-        raise VolumeReadError("the compressed data are truncated or damaged") from None
-    except OSError as error:
-        raise VolumeReadError(f"cannot read the file: {error.strerror or 'broken'}") from None
-    return header.shape, header.affine
 
 
 def read_start(path: Path) -> tuple[bytes, bool]:

@@ -1,10 +1,7 @@
 """A data set written anew, element by element and item by item."""
 
-import struct
 from collections.abc import Callable, Iterator, Mapping, MutableSequence
 from typing import Any
-
-from pydicom.errors import BytesLengthException
 
 from cleaning.deid.encoding import UNDEFINED, Encoding
 from cleaning.deid.errors import RefusedError
@@ -12,6 +9,7 @@ from cleaning.deid.private import kept_private
 from cleaning.deid.table import action_of
 from cleaning.deid.values import STRINGS, ValueCleaner
 from cleaning.deid.words import SCHEMES
+from voxcurate.dicom_file import UNREADABLE
 
 MAX_DEPTH = 24
 _TELLING = frozenset({"PN", "DA", "DT", "LO", "SH", "ST", "LT", "UT", "UC", "CS", "AE"})
@@ -21,10 +19,6 @@ _CODING_SCHEME = 0x00080102
 _AMBIGUOUS = {"US or SS": "US", "OB or OW": "OW", "US or OW": "OW", "US or SS or OW": "OW"}
 _BY_DICTIONARY = frozenset({"DA", "DT", "TM", "PN", "UI", "AS"})
 _NO_TAGS = frozenset({0xFFFE, 0xFFFC, 0xFFFA, 0x0000, 0x0002})
-_READ_ERRORS = (
-    *(ValueError, KeyError, TypeError, AttributeError, NotImplementedError, OSError, EOFError),
-    *(BytesLengthException, struct.error),
-)
 Element = tuple[int, bytes]  # tag, the element encoded
 
 
@@ -102,7 +96,7 @@ class Rewriter:
     ) -> bytes | None:
         try:
             items = _items(element)
-        except _READ_ERRORS:  # what cannot be read cannot be cleaned
+        except UNREADABLE:  # what cannot be read cannot be cleaned
             return None
         contents = [
             b"".join(part for _, part in self.rewrite(item, charsets, pixels, depth + 1))
@@ -174,7 +168,7 @@ def charsets_of(dataset: Any, inherited: list[str]) -> list[str]:
     try:
         stated = dataset[0x00080005].value
         return list(convert_encodings(stated)) or inherited
-    except _READ_ERRORS:
+    except UNREADABLE:
         return inherited
 
 

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
 
-from pydicom.errors import BytesLengthException
-
 from cleaning.deid.config import DeidConfig
 from cleaning.deid.dataset import (
     Element,
@@ -28,19 +26,13 @@ from cleaning.deid.risk import may_show_face, risk_of
 from cleaning.deid.table import OVERLAYS
 from cleaning.deid.texts import TextCleaner
 from cleaning.deid.values import ValueCleaner
-from voxcurate.dicom import quiet_pydicom
+from voxcurate.dicom_file import UNREADABLE, quiet_pydicom
 from voxcurate.identifiers import Identifiers
 
 DEID_VERSION = "2"
 MAX_INFLATED = 1 << 30
 _DEFLATED = "1.2.840.10008.1.2.1.99"
 _IMPLICIT, _EXPLICIT = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1"
-_UNREADABLE = (
-    *(ValueError, KeyError, TypeError, AttributeError, NotImplementedError, OSError, EOFError),
-    *(IndexError, OverflowError, RecursionError, MemoryError, struct.error, zlib.error),
-    BytesLengthException,
-)
-
 _DIRECTORY, _RAW_DATA = "1.2.840.10008.1.3.10", "1.2.840.10008.5.1.4.1.1.66"
 METHOD = (
     "PS3.15 2026c Basic Profile, voxcurate",
@@ -120,7 +112,7 @@ class Deidentifier:
         with quiet_pydicom():
             try:
                 return self._run(data, origin)
-            except _UNREADABLE as problem:
+            except UNREADABLE as problem:
                 kind = type(problem).__name__
                 raise RefusedError(f"no DICOM that can be read whole ({kind})") from None
 

@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as hnp
 from tests.conftest import oblique_affine
 from voxcurate import indexed_gzip, nifti
 from voxcurate.errors import GeometryError, VolumeReadError
-from voxcurate.nifti import read_geometry, read_nifti, read_slice, write_nifti
+from voxcurate.nifti import read_nifti, read_slice, read_start, write_nifti
 from voxcurate.volume import Volume
 
 TYPES = ["u1", "i1", "i2", "u2", "i4", "u4", "i8", "u8", "f4"]
@@ -161,9 +161,7 @@ def test_files_of_others(tmp_path, ct, suffix):
     save_nibabel(ct.array, path)
     np.testing.assert_array_equal(read_nifti(path).array, ct.array)
     np.testing.assert_array_equal(read_slice(path, 2, 3), ct.array[:, :, 3])
-    shape, affine = read_geometry(path)
-    assert shape == ct.shape
-    np.testing.assert_allclose(affine, ct.affine, atol=1e-5)
+    np.testing.assert_allclose(read_nifti(path).affine, ct.affine, atol=1e-5)
 
 
 def test_big_endian_nifti_2_and_several_gzip_members(tmp_path, ct):
@@ -249,7 +247,9 @@ def test_values_that_are_no_numbers(tmp_path, ct, bad):
 def test_files_that_are_something_else(tmp_path, content, message):
     path = tmp_path / "DOE.nii.gz"
     path.write_bytes(content)
-    for read in (read_nifti, read_geometry):
+    for read in (read_nifti, read_start):
+        if read is read_start and message == "not a NIfTI":
+            continue  # it gives the bytes, whatever they are
         with pytest.raises(VolumeReadError, match=message) as caught:
             read(path)
         assert "DOE" not in str(caught.value)
