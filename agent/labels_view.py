@@ -1,7 +1,10 @@
 """Label versions on a terminal: what counts, histories, conflicts, versions of the dataset."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
+from itertools import islice
+from textwrap import indent
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -9,56 +12,61 @@ from rich.console import Console
 from rich.table import Table
 
 from agent.console import DONE, WIDTH, show_json
-from voxcurate.catalog import Assembly, Catalog, Label, Measure
+from voxcurate.catalog import Assembly, Catalog, Label, Measure, Round
+from voxcurate.catalog.schema import TABLES
+from voxcurate.catalog.statements import conditions, newest_pointers
 
 if TYPE_CHECKING:
     from labeling.history import History
     from labeling.versions import Change
 
 TRUST_STYLES = {"gold": "bold yellow", "human": "green", "retired": "red", "pseudo": "cyan"}
+LABEL_COLUMNS = ("origin", "model_id", "round", "ml", "known_path")
 MOST = 200  # lines of a list on a terminal; --json has all
 
 
 def counting_labels(
     catalog: Catalog, cases: Sequence[str], classes: Sequence[str], trust: str
-) -> list[dict[str, Any]]:
-    """The labels that count, by case and class."""
-    where: dict[str, Any] = {}
-    if cases:
-        where["case_id"] = list(cases)
-    if classes:
-        where["class_id"] = list(classes)
-    pointers = [p for p in catalog.current(**where).values() if trust in ("", p.trust)]
-    columns = ("label_id", "origin", "model_id", "round", "ml", "known_path")
-    labels = {
-        row[0]: dict(zip(columns, row, strict=True))
-        for row in catalog.columns(Label, *columns, **where)
-    }
-    return [_counting(pointer, labels[pointer.label_id]) for pointer in pointers]
+) -> Iterator[dict[str, Any]]:
+    """The labels that count, by case and class, one after the other as the database finds them."""
+    table, label = TABLES[Assembly], TABLES[Label]
+    chosen = {"case_id": list(cases), "class_id": list(classes), "trust": trust}
+    for wanted in conditions(table, {name: value for name, value in chosen.items() if value}):
+        query = (
+            newest_pointers(wanted)
+            .add_columns(*(label.c[name].label(f"label_{name}") for name in LABEL_COLUMNS))
+            .join(label, label.c.label_id == table.c.label_id)
+            .order_by(table.c.case_id, table.c.class_id)
+        )
+        with catalog.engine.connect() as connection:
+            options = connection.execution_options(yield_per=1000)
+            for row in options.execute(query).mappings():
+                yield _counting(row)
 
 
-def _counting(pointer: Assembly, label: Mapping[str, Any]) -> dict[str, Any]:
+def _counting(row: Mapping[Any, Any]) -> dict[str, Any]:
     return {
-        "case_id": pointer.case_id,
-        "class_id": pointer.class_id,
-        "trust": pointer.trust,
-        "origin": label["origin"],
-        "ml": label["ml"],
-        "drawn_in_round": label["round"],
-        "since_round": pointer.round,
-        "model_id": label["model_id"],
-        "partly_known": bool(label["known_path"]),
-        "label_id": pointer.label_id,
+        "case_id": row["case_id"],
+        "class_id": row["class_id"],
+        "trust": row["trust"],
+        "origin": row["label_origin"],
+        "ml": row["label_ml"],
+        "drawn_in_round": row["label_round"],
+        "since_round": row["round"],
+        "model_id": row["label_model_id"],
+        "partly_known": bool(row["label_known_path"]),
+        "label_id": row["label_id"],
     }
 
 
-def show_labels(rows: Sequence[Mapping[str, Any]], *, as_json: bool) -> int:
-    """Print the labels that count."""
+def show_labels(rows: Iterator[Mapping[str, Any]], *, as_json: bool) -> int:
+    """Print the labels that count; on a terminal the first of them."""
     if as_json:
-        show_json(list(rows))
+        show_json_rows(rows)
         return DONE
+    shown = list(islice(rows, MOST))
     table = _table("case", "class", "trust", "mL", "round", "drawn by", "version")
-    for row in rows[:MOST]:
+    for row in shown:
         maker = row["model_id"] or row["origin"]
         partly = " (partly known)" if row["partly_known"] else ""
         table.add_row(
@@ -71,8 +79,23 @@ def show_labels(rows: Sequence[Mapping[str, Any]], *, as_json: bool) -> int:
             row["label_id"],
         )
     _print(table)
-    _tell_rest(len(rows), "labels")
+    if next(rows, None) is None:
+        typer.echo(f"{len(shown)} labels")
+    else:
+        typer.echo(
+            f"the first {MOST} labels; --case, --class or --trust asks for fewer, --json for all"
+        )
     return DONE
+
+
+def show_json_rows(rows: Iterable[Mapping[str, Any]]) -> None:
+    """A list as JSON on stdout, of any length in little memory."""
+    between = "["
+    for row in rows:
+        text = json.dumps(row, indent=2, default=str, ensure_ascii=False)
+        typer.echo(between + indent("\n" + text, "  "), nl=False)
+        between = ","
+    typer.echo("\n]" if between == "," else "[]")
 
 
 def show_history(found: "History", *, as_json: bool) -> int:
@@ -104,7 +127,9 @@ def show_history(found: "History", *, as_json: bool) -> int:
 def conflicts_of(catalog: Catalog) -> list[dict[str, Any]]:
     """Conflicts of each case as its last assembly found them, the largest first."""
     columns = ("round", "case_id", "class_id", "model_id", "value", "facts")
-    rows = catalog.columns(Measure, *columns, stage="assemble", name="conflict_ml")
+    rounds = [0, *(number for (number,) in catalog.columns(Round, "number"))]  # for the index
+    where: dict[str, Any] = {"round": rounds, "stage": "assemble", "name": "conflict_ml"}
+    rows = catalog.columns(Measure, *columns, **where)
     last: dict[str, int] = {}
     for number, case_id, *_ in rows:
         last[case_id] = max(number, last.get(case_id, 0))
@@ -170,21 +195,22 @@ def show_versions(heads: Sequence[Mapping[str, Any]], current: str, *, as_json: 
 
 def show_changes(changes: "Iterable[Change]", *, as_json: bool) -> int:
     """Print the structures that differ."""
-    found = list(changes)
     if as_json:
-        show_json([asdict(change) for change in found])
+        show_json_rows(asdict(change) for change in changes)
         return DONE
-    table = _table("case", "class", "was", "is")
-    for change in found[:MOST]:
+    table, n = _table("case", "class", "was", "is"), 0
+    for n, change in enumerate(changes, 1):
+        if n > MOST:
+            continue
         table.add_row(
             change.case_id,
             change.class_id,
             f"{change.old_trust} {change.old}".strip() or "unknown",
             f"{change.new_trust} {change.new}".strip() or "unknown",
         )
-    if found:
+    if n:
         _print(table)
-    _tell_rest(len(found), "structures differ")
+    _tell_rest(n, "structures differ")
     return DONE
 
 

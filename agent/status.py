@@ -1,17 +1,32 @@
 """``voxcurate status``: rounds, stages, counts, failures, and what to do next."""
 
 from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
+
+import sqlalchemy as sa
 
 from agent.stages import LEDGER_NAMES, in_order
 from voxcurate.catalog import Catalog, Measure, Report, Round, Scan, WorkItem
+from voxcurate.catalog.schema import TABLES
+from voxcurate.ledger import item_key
 from voxcurate.progress import duration
 from voxcurate.workspace import Workspace
+
+
+@dataclass
+class _Lines:
+    """The ledger lines of a stage, counted."""
+
+    statuses: Counter[str] = field(default_factory=Counter)
+    peak_mb: float = 0.0
 
 
 def status(workspace: Workspace, catalog: Catalog) -> dict[str, Any]:
     """The workspace at a glance, as plain data."""
     scans = catalog.columns(Scan, "source", "split", "status", "patient")
+    lines = _lines(catalog)
     rounds = catalog.rows(Round)
     failures = _failures(catalog)
     return {
@@ -23,28 +38,26 @@ def status(workspace: Workspace, catalog: Catalog) -> dict[str, Any]:
             "by_status": dict(sorted(Counter(status for _, _, status, _ in scans).items())),
         },
         "reports": catalog.count(Report),
-        "rounds": [_round(catalog, row) for row in rounds],
+        "rounds": [_round(catalog, row, lines.get(row.number, {})) for row in rounds],
         "failures": failures,
         "next": _next(len(scans), rounds, failures),
     }
 
 
-def _round(catalog: Catalog, row: Round) -> dict[str, Any]:
-    items = catalog.rows(WorkItem, round=row.number)
-    walls = catalog.rows(Measure, round=row.number, name="wall_s")
+def _round(catalog: Catalog, row: Round, lines: Mapping[str, _Lines]) -> dict[str, Any]:
+    walls = catalog.rows(Measure, round=row.number, name="wall_s", case_id="")
     counts = row.facts.get("counts", {})
     stages = []
-    found = {*counts, *(w.stage for w in walls), *(_stage_of(item) for item in items)}
-    for stage in in_order(found):
-        own = [item for item in items if _stage_of(item) == stage]
+    for stage in in_order({*counts, *(w.stage for w in walls), *lines}):
+        own = lines.get(stage)
         wall = sum(w.value or 0.0 for w in walls if w.stage == stage)
         stages.append(
             {
                 "stage": stage,
-                "done": sum(item.status == "done" for item in own),
-                "failed": sum(item.status == "failed" for item in own),
+                "done": own.statuses["done"] if own else 0,
+                "failed": own.statuses["failed"] if own else 0,
                 "wall": duration(wall) if wall else "",
-                "peak": f"{max(i.peak_mb for i in own) / 1024:.1f} GB" if own else "",
+                "peak": f"{own.peak_mb / 1024:.1f} GB" if own else "",
                 "result": ", ".join(
                     f"{k.replace('_', ' ')} {v}"
                     for k, v in counts.get(stage, {}).items()
@@ -62,18 +75,30 @@ def _round(catalog: Catalog, row: Round) -> dict[str, Any]:
     }
 
 
-def _stage_of(item: WorkItem) -> str:
-    return LEDGER_NAMES.get(item.stage, item.stage)
+def _lines(catalog: Catalog) -> dict[int, dict[str, _Lines]]:
+    """Per round and stage; counted by the database, for there may be a million."""
+    found: dict[int, dict[str, _Lines]] = {}
+    table = TABLES[WorkItem].c
+    key = (table.round, table.stage, table.status)
+    query = sa.select(*key, sa.func.count(), sa.func.max(table.peak_mb)).group_by(*key)
+    with catalog.engine.connect() as connection:
+        for number, name, state, n, peak_mb in connection.execute(query):
+            stages = found.setdefault(number, {})
+            stage = stages.setdefault(LEDGER_NAMES.get(name, name), _Lines())
+            stage.statuses[state] += n
+            stage.peak_mb = max(stage.peak_mb, peak_mb)
+    return found
 
 
 def _failures(catalog: Catalog) -> dict[str, str]:
     """Failed items by name; one that succeeded since in the same stage is left out."""
     found: dict[str, str] = {}
-    for item in catalog.rows(WorkItem, status="failed"):
-        name = f"{item.subject}/{item.variant}" if item.variant else item.subject
-        found[
-            f"round {item.round} {item.stage} {name}" if item.round else f"{item.stage} {name}"
-        ] = item.error
+    columns = ("round", "stage", "subject", "variant", "fingerprint", "error")
+    for number, stage, subject, variant, _, error in sorted(
+        catalog.columns(WorkItem, *columns, status="failed")
+    ):
+        name = f"{stage} {item_key(subject, variant)}"
+        found[f"round {number} {name}" if number else name] = error
     return found
 
 

@@ -1,7 +1,7 @@
 """Stage assemble: which label version counts for each structure, by trust."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from labeling.config import AssembleConfig, LabelingConfig
@@ -13,7 +13,7 @@ from voxcurate.labels import rebuild_view
 from voxcurate.stage import StageContext, StageResult
 
 RETIRED = "retired"
-BATCH = 500  # cases whose versions are in memory at once
+BATCH = 100  # cases whose versions are in memory, and whose pointers move, at once
 
 
 def run(ctx: StageContext, config: LabelingConfig) -> StageResult:
@@ -27,19 +27,19 @@ def run(ctx: StageContext, config: LabelingConfig) -> StageResult:
     """
     withheld = withheld_classes(ctx, config.assemble)
     counts: dict[str, Any] = {"cases": 0, "changed": 0}
-    failed: dict[str, str] = {}
-    conflicts: dict[str, int] = {"cases_in_conflict": 0, "conflicts": 0}
+    failed: Mapping[str, str] = {}
     for batch in _batches(ctx):
-        for scan in batch.scans:
+        moves = [
             _assemble_case(ctx, config.assemble, scan, batch, withheld, counts)
-        if config.assemble.compare:
-            compared = find_conflicts(ctx, batch.scans, batch.counted(ctx))
-            failed |= compared.failed
-            found = [len(result["conflicts"]) for result in compared.results.values()]
-            conflicts["cases_in_conflict"] += sum(1 for n in found if n)
-            conflicts["conflicts"] += sum(found)
+            for scan in batch.scans
+        ]
+        _point(ctx, [move for case in moves for move in case])
     if config.assemble.compare:
-        counts |= conflicts
+        compared = find_conflicts(ctx, list(ctx.cases()))
+        failed = compared.failed
+        found = [len(result["conflicts"]) for result in compared.results.values()]
+        counts["cases_in_conflict"] = sum(1 for n in found if n)
+        counts["conflicts"] = sum(found)
     if withheld:
         counts["pseudo_labels_withheld"] = withheld
     counts["dataset_version"] = write_version(ctx)
@@ -54,23 +54,11 @@ class _Batch:
     versions: Mapping[str, Mapping[str, Sequence[Label]]]
     now: Mapping[tuple[str, str], Assembly]
     before: Mapping[tuple[str, str], Assembly]
-    newest: frozenset[str] = field(default_factory=frozenset)
-
-    def counted(self, ctx: StageContext) -> dict[str, dict[str, Label]]:
-        """The labels that count now, without the retired ones."""
-        found: dict[str, dict[str, Label]] = {}
-        cases = [scan.case_id for scan in self.scans]
-        for (case_id, class_id), pointer in ctx.catalog.current(ctx.round, case_id=cases).items():
-            for label in self.versions.get(case_id, {}).get(class_id, ()):
-                if label.label_id == pointer.label_id and not label.retired:
-                    found.setdefault(case_id, {})[class_id] = label
-        return found
+    newest: frozenset[str]
 
 
 def _batches(ctx: StageContext) -> Iterator[_Batch]:
-    scans = ctx.scans()
-    for first in range(0, len(scans), BATCH):
-        some = scans[first : first + BATCH]
+    for some in ctx.batches(size=BATCH):
         cases = [scan.case_id for scan in some]
         versions: dict[str, dict[str, list[Label]]] = {}
         for label in ctx.catalog.rows(Label, case_id=cases):
@@ -97,7 +85,8 @@ def _assemble_case(
     batch: _Batch,
     withheld: Mapping[str, float],
     counts: dict[str, Any],
-) -> None:
+) -> list[tuple[Assembly, Assembly | None]]:
+    """Show what counts in the scan's view; the pointers to move, with those of a round ago."""
     versions = batch.versions.get(scan.case_id, {})
     chosen = {
         class_id: found
@@ -132,7 +121,13 @@ def _assemble_case(
             if label.label_id == pointer.label_id and not label.retired
         }  # withheld only now: the pointer of an earlier round stands
         rebuild_view(ctx.workspace, scan, shown)  # first: a killed run comes here again
-        _point(ctx, scan, changes, batch.before)
+    return [
+        (
+            Assembly(ctx.round, scan.case_id, class_id, label.label_id, trust),
+            batch.before.get((scan.case_id, class_id)),
+        )
+        for class_id, (label, trust) in changes.items()
+    ]
 
 
 def show_current(ctx: StageContext, scan: Scan, instead: Mapping[str, Label]) -> None:
@@ -197,28 +192,25 @@ def trust_level(label: Label, config: AssembleConfig) -> str:
     return known[0] if known else label.origin
 
 
-def _point(
-    ctx: StageContext,
-    scan: Scan,
-    changes: Mapping[str, tuple[Label, str]],
-    before: Mapping[tuple[str, str], Assembly],
-) -> None:
-    with ctx.catalog.write() as writer:
-        for class_id, (label, trust) in changes.items():
-            old = before.get((scan.case_id, class_id))
-            writer.point(Assembly(ctx.round, scan.case_id, class_id, label.label_id, trust))
-            was = f"{old.trust} {old.label_id}" if old else "nothing"
-            writer.decide(
-                Decision(
-                    decision_id="",
-                    round=ctx.round,
-                    stage="assemble",
-                    case_id=scan.case_id,
-                    class_id=class_id,
-                    label_id=label.label_id,
-                    verdict="pointer",
-                    reason=f"{trust} {label.label_id} instead of {was}",
-                    actor="assemble",
-                    other_label=old.label_id if old else "",
-                )
+def _point(ctx: StageContext, moves: Sequence[tuple[Assembly, Assembly | None]]) -> None:
+    decisions = []
+    for new, old in moves:
+        was = f"{old.trust} {old.label_id}" if old else "nothing"
+        decisions.append(
+            Decision(
+                decision_id="",
+                round=ctx.round,
+                stage="assemble",
+                case_id=new.case_id,
+                class_id=new.class_id,
+                label_id=new.label_id,
+                verdict="pointer",
+                reason=f"{new.trust} {new.label_id} instead of {was}",
+                actor="assemble",
+                other_label=old.label_id if old else "",
             )
+        )
+    if moves:
+        with ctx.catalog.write() as writer:
+            writer.point_all([new for new, _ in moves])
+            writer.decide_all(decisions)

@@ -6,13 +6,15 @@ which is right. A conflict is reported, nothing is taken away.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from voxcurate.catalog import Label, Measure, Scan, Writer
+from voxcurate.catalog import Label, Measure, Writer
 from voxcurate.classes import Vocabulary
+from voxcurate.ids import content_id
 from voxcurate.labelmaps import Sparse, read_sparse
 from voxcurate.ledger import Item, LedgerResult, run_items
 from voxcurate.stage import StageContext
@@ -20,6 +22,7 @@ from voxcurate.stage import StageContext
 STAGE = "assemble_conflicts"
 NAME = "conflict_ml"
 VERSION = "1"
+CASES_AT_ONCE = 200
 
 
 def excluding_pairs(labels: Mapping[str, Label], vocabulary: Vocabulary) -> list[tuple[str, str]]:
@@ -36,25 +39,27 @@ def excluding_pairs(labels: Mapping[str, Label], vocabulary: Vocabulary) -> list
     ]
 
 
-def find_conflicts(
-    ctx: StageContext, scans: Sequence[Scan], labels: Mapping[str, Mapping[str, Label]]
-) -> LedgerResult:
+def find_conflicts(ctx: StageContext, cases: Sequence[str]) -> LedgerResult:
     """Compare the labels that count of each case; what was compared in any round is not again.
 
     Each conflict is a measure ``conflict_ml`` of the case and the first class, with the second
     class in its facts (``model_id`` carries it too, as a case may have several).
     """
+    labels = Counting(ctx, cases)
+
+    def payload(case_id: str) -> dict[str, Any]:
+        own = labels.of(case_id)
+        pairs, used = _compared(own, ctx.vocabulary)
+        paths = {c: own[c].path for c in used}
+        return {"root": str(ctx.workspace.root), "paths": paths, "pairs": pairs}
+
     items = []
-    for scan in scans:
-        own = labels.get(scan.case_id, {})
-        if pairs := excluding_pairs(own, ctx.vocabulary):
-            used = sorted({c for pair in pairs for c in pair})
-            payload = {
-                "root": str(ctx.workspace.root),
-                "paths": {c: own[c].path for c in used},
-                "pairs": pairs,
-            }
-            items.append(Item(scan.case_id, "", [pairs, [own[c].label_id for c in used]], payload))
+    for case_id in cases:
+        own = labels.of(case_id)
+        pairs, used = _compared(own, ctx.vocabulary)
+        if pairs:
+            inputs = content_id(pairs, [own[c].label_id for c in used])
+            items.append(Item(case_id, "", inputs, partial(payload, case_id)))
 
     def record(writer: Writer, item: Item, value: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         return {"conflicts": list(value)}
@@ -69,8 +74,34 @@ def find_conflicts(
         across_rounds=True,
         title="compare labels",
     )
-    _measure(ctx, [scan.case_id for scan in scans], done.results)
+    _measure(ctx, cases, done.results)
     return done
+
+
+class Counting:
+    """The labels that count as of the round, without the retired ones; read some cases at a time,
+    for who asks for one case after the other."""
+
+    def __init__(self, ctx: StageContext, cases: Sequence[str]) -> None:
+        self._ctx, self._cases = ctx, cases
+        self._places = {case_id: place for place, case_id in enumerate(cases)}
+        self._page: dict[str, dict[str, Label]] = {}
+
+    def of(self, case_id: str) -> dict[str, Label]:
+        """Class to label of a case."""
+        if case_id not in self._page:
+            start = self._places[case_id] // CASES_AT_ONCE * CASES_AT_ONCE
+            self._page = self._read(self._cases[start : start + CASES_AT_ONCE])
+        return self._page[case_id]
+
+    def _read(self, cases: Sequence[str]) -> dict[str, dict[str, Label]]:
+        found: dict[str, dict[str, Label]] = {case_id: {} for case_id in cases}
+        pointers = self._ctx.catalog.current(self._ctx.round, case_id=list(cases))
+        wanted = {pointer.label_id for pointer in pointers.values()}
+        for label in self._ctx.catalog.rows(Label, label_id=wanted):
+            if not label.retired:
+                found[label.case_id][label.class_id] = label
+        return found
 
 
 def compare(payload: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -126,12 +157,19 @@ def _measure(
             value=found["ml"],
             facts={"other": found["other"], "voxels": found["voxels"], "box": found["box"]},
         )
-        for case_id, result in sorted(results.items())
+        for case_id, result in results.items()
         for found in result["conflicts"]
     ]
     with ctx.catalog.write() as writer:
         writer.forget(Measure, round=ctx.round, stage="assemble", name=NAME, case_id=list(cases))
         writer.put_all(rows)
+
+
+def _compared(
+    own: Mapping[str, Label], vocabulary: Vocabulary
+) -> tuple[list[tuple[str, str]], list[str]]:
+    pairs = excluding_pairs(own, vocabulary)
+    return pairs, sorted({c for pair in pairs for c in pair})
 
 
 def _of_one_fusion(a: Label, b: Label) -> bool:

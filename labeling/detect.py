@@ -4,7 +4,7 @@ Items are cases; the statistics of a class are computed by the driver from all i
 repeated call gives the same result.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from labeling import priority
@@ -59,9 +59,12 @@ def run(ctx: StageContext, config: LabelingConfig) -> StageResult:
     return StageResult(counts, done.failed)
 
 
-def results_of(ctx: StageContext, stage: str) -> dict[str, Mapping[str, Any]]:
-    """The newest result of each case in this round's ledger lines of a stage."""
-    lines = ctx.catalog.rows(WorkItem, stage=stage, round=ctx.round, status="done")
+def results_of(
+    ctx: StageContext, stage: str, cases: Collection[str] | None = None
+) -> dict[str, Mapping[str, Any]]:
+    """The newest result of each case (default: all) in this round's ledger lines of a stage."""
+    which = {} if cases is None else {"subject": list(cases)}
+    lines = ctx.catalog.rows(WorkItem, stage=stage, round=ctx.round, status="done", **which)
     lines.sort(key=lambda line: (line.updated, line.fingerprint))
     return {line.subject: line.result for line in lines}
 

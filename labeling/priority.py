@@ -28,7 +28,7 @@ from voxcurate.stage import StageContext, StageResult
 
 STAGE, NAME, CHANCE = "detect", "attention_mm3", "error_probability"
 MORE_COLUMNS = ("split", "error_probability", "suspect")
-CASES_AT_ONCE = 500
+CASES_AT_ONCE = 200
 LIST, PLOT = "priority.csv", "priority.png"
 
 
@@ -89,7 +89,7 @@ def ranked_cases(ctx: StageContext, config: PriorityConfig) -> list[RankedCase]:
     Raises:
         CurationError: a case has no such score.
     """
-    wanted = {scan.case_id for scan in ctx.scans("train", "validation")}
+    wanted = ctx.cases("train", "validation")
     totals = {}
     where: dict[str, Any] = {"round": ctx.round, "stage": STAGE, "name": NAME, "class_id": ""}
     for batch in ctx.catalog.stream(Measure, "case_id", "value", "facts", **where):
@@ -103,7 +103,7 @@ def entries(
     ctx: StageContext, config: LabelingConfig, ranked: Sequence[RankedCase]
 ) -> Iterator[Entry]:
     """The lines of ranked cases, in their order, read some hundred cases at a time."""
-    splits = {scan.case_id: scan.split for scan in ctx.scans()}
+    splits = ctx.cases()
     n_rows = 0
     for first in range(0, len(ranked), CASES_AT_ONCE):
         part = ranked[first : first + CASES_AT_ONCE]

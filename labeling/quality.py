@@ -1,6 +1,7 @@
 """How far the round's predictions of a class can be trusted, measured before their labels count."""
 
 from statistics import median
+from typing import Any
 
 from labeling.config import AssembleConfig
 from voxcurate.catalog import Label, Measure
@@ -16,15 +17,18 @@ def class_quality(ctx: StageContext) -> dict[str, tuple[float, int]]:
     models have not seen. One out-of-fold model speaks for the ensemble, so this errs low. Planted
     or real label errors lower it little, as it is a median.
     """
+    about = ("label_id", "voxels", "retired")
     labels = {
-        label.label_id: label
-        for label in ctx.catalog.rows(Label, origin=TRUSTED)
-        if label.voxels and not label.retired
+        label_id
+        for label_id, voxels, retired in ctx.catalog.columns(Label, *about, origin=TRUSTED)
+        if voxels and not retired
     }
     values: dict[str, list[float]] = {}
-    for row in ctx.catalog.rows(Measure, round=ctx.round, stage="detect", name="tot_dsc"):
-        if row.facts.get("label_id") in labels and row.facts.get("out_of_fold"):
-            values.setdefault(row.class_id, []).append(row.value or 0.0)
+    where: dict[str, Any] = {"round": ctx.round, "stage": "detect", "name": "tot_dsc"}
+    for batch in ctx.catalog.stream(Measure, "class_id", "value", "facts", **where):
+        for class_id, value, facts in batch:
+            if facts.get("label_id") in labels and facts.get("out_of_fold"):
+                values.setdefault(class_id, []).append(value or 0.0)
     return {class_id: (median(found), len(found)) for class_id, found in sorted(values.items())}
 
 

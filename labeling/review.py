@@ -1,7 +1,7 @@
 """Review by people: the queue, its export to a folder, and what comes back."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -68,15 +68,18 @@ def build_queue(ctx: StageContext, config: LabelingConfig) -> list[dict[str, Any
     of the budget goes to the outliers of the priority list (their class with most attention).
     Places that one of the two does not use fall to the other.
     """
+    cases = ctx.cases("train", "validation").keys()
+    asked = ctx.catalog.rows(Decision, round=ctx.round, stage="judge", verdict="to_review")
+    about: dict[str, Any] = {"round": ctx.round, "stage": "detect", "name": "error_probability"}
+    about["case_id"] = {d.case_id for d in asked}
     chance = {
-        (m.case_id, m.class_id): m.value or 0.0
-        for m in ctx.catalog.rows(
-            Measure, round=ctx.round, stage="detect", name="error_probability"
+        (case_id, class_id): value or 0.0
+        for case_id, class_id, value in ctx.catalog.columns(
+            Measure, "case_id", "class_id", "value", **about
         )
     }
-    cases = {scan.case_id for scan in ctx.scans("train", "validation")}
     doubts: dict[tuple[str, str], dict[str, Any]] = {}
-    for d in ctx.catalog.rows(Decision, round=ctx.round, stage="judge", verdict="to_review"):
+    for d in asked:
         if d.case_id in cases:
             doubts[d.case_id, d.class_id] = {
                 "case_id": d.case_id,
@@ -86,13 +89,13 @@ def build_queue(ctx: StageContext, config: LabelingConfig) -> list[dict[str, Any
                 "error_probability": round(chance.get((d.case_id, d.class_id), 0.0), 4),
                 "reason": d.reason,
             }
-    fused = {case: r["labels"] for case, r in results_of(ctx, "fuse").items()}
+    fused = _fused(ctx, {case for case, _ in doubts})
     for key, entry in doubts.items():
         entry["candidate_id"] = entry["candidate_id"] or fused.get(key[0], {}).get(key[1], "")
     first = sorted(
         doubts.values(), key=lambda e: (-e["error_probability"], e["case_id"], e["class_id"])
     )
-    second = _salient(ctx, config, cases, fused, set(doubts))
+    second = _salient(ctx, config, cases, set(doubts))
     budget = config.review.budget
     reserved = min(len(second), round(budget * config.review.priority_share))
     taken = first[: max(budget - reserved, budget - len(second), 0)]
@@ -178,19 +181,20 @@ def work(payload: dict[str, Any]) -> dict[str, Any]:
 def _salient(
     ctx: StageContext,
     config: LabelingConfig,
-    cases: set[str],
-    fused: Mapping[str, Mapping[str, str]],
+    cases: Collection[str],
     taken: set[tuple[str, str]],
 ) -> list[dict[str, Any]]:
     """Machine-made labels of the priority list's outliers, the class with most attention each."""
-    current = ctx.catalog.current(ctx.round - 1)
-    people = {x.label_id for x in ctx.catalog.rows(Label) if x.origin in ("original", "revised")}
+    chosen = [c for c in ranked_cases(ctx, config.priority) if c.chosen and c.case_id in cases]
+    ids = [c.case_id for c in chosen]
+    fused, current = _fused(ctx, ids), ctx.catalog.current(ctx.round - 1, case_id=ids)
+    drawn: dict[str, Any] = {"case_id": ids, "origin": ("original", "revised")}
+    people = {label_id for (label_id,) in ctx.catalog.columns(Label, "label_id", **drawn)}
+    verdicts = ("replace", "remove")
     judged = {
         (d.case_id, d.class_id): d.other_label
-        for d in ctx.catalog.rows(Decision, round=ctx.round, stage="judge")
-        if d.verdict in ("replace", "remove")
+        for d in ctx.catalog.rows(Decision, round=ctx.round, stage="judge", verdict=verdicts)
     }
-    chosen = [c for c in ranked_cases(ctx, config.priority) if c.chosen and c.case_id in cases]
     found: dict[str, dict[str, Any]] = {}
     for entry in entries(ctx, config, chosen):
         case_id, class_id = key = (entry.row.case_id, entry.row.class_id)
@@ -210,6 +214,10 @@ def _salient(
                 "reason": f"top of the priority list: attention {size:.0f} mm^3",
             }
     return list(found.values())
+
+
+def _fused(ctx: StageContext, cases: Collection[str]) -> dict[str, Mapping[str, str]]:
+    return {case: result["labels"] for case, result in results_of(ctx, "fuse", cases).items()}
 
 
 def _payload(

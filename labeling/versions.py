@@ -28,7 +28,7 @@ COLUMNS = (
     "case_id", "split", "scan_sha256", "class_id", "label_id", "label_sha256", "trust", "origin",
     "voxels", "partly_known",
 )  # fmt: skip
-BATCH = 1000  # cases at a time
+BATCH = 200  # cases at a time
 FOLDER, TABLE, HEAD, CURRENT = "datasets", "labels.csv.gz", "dataset.json", "current"
 Key = tuple[str, str]
 
@@ -61,8 +61,9 @@ def write_version(ctx: StageContext) -> str:
     try:
         with gzip.GzipFile(temporary, "wb", compresslevel=6, mtime=0) as packed:
             for row in _lines(ctx):
-                packed.write(_csv_line(row))
-                content.update(_csv_line(row))
+                line = _csv_line(row)
+                packed.write(line)
+                content.update(line)
                 if row is not COLUMNS:
                     cases.add(row[0])
                     counts["classes"][row[3]] += 1

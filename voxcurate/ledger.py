@@ -11,12 +11,23 @@ from their content. ``kill -9`` at any point therefore leaves the item either do
 
 import logging
 import time
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import (
+    Callable,
+    Collection,
+    Generator,
+    ItemsView,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+    ValuesView,
+)
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any
 
-from voxcurate.catalog import WorkItem, Writer
+from voxcurate.catalog import Catalog, WorkItem, Writer
 from voxcurate.catalog.catalog import now
 from voxcurate.errors import CurationError
 from voxcurate.ids import content_id
@@ -27,6 +38,9 @@ from voxcurate.stage import StageContext
 log = logging.getLogger(__name__)
 CHEAP_S = 0.05  # items that take less may be recorded together
 WAIT_S = 0.25  # and wait no longer than this for it
+AT_ONCE = 500  # results or lines that are in memory together
+PLACE = ("subject", "variant", "fingerprint")
+Place = tuple[str, str, str]  # their values
 
 Record = Callable[[Writer, "Item", Any], Mapping[str, Any] | None]
 
@@ -49,12 +63,12 @@ class Item:
     @property
     def key(self) -> str:
         """Name of the item in outcomes and messages."""
-        return f"{self.subject}/{self.variant}" if self.variant else self.subject
+        return item_key(self.subject, self.variant)
 
 
 @dataclass(frozen=True)
 class LedgerResult:
-    """What `run_items` did; `results` holds the recorded result of every item that is done."""
+    """What `run_items` did; `results` has the recorded result of every item that is done."""
 
     computed: int
     reused: int
@@ -93,7 +107,7 @@ def run_items(
         counts, failures by item key, and the results. A failed item is tried again by the next
         call.
     """
-    done, todo = _sort(context, stage, items, version, config, across_rounds)
+    marks, todo = _sort(context, stage, items, version, config, across_rounds)
     by_key = {item.key: (item, mark) for item, mark in todo}
     tasks = (Task(item.key, _payload(item)) for item, _ in todo)
     books = _Books(context, stage, record)
@@ -107,19 +121,98 @@ def run_items(
             bar.advance()
     if by_key:
         raise RuntimeError(f"the executor forgot {len(by_key)} of {len(todo)} tasks")
-    known = {**done, **books.results}
+    computed = len(todo) - len(books.failed)
+    places = {
+        item.key: (item.subject, item.variant, marks[item.key])
+        for item in items
+        if item.key not in books.failed
+    }
     return LedgerResult(
-        computed=len(books.results),
-        reused=len(done),
+        computed=computed,
+        reused=len(items) - len(todo),
         failed={item.key: books.failed[item.key] for item in items if item.key in books.failed},
-        results={item.key: known[item.key] for item in items if item.key in known},
+        results=Recorded(context.catalog, context.round, stage, places),
         seconds=books.seconds,
     )
+
+
+def item_key(subject: str, variant: str) -> str:
+    """Name of an item in outcomes and messages."""
+    return f"{subject}/{variant}" if variant else subject
 
 
 def fingerprint(stage: str, item: Item, version: str, config: Any) -> str:
     """The hash that decides whether an item was done already."""
     return content_id(stage, version, item.subject, item.variant, item.inputs, config)
+
+
+class Recorded(Mapping[str, Mapping[str, Any]]):
+    """What the ledger keeps of items, by their keys; read when asked for, some hundred at a time.
+
+    Args:
+        catalog: to read from.
+        round_number: of the ledger lines.
+        stage: of the ledger lines.
+        places: key to subject, variant and fingerprint, in the order of the items.
+    """
+
+    def __init__(
+        self, catalog: Catalog, round_number: int, stage: str, places: Mapping[str, Place]
+    ) -> None:
+        self._catalog, self._places = catalog, places
+        self._where = {"round": round_number, "stage": stage, "status": "done"}
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._places
+
+    def __getitem__(self, key: str) -> Mapping[str, Any]:
+        (found,) = self._read([self._places[key]]).values()
+        return found
+
+    def items(self) -> ItemsView[str, Mapping[str, Any]]:
+        """Keys and results, in the order of the items."""
+        return _Items(self)
+
+    def values(self) -> ValuesView[Mapping[str, Any]]:
+        """Results, in the order of the items."""
+        return _Values(self)
+
+    def pairs(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """Keys and results, one after the other."""
+        waiting = iter(self._places.items())
+        while part := list(islice(waiting, AT_ONCE)):
+            found = self._read([place for _, place in part])
+            yield from ((key, found[place]) for key, place in part)
+
+    def _read(self, places: Sequence[Place]) -> dict[Place, Mapping[str, Any]]:
+        wanted = set(places)
+        subjects = {subject for subject, _, _ in wanted}
+        names = ("subject", "variant", "fingerprint", "result")
+        rows = self._catalog.columns(WorkItem, *names, subject=subjects, **self._where)
+        return {tuple(place): result for *place, result in rows if tuple(place) in wanted}
+
+    def __repr__(self) -> str:
+        return repr(dict(self.pairs()))
+
+
+class _Items(ItemsView[str, Mapping[str, Any]]):
+    _mapping: Recorded
+
+    def __iter__(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        return self._mapping.pairs()
+
+
+class _Values(ValuesView[Mapping[str, Any]]):
+    _mapping: Recorded
+
+    def __iter__(self) -> Iterator[Mapping[str, Any]]:
+        return (result for _, result in self._mapping.pairs())
 
 
 class _Books:
@@ -131,7 +224,6 @@ class _Books:
     """
 
     def __init__(self, context: StageContext, stage: str, record: Record) -> None:
-        self.results: dict[str, Mapping[str, Any]] = {}
         self.failed: dict[str, str] = {}
         self.seconds = 0.0
         self._context, self._stage, self._record = context, stage, record
@@ -185,9 +277,7 @@ class _Books:
         passed = [w for w in old if w.fingerprint != mark and w.status == "failed"]
         writer.put_all([replace(w, status="quarantined") for w in passed])
         writer.put(replace(line, attempts=line.attempts + tries, result=dict(result)))
-        if outcome.ok:
-            self.results[item.key] = result
-        else:
+        if not outcome.ok:
             self.failed[item.key] = outcome.error
             told = {"stage": self._stage, "item": item.key, "why": outcome.error}
             log.info("item failed", extra=told)
@@ -211,50 +301,59 @@ def _sort(
     version: str,
     config: Any,
     across_rounds: bool,
-) -> tuple[dict[str, Mapping[str, Any]], list[tuple[Item, str]]]:
-    """What is done, with its results, and what is to be done."""
+) -> tuple[dict[str, str], list[tuple[Item, str]]]:
+    """The fingerprint of each item by its key, and what is to be done."""
     marks: dict[str, str] = {}
     for item in items:
         if item.key in marks:
             raise ValueError(f"two items called {item.key}")
         marks[item.key] = fingerprint(stage, item, version, config)
-    lines = context.catalog.rows(WorkItem, stage=stage, status="done", round=context.round)
-    known = {(w.subject, w.variant, w.fingerprint): w for w in lines}
-    wanted = {(item.subject, item.variant, marks[item.key]) for item in items} - known.keys()
-    if across_rounds and wanted:
-        copies = _copies(context, stage, wanted)
+    known: set[str] = set()
+    subjects = sorted({item.subject for item in items})
+    for start in range(0, len(subjects), AT_ONCE):
+        part = subjects[start : start + AT_ONCE]
+        here = _done(context, stage, marks, part, round=context.round)
+        known |= here.keys()
+        if across_rounds:
+            known |= _copy(context, stage, marks, part, here.keys())
+    todo = [(item, marks[item.key]) for item in items if item.key not in known or item.again]
+    return marks, todo
+
+
+def _done(
+    context: StageContext, stage: str, marks: Mapping[str, str], subjects: list[str], **where: Any
+) -> dict[str, int]:
+    """Keys of the items of some subjects that are done, with the last round that did them."""
+    found: dict[str, int] = {}
+    where |= {"stage": stage, "status": "done", "subject": subjects}
+    for number, *place in context.catalog.columns(WorkItem, "round", *PLACE, **where):
+        key = item_key(place[0], place[1])
+        if marks.get(key) == place[2]:
+            found[key] = max(number, found.get(key, number))
+    return found
+
+
+def _copy(
+    context: StageContext,
+    stage: str,
+    marks: Mapping[str, str],
+    subjects: list[str],
+    here: Collection[str],
+) -> set[str]:
+    """Copy what other rounds have done of some subjects to this one; the keys of these items."""
+    there = _done(context, stage, marks, subjects)
+    wanted = {key: number for key, number in there.items() if key not in here}
+    where = {"stage": stage, "status": "done", "subject": subjects}
+    for number in sorted(set(wanted.values())):
+        copies = [
+            replace(line, round=context.round, seconds=0.0, updated=now())
+            for line in context.catalog.rows(WorkItem, round=number, **where)
+            if wanted.get(key := item_key(line.subject, line.variant)) == number
+            and marks[key] == line.fingerprint
+        ]
         with context.catalog.write() as writer:
             writer.put_all(copies)
-        known |= {(w.subject, w.variant, w.fingerprint): w for w in copies}
-    done: dict[str, Mapping[str, Any]] = {}
-    todo: list[tuple[Item, str]] = []
-    for item in items:
-        line = known.get((item.subject, item.variant, marks[item.key]))
-        if line is None or item.again:
-            todo.append((item, marks[item.key]))
-        else:
-            done[item.key] = line.result
-    return done, todo
-
-
-def _copies(context: StageContext, stage: str, wanted: set[tuple[str, str, str]]) -> list[WorkItem]:
-    """Lines of this round for what the last round before it that knows them has done."""
-    key = ("subject", "variant", "fingerprint")
-    rows = context.catalog.columns(WorkItem, "round", *key, stage=stage, status="done")
-    last: dict[tuple[str, ...], int] = {}
-    for number, *place in rows:
-        if tuple(place) in wanted:
-            last[tuple(place)] = max(number, last.get(tuple(place), number))
-    copies: list[WorkItem] = []
-    for number in sorted(set(last.values())):
-        subjects = {place[0] for place, own in last.items() if own == number}
-        where = {"round": number, "stage": stage, "status": "done", "subject": subjects}
-        copies += [
-            replace(line, round=context.round, seconds=0.0, updated=now())
-            for line in context.catalog.rows(WorkItem, **where)
-            if last.get((line.subject, line.variant, line.fingerprint)) == number
-        ]
-    return copies
+    return set(wanted)
 
 
 def _line(context: StageContext, stage: str, item: Item, mark: str, outcome: Outcome) -> WorkItem:

@@ -1,10 +1,10 @@
 """What a stage gets (`StageContext`) and gives (`StageResult`)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from voxcurate.catalog import Catalog, Scan
+from voxcurate.catalog import Catalog, Scan, ScanHead
 from voxcurate.classes import Vocabulary
 from voxcurate.executor import ExecutorConfig, SerialExecutor, cores
 from voxcurate.protocols import EXECUTORS, Executor, load
@@ -53,16 +53,25 @@ class StageContext:
         )
         return made
 
+    def cases(self, *splits: str) -> dict[str, str]:
+        """Case and split of the scans of the cohort that cleaning left in, in case order, of the
+        given splits (default: all)."""
+        rows = self.catalog.columns(Scan, "case_id", "split", status=IN_COHORT)
+        return {
+            case: split
+            for case, split in sorted(rows)
+            if (not self.cohort or case in self.cohort) and (not splits or split in splits)
+        }
+
     def scans(self, *splits: str) -> list[Scan]:
-        """Scans of the cohort that cleaning left in, in case order, of the given splits (default:
-        all)."""
-        found = self.catalog.rows(Scan, status=IN_COHORT)
-        return [
-            scan
-            for scan in found
-            if (not self.cohort or scan.case_id in self.cohort)
-            and (not splits or scan.split in splits)
-        ]
+        """The scans of `cases`, in their order, without their fingerprints."""
+        return [scan for batch in self.batches(*splits) for scan in batch]
+
+    def batches(self, *splits: str, size: int = 500) -> Iterator[list[Scan]]:
+        """The same, `size` at a time: a cohort of any size in little memory."""
+        names = list(self.cases(*splits))
+        for first in range(0, len(names), size):
+            yield [*self.catalog.rows(ScanHead, case_id=names[first : first + size])]
 
 
 @dataclass(frozen=True)

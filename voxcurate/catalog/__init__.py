@@ -12,6 +12,7 @@ from voxcurate.catalog.records import (
     Report,
     Round,
     Scan,
+    ScanHead,
     ScanPair,
     WorkItem,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "Report",
     "Round",
     "Scan",
+    "ScanHead",
     "ScanPair",
     "WorkItem",
     "Writer",

@@ -3,7 +3,7 @@ transaction)."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -16,7 +16,9 @@ from voxcurate.catalog.statements import (
     column_values,
     conditions,
     insert,
+    insert_new,
     later,
+    newest_pointers,
     plain,
     select_rows,
     upsert,
@@ -93,14 +95,16 @@ class Catalog:
         self, kind: type[Any], *names: str, batch: int = 1000, **where: Any
     ) -> Iterator[list[tuple[Any, ...]]]:
         """Some columns of the records that fit, `batch` rows at a time, in the order that the
-        database gives their keys: a table of any size in little memory.
+        database gives their keys: a table of any size in little memory, whose beginning comes at
+        once.
 
         Each batch is a query of its own, so that a writer may work meanwhile; rows that are added
         behind or taken out ahead of the reader are not seen. Meant for all or most of a table:
         where an index finds few rows, `columns` is faster.
         """
         table = TABLES[kind]
-        key = list(table.primary_key)
+        fixed = {name for name, value in where.items() if isinstance(value, (str, int))}
+        key = [column for column in table.primary_key if column.name not in fixed]
         columns = [*key, *(table.c[name] for name in names)]
         for wanted in conditions(table, where):
             query = sa.select(*columns).where(*wanted).order_by(*key).limit(batch)
@@ -116,22 +120,10 @@ class Catalog:
         self, round_number: int | None = None, **where: Any
     ) -> dict[tuple[str, str], Assembly]:
         """The label pointers as of a round (default: now), by (case, class)."""
-        table = TABLES[Assembly]
-        pair = (table.c.case_id, table.c.class_id)
-        upto = [] if round_number is None else [table.c.round <= round_number]
         found: list[Assembly] = []
         with self.engine.connect() as connection:
-            for wanted in conditions(table, where):
-                newest = (
-                    sa.select(*pair, sa.func.max(table.c.round).label("last"))
-                    .where(*wanted, *upto)
-                    .group_by(*pair)
-                    .subquery()
-                )
-                same = [table.c[name] == newest.c[name] for name in ("case_id", "class_id")]
-                query = sa.select(table).join(
-                    newest, sa.and_(*same, table.c.round == newest.c.last)
-                )
+            for wanted in conditions(TABLES[Assembly], where):
+                query = newest_pointers(wanted, round_number)
                 found += [Assembly(**row) for row in connection.execute(query).mappings()]
         found.sort(key=lambda pointer: (pointer.case_id, pointer.class_id))
         return {(pointer.case_id, pointer.class_id): pointer for pointer in found}
@@ -167,12 +159,13 @@ class Writer:
         Raises:
             CatalogError: another record has its key.
         """
-        table = TABLES[type(record)]
+        table = _written(type(record))
+        statement = insert_new(table, self._connection.dialect.name)
+        if self._connection.execute(statement, column_values(record)).rowcount == 1:
+            return
         key = {c.name: getattr(record, c.name) for c in table.primary_key}
-        old = select_rows(self._connection, type(record), key)
-        if not old:
-            self._connection.execute(table.insert(), column_values(record))
-        elif _comparable(old[0]) != _comparable(record):
+        (old,) = select_rows(self._connection, type(record), key)
+        if _comparable(old) != _comparable(record):
             raise CatalogError(
                 f"{table.name} {'/'.join(map(str, key.values()))} exists and differs"
             )
@@ -183,8 +176,6 @@ class Writer:
         Raises:
             CatalogError: the record is of an immutable kind.
         """
-        if isinstance(record, (Label, Decision)):
-            raise CatalogError(f"a {type(record).__name__.lower()} is immutable")
         self.put_all([record])
 
     def put_all(self, records: Sequence[Any]) -> None:
@@ -200,7 +191,7 @@ class Writer:
             raise CatalogError(f"a {kind.__name__.lower()} is immutable")
         dialect = self._connection.dialect.name
         self._connection.execute(
-            upsert(TABLES[kind], dialect), [column_values(record) for record in records]
+            upsert(_written(kind), dialect), [column_values(record) for record in records]
         )
 
     def insert(self, kind: type[Any], rows: Sequence[tuple[Any, ...]]) -> None:
@@ -224,18 +215,21 @@ class Writer:
     def decide(self, decision: Decision) -> Decision:
         """Record a decision; its id comes from its content, so that saying it twice records it
         once."""
-        values = asdict(decision)
-        for volatile in ("decision_id", "created", "cost"):
-            values.pop(volatile)
-        made = Decision(
-            **{
-                **asdict(decision),
-                "decision_id": content_id("decision", values),
-                "created": decision.created or now(),
-            }
-        )
+        made = _with_id(decision)
         self.add(made)
         return made
+
+    def decide_all(self, decisions: Sequence[Decision]) -> None:
+        """As `decide`, for many, in few statements."""
+        made = {decision.decision_id: decision for decision in map(_with_id, decisions)}
+        table = TABLES[Decision]
+        for wanted in conditions(table, {"decision_id": list(made)}):
+            query = sa.select(table.c.decision_id).where(*wanted)
+            for (known,) in self._connection.execute(query):
+                del made[known]
+        if made:
+            rows = [column_values(decision) for decision in made.values()]
+            self._connection.execute(table.insert(), rows)
 
     def flag(self, label_id: str, decision: Decision, **flags: bool) -> None:
         """Raise or lower a label version: ``gold``, ``confirmed``, ``retired``, with its decision.
@@ -262,16 +256,33 @@ class Writer:
         Raises:
             CatalogError: no such label or scan, or the label is of another case.
         """
-        labels = self.rows(Label, label_id=pointer.label_id)
-        scans = self.rows(Scan, case_id=pointer.case_id)
-        if not labels or not scans:
-            raise CatalogError(f"no label {pointer.label_id} or no scan {pointer.case_id}")
-        label, scan = labels[0], scans[0]
-        if (label.case_id, label.class_id) != (pointer.case_id, pointer.class_id):
-            raise CatalogError(f"label {pointer.label_id} is of another case or class")
-        if scan.split == "test" and label.origin != "original":
-            raise CatalogError("a test scan's labels are never mended", case_id=scan.case_id)
-        self.put(pointer)
+        self.point_all([pointer])
+
+    def point_all(self, pointers: Sequence[Assembly]) -> None:
+        """As `point`, for many, in few statements: all are moved, or the transaction fails."""
+        about = ("label_id", "case_id", "class_id", "origin")
+        ids = {pointer.label_id for pointer in pointers}
+        labels = {row[0]: row[1:] for row in self._columns(Label, about, label_id=ids)}
+        cases = {pointer.case_id for pointer in pointers}
+        splits = dict(self._columns(Scan, ("case_id", "split"), case_id=cases))
+        for pointer in pointers:
+            if pointer.label_id not in labels or pointer.case_id not in splits:
+                raise CatalogError(f"no label {pointer.label_id} or no scan {pointer.case_id}")
+            case_id, class_id, origin = labels[pointer.label_id]
+            if (case_id, class_id) != (pointer.case_id, pointer.class_id):
+                raise CatalogError(f"label {pointer.label_id} is of another case or class")
+            if splits[case_id] == "test" and origin != "original":
+                raise CatalogError("a test scan's labels are never mended", case_id=case_id)
+        self.put_all(pointers)
+
+    def _columns(self, kind: type[Any], names: Sequence[str], **where: Any) -> list[Any]:
+        table = TABLES[kind]
+        columns = [table.c[name] for name in names]
+        return [
+            tuple(row)
+            for wanted in conditions(table, where)
+            for row in self._connection.execute(sa.select(*columns).where(*wanted))
+        ]
 
     def forget(self, kind: type[Any], **where: Any) -> int:
         """Delete derived records (measures, findings, readings, pairs); never labels, decisions or
@@ -288,6 +299,21 @@ class Writer:
 def now() -> str:
     """UTC time, ISO 8601, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _with_id(decision: Decision) -> Decision:
+    values = dict(vars(decision))
+    for volatile in ("decision_id", "created", "cost"):
+        values.pop(volatile)
+    made = content_id("decision", values)
+    return replace(decision, decision_id=made, created=decision.created or now())
+
+
+def _written(kind: type[Any]) -> sa.Table:
+    """The table that records of a kind are written to."""
+    if kind not in TABLES:
+        raise CatalogError(f"a {kind.__name__} holds only a part of its row: read all to write it")
+    return TABLES[kind]
 
 
 def _comparable(record: Any) -> dict[str, Any]:

@@ -41,6 +41,16 @@ class Scan:
 
 
 @dataclass(frozen=True)
+class ScanHead(Scan):
+    """A scan whose fingerprint, most of its row, was not read.
+
+    It cannot be written, for that would lose the fingerprint: to change a scan, read it whole.
+    """
+
+    fingerprint: dict[str, Any] = field(init=False, repr=False, compare=False)
+
+
+@dataclass(frozen=True)
 class ScanPair:
     """Two scans, `first` < `second`, that are one or belong to one study, and what says so.
 

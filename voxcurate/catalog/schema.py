@@ -47,7 +47,12 @@ def _type(annotation: Any) -> Any:
 
 
 TABLES: dict[type, sa.Table] = {
-    records.Scan: _table("scan", records.Scan, ("case_id",), (("patient",), ("status",))),
+    records.Scan: _table(
+        "scan",
+        records.Scan,
+        ("case_id",),
+        (("patient",), ("status", "split", "case_id", "source", "patient", "sha256")),
+    ),
     records.ScanPair: _table("scan_pair", records.ScanPair, ("first", "second"), (("second",),)),
     records.Report: _table("report", records.Report, ("report_id",), (("case_id",),)),
     records.FindingRow: _table(
@@ -60,7 +65,12 @@ TABLES: dict[type, sa.Table] = {
     records.Label: _table(
         "label", records.Label, ("label_id",), (("case_id", "class_id"), ("round",))
     ),
-    records.Assembly: _table("assembly", records.Assembly, ("round", "case_id", "class_id"), ()),
+    records.Assembly: _table(
+        "assembly",
+        records.Assembly,
+        ("round", "case_id", "class_id"),
+        (("case_id", "class_id", "round"),),
+    ),
     records.Decision: _table(
         "decision",
         records.Decision,
@@ -79,6 +89,10 @@ TABLES: dict[type, sa.Table] = {
         "work_item",
         records.WorkItem,
         ("round", "stage", "subject", "variant", "fingerprint"),
-        (("stage", "subject", "variant", "fingerprint"), ("status",)),
+        (
+            ("stage", "subject", "variant", "fingerprint"),
+            ("status",),
+            ("round", "stage", "status", "peak_mb"),
+        ),
     ),
 }

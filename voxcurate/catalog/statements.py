@@ -13,6 +13,7 @@ import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from voxcurate.catalog.records import Assembly
 from voxcurate.catalog.schema import TABLES
 
 R = TypeVar("R")
@@ -22,13 +23,19 @@ CHUNK = 10_000  # values in one statement; SQLite takes 32,766, PostgreSQL's pro
 
 def select_rows(connection: sa.Connection, kind: type[R], where: dict[str, Any]) -> list[R]:
     """Records that fit, in the order of their keys, whatever the database's language."""
-    table = TABLES[kind]
+    table = table_of(kind)
+    columns = [table.c[item.name] for item in fields(kind) if item.init]  # type: ignore[arg-type]
     found: list[R] = []
     for wanted in conditions(table, where):
-        query = sa.select(table).where(*wanted)
+        query = sa.select(*columns).where(*wanted)
         found += [kind(**row) for row in connection.execute(query).mappings()]
     key = attrgetter(*(column.name for column in table.primary_key))
     return sorted(found, key=key)
+
+
+def table_of(kind: type[Any]) -> sa.Table:
+    """The table that a kind of record is read from."""
+    return next(TABLES[base] for base in kind.__mro__ if base in TABLES)
 
 
 def conditions(table: sa.Table, where: Mapping[str, Any]) -> Iterator[list[sa.ColumnElement[bool]]]:
@@ -47,6 +54,20 @@ def conditions(table: sa.Table, where: Mapping[str, Any]) -> Iterator[list[sa.Co
         yield [*single, *parts]
 
 
+def newest_pointers(
+    wanted: Sequence[sa.ColumnElement[bool]], round_number: int | None = None
+) -> sa.Select[Any]:
+    """The pointers that fit and that no later one, up to a round, stands in for."""
+    table = TABLES[Assembly]
+    after = table.alias()
+    upto = [] if round_number is None else [table.c.round <= round_number]
+    stands_in = [after.c.case_id == table.c.case_id, after.c.class_id == table.c.class_id]
+    stands_in += [after.c.round > table.c.round]
+    if round_number is not None:
+        stands_in.append(after.c.round <= round_number)
+    return sa.select(table).where(*wanted, *upto, ~sa.exists().where(*stands_in))
+
+
 @cache
 def upsert(table: sa.Table, dialect: str) -> Any:
     """Insert, or replace the row with the same key, as one statement."""
@@ -54,6 +75,13 @@ def upsert(table: sa.Table, dialect: str) -> Any:
     key = [column.name for column in table.primary_key]
     rest = {c.name: statement.excluded[c.name] for c in table.c if c.name not in key}
     return statement.on_conflict_do_update(index_elements=key, set_=rest)
+
+
+@cache
+def insert_new(table: sa.Table, dialect: str) -> Any:
+    """Insert, or do nothing where there is a row with the same key, as one statement."""
+    statement = (postgresql if dialect == "postgresql" else sqlite).insert(table)
+    return statement.on_conflict_do_nothing(index_elements=[*table.primary_key])
 
 
 def insert(table: sa.Table, dialect: sa.Dialect) -> str:
