@@ -47,6 +47,8 @@ PIECES = [
     "St Finbarr's Hospice", "at KMC", "| KMC | 50129384", "team at Hartsmere.",
     "\x01/dw\n", "TR: gx / 8", "Reader 1 AKB,", "\nrg / Dr", "\x01MAR:jh\n", "\nA.B. = \x01",
     "\nA.\n\x01", "Dept: MO PULM\n", "OVH RADIOLOGY", "AZ Sint-Maarten", "OSPEDALE SAN TEODORO\n",
+    "ROE^JANE", "typed ES)", "(T.K.)", "  MVH/kls  JOB", "\nAJ / x", "\x01-van Wyk", "enf. Bruna",
+    "Anjali didi", "Our Lady of Knock", "Larkspur ward",
     "ORDERING: HAND, PETER DO", "CC: August March MD", "Paul Hand, MD", "ROSS, ANN  24F",
     "Hill-Fox R, SpR", "FORTESCUE  Alistair James  (Mr", "Deacon Bishop, 66M", "Belov A.N.",
     "A. J. Hill\n", "\n(Schmidt, W.)", "regards,\nAnn Roe\n", "Prelim: EJO |", "x\nVK",
@@ -63,6 +65,8 @@ PIECES = [
     "adres: Noordeinde 4", "Plot 14, Adeola Odeku, Lagos\n",
     "DOB: Apr 12 55", "prior Apr18", "April twelfth, nineteen fifty-five", "dal 15 al 20 aprile",
     "her 100th birthday", "fe80::1a2b:3cff:fe4d:4488", "Cubicle 7;", "resides 44 Elm, #12",
+    "ask Anna (-4410)", "she turned 93 on", "\x01 (ret.), 90 but", "Teams (dprewitt)", "op 44117,",
+    "room Endo 4.", "Vill Bhagta, Teh Phul, Bathinda", "says the 6th. Next",
     "turned ninety-two", "03APR1950", "the 3rd of April", "third of March", "x1234", "age 97",
 ]  # fmt: skip
 texts = st.lists(st.sampled_from(PIECES), min_size=1, max_size=4).map(". ".join)

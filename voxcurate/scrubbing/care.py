@@ -60,12 +60,12 @@ _W = rf"{UPPER}(?:[\w'’-]|\.(?=\w))*"
 _FOREIGN = (
     r"(?:Szpital|Przychodnia|Centrum(?:\s(?:Medyczne|Onkologii|Zdrowia))|Nemocnice|Poliklinika|Klinika|Bolnica|KBC|Dom zdravlja|Hôpital|Hopital|Clinique|CHU|CHR|CH|Centre [Hh]ospitalier|Centre d['’]imagerie|Cabinet(?: (?:médical|dentaire|de radiologie))?|EHPAD|Maison de (?:retraite|santé)|Polyclinique|Institut|"
     r"Hospital|Hosp\.|Clínica|Clinica|Centro (?:de [Ss]aúde|de [Ss]alud|[Mm]édico|[Mm]edico|[Hh]ospitalar|[Dd]iagnóstico)|Policlínica|Ambulatorio|USF|UCSP|ULS|CHUC|UBS|UPA|Santa Casa|Ospedale|Policlinico|Casa di [Cc]ura|ASL|AOU|Istituto|Ambulatório|Residencia|Consultorio|"
-    r"Klinikum|Krankenhaus|Universitätsklinikum|Universitätsspital|Klinik|Praxis|Gemeinschaftspraxis|Radiologiepraxis|Hausarztpraxis|Arztpraxis|MVZ|Seniorenheim|Seniorenzentrum|Pflegeheim|Altenheim|Reha-?[Kk]linik|Sanatorium|Rehazentrum|Spital|Kantonsspital|Landeskrankenhaus|LKH|"
+    r"Ysbyty|Meddygfa(?:['’]r)?|Klini[čc]ki [Cc]entar|Rehabilitation Cent(?:er|re)|Medical Cent(?:er|re)|Klinikum|Krankenhaus|Universitätsklinikum|Universitätsspital|Klinik|Praxis|Gemeinschaftspraxis|Radiologiepraxis|Hausarztpraxis|Arztpraxis|MVZ|Seniorenheim|Seniorenzentrum|Pflegeheim|Altenheim|Reha-?[Kk]linik|Sanatorium|Rehazentrum|Spital|Kantonsspital|Landeskrankenhaus|LKH|"
     r"Ziekenhuis|Huisartsenpraktijk|Huisartsenpost|Verpleeghuis|Verzorgingshuis|Zorgcentrum|Woonzorgcentrum|Gezondheidscentrum|Apotheek|Polikliniek|Medisch Centrum|Merkaz(?: Refui)?|Beit Holim|Kupat Holim|Bệnh viện|Benh vien|BV|Rumah Sakit|RS|RSUD|RSUP|Puskesmas|"
     r"Sjukhus|Vårdcentral(?:en)?|Sygehus|Sykehus|Terveyskeskus|Spitalul|Clinica|Kórház|Rendelőintézet)"
 )
 _FOREIGN_STARTS = (
-    "szpital przychodnia centrum nemocnice poliklinika klinika bolnica kbc dom hopital clinique chu chr ch centre cabinet ehpad maison polyclinique institut hospital hosp clinica centro policlinica ambulatorio usf ucsp uls chuc ubs upa santa "
+    "ysbyty meddygfa klinicki rehabilitation medical szpital przychodnia centrum nemocnice poliklinika klinika bolnica kbc dom hopital clinique chu chr ch centre cabinet ehpad maison polyclinique institut hospital hosp clinica centro policlinica ambulatorio usf ucsp uls chuc ubs upa santa "
     "ospedale policlinico casa asl aou istituto residencia consultorio klinikum krankenhaus universitatsklinikum universitatsspital klinik praxis gemeinschaftspraxis radiologiepraxis hausarztpraxis arztpraxis mvz seniorenheim "
     "seniorenzentrum pflegeheim altenheim reha rehaklinik sanatorium rehazentrum spital kantonsspital landeskrankenhaus lkh ziekenhuis huisartsenpraktijk huisartsenpost verpleeghuis verzorgingshuis zorgcentrum woonzorgcentrum "
     "gezondheidscentrum apotheek polikliniek medisch merkaz beit kupat bệnh benh bv rumah rs rsud rsup puskesmas sjukhus vardcentral vardcentralen sygehus sykehus terveyskeskus spitalul korhaz rendelointezet"
@@ -178,6 +178,22 @@ def _is_site(text: str, start: int, end: int) -> bool:
     )
 
 
+def _is_saintly(text: str, start: int, end: int) -> bool:
+    """Whether "St" is a saint's, whom reports do not know as a valve or a herb."""
+    words = fold(text[start:end]).split()
+    if words[-1].strip("'’") in ("valve", "wort", "jude", "elevation", "depression", "segment"):
+        return False
+    return not any(word in GENERIC or word in SHORT_FORMS for word in words[1:2])
+
+
+def _is_ward(text: str, start: int, end: int) -> bool:
+    words = fold(text[start:end]).split()
+    known = lexicon()
+    return all(word not in GENERIC for word in words) and any(
+        known.foreign_kind(word) != "w" and word not in known.eponyms for word in words
+    )
+
+
 def _is_acronym(text: str, start: int, end: int) -> bool:
     low = fold(text[start:end])
     return lexicon().kind(low) == "u" and low not in SHORT_FORMS and low not in GENERIC
@@ -220,10 +236,12 @@ CARE: tuple[Pattern, ...] = (
     pattern("INSTITUTION", rf"\b(?i:unit[ée]|service|ward|station|pavillon|pabell[óo]n|padiglione)\s(?P<x>{UPPER}[a-zà-ÿ]+(?:\s{UPPER}[a-zà-ÿé]+)?)(?=\s?[).,;\n])", 0, starts="unite unit service ward station pavillon pabellon padiglione", check=_is_strange, sure=False),
     pattern("INSTITUTION", r"\b(?:to|from|at|@|out\s+to|on)\s(?P<x>[a-z]{4,}\s\d{1,2}[a-z]?)(?=\s?(?:[.,;)\n]|$|(?:for|when|bed|written|today|tonight|tomorrow|once|after|if|in|at|this|via|per|now|this)\b))", 0, starts="to from at out on", check=lambda text, start, end: lexicon().kind(fold(text[start:end].split()[0])) in "nu" and lexicon().kind(fold(text[start:end].split()[0])) != "w", sure=False),
     pattern("INSTITUTION", r"(?:\b(?:to|from|at|via|f/u|by|of|the|with)\s|[@(,;]\s?|\.\s)(?P<x>(?:[a-z'.-]{2,}\s){1,3}" + _SMALL_HEADS + r")(?!\w)", 0, near="snf rehab detox home living hospice ctr clinic hospital hosp center centre pediatrics peds lodge manor medical health pharmacy dialysis surgery practice infirmary shelter house school college ems memorial general", check=_is_small_place, sure=False),
-    pattern("INSTITUTION", r"\b(?i:loc|location|dept|department|facility|site|nursing unit|pt loc|campus|hosp|hospital|practice|clinic|organi[sz]ation|institution|sender|ordering location|performed at|location of exam)[ ]?:[ ]{0,3}(?P<x>[A-Z\d][^\n|;:,]{1,40}?)(?=[ ]{2}|[ ]*(?:\n|$|\||;|,))", 0, starts="loc location dept department facility site nursing pt campus hosp hospital practice clinic organisation organization institution sender ordering performed", check=_is_site, sure=False),
+    pattern("INSTITUTION", r"\b(?i:loc|location|dept|department|facility|site|nursing unit|pt loc|hospice|dme|pharmacy|vendor|agency|employer|school|church|insurance|insurer|payer|payor|lab|campus|hosp|hospital|practice|clinic|organi[sz]ation|institution|sender|ordering location|performed at|location of exam)[ ]?:[ ]{0,3}(?P<x>[A-Z\d][^\n|;:,]{1,40}?)(?=[ ]{2}|[ ]*(?:\n|$|\||;|,))", 0, starts="hospice dme pharmacy vendor agency employer school church insurance insurer payer payor lab loc location dept department facility site nursing pt campus hosp hospital practice clinic organisation organization institution sender ordering performed", check=_is_site, sure=False),
     pattern("INSTITUTION", r"(?<![^\n])(?P<x>[A-Z]{2,5})[ ](?=(?i:radiology|imaging|department|dept|medical|diagnostic|hospital|teleradiology|emergency)\b)", 0, near="radiology imaging department dept medical diagnostic hospital teleradiology emergency", check=_is_acronym, sure=False),
     pattern("INSTITUTION", rf"(?<!\w)(?P<x>(?:AZ|UZ|ZNA|ASZ|MC|MCL|UMC|CHU|CHR|CHI|CHIREC|GZA|OLV|SJG|KH|UK|KSW|LKH|KBC|SPZOZ)[ ](?:(?:Sint|St\.?|Sankt)[- ])?{UPPER}[a-zà-ÿ]{{3,}}(?:-{UPPER}[a-zà-ÿ]+)?)(?!\w)", 0, starts="az uz zna asz mc mcl umc chu chr chi chirec gza olv sjg kh uk ksw lkh kbc spzoz", check=_is_strange, sure=False),
     pattern("INSTITUTION", rf"(?<!\w)(?P<x>{_FOREIGN_CAPITALS}(?:[ ](?:DI|DE|DEL|DELLA|DA|DO|DOS|DAS|DU|LA|LE|SAN|SANTA|SANTO|ST\.?|SAINT|SINT|SANKT|DER|AM|IM|AN))*[ ][A-ZÀ-Þ'’-]{{3,}}(?:[ ][A-ZÀ-Þ'’-]{{3,}}){{0,2}})(?=[ ]*(?:\n|$|[-–|,(\x01/]|[ ]{{2}}))", 0, starts="ospedale hopital clinique klinikum krankenhaus klinik praxis universitatsklinikum ziekenhuis hospital clinica policlinico istituto centro centre szpital nemocnice", sure=False),
+    pattern("INSTITUTION", rf"(?<!\w)(?P<x>(?:Our Lady of(?: the)?|Saint|Sainte|St\.?|Holy|Sacred)[ ](?!Vincent['’]s[ ]dance){UPPER}[a-zà-ÿ'’]{{2,}}(?:[ ]{UPPER}[a-zà-ÿ'’]{{2,}}){{0,2}})(?!\w|[ ](?:valve|wort|disease))", 0, starts="our saint sainte st holy sacred", check=_is_saintly, sure=False),
+    pattern("INSTITUTION", rf"(?<!\w)(?P<x>{UPPER}[a-zà-ÿ'’]{{3,}}(?:[ ]{UPPER}[a-zà-ÿ]{{2,}})?)[ ](?:ward|unit|wing|suite|lounge|house|day unit)(?!\w)", 0, near="ward unit wing suite lounge house", check=_is_ward, sure=False),
     pattern("INSTITUTION", rf"(?<!\w)(?P<x>{_SAINT}\s{UPPER}[a-zà-ÿ'’]+(?:\s(?:Neurosciences|Hospice|Hospital|House|Lodge|Ward|Unit|Clinic|Surgery|Medical|Health|Campus|Nursing))(?:\s{_W})?)(?!\w)", 0, starts="st saint sankt sint sta santa san mount mt our", sure=False),
     pattern("INSTITUTION", r"\b(?:at|from|to|@|via|in)\s(?P<x>[A-Z]{1,3}(?:MC|GH|UH|MH|RH|CH|RI|HC|HS|MCH|HSC|VA))(?![\w-])", 0, starts="at from to via in", check=lambda text, start, end: fold(text[start:end]) not in SHORT_FORMS and text[start:end] not in ("PCH", "ICH", "LMC", "ACH", "IH", "DCH", "BRI", "MRI", "FMRI", "CRI"), sure=False),
     pattern("INSTITUTION", r"\|\s?(?P<x>[A-Z]{2,4})\s?(?=\|\s?(?:\d|\x01))", 0, shape=r"\|\s?[A-Z]{2,4}\s?\|", check=lambda text, start, end: fold(text[start:end]) not in SHORT_FORMS and lexicon().kind(fold(text[start:end])) == "u", sure=False),

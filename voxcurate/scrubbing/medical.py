@@ -51,7 +51,10 @@ STRONG_NOUN = re.compile(
     r"hepatectomy|septum|effect|configuration|angle|nodul(?:e|arity)|plane|zone|depth|system|method|spine|tubercle|crest|muscle|trunk|bundle|"
     r"arcade|plexus|process|fissure|sulcus|glands?|membrane|tuberosity|sphincter|groove|recess|cartilage|solution|lactate|tendon|defect|"
     r"murmur|respirations?|staple|mesh|screw|nail|rod|plate|cage|frame|bag|trocar|port|reservoir|pump|swallow|questionnaire|scoring|"
-    r"type\s(?:[IVX]+|\d)|positive|negative|modification|nomogram|calculator|model|paralysis|neuralgia|neuropathy|encephalopathy|virus)\b"
+    r"type\s(?:[IVX]+|\d)|positive|negative|modification|nomogram|calculator|model|paralysis|neuralgia|neuropathy|encephalopathy|virus|"
+    r"views?|focus|foci|fingers?|relaxation|liner|cup|templating|marks?|infraction|baseline|node|"
+    r"variant|biplane|field|grid|chart|vest|harness|cast|casting|screening|stem|blue|red|tonometry|tubercle|injury|injuries|contrast|"
+    r"\w+(?:plasty|ectomy|otomy|ostomy|pexy|rrhaphy|desis|suspension|metry))(?:e?s)?\b"
 )  # fmt: skip
 
 # endings of clinical words and of drugs

@@ -12,18 +12,21 @@ from voxcurate.scrubbing.name_cues import IntroducedNames
 from voxcurate.scrubbing.wordlist import word_set
 
 _CELL_BEGINS = re.compile(
-    r"(?:\A|[\n|:;([\x01#>=]|[ ]{2}|\t|[-–—]{2}|#\d+|\d\.|[ ][-–—]|/)[ \t*]*\Z"
+    r"(?:\A|[\n|:;([\x01#>=~\"“+@]|\b[a-z\d]{1,2}\)|[ ]{2}|\t|[-–—]{2}|#\d+|\d\.|[ ][-–—]|/)"
+    r"[ \t*]*\Z"
 )
 _CELL_ENDS = re.compile(
     r"[ ]?,[ ]*(?:[*°\d\x01(]|geb|born|n[ée]e?\b|DOB|[A-Z]{2,4}\b)|"
-    r"[ \t]*(?:\Z|[\n|;([\x01)\]]|[ ]{2}|\t|[-–—]{2}|[ ][-–—][ ]|[,.]?[ ]?\d|/"
+    r"[ \t]*(?:\Z|[\n|;([\x01)\]~\"”+]|[ ]&|[ ]{2}|\t|[-–—]{2}|[ ][-–—][ ]|[,.]?[ ]?\d|/"
     r"|,?[ ](?:DOB|MRN|M|F|MD|RN|Age|Sex|S[pt]R|ST\d|CT\d|FY\d|SHO|Cons\w*|Reg\w*)\b)"
 )
 _PAIR = re.compile(r"[ ]?,[ ]{0,2}\Z")
+_LISTS = word_set("present attendance attendees attending apologies participants panel members")
 _LETTER = re.compile(r"[ \t]*[,!]?[ \t]*(?:\n|\Z)")
 _BEFORE_PAIR = word_set(
     "pat patient pt re name to from by dr mr mrs ms for sponsor guarantor attn and with"
 )
+_GREETS = re.compile(r",[ ][a-z]")
 _SPACE = re.compile(r"[ ]\Z")
 _AFTER_SURNAME = re.compile(r"\.?[ ]*(?:\Z|[\n|;,)(/\x01]|[ ]{2}|[ ][-–—])")
 
@@ -35,6 +38,8 @@ class CellNames(IntroducedNames):
         """Take "Surname, Given", "A. Surname" and "Given A." that fill a cell, and sign-offs."""
         words = self.words
         for i in range(words.n):
+            if words.low[i] in _LISTS and words.gap(i + 1).strip() in (":", "-"):
+                self._people(i + 1)
             if i == words.n - 1 and words.begins(i) and not self.taken[i]:
                 self._alone(i)  # "Please call. Tamsin"
             if words.shapes[i] == "L" or not self._begins_cell(i, pair=True):
@@ -45,6 +50,22 @@ class CellNames(IntroducedNames):
                 self._initialled(i)
             elif words.shapes[i] in "CU":
                 self._surname_or_alone(i)
+
+    def _people(self, i: int) -> None:
+        """ "In attendance: Karantzas, Ng, de Silva; apologies Hope": names up to the line's end."""
+        words = self.words
+        k = i
+        while k < words.n and (k == i or "\n" not in words.gap(k)) and k - i < 60:
+            low, shape = words.low[k], words.shapes[k]
+            titled = shape == "C" or (shape == "I" and k + 1 < words.n)
+            plain = low not in w.STOP and low not in w.NO_NAME and low not in w.TITLES
+            ordinary = words.kinds[k] == "w" and not self.lexicon.is_unlike_reports(low)
+            if titled and plain and (shape == "I" or not ordinary) and not self.taken[k]:
+                if shape == "C" or words.shapes[k + 1] == "C":
+                    self._hit(k, k + 1, sure=False)
+            elif ". " in words.gap(k) and shape == "C" and k > i and words.shapes[k - 1] != "I":
+                return
+            k += 1
 
     def _surname_or_alone(self, i: int) -> None:
         if not self._surname_initial(i) and not self._capital_surname(i):
@@ -76,8 +97,11 @@ class CellNames(IntroducedNames):
             j < words.n and j - comma < 3 and _SPACE.match(words.gap(j)) and not self._ends_cell(j)
         ):
             j += 1
-        if j > words.n or all(self.taken[i:j]) or not self._ends_cell(j):
+        told = i > 0 and words.low[i - 1] in ("patient", "pt", "name")
+        if j > words.n or all(self.taken[i:j]) or not (told or self._ends_cell(j)):
             return False
+        if not self._ends_cell(j):
+            j = comma + 1
         if self._speaks_for(range(i, comma)) + self._speaks_for(range(comma, j)) < 1:
             return False
         sure = "n" in words.kinds[i:j]
@@ -107,7 +131,7 @@ class CellNames(IntroducedNames):
             elif kind == "n":
                 score = max(score, 0.5 if low in self.lexicon.eponyms else 2)
             elif kind == "u":
-                score = max(score, 1.0 if self._likeness(low) > -4 else -1)
+                score = max(score, 1.0 if self._is_sayable(low) else -1)
             elif kind == "b":
                 score = max(score, 1.0)
             else:
@@ -189,11 +213,18 @@ class CellNames(IntroducedNames):
             return
         if i > 0 and "\n" not in gap and "/" not in gap:
             return
-        if _LETTER.match(words.text, words.ends[i]) is None or words.languages[i] == "g":
+        greets = kind in "nb" and _GREETS.match(words.text, words.ends[i]) is not None
+        if not greets and _LETTER.match(words.text, words.ends[i]) is None:
+            return
+        if words.languages[i] == "g":
             return
         known = self.lexicon.fame(low) == 3 and (low in self.lexicon.given or self._is_given(low))
         if kind == "n" or (kind == "b" and known):
             self._hit(i, i + 1, sure=False)
+
+    def _is_sayable(self, low: str) -> bool:
+        """Whether an unknown word could be somebody's name: "NLST" could not."""
+        return self._likeness(low) > -4 and re.search(r"[aeiouy]", low) is not None
 
     def _is_like(self, low: str) -> bool:
         return self.lexicon.fame(low) > 0 or self._likeness(low) > 0

@@ -16,6 +16,7 @@ _DAYS = word_set(
     "may april june august march january february sunday monday tuesday wednesday thursday friday "
     "saturday"
 )
+_AFTER_DOCTORS = word_set("in here aware at to and from of on for who recommends says")
 _AND = re.compile(r"[ \t]*(?:[;,/&+]|\band\b|\bund\b|\ben\b|\by\b)[ \t]*\Z")
 _INITIALS = re.compile(r"(?<![\w/])[A-Z]{2,4}(?:[/:]|[ ]/[ ])[a-z]{2,4}(?=\s*(?:\n|$|\d))")
 _NO_INITIALS = word_set("lat min hr day kg dl ml mm cm hrs obl mr sec ct us pa ap iv po im pet")
@@ -57,7 +58,10 @@ class IntroducedNames(NameSpans):
             k += 1
         if k >= words.n or not _AFTER_TITLE.match(words.gap(k)):
             return
-        if self._is_no_title(i, k) and self._take_any(i, k) == k:
+        capitals = words.shapes[i] == words.shapes[k] == "U" and not words.caseless[i]
+        if capitals and words.kinds[k] != "n" and words.gap(i + 1)[:1] != ".":
+            return  # "syngo MR XA20"
+        if self._is_no_title(i, k) and not self._leads(k) and self._take_any(i, k) == k:
             return
         several = low in ("dr", "drs", "doctors")
         for _ in range(4):
@@ -83,6 +87,8 @@ class IntroducedNames(NameSpans):
         never = low in w.DEGREES or low in w.SHORT_FORMS or low in w.NO_NAME or low in w.TITLES
         if never or (low in w.STOP and low not in _DAYS):
             return k
+        if words.shapes[i] == "L" and shape == "L" and words.low[i] in ("mr", "mrs", "ms"):
+            return k + 1 if len(low) > 2 and words.gap(k) in (" ", ". ") else k
         if words.caseless[i]:
             return k + 1 if self._is_odd_name(i, k) else k
         if words.shapes[i] != "C" or shape != "C":
@@ -108,7 +114,7 @@ class IntroducedNames(NameSpans):
         if len(low) < 3 or re.search(r"(?:ed|ing|ly|s)$", low) or words.gap(k) not in (" ", ". "):
             return False
         after = words.low[k + 1] if k + 1 < words.n and words.gap(k + 1) == " " else ""
-        return after in w.PERSON_VERBS or after in ("in", "here", "aware", "at", "to", "and")
+        return after in w.PERSON_VERBS or after in _AFTER_DOCTORS
 
     def _is_no_title(self, i: int, k: int) -> bool:
         """Whether "MS", "Dr", "Sr" at word `i` is none, by word `k` that would be the name."""
@@ -235,7 +241,9 @@ class IntroducedNames(NameSpans):
     def _is_object(self, k: int, j: int, mode: str) -> bool:
         """Whether words `k` to `j` are a person that something was said or done to."""
         words = self.words
-        if self._is_heading(j - 1) or self._is_eponym(k, j):
+        if self._is_heading(j - 1):
+            return False
+        if self._is_eponym(k, j) and words.low[k - 1] not in w.KIN:
             return False
         kinds = words.kinds[k:j]
         if kinds == ["u"] and words.shapes[k] != "L":

@@ -27,6 +27,10 @@ _GERMAN = word_set("""
 _OTHERS = word_set("""
     les des une est avec sans dans pour sur aux du pas par qui le la et au
     el los las del con sin por se y en lado derecho
+    mme mlle cher chere merci docteur votre nous suite vu vue ete chez
+    paciente paziente signora signor gentile egregio sig dott dra sra esposa hijo hija acude valora
+    dhr mevr mw mevrouw werd besproken gezien dochter uit
+    patienten kommer hustru fran pacjent pani pan lekarz
     il della di senza nel alla dei delle si dell al
     do da dos das com sem não em ao na
     het een van met geen niet zijn naar op de voor rechter linker
@@ -47,8 +51,8 @@ FOREIGN = frozenset(map(fold, (_GERMAN | _OTHERS) - _SHARED))  # function words,
 def languages(low: Sequence[str], starts_line: Sequence[bool], raw: Sequence[str]) -> list[str]:
     """The language of each word's line: ``e`` English, ``g`` German, ``f`` another one.
 
-    A line with fewer than three telling words has the language of the whole text; a text that tells
-    nothing is English.
+    A line with fewer than three telling words, one of them English, has the language of the whole
+    text; a text that tells nothing is English.
 
     Args:
         low: the words, folded.
@@ -71,7 +75,7 @@ def languages(low: Sequence[str], starts_line: Sequence[bool], raw: Sequence[str
 
 def _vote(folded: str, word: str) -> str:
     if word in _SHARED:
-        return ""
+        return "s"
     if word in _ENGLISH:
         return "e"
     if word in _GERMAN:
@@ -80,9 +84,10 @@ def _vote(folded: str, word: str) -> str:
 
 
 def _winner(votes: Sequence[str], otherwise: str) -> str:
-    english, german, others = (votes.count(kind) for kind in "egf")
+    english, german, others, shared = (votes.count(kind) for kind in "egfs")
     if english + german + others < 3:
-        return otherwise
+        few = english == 0 and german + others > 0 and german + others + shared > 1
+        return otherwise if not few else "g" if german >= others else "f"
     if english >= german + others:
         return "e"
     return "g" if german >= others else "f"

@@ -22,8 +22,8 @@ _LANDSCAPE = word_set("""
     harbor harbour cove island islands mountain prairie dale mills landing ferry forest park
     gardens estate estates village township county city plains canyon mesa vista terrace shores
     rapids summit crossroads reef moor moors heath marsh fen mere loch lough firth tarn weir
-    wharf quay docks common green ranch acres hollow gulch bluff bluffs cliff cliffs lagoon
-    inlet strait straits peninsula
+    wharf quay docks common green trace pointe run commons trail trails ranch acres hollow gulch
+    bluff bluffs cliff cliffs lagoon inlet strait straits peninsula
 """)
 _LEADING = word_set("""
     north south east west upper lower new old great little mount mt fort port lake san santa
@@ -32,9 +32,10 @@ _LEADING = word_set("""
 # a house, with a name before it; strong: any name; weak: one that is no ordinary word
 _STRONG_HEADS = word_set("""
     campus lodge manor memorial shelter prison school academy college church parish netcare
-    oxygen transport mobility supplies prosthetics orthotics hearing children women veterans
-    homecare hospital hospitals infirmary clinic clinics polyclinic hospice pharmacy healthcare
-    ospedale hopital krankenhaus klinikum klinik ziekenhuis
+    doctors primary hs infosolutions travel oxygen transport mobility supplies prosthetics
+    orthotics hearing children women veterans homecare hospital hospitals infirmary clinic
+    clinics polyclinic hospice pharmacy healthcare ospedale hopital krankenhaus klinikum klinik
+    ziekenhuis
 """)
 _WEAK_HEADS = word_set("""
     medical surgery general memorial regional royal methodist baptist presbyterian lutheran
@@ -58,6 +59,7 @@ _TAIL = word_set("""
     er ed icu ward care center centre ctr campus clinic hospital mri ct imaging sport sports
     sons home house
 """)
+_OF_HOUSES = word_set("family medical surgery center clinic hospital oncology radiology head neck")
 _LINKS = frozenset(["of", "and", "the", "for", "de", "la", "del", "du", "am", "on"])
 _TO_PLACES = word_set("""
     at from to via in inside near of by dc discharged xfer tx transferred trf sent outside into
@@ -101,6 +103,8 @@ class _Places:
                 yield from self._house(i)
             if low in _LANDSCAPE and shape != "L":
                 yield from self._landscape(i)
+            if shape == "C" and i > 0 and words.low[i - 1] in ("at", "from"):
+                yield from self._somewhere(i)
             if shape != "L" or (i > 0 and words.low[i - 1] in _HOME_BEFORE):
                 yield from self._town(i)
 
@@ -109,7 +113,12 @@ class _Places:
         shape = words.shapes[head]
         small = shape == "L"
         i, linked = head, False
-        while i > 0 and head - i < 5 and self._joined(i) and words.low[i - 1] not in _NEVER:
+        while (
+            i > 0
+            and head - i < 5
+            and self._joined(i)
+            and (words.low[i - 1] not in _NEVER or words.low[i - 1] in _OF_HOUSES)
+        ):
             before = i - 1
             if words.shapes[before] == "L" and not small:
                 if words.low[before] not in _LINKS:
@@ -229,6 +238,30 @@ class _Places:
             return
         yield Hit("ADDRESS", words.starts[k], words.ends[i], False)
 
+    def _somewhere(self, i: int) -> Iterator[Hit]:
+        """ "works at Tesco", "now at Cox South": a capital after "at" that reports do not have."""
+        words = self.words
+        if words.caseless[i] or words.languages[i] != "e" or words.gap(i) != " ":
+            return
+        j = i
+        odd = False
+        while (
+            j < words.n
+            and j - i < 4
+            and (j == i or words.gap(j) == " ")
+            and words.shapes[j] == "C"
+            and words.low[j] not in _NEVER
+        ):
+            low = words.low[j]
+            odd = odd or words.kinds[j] in "nub" or self._is_odd(low) or low in _LANDSCAPE
+            j += 1
+        if j == i or not odd or STRONG_NOUN.match(words.text, words.ends[j - 1]):
+            return
+        eponym = any(part in self.lexicon.eponyms for part in words.low[i].split("-"))
+        if eponym and not self._is_listed(words.low[i]):
+            return
+        yield Hit("INSTITUTION", words.starts[i], words.ends[j - 1], False)
+
     def _town(self, i: int) -> Iterator[Hit]:
         """A town of the list where a place is spoken of."""
         words = self.words
@@ -269,6 +302,8 @@ class _Places:
         if _STATE.match(words.text, words.ends[j - 1]) and not words.caseless[i]:
             return True
         if n > 1 and group < 3 and not words.caseless[i] and not words.begins(i):
+            return True
+        if words.low[i].count("-") > 1 and group < 3:
             return True
         if group > 2 and words.caseless[i]:
             return False

@@ -32,7 +32,10 @@ class Words:
             self.low.append(folded[start:end].replace("’", "'"))
             self.starts.append(start)
             self.ends.append(end)
-            self.shapes.append(_shape(raw))
+            shape = _shape(raw)
+            if shape == "I" and text[start - 1 : start].isdigit():
+                shape = "L"  # "BI-RADS 4B." is followed by no surname
+            self.shapes.append(shape)
         self.n = len(self.low)
         self.languages = self._languages()
         self.kinds = self._kinds()

@@ -15,6 +15,11 @@ JOIN = re.compile(
 )  # between the words of a name
 COMMA = re.compile(r"[ \t]?,[ \t]*\Z")
 _UNLIKELY = -9.0
+_ROMAN = frozenset(["ii", "iii", "iv", "vi"])
+_CLASS = re.compile(
+    r"(?:['’]s)?[ ](?:(?:type|class|grade|stage|zone|score|levels?)\b|[IVX]{1,4}[ab]?(?![\w.])"
+    r"|[A-D]\d?(?![\w.])|\d{1,2}(?:/\d{1,2})?[a-c]?(?![\w/:-]|\.\d)|[:;]|0-)"
+)
 _TITLED = re.compile(r"\.?[ ]\Z")
 _ACTS = word_set("will may mark said drew sue hope rob grant chance can rose pat")
 _NO_NAME_ENDING = re.compile(r"(?:ed|ing|ive|ous|ly|ic|al|able|ate)$")
@@ -258,6 +263,10 @@ class NameSpans:
         words = self.words
         if j - i == 1 and words.low[i] in hard_eponyms():
             return True
+        known = self.lexicon.classes
+        classed = words.low[j - 1] in _ROMAN or _CLASS.match(words.text, words.ends[j - 1])
+        if classed and all(words.low[k] in known or words.low[k] in _ROMAN for k in range(i, j)):
+            return self._is_bare(i, j)
         initialled = words.shapes[i] == "I" and j - i > 1 and words.gap(i + 1)[:1] == "."
         if not initialled and STRONG_NOUN.match(words.text, words.ends[j - 1]):
             return self._is_bare(i, j)

@@ -5,13 +5,14 @@ from voxcurate.scrubbing.wordlist import word_set
 TITLES = word_set("""
     dr drs doctor mr mrs ms miss mx prof professor herr herrn frau fr mme madame monsieur mlle
     mevr mevrouw mw dhr meneer mijnheer sr sra senor senora sig sir rev reverend sgt capt lt judge
-    dra docteur dott fra frl pan pani
+    dra docteur dott fra frl pan pani mister missus sgra shri smt kum
 """)
 SOFT_TITLES = word_set("""
     fr sir rev judge lt capt sgt sr sra pan pani fra sig ms mx mw
 """)  # words or short forms too
 PARTICLES = word_set("""
-    v van von de der den del della di da dos das du la le el al bin ben ibn abu ter ten te 't zu
+    ap ab ferch i v van von de der den del della di da dos das du la le el al bin ben ibn abu
+    ter ten te 't zu
     zur af av st st. mac mc y e op het o d' ni nic ui ua
 """)
 SUFFIXES = frozenset(["jr", "sr", "ii", "iii", "iv"])
@@ -54,7 +55,9 @@ KIN = word_set("""
     mother-in-law father-in-law son-in-law daughter-in-law ex-husband
 """)
 OBJECT_VERBS = KIN | word_set("""
-    notified informed paged contacted telephoned phoned named attn attention dear cc aka nee geb
+    call page ring email e-mail text ask tell notify inform contact thx ta cheers texted emailed
+    maiden nee formerly alias notified informed paged contacted telephoned phoned named attn
+    attention dear cc aka nee geb
     geboren genannt called told asked updated per hi hello hallo hai hoi beste geachte cher chere
     thanks regards sincerely groet groeten intern nurse nurses rn np pa chaplain sister wife
     husband daughter son mother father brother spouse partner fiance fiancee girlfriend boyfriend
@@ -146,7 +149,8 @@ SHORT_FORMS = word_set("""
     ivh acl pcl mcl lcl tka tha orif acr nccn recist cc hpi pmh psh fh sh ros vs imp dc sob cp n/v
     doe ha loc gcs nihss tpa tnk io ivf ns lr d5w kcl tpn npo ada ldl hdl tsh psa cea afp ca icd
     cpt dicom pacs ris his emr ehr hipaa fax tel ext id mrn dob ssn acc ref re doa dod dos sig ste
-    apt ave rd blvd nos nec bi li ti pi rads vii viii iii vi ix xi xii ii xiv
+    fy st ct spr str sho ho ssg apt ave rd blvd nos nec bi li ti pi rads vii viii iii vi ix xi xii
+    ii xiv hcpc ccrc franzcr fmcr rpps
 """)  # fmt: skip
 
 # never part of a name, unless the lists know it as one

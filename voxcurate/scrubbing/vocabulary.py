@@ -55,6 +55,7 @@ class Lexicon:
         both: names that are words too.
         places: towns.
         eponyms: names that belong to anatomy, diseases, operations, scores and devices.
+        classes: surnames that name a class or score, beside a number.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Lexicon:
         both: Iterable[str],
         places: Iterable[str],
         eponyms: Iterable[str] = (),
+        classes: Iterable[str] = (),
     ) -> None:
         self.given = frozenset(given)
         self.surnames = frozenset(surnames)
@@ -72,6 +74,7 @@ class Lexicon:
         self.words = frozenset(words) - self.both
         self.places = frozenset(places)
         self.eponyms = frozenset(eponyms)
+        self.classes = frozenset(classes) | self.eponyms
         self.long = {name: word_file(name) for name in ("words", "surnames", "given", "towns")}
         self._names = self.given | self.surnames
         self._scores: dict[str, float] = {}
@@ -112,10 +115,14 @@ class Lexicon:
             return 3
         if "-" in word:
             return max(self.fame(part) for part in word.split("-"))
+        if "'" in word:
+            return max(self.fame(word.replace("'", "")), self.fame(word.split("'")[-1]))
         groups = (self.long["surnames"].group(word), self.long["given"].group(word))
         return 3 - min((group for group in groups if group is not None), default=3)
 
     def _kind(self, word: str, *, english: bool) -> str:
+        if word in self.words:
+            return "w"
         if "-" in word or "'" in word or "’" in word:
             parts = [
                 p for p in re.split(r"[-'’]", word) if p not in ("s", "al", "el", "o", "d", "l", "")
@@ -204,4 +211,5 @@ def lexicon() -> Lexicon:
         words["both"].split(),
         names["places"].split(),
         [*words["eponyms"].split(), *medicine["eponyms"].split()],
+        medicine["classes"].split(),
     )
