@@ -234,6 +234,9 @@ class _Stored(Mapping[str, ProbabilityBox]):
     def __len__(self) -> int:
         return len(self._index)
 
+    def __contains__(self, class_id: object) -> bool:
+        return class_id in self._index  # `Mapping` would read and unpack the class to find out
+
     def __getitem__(self, class_id: str) -> ProbabilityBox:
         entry = self._index[class_id]
         i, j, k = (slice(a, b) for a, b in entry["box"])

@@ -146,3 +146,13 @@ def test_every_damaged_byte_is_noticed(path, tmp_path):
 def test_no_such_file(tmp_path):
     with pytest.raises(VolumeReadError, match="cannot read"):
         open_prediction(tmp_path / "none")
+
+
+def test_asking_for_a_class_reads_nothing(path):
+    opened = open_prediction(path)
+    path.unlink()
+    assert "liver" in opened.classes
+    assert "aorta" not in opened.classes
+    assert list(opened.classes) == ["liver", "spleen"]
+    with pytest.raises(VolumeReadError, match="cannot read"):
+        opened.box("liver")
