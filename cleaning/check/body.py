@@ -13,11 +13,11 @@ from cleaning.check.peaks import peaks_of
 from cleaning.check.reasons import Reason, Severity
 from cleaning.check.regions import REGIONS, regions_of
 from cleaning.check.sequence import jumps_of, slabs_of
-from cleaning.check.texture import artefacts
+from cleaning.check.texture import artefacts, axial
 from voxcurate.volume import Volume
 
 RING_SPACING_MM = 1.6  # coarser grids blur rings away and show organs for rings
-MORE_EQUAL = 3.0  # than neighbours within the plane
+MORE_SHARED, MORE_EQUAL = 3.4, 3.0  # than neighbours within the plane
 TRUNK_ML = 5000.0  # less may be a limb, which may lie along any axis
 LUNGS_TELL = 0.95
 
@@ -43,7 +43,7 @@ def body_rules(volume: Volume, config: CheckConfig, evidence: dict[str, float]) 
         yield from _region(body, axes, config, evidence)
         yield from _coverage(body, share, planes, scale, config, evidence)
         yield from _sequence(volume, body, config, evidence)
-    yield from _peaks(body, config, evidence)
+    yield from _peaks(body, config, evidence, is_whole=is_whole)
     yield from _artefacts(volume, config, evidence)
 
 
@@ -165,7 +165,8 @@ def _sequence(
         text = "the body jumps sideways (mm) from plane to plane: motion, or scans joined"
         limit = config.suspect_step_mm
         yield Reason("step", "suspect", found.step_mm, limit, text, (2, k - 1, k))
-    if found.jump > config.suspect_jump:
+    step_mm = axial(volume)[1][2]
+    if found.jump > config.suspect_jump and step_mm <= config.max_jump_spacing_mm:
         k = found.jump_plane
         how: Severity = "reject" if found.jump > config.reject_jump else "suspect"
         text = "times the usual change from plane to plane: planes are missing, or scans joined"
@@ -177,15 +178,20 @@ def _sequence(
     if slabs.equal > max(limit, MORE_EQUAL * slabs.equal_beside):
         text = "share of tissue equal to the next plane: maxima or minima of overlapping slabs"
         yield Reason("slabs", "suspect", slabs.equal, limit, text)
-    elif slabs.third > config.suspect_shared_noise and slabs.bend < config.max_bend:
+    elif (
+        slabs.third > max(config.suspect_shared_noise, MORE_SHARED * slabs.third_beside)
+        and slabs.bend < config.max_bend
+    ):
         limit = config.suspect_shared_noise
         text = "correlation of the noise three planes apart: means of overlapping slabs"
         yield Reason("slabs", "suspect", slabs.third, limit, text)
 
 
-def _peaks(body: Anatomy, config: CheckConfig, evidence: dict[str, float]) -> Iterator[Reason]:
+def _peaks(
+    body: Anatomy, config: CheckConfig, evidence: dict[str, float], *, is_whole: bool
+) -> Iterator[Reason]:
     """Peaks of air, fat and soft tissue beside their HU: the first one that is."""
-    found = peaks_of(body)
+    found = peaks_of(body, is_whole=is_whole)
     apart = found.soft - found.fat
     told = {"air": found.air, "floor": found.floor, "fat": found.fat, "soft": found.soft}
     evidence.update({f"{name}_peak_hu": v for name, v in told.items() if np.isfinite(v)})

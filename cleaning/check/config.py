@@ -81,6 +81,9 @@ class CheckConfig(Config):
     suspect_jump: float = Field(
         1.55, description="change from plane to plane in those around it; ours: < 1.45"
     )
+    max_jump_spacing_mm: float = Field(
+        7.0, description="planes further apart differ too much to tell a jump"
+    )
     reject_jump: float = Field(5.0, description="some 50 mm are missing, or another scan begins")
     suspect_equal_planes: float = Field(
         0.3, description="voxels of tissue equal to the one in the next plane; ours: < 0.07"
@@ -89,7 +92,7 @@ class CheckConfig(Config):
         0.28, description="correlation of the noise three planes apart; ours: < 0.19"
     )
     max_bend: float = Field(
-        2.3, description="of that correlation: more are planes that were interpolated"
+        2.5, description="of that correlation: more are planes that were interpolated"
     )
     max_air_hu: float = Field(-980.0, description="air beside the body; ours: -1000 to -993")
     min_air_hu: float = -1040.0
@@ -102,7 +105,8 @@ class CheckConfig(Config):
         (0.0, 150.0), description="the peak of soft tissue; ours: 17 to 117, with contrast"
     )
     fat_to_soft_hu: tuple[float, float] = Field(
-        (105.0, 200.0), description="between the two peaks; ours: 126 to 174"
+        (105.0, 225.0),
+        description="between the two peaks; ours: 126 to 174, livers with contrast 212",
     )
     suspect_ring_hu: float = Field(12.0, description="only where voxels are 1.6 mm or finer")
     max_gib: float = Field(8.0, description="of one volume in memory; refused before it is read")

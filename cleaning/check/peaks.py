@@ -18,12 +18,13 @@ from cleaning.check.anatomy import Anatomy
 
 STEP_HU = 2.0
 BLUR_HU = 5.0
-AIR_RANGE_HU = (-1600.0, -700.0)
+AIR_RANGE_HU = (-1600.0, -880.0)  # above are lungs
 TISSUE_RANGE_HU = (-600.0, 900.0)
 FAT_RANGE_HU = (-250.0, 30.0)  # where a peak 90 to 270 HU below another is taken for fat
 APART_HU = (90.0, 270.0)
 MIN_AIR_SHARE = 0.02
 SPIKE_SHARE = 0.3  # of all air at one value: it was clipped or masked
+NEAR_HU, CLEAR_SHARE = 25.0, 0.35  # of the air: at its peak
 EVEN_HU = 60.0  # between a block and those around it in its plane
 MIN_TISSUE_ML = 100.0
 MIN_HEIGHT = 0.0015  # of all even blocks, per HU
@@ -48,9 +49,15 @@ class Peaks:
     soft: float = float("nan")
 
 
-def peaks_of(body: Anatomy) -> Peaks:
-    """The peaks of a CT; all NaN for a scan that shows neither air nor even tissue."""
+def peaks_of(body: Anatomy, *, is_whole: bool = True) -> Peaks:
+    """The peaks of a CT; all NaN for a scan that shows neither air nor even tissue.
+
+    Args:
+        body: the coarse look.
+        is_whole: the body is not cut off; else air beside it may be a lung's.
+    """
     air, floor = _air(body)
+    air = air if is_whole else float("nan")
     fat, soft = _tissue(body)
     return Peaks(air, floor, fat, soft)
 
@@ -67,7 +74,12 @@ def _air(body: Anatomy) -> Peak:
     if counts.max() > SPIKE_SHARE * values.size:
         return nan, float(whole[np.argmax(counts)])
     found = maxima(values, AIR_RANGE_HU)
-    return (max(found, key=lambda peak: peak[1])[0] if found else nan), nan
+    if not found:
+        return nan, nan
+    at = max(found, key=lambda peak: peak[1])[0]
+    # blankets and what is near the skin of a crop spread over hundreds of HU
+    is_air = np.mean(np.abs(values - at) < NEAR_HU) > CLEAR_SHARE
+    return (at if is_air else nan), nan
 
 
 def _tissue(body: Anatomy) -> Peak:

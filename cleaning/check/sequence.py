@@ -62,6 +62,8 @@ class Slabs:
         equal: share of voxels that equal the one in the next plane.
         equal_beside: share of voxels that equal the next one within the plane.
         third: correlation of the noise of planes three apart.
+        third_beside: of the noise of voxels three apart within the plane: a scan that was
+            smoothed has as much.
         bend: one minus the correlation of planes two apart, over the same of neighbours: 2 for
             slabs that overlap, 3 and more for planes that were interpolated, near 1 for others.
     """
@@ -69,6 +71,7 @@ class Slabs:
     equal: float = 0.0
     equal_beside: float = 0.0
     third: float = 0.0
+    third_beside: float = 0.0
     bend: float = 0.0
 
 
@@ -164,8 +167,9 @@ def slabs_of(volume: Volume) -> Slabs:
     beside = _share((middle[1:] == middle[:-1])[within])
     even &= np.abs(noise) < 3 * sigma
     acf = [_lag_correlation(noise, even, lag) for lag in (1, 2, 3)]
+    across = _lag_correlation(noise.transpose(0, 2, 1), even.transpose(0, 2, 1), 3)
     bend = (1 - acf[1]) / (1 - acf[0]) if acf[0] < 1 else 0.0
-    return Slabs(equal, beside, acf[2], bend)
+    return Slabs(equal, beside, acf[2], across, bend)
 
 
 def _share(found: npt.NDArray[np.bool_]) -> float:

@@ -1,9 +1,12 @@
 """A vision-language model as a second pair of eyes (f_VLM of ScaleMAI, arXiv:2501.03410, sec. 2.1).
 
 The model sees three mid-planes and three projections and answers in the schema of the rules. The
-paper lets the model decide alone; here the rules measure what can be measured and the model can
-only add doubts: it makes a scan that passes `suspect`, and it never lifts a rule's verdict. With
-`may_reject` its rejections count as such. Without an engine the rules stand alone.
+paper says only that a vision-language model finds corrupted scans: neither prompt nor views. Mean
+projections that look like radiographs are how it shows volumes to one elsewhere (sec. 2.2), and
+the planes are ours: projections hide what is wrong in few planes. There the model decides alone;
+here the rules measure what can be measured and the model can only add doubts: it makes a scan that
+passes `suspect`, and it never lifts a rule's verdict. With `may_reject` its rejections count as
+such. Without an engine the rules stand alone.
 """
 
 from collections.abc import Sequence

@@ -72,3 +72,20 @@ def test_pictures_of_odd_values(scan):
     array[:4] = np.nan
     assert evidence_picture(scan.with_array(array), CLEAN)
     assert evidence_picture(scan.with_array(np.zeros_like(array)), check(scan, "CT", CheckConfig()))
+
+
+ORDER = ["pass", "suspect", "reject"]
+
+
+@pytest.mark.parametrize("may_reject", [False, True])
+@pytest.mark.parametrize("rules", ORDER)
+@pytest.mark.parametrize("says", [*ORDER, "no JSON"])
+def test_no_reply_makes_a_verdict_milder(scan, rules, says, may_reject):
+    severity = "reject" if rules == "reject" else "suspect"
+    reasons = () if rules == "pass" else (Reason("nan", severity, 1, 0, "x"),)
+    answer = says if says == "no JSON" else ScanOpinion(verdict=says)
+    found = with_opinion(Check(rules, reasons), reply(answer, scan), may_reject=may_reject)
+    assert ORDER.index(found.verdict) >= ORDER.index(rules)
+    assert found.reasons[: len(reasons)] == reasons
+    if rules != "reject" and not may_reject:
+        assert found.verdict != "reject"
