@@ -7,9 +7,10 @@ brought onto an atlas) is found by Gauss-Newton steps on coarse images: shift, t
 import numpy as np
 import numpy.typing as npt
 
+from cleaning.duplicates.differences import Vector
 from cleaning.duplicates.hashing import ScanCodes
 from cleaning.duplicates.placing import Matrix
-from cleaning.duplicates.registration import BODY, Image, Vector, blurred_on, sampled
+from cleaning.duplicates.registration import BODY, Image, blurred_on, sampled
 
 VOXELS = 28  # mean side of the coarse images
 STEPS = 14

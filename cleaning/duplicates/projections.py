@@ -9,7 +9,8 @@ more (docs/duplicates.md). Far ones need no comparison, which costs ten times as
 import numpy as np
 import numpy.typing as npt
 
-from cleaning.duplicates.registration import Image, Vector, aligned
+from cleaning.duplicates.differences import Vector
+from cleaning.duplicates.registration import Image, aligned
 
 PLANES = {"sagittal": 0, "coronal": 1, "axial": 2}
 BITS = 3 * 64
