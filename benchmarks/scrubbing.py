@@ -9,9 +9,10 @@ nedap/deidentify, and any JSON lines of ``{"text", "spans": [{"start", "end", "k
 
 Per kind: `full`, the share of spans of which every letter and digit is gone, whatever the kind of
 the placeholder; `partial`, of which at least one is; for all: `precision`, the share of replaced
-places that touch a marked one, and `words kept`, the share of words outside of marked places that
-stay. Each set is measured without knowledge and, where it tells what is known, with it; "known ones
-only" counts the spans whose value is known.
+places that touch a marked one, `words kept`, the share of words outside of marked places that
+stay, `numbers kept`, the same of runs of digits (those replaced in one piece with a marked place,
+such as the hour after a date, count as kept). Each set is measured without knowledge and, where it
+tells what is known, with it; "known ones only" counts the spans whose value is known.
 """
 
 import argparse
@@ -42,6 +43,7 @@ _KINDS = {
     "URL", "Age": "AGE", "ID": "ID", "Initials": "NAME",
 }  # fmt: skip
 _WORD = re.compile(r"[^\W\d_]+")
+_NUMBER = re.compile(r"\d+")
 Finder = Callable[[str, Identifiers], Sequence[Hit]]
 
 
@@ -65,6 +67,8 @@ class Score:
     right: int = 0
     words: int = 0
     lost: int = 0
+    numbers: int = 0
+    numbers_lost: int = 0
     n: int = 0
     seconds: float = 0.0
 
@@ -81,10 +85,18 @@ class Score:
             self.partial[kind] += any(i in gone for i in letters)
         self.replaced += len(hits)
         self.right += sum(any(i in truth for i in range(h.start, h.end)) for h in hits)
-        for word in _WORD.finditer(text):
-            if not any(i in truth for i in range(*word.span())):
-                self.words += 1
-                self.lost += any(i in gone for i in range(*word.span()))
+        outside = [w for w in _WORD.finditer(text) if truth.isdisjoint(range(*w.span()))]
+        self.words += len(outside)
+        self.lost += sum(not gone.isdisjoint(range(*w.span())) for w in outside)
+        outside = [n for n in _NUMBER.finditer(text) if truth.isdisjoint(range(*n.span()))]
+        self.numbers += len(outside)
+        wrong = {
+            i
+            for h in hits
+            if truth.isdisjoint(range(h.start, h.end))
+            for i in range(h.start, h.end)
+        }
+        self.numbers_lost += sum(not wrong.isdisjoint(range(*n.span())) for n in outside)
         self.n += 1
 
     def table(self) -> dict[str, Any]:
@@ -102,6 +114,7 @@ class Score:
             **kinds,
             "precision": round(self.right / max(self.replaced, 1), 4),
             "words kept": round(1 - self.lost / max(self.words, 1), 5),
+            "numbers kept": round(1 - self.numbers_lost / max(self.numbers, 1), 5),
             "texts/s": round(self.n / max(self.seconds, 1e-9)),
         }
 

@@ -30,7 +30,7 @@ _LOOSE_STARTS = "file stamp study studies exam exams examen examination untersuc
 _NO_YEARS = r"(?!(?:19|20)\d\d(?:\b|\s))"
 _PASSWORD = r"\b(?:pass(?:word|code|wort|phrase)|pwd?|kennwort|wachtwoord|mot\s+de\s+passe|contrase[ñn]a|senha|parola|has[łl]o|otp|access\s+code|entry\s+code|door\s+code|key\s?code|lock\s+code|one-time\s+code)\s*(?:is|was|:|=)?\s*[:=]?\s*[\"'“]?(?P<x>(?!is\b|was\b|to\b|for\b|reset\b|protected\b|the\b)(?=\S*[\d!@#$%&*_-]|\S*[a-z][A-Z])[^\s\"'”,;]{3,40})"
 _MEETING = r"\b(?:(?:meeting|webinar|conference|zoom|teams|webex|session|call|case|booking|confirmation|dial-?in)\s*(?:-?id|code|no\.?|number|pin|\#)|zoom|webex|teams)\s*(?:is|:|\#)?\s*[:#]?\s*(?P<x>\d{3,4}[ -]?\d{3,4}(?:[ -]?\d{2,4}){0,2})(?!\w)"
-_HOST = r"\b(?:workstation|work\s?station|ws|aet|ae[\s-]?titles?|ae|hostname|host|station\s?name|console|terminal|node|server|pacs|scanner\s?id|device|modality\s?id|printer|station|suite|room|cart|gantry|machine|pc|computer|kiosk|rechner|arbeitsplatz|poste\s+de\s+travail|werkplek|stanowisko)\s*(?:name|id|:|=|no\.?|\#)?\s*[:=#]?\s*(?P<x>(?=[\w.-]*[\d_-])(?=[\w.-]*[A-Za-z])[A-Za-z0-9][\w.-]*[A-Za-z0-9])"
+_HOST = r"\b(?:workstation|work\s?station|ws|aet|ae[\s-]?titles?|ae|hostname|host|station\s?name|console|terminal|node|server|pacs|scanner\s?id|device|modality\s?id|printer|station|stn|cart|gantry|machine|pc|computer|kiosk|rechner|arbeitsplatz|poste\s+de\s+travail|werkplek|stanowisko)\s*(?:name|id|:|=|no\.?|\#)?\s*[:=#]?\s*(?P<x>(?=[\w.-]*[\d_-])(?=[\w.-]*[A-Za-z])[A-Za-z0-9][\w.-]*[A-Za-z0-9])"
 _USER = r"\b(?:operator|users?|usr|user\s?name|userid|login|logon|logged\s+in\s+as|(?:closed|opened|signed|co-?signed|transcribed|dictated|typed|reviewed|authored|finali[sz]ed|authenticated|electronically\s+signed|acknowledged|resulted|performed|assigned|routed|forwarded|requested|queried|completed|scanned|printed|entered|typed|uploaded|created|modified|edited|saved|verified|released|checked|archived|exported|validated|filed|recorded|locked|approved|drukowa[łl]|wydrukowa[łl]|tulosti|tulostanut|gedruckt\s+von|erstellt\s+von|erfasst\s+von|imprim[ée]\s+par|saisi\s+par|impreso\s+por|ingevoerd\s+door|afgedrukt\s+door|by|par|von|door)(?:\s+by)?|gebruiker|benutzer|bearbeiter|utilisateur|usuario|utilizador|u[żz]ytkownik|k[äa]ytt[äa]j[äa]|kullan[ıi]c[ıi])\s*(?:name|id)?\s*[:=#]?\s*(?P<x>(?!\d)(?=[\w.@\\-]*[\d_\\])[A-Za-z][\w.@\\-]{2,40}\w)"
 _PLATE = r"\b(?:car|van|vehicle|taxi|truck|lorry|motorbike|motorcycle|scooter|ambulance|helicopter|aircraft|plane|tail|reg(?:istration)?|plates?|kennzeichen|kenteken|immatricul\w*|matr[íi]cula|targa|plaka|rejestracja|rendsz[áa]m|rego|license|licence)\W{0,2}(?:\s?(?:reg(?:istration)?|plates?|number|no\.?|tail|nr\.?|mark|\#|is|was))*\s*[:#(]?\s*(?P<x>(?=[A-Z0-9 -]{0,12}\d)(?=[A-Z0-9 -]{0,12}[A-Z])[A-ZÄÖÜ0-9]{1,4}(?:[ -]?[A-Z0-9]{1,4}){1,3})(?![\w-])"
 
@@ -40,7 +40,7 @@ def _is_password_like(text: str, start: int, end: int) -> bool:
     letters = re.match(r"[A-Za-z]+", text[start:end])
     if "\\" in text[start:end] or "_" in text[start:end] or "@" in text[start:end]:
         return True
-    if re.fullmatch(r"[A-Z]{2,}\d{1,4}", text[start:end]):
+    if re.fullmatch(r"[A-Z]{2,}\d{2,4}|[A-Z]{5,}\d", text[start:end]):
         return (
             re.search(
                 r"\b(?:by|user|login|von|par|door)\W{0,3}$",
@@ -50,6 +50,12 @@ def _is_password_like(text: str, start: int, end: int) -> bool:
             is not None
         )
     return letters is None or lexicon().kind(fold(letters.group())) != "w"
+
+
+def _is_no_value_list(text: str, start: int, end: int) -> bool:
+    r"""Whether "HOSP\\jroe" is a user rather than values such as "DERIVED\\PRIMARY"."""
+    first, second = text[start:end].split("\\")[:2]
+    return not (first.isupper() and second.isupper())
 
 
 def _is_odd_word(text: str, start: int, end: int) -> bool:
@@ -128,12 +134,14 @@ CODES: tuple[Pattern, ...] = (
     pattern("ID", r"(?<![\w./,-])(?P<x>(?=[\w/-]*[A-Z])(?=(?:[A-Za-z/-]*\d){3})[A-Z0-9]{1,9}(?:[-/][A-Za-z0-9]{1,10}){1,4})(?![\w%]|[-/.,]\w)", 0, shape=r"[A-Z0-9][-/][A-Za-z0-9]", check=_has_four_digits),
     pattern("ID", r"(?<!\w)(?P<x>(?:[0-9A-Fa-f]{2}:){3,}[0-9A-Fa-f]{2})(?![\w:])", 0, shape=r"[0-9A-Fa-f]{2}:[0-9A-Fa-f]{2}:[0-9A-Fa-f]{2}:[0-9A-Fa-f]{2}"),
     # user names, workstations, plates, meetings, passwords, places on the globe
-    pattern("OTHER", r"(?<![\w\\])(?P<x>[A-Za-z][\w-]{1,15}\\[A-Za-z][\w.-]{1,30})", shape=r"\w\\\w"),
+    pattern("OTHER", r"(?<![\w\\])(?P<x>[A-Za-z][\w-]{1,15}\\[A-Za-z][\w.-]{1,30})", shape=r"\w\\\w", check=_is_no_value_list),
     pattern("OTHER", r"\x01\s?[/|,]\s?(?P<x>[a-z]{3,}\d{2,4})(?=\s?[/|,\n]|$)", 0, shape=r"\x01\s?[/|,]\s?[a-z]"),
     pattern("OTHER", _USER, labelled=True, starts="closed opened signed cosigned co transcribed dictated reviewed authored finalized finalised authenticated electronically acknowledged resulted performed assigned routed forwarded requested queried completed operator user users usr username userid login logon logged scanned printed entered typed uploaded created modified edited saved verified released checked archived exported validated filed recorded locked approved drukował drukowal wydrukowal tulosti tulostanut gedruckt erstellt erfasst imprime saisi impreso ingevoerd afgedrukt by par von door gebruiker benutzer bearbeiter utilisateur usuario utilizador uzytkownik kayttaja kullanici", check=_is_password_like),
     pattern("OTHER", r"\b(?:user|username|user\s?name|userid|user\s?id|login|logon|logged\s+in\s+as|account|uid|benutzer|gebruiker|utilisateur|usuario)\s*[:=]?\s*(?P<x>[a-z][a-z._-]{3,30})(?![\w@])", starts="user username userid login logon logged account uid benutzer gebruiker utilisateur usuario", check=_is_odd_word, sure=False),
-    pattern("OTHER", _HOST, labelled=True, starts="station suite room cart gantry workstation work ws aet ae hostname host station stationname console terminal node server pacs scanner device modality printer machine pc computer kiosk rechner arbeitsplatz poste werkplek stanowisko", shape=r"\d|_|\w-\w", check=lambda text, start, end: (any(map(str.isdigit, text[start:end])) and text[start:end].upper() == text[start:end]) or "_" in text[start:end] or re.search(r"-\w*\d", text[start:end]) is not None),
-    pattern("OTHER", r"(?<![\w-])(?P<x>[A-Z]{2,8}(?:WS|PC|SRV|PACS|RIS|MOD|CON)[-_]?(?=[A-Z0-9_-]*\d)[A-Z0-9_-]+|[A-Z]{2,}_[A-Z0-9]*\d[A-Z0-9_]*|[A-Z]{2,}_(?:CT|MR|AE|PACS|WS)\w*)(?![\w-])", 0, shape=r"[A-Z]_|[A-Z][-_]?\w*\d"),
+    pattern("OTHER", r"\b(?:by|par|von|door|teams|slack|skype|chat|webex|user)\s?(?::\s*|\()(?P<x>[a-z][a-z._]{4,30})(?=[\s,;)]|$)", starts="by par von door teams slack skype chat webex user", check=_is_odd_word, sure=False),
+    pattern("ID", r"\b(?:collar|op|ip|opd|ipd|cr|shoulder\sno\.?|key\s?safe|keysafe|alarm|lock\s?box)\s?(?:no\.?|number|code)?\s?[:#]?\s?(?P<x>(?!(?:19|20)\d\d\b)\d{4,8})(?![\w/%]|[.,:]\d|\s?(?:mm|cm|mg|ml|hrs?|h)\b)", starts="collar op ip opd ipd cr shoulder key keysafe alarm lock lockbox", labelled=True),
+    pattern("OTHER", _HOST, labelled=True, starts="station stn cart gantry workstation work ws aet ae hostname host station stationname console terminal node server pacs scanner device modality printer machine pc computer kiosk rechner arbeitsplatz poste werkplek stanowisko", shape=r"\d|_|\w-\w", check=lambda text, start, end: (any(map(str.isdigit, text[start:end])) and text[start:end].upper() == text[start:end]) or "_" in text[start:end] or re.search(r"-\w*\d", text[start:end]) is not None),
+    pattern("OTHER", r"(?<![\w-])(?P<x>[A-Z]{2,8}(?:WS|PC|SRV|PACS|RIS|MOD|CON)[-_]?(?=[A-Z0-9_-]*\d)[A-Z0-9_-]{2,}|[A-Z]{2,12}-(?:PC|WS|SRV|PACS|RIS|PRN|WKS|RAD)-?\w{0,8}\d\w{0,3}|[A-Z]{2,}_[A-Z0-9]*\d[A-Z0-9_]*|[A-Z]{2,}_(?:CT|MR|AE|PACS|WS)\w*)(?![\w-])", 0, shape=r"[A-Z]_|[A-Z][-_]?\w*\d"),
     pattern("OTHER", _PLATE, labelled=True, flags=0, starts="car van vehicle taxi truck lorry motorbike motorcycle scooter ambulance helicopter aircraft plane tail reg registration plate plates kennzeichen kenteken immatriculation immatriculee matricula targa plaka rejestracja rendszam rego license licence", check=_is_personal_plate),
     pattern("OTHER", r"(?<!\w)(?P<x>[A-Z]{2}\d{2}\s[A-HJ-PR-Y]{3})(?!\w)", 0, shape=r"[A-Z]{2}\d{2}\s[A-Z]{3}", check=lambda text, start, end: lexicon().kind(fold(text[end - 3 : end])) == "u" and lexicon().kind(fold(text[start : start + 2])) == "u"),
     pattern("OTHER", _MEETING, labelled=True, starts="meeting webinar conference zoom teams webex session call case booking confirmation dial dialin"),

@@ -79,7 +79,7 @@ _ORD = r"(?:st|nd|rd|th|er|\.)"
 _ORDINAL = r"(?:first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|eleventh|twelfth|thirteenth|fourteenth|fifteenth|sixteenth|seventeenth|eighteenth|nineteenth|twentieth|twenty-(?:first|second|third|fourth|fifth|sixth|seventh|eighth|ninth)|thirtieth|thirty-first)"
 _DAY = r"(?:(?:mon|tues?|wed(?:nes)?|thu(?:rs?)?|fri|sat(?:ur)?|sun)(?:day)?|(?:mon|diens|donners|frei|sams|sonn)tag|mittwoch|maandag|dinsdag|woensdag|donderdag|vrijdag|zaterdag|zondag|lundi|mardi|mercredi|jeudi|vendredi|samedi|dimanche|lunes|martes|mi[ée]rcoles|jueves|viernes|s[áa]bado|domingo|luned[ìi]|marted[ìi]|mercoled[ìi]|gioved[ìi]|venerd[ìi]|sabato|domenica|segunda(?:-feira)?|ter[çc]a(?:-feira)?|quarta(?:-feira)?|quinta(?:-feira)?|sexta(?:-feira)?|pazartesi|sal[ıi]|[çc]ar[şs]amba|per[şs]embe|cuma|cumartesi|m[åa]ndag|tisdag|onsdag|torsdag|fredag|l[öo]rdag|s[öo]ndag|mandag|tirsdag)"
 BEFORE_DATE = re.compile(
-    rf"\b(?:mid|mi|early|late)[- ]$|\b(?:la|ma|ke|ti|to|pe|su|mo|di|mi|do|fr|sa|so|lu|me|je|ve|wo|vr|za|zo)\.?,?\s+$|\b{_DAY}\.?,?\s+(?:(?:the|den|dem|d\.|le|el|the\s+(?:morning|night|evening|week)\s+of)\s*)?$",
+    rf"\b(?:mid|mi|early|late)[- ]$|\b(?:la|ma|ke|ti|pe|su|mo|di|mi|do|fr|sa|so|lu|me|je|ve|wo|vr|za|zo)\.?,?\s+$|\b{_DAY}\.?,?\s+(?:(?:the|den|dem|d\.|le|el|the\s+(?:morning|night|evening|week)\s+of)\s*)?$",
     re.IGNORECASE,
 )
 _CLOCK = r"\d{1,2}(?::\d{2}(?::\d{2}(?:[.,]\d+)?)?(?:\s*[ap]\.?m\b\.?)?(?:\s*(?:hrs|hours|uhr|uur|h|z|utc|gmt|[ecmp][sd]t)\b)?|\s*[ap]\.?m\b\.?|h\d\d\b)"
@@ -102,6 +102,19 @@ def _month_is_meant(text: str, start: int, end: int) -> bool:
     return (
         fold(word) not in ("may", "march", "mar", "mai", "mei", "mars", "dec", "sun", "set")
         or word[0].isupper()
+    )
+
+
+def _is_no_rib(text: str, start: int, end: int) -> bool:
+    """Whether an ordinal counts days: no rib, vertebra or toe is spoken of around it."""
+    around = text[max(0, start - 60) : end + 40]
+    return (
+        re.search(
+            r"\b(?:ribs?|vertebra\w*|meta\w+|digits?|fingers?|toes?|ventricle|percentile|nerve|branch|ray|interspace|space|order|grade|floor)\b",
+            around,
+            re.IGNORECASE,
+        )
+        is None
     )
 
 
@@ -155,7 +168,7 @@ DATES: tuple[Pattern, ...] = (
     pattern("DATE", rf"(?<![\w.])(?P<x>{_MONTH}\.?\s{_D},?\s['’]?\d\d)(?![\w/:]|[.,-]\d|\s?(?:am|pm|a\.m|p\.m|h\b|uhr)){_NOT_UNIT}", near=MONTHS, shape=r"\d,?\s['’]?\d\d", check=_month_is_meant),
     pattern("DATE", rf"(?<!\w)(?P<x>(?i:{_CLEAR})(?<=[A-Za-z]{{3}})['’]?\d\d)(?![\w/.-])", 0, near=MONTHS, shape=r"[A-Za-z]['’]?\d\d"),
     pattern("DATE", rf"(?<!\w)(?P<x>(?:{_MONTH}\s(?:the\s)?(?:{_D}{_ORD}?|{_ORDINAL})|(?:{_D}{_ORD}?|{_ORDINAL})\s(?:of\s)?{_MONTH}),?\s(?:in\s)?(?:nineteen|twenty|two\sthousand)(?:[\s-](?:and|hundred|oh|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|one|two|three|four|five|six|seven|eight|nine)){{0,3}})(?!\w)", near=MONTHS, shape=r"[nN]ineteen|[tT]wenty|[tT]wo\s", labelled=True),
-    pattern("DATE", rf"(?<![\w./])(?P<x>(?:{_D}{_ORD}?\s?(?:-|–|to|al|bis|au|a|t/m|tot|e|y|et|und|and|en|&|,)\s?)?{_D}{_ORD}?\s(?:de\s|of\s)?(?:{_OTHERS}))(?![\w])", near=MONTHS, shape=r"\d[^\W\d]{{0,2}}\.?\s".replace("{{", "{").replace("}}", "}"), check=_month_is_meant, labelled=True),
+    pattern("DATE", rf"(?<![\w./])(?P<x>(?:{_D}{_ORD}?\s?(?:-|–|to|al|bis|au|a|t/m|tot|e|y|et|und|and|en|&|,)\s?)?{_D}{_ORD}?\s(?:de\s|of\s)?(?!avr(?!\.|il))(?:{_OTHERS}))(?![\w])", near=MONTHS, shape=r"\d[^\W\d]{{0,2}}\.?\s".replace("{{", "{").replace("}}", "}"), check=_month_is_meant, labelled=True),
     pattern("DATE", rf"(?<!\w)(?P<x>{_MONTH}\.?\s?(?:[-–/]|to|through|thru|bis|and|&)\s?{_MONTH}\.?,?\s(?:of\s)?(?:{_Y4}|['’]\d\d))(?!\w)", near=MONTHS, shape=r"(?:1[89]|20)\d\d|['’]\d\d", labelled=True),
     pattern("DATE", rf"(?<![\w./-])(?P<x>{_D}[./-](?:I{{1,3}}|IV|VI{{0,3}}|IX|XI{{0,2}})[./-](?:{_Y4}|\d\d))(?!\w)", 0, shape=r"\d[./-][IVX]", labelled=True),
     pattern("DATE", rf"(?<!\w)(?P<x>{_Y4}[\s./-]?{_MONTH}[\s./-]?{_D}{_ORD}?{_TIME})(?!\w)", near=MONTHS, shape=r"\d{4}", labelled=True),
@@ -166,6 +179,7 @@ DATES: tuple[Pattern, ...] = (
     pattern("DATE", r"\b(?P<x>ng[àa]y\s\d{1,2}\s(?:th[áa]ng\s\d{1,2}(?:\sn[ăa]m\s\d{4})?|[/-]\d{1,2}[/-]\d{2,4}))", starts="ngay", labelled=True),
     pattern("DATE", r"(?<!\w)(?P<x>mi-(?:janvier|f[ée]vrier|mars|avril|mai|juin|juillet|ao[ûu]t|septembre|octobre|novembre|d[ée]cembre)|mid-(?:jan|feb|march|april|may|june|july|august|sept|oct|nov|dec)[a-z]*|(?:mitte|anfang|ende|eind|begin|half|d[ée]but|fin)\s(?:j[aä]n(?:uar|ner|uari)|februari?|m[äa]rz|maart|mei|juni|juli|august(?:us)?|september|oktober|november|dezember|december|janvier|f[ée]vrier|mars|avril|juin|juillet|ao[ûu]t|septembre|octobre|novembre|d[ée]cembre))(?!\w)", starts="mi mid early late mitte anfang ende eind begin half debut fin", labelled=True),
     pattern("DATE", rf"\b(?:on|by|until|since|from|before|after|for|through|till|of|between)\s+(?P<x>the\s+{_D}(?:st|nd|rd|th))(?!\w|[\s-]+(?:and\s\d+(?:st|nd|rd|th)|to\s\d+(?:st|nd|rd|th)|of\s(?!this|last|next)|(?:post|hospital|ribs?|weeks?|months?|days?|year|hour|floor|digits?|fingers?|toes?|meta|ray|inter|order|percentile|ventricle|nerve|cranial|attempt|try|pass|visit|dose|cycle|trimester|edition|thoracic|lumbar|cervical|sacral|vertebra|part|portion|segment|stage|centile|image|slice|branch|time|round|line|decade|century|scan|study|ct|lesion|nodule|left|right|anterior|posterior|lateral|disc|pulmonary|grade|generation|costo|proximal|distal|carpo|mtp|mcp|pip|dip|space)))", starts="on by until since from before after for through till of between", shape=r"\d(?:st|nd|rd|th)"),
+    pattern("DATE", rf"\b(?:on|until|since|til|till|says|say|by|from)\s(?P<x>(?:the\s)?{_D}(?:st|nd|rd|th))(?=[,.;)]?(?:\s*\n|$)|[,.;)]\s(?!(?:and\s|&\s)?\d)|\s(?:at|w/|with|by|via|in\s(?:clinic|the\sam)|am|pm|morning|for)\b)", starts="on until since til till says say by from", shape=r"\d(?:st|nd|rd|th)", sure=False, check=_is_no_rib),
     pattern("DATE", rf"(?<!\d)(?P<x>{_Y4}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:T?\d{{6}}|T\d{{4}})?)(?!\d)", digits=8),
 )  # fmt: skip
 

@@ -95,6 +95,7 @@ _PREFIXES = word_set("""
     dixon mdixon ideal star t2star mra mrv mrcp cta ctv ctp cxr axr kub us ivus oct ffr ifr rfr pfr
     e f ekv ge bpm fe o a ns lr ep tra cor sag ax bh fb fs tir blade spc twist fl gr dyn pre post arr nav ox sn ax aox aaox plcom
 """)  # fmt: skip
+_MACHINES = frozenset({"pc", "ws", "srv", "pacs", "ris", "prn", "host", "wks"})
 _I = re.IGNORECASE
 _TOKENS: tuple[re.Pattern[str], ...] = (
     re.compile(r"[A-Z]{2,4}[1-9]\d?|[A-Za-z]{2,12}-[A-Z]?\d{1,2}[a-z]?|(?:[01]\d|2[0-3])[0-5]\d[-–](?:[01]\d|2[0-3])[0-5]\d"),  # PHQ-9, clock to clock
@@ -106,7 +107,7 @@ _TOKENS: tuple[re.Pattern[str], ...] = (
     re.compile(r"[A-TV-Z]\d[0-9A-Z]\.[0-9A-Z]{1,4}[!*+]?|[A-TV-Z]\d\d[-–][A-TV-Z]\d\d"),  # ICD-10
     re.compile(r"(?:p\.|c\.|g\.|m\.|n\.)?\(?[ACDEFGHIKLMNPQRSTVWY]\d{1,4}(?:[ACDEFGHIKLMNPQRSTVWYX*]|fs\*?\d*|del|dup|ins)|(?:p\.)?[A-Z][a-z]{2}\d{1,4}[A-Z][a-z]{2}|c\.\d{1,5}\w*|(?:del|t|inv|dup|add|ins|i|der)?\d{1,2}[pq]\d{0,2}(?:\.\d+)?(?:[/-]?\d{1,2}[pq]\d{0,2})?(?:del)?|exon\d{1,2}"),
     re.compile(r"(?:\d{1,3}m?[-–]?(?:Tc|I|F|Ga|Lu|In|Xe|Tl|Rb|Cu|Zr|Y|Ra|Sm|Sr|Th|Ac|C|N|O|H|P|Kr|Re|Ir|Cs|Co|Pd)|(?:Tc|I|F|Ga|Lu|In|Xe|Tl|Rb|Cu|Zr|Y|Ra|Sm|Sr|Ac|C|N|O|P|Kr|Re|Ir|Cs|Co|Pd)[-–]?\d{1,3}m?)(?:[-–/]?(?:FDG|DOTA\w*|PSMA(?:[-–]?\d{1,4})?|MDP|HDP|MIBI|MAA|DTPA|MAG3?|DMSA|FAPI\w*|FES|NaF|MIBG|HMPAO|FET|FDOPA|DOPA|RBCs?|WBCs?|PET|PIB)|[-–][A-Za-z]{3,}(?:[-–]\d{1,4})?)*"),
-    re.compile(r"[A-Z][a-z]{0,2}\d{2}[a-z]{0,2}\d?(?:[\\/]\d)?|FC\d{2}|q(?:[AO]?\d{1,2}(?:-\d{1,2})?)(?:h|hrs?|d|w|wk|wks|mo|min|pm)?|x\d{1,4}[a-z]{0,4}|b\d{2,4}(?:[/,-]\d{2,4})*|T[12][a-z*+]\w{0,6}|(?:ADC|DWI|b|TRACEW?|T[12]\w?)_\w{1,8}|PS3\.\d{1,2}\w?|EA\d{4}|[vV]?\d{1,2}(?:\.\d{1,2}){1,3}[a-z]?\d?|[vV]20[12]\d|[VXNR][A-Z]\d{2}[A-Z]?(?:[_-]?(?:SP|HF)\d+)?|CT\d{3}(?:HD)?|MR\d{3}w?|\d{2,3}(?:HD|AS|DE|S|W|w|XT|X)\+?"),
+    re.compile(r"[A-Z][a-z]{0,2}\d{2}[a-z]{0,2}\d?(?:[\\/]\d)?(?:[/,+][A-Z][a-z]{1,2}\d{2}[a-z]?\d?)*|FC\d{2}|q(?:[AO]?\d{1,2}(?:-\d{1,2})?)(?:h|hrs?|d|w|wk|wks|mo|min|pm)?|x\d{1,4}[a-z]{0,4}|b\d{1,4}(?:[/,-]\d{2,4})*|[WLC][-–]?\d{2,4}|[A-Z]{1,3}\d(?:[,-]\d)+|G?\d{1,2}P\d{1,4}|[A-Za-z]{0,5}(?:cm|mm|m|kg)[23]|T[12][a-z*+]\w{0,6}|(?:ADC|DWI|b|TRACEW?|T[12]\w?)_\w{1,8}|PS3\.\d{1,2}\w?|EA\d{4}|[vV]?\d{1,2}(?:\.\d{1,2}){1,3}[a-z]?\d?|[vV]20[12]\d|[VXNR][A-Z]\d{2}[A-Z]?(?:[_-]?(?:SP|HF)\d+)?|CT\d{3}(?:HD)?|MR\d{3}w?|\d{2,3}(?:HD|AS|DE|S|W|w|XT|X)\+?"),
     re.compile(r"1:\d{1,7}|\d{1,3}(?:[,'’ ]\d{3})+(?:\.\d+)?|\d{1,5}[.,]\d{1,4}|\d{1,2}[-–]\d{1,2}[-–]\d{1,2}(?=-)|10\^?-?\d{1,2}|\d(?:[.,]\d+)?[eE][+-]?\d{1,2}"),
     re.compile(r"(?:1?\d?1st|1?\d?2nd|1?\d?3rd|\d{1,3}th|\d{1,2}(?:er|e|ème|eme|de|ste|º|ª))(?:[-–/](?:\d{1,2}(?:st|nd|rd|th)?|[a-z]+))*", _I),
     re.compile(r"\d{1,3}[-–]?(?:year|yr|y|yo|y/o|month|mo|week|wk|day|d|hour|hr|min|jahre?|jähriger?|jährige[nrs]?|jarige?|ans|años)s?(?:[-–](?:old|olds|ago|long|f|m))?(?:[-/]?[fm])?|\d{1,3}[-–]?[MFmfwW]", _I),
@@ -115,7 +116,7 @@ _TOKENS: tuple[re.Pattern[str], ...] = (
 )  # fmt: skip
 _CLOSED = 4  # from here on the forms are nobody's id even where a pattern takes them for one
 _CODE_SYSTEM = re.compile(
-    r"\b(?:snomed(?:[\s-]?ct)?|sct|loinc|radlex|cpt|hcpcs|icd(?:-?1?[019](?:-?\w{2,3})?)?|umls|cui|nct|pmid|doi|omim|ops|ebm|iso|iec|din|ieee|astm|nema|en)\s?(?:codes?|no\.?)?\s?[:#]?\s?\(?(?:[\w.]+,\s)*$",
+    r"\b(?:snomed(?:[\s-]?ct)?|sct|loinc|radlex|cpt|hcpcs|icd(?:-?1?[019](?:-?\w{2,3})?)?|umls|cui|nct|pmid|doi|omim|ops|ebm|iso|iec|din|ieee|astm|nema|en)\s?(?:codes?|no\.?)?\s?[:#]?\s?\(?(?:[\w.]+\s?[,+/&]\s?)*$",
     re.IGNORECASE,
 )
 _SIZES = re.compile(
@@ -126,11 +127,16 @@ _IMAGE_BEFORE = re.compile(
     r"\b(?:images?|imgs?|ims?|series|ser?|slices?|sl|frames?|bilder?|serie|coupes?)\b[\s\d/,;:#&.()–-]*$",
     re.IGNORECASE,
 )
+_EXAM_BEFORE = re.compile(
+    r"\b(?:cta?|ldct|mr[iaecp]*|us|xr|x-?ray|ultrasound|ultrasonography|mammo\w*|pet|scan|nm|dexa|spine|breast|screening|exam)\b[^\n]*\((?:\w{5}\s?[/,+&]\s?)*$",
+    re.IGNORECASE,
+)
 _PRESSURES = re.compile(r"[~<>]?\d{2,3}/\d{2,3}(?:[-–/]\d{2,3}(?:/\d{2,3})?)*")
 _VENTILATION = re.compile(
     r"(?:\b(?:ac|simv|cmv|prvc|imv|vc|pc|psv?|bi-?pap|vent\w*|settings?|abgs?|vbgs?|gas|te|tr|ti|flip|matrix|lytes|chem\s?\d|bmp|ratio|rate|i/o|in/out|uop)\b[^\n\d]{0,8})(?:[\d./x-]+[ ,>]*){0,2}$",
     re.IGNORECASE,
 )
+_CAPITALS_BEFORE = re.compile(r"(?:^|[\s:#.])([A-Z]{2,5})[ ]$")
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _SHIFT = re.compile(r"(?:[01]\d|2[0-4])(?:00|15|30|45)[-–](?:[01]\d|2[0-4])(?:00|15|30|45)")
 
@@ -145,12 +151,25 @@ def find_unexplained(text: str) -> Iterator[Hit]:
         digits = sum(map(str.isdigit, token))
         letters = sum(map(str.isalpha, token))
         if is_long(token, digits, letters):
-            if not is_explained(text, start, end, digits, letters):
+            if not is_explained(text, start, end, digits, letters) and not is_value(
+                text, start, end, labelled=True
+            ):
+                start, end = _with_letters(text, start, end)
                 labelled = digits > 2 and _ID_BEFORE.search(text, max(0, start - 30), start)
                 yield Hit("ID", start, end, bool(labelled))
         elif digits >= 3 and _STRICT_ID_BEFORE.search(text, max(0, start - 32), start):
             yield Hit("ID", start, end)
     yield from _find_groups(text)
+
+
+def _with_letters(text: str, start: int, end: int) -> tuple[int, int]:
+    """A long number with the odd capitals before it and the two letters after: "TNMC 58814"."""
+    if not text[start:end].isdigit():
+        return start, end
+    before = _CAPITALS_BEFORE.search(text, max(0, start - 8), start)
+    if before and not _is_prefix(before[1]) and lexicon().kind(fold(before[1])) == "u":
+        start = before.start(1)
+    return start, end
 
 
 def _tokens(text: str) -> Iterator[tuple[int, int]]:
@@ -181,6 +200,8 @@ def is_explained(text: str, start: int, end: int, digits: int, letters: int) -> 
     token = text[start:end]
     if any(one.fullmatch(token) for one in _TOKENS) or fold(token) in _GENES:
         return not _goes_back(token)
+    if _is_billed(text, start, end):
+        return True
     if letters == 0:
         return _number_is_explained(text, start, end, digits)
     if re.match(r"\d{3}(?!\d)", token) and re.search(
@@ -196,6 +217,16 @@ def is_explained(text: str, start: int, end: int, digits: int, letters: int) -> 
     return _parts_are_explained(token, digits)
 
 
+def _is_billed(text: str, start: int, end: int) -> bool:
+    """Whether five digits in brackets after an examination's name are its code: "CT CHEST (71260)"."""
+    line = text[max(text.rfind("\n", 0, start), start - 70, 0) : start]
+    return (
+        end - start == 5
+        and _EXAM_BEFORE.search(line) is not None
+        and re.match(r"(?:\s?[/,+&]\s?\w{5})*\)", text[end : end + 20]) is not None
+    )
+
+
 def _goes_back(token: str) -> bool:
     """Whether four digits after four others are no later hour: "1103-0042"."""
     hours = re.fullmatch(r"(\d{4})[-–](\d{4})", token)
@@ -206,7 +237,7 @@ def _goes_back(token: str) -> bool:
 
 def _number_is_explained(text: str, start: int, end: int, digits: int) -> bool:
     token = text[start:end]
-    if _CODE_SYSTEM.search(text, max(0, start - 24), start):
+    if _CODE_SYSTEM.search(text, max(0, start - 24), start) or _is_billed(text, start, end):
         return True
     if token.isdigit():
         if _UNIT_AFTER.match(text, end) and (token[0] != "0" and digits <= 7):
@@ -245,6 +276,8 @@ def _number_is_explained(text: str, start: int, end: int, digits: int) -> bool:
         return True
     if len(parts) == 2:
         return _is_range(parts, token)
+    if len(parts) == 3 and "/" in token and all(int(part) % 10 == 0 for part in parts[1:]):
+        return int(parts[0]) % 10 == 0  # b 50/400/800
     return len(parts) >= 4 and all(len(part) <= 3 for part in parts) and "/" in token
 
 
@@ -273,6 +306,7 @@ def _parts_are_explained(token: str, digits: int) -> bool:
     years = [part for part in parts if _YEAR.fullmatch(part)]
     if years and any(part.isdigit() and part not in years for part in parts):
         return False
+    compound = not re.search(r"[^\w-]|_", token)  # a word of any language beside a gene or a number
     capital = any(part.isalpha() and part.isupper() for part in parts)
     for part in parts:
         if fold(part) in _GENES:
@@ -287,7 +321,9 @@ def _parts_are_explained(token: str, digits: int) -> bool:
                     len(run) > 1 and run[0] == "0" and len(run) + capital > 2
                 ):
                     return False
-            elif not _is_prefix(run, alone=run == part):
+            elif not _is_prefix(run, alone=run == part) and not (
+                compound and run == part and run.islower() and len(run) > 3
+            ):
                 return False
     return True
 
@@ -299,6 +335,14 @@ def is_value(text: str, start: int, end: int, *, labelled: bool) -> bool:
     if re.fullmatch(r"\d{1,2}[RLrl][is]?", token):
         return re.search(r"station\s?$", text[max(0, start - 9) : start], re.I) is not None
     if re.match(r"[.,]\d", text[end : end + 2]) and end - start <= 3:
+        return True
+    if _is_tag(text, start, end) or _is_round_range(text, start):
+        return True
+    if re.fullmatch(r"T\d{5}", token) and re.match(r"[ ,/]{1,2}M\d{5}", text[end : end + 9]):
+        return True  # topography and morphology
+    if re.fullmatch(r"M\d{5}", token) and re.search(
+        r"T\d{5}[ ,/]{1,2}$", text[max(0, start - 9) : start]
+    ):
         return True
     if _SHIFT.fullmatch(token) or re.fullmatch(r"\d{1,3}[.,]\d{1,2}", token):
         return True
@@ -317,10 +361,31 @@ def is_value(text: str, start: int, end: int, *, labelled: bool) -> bool:
     )
 
 
+def _is_tag(text: str, start: int, end: int) -> bool:
+    """Whether a code is a half of a DICOM tag "(0008,103E)"."""
+    around = text[max(0, start - 6) : end + 6]
+    tag = re.search(r"\([0-9A-Fa-f]{4},\s?[0-9A-Fa-f]{4}\)", around)
+    return tag is not None and text[start:end] in tag.group()
+
+
+def _is_round_range(text: str, start: int) -> bool:
+    """Whether a range of round numbers begins here, such as "950-1050" after "ref"."""
+    span = re.match(r"(\d{2,4})[-–](\d{2,4})(?![\d-])", text[start : start + 10])
+    return (
+        span is not None
+        and int(span[1]) < int(span[2])
+        and int(span[1]) % 50 == int(span[2]) % 50 == 0
+        and not _YEAR.fullmatch(span[1])
+    )
+
+
 def _is_prefix(run: str, *, alone: bool = False) -> bool:
     low = fold(run)
-    if low in _PREFIXES or (alone and len(run) <= 4 and run != low):
+    if low in _PREFIXES or (alone and len(run) <= 4 and run != low and low not in _MACHINES):
         return True
+    camel = re.findall(r"[A-Z][a-z]{2,}", run)
+    if alone and len(camel) > 1 and "".join(camel) == run:
+        return all(lexicon().kind(fold(one)) == "w" for one in camel)
     return len(run) > 2 and lexicon().kind(low) == "w"
 
 

@@ -95,7 +95,7 @@ def _is_no_clock(text: str, start: int, end: int) -> bool:
 
 NUMBERS: tuple[Pattern, ...] = (
     pattern("EMAIL", r"(?P<x>[\w.+%'-]+\s?(?:@|\(at\)|\[at\])\s?[\w-]+(?:(?:\.|\s?(?:\(dot\)|\[dot\])\s?|\sdot\s)[\w-]+)+)", labelled=True, shape=r"@|\([aA][tT]\)|\[[aA][tT]\]"),
-    pattern("URL", r"(?P<x>(?:https?://|ftp://|www\.)[^\s<>\]\x01]+)", labelled=True, starts="http https ftp www"),
+    pattern("URL", r"(?P<x>(?:[a-z]{2,6}://|www\.|\\\\[\w.-]+\\)[^\s<>\]\x01]+)", labelled=True, shape=r"://|www\.|\\\\"),
     pattern("URL", r"(?<![\w@.-])(?P<x>(?:[a-z0-9-]+\.)+(?:com|org|net|edu|gov|info|health|nhs\.uk|co\.uk|ac\.uk|de|nl|fr|ch|at|be|eu|io|ca|example|test|pl|cz|fi|se|dk|es|it|pt|hu|ie|tr|in|ng|vn|cn|hk|jp|au|nz|za|br|mx|ru|us|uk|int|local|lan|intranet|internal|nhs|cloud|app|dev|hospital|care|clinic|doctor|online|site|me|tv|co)(?:[/:][^\s<>\]\x01]*)?)(?![\w@]|\.\w)", labelled=True, near="com org net edu gov info health uk de nl fr ch at be eu io ca example test pl cz fi se dk es it pt hu ie tr in ng vn cn hk jp au nz za br mx ru us int local lan intranet internal nhs cloud app dev hospital care clinic doctor online site me tv co"),
     pattern("IP", r"(?<![\d.])(?P<x>(?:\d{1,3}\.){3}\d{1,3})(?![\d.]\d)", check=_is_ip, digits=4),
     pattern("IP", r"(?<![\w:])(?P<x>(?:[0-9a-f]{1,4}:){4,7}:?[0-9a-f]{1,4}|(?:[0-9a-f]{2}[:-]){5}[0-9a-f]{2})(?![\w:])", shape=r"[0-9a-fA-F][:-][0-9a-fA-F]{1,4}[:-]"),
@@ -119,7 +119,7 @@ NUMBERS: tuple[Pattern, ...] = (
     pattern("PHONE", r"(?:\x01|\d{4})\s?(?:x|ext\.?|extn\.?)\s?(?P<x>\d{2,5})(?![\w.,/%])", near="x ext extn"),
     pattern("PHONE", r"(?<![\w.,/+-])(?P<x>(?!\d\d/\d\d/\d\d|\d\d-\d\d-\d\d|\d\d\.\d\d\.\d\d)\(?0\d{1,4}\)?(?:[ ./-]{1,2}\d{2,8}){1,5}|1[38]00[ -]\d{3}[ -]\d{3}|\d{3}[ -]\d{2}[ -]\d{2}[ -]\d{2}|\d{2} \d{2} \d{2} \d{2}(?! \d)|9\d{4} \d{5}|1[3-9]\d \d{4} \d{4}|\d{4} \d{3} \d{3}|\(\d{2,3}\)\s?\d{4,5}-\d{4})(?![\w/-]|[.,]\d)", check=_is_phone_long, digits=4),
     pattern("PHONE", r"(?<!\w)p\.?\s?#?(?P<x>\d{4,5})(?![\w.,/%])", 0, shape=r"p\.?\s?#?\d{4}"),
-    pattern("PHONE", r"(?<!\w)(?P<x>x\d{3,6}(?:-\d{2,4})?)(?![\w/%]|[.,]\d)", starts="x", labelled=True, check=_is_extension),
+    pattern("PHONE", r"(?<!\w)(?P<x>x\d{3,6}(?:-\d{2,4})?|x\d-\d{4})(?![\w/%]|[.,]\d)", starts="x", labelled=True, check=_is_extension),
     pattern("PHONE", r"(?<!\w)(?P<x>x\s\d{4,5})(?![\w/%]|[.,]\d|\s?(?:mm|cm|mg|ml|hu|days?)\b)", starts="x", check=_is_extension),
     pattern("PHONE", r"(?<![\w.,/+-])(?P<x>\d-(?!19|20)\d{4})(?![\w/%-]|[.,]\d|\s?(?:mm|cm|mg|ml|hu|cells|kcal|iu|units?|days?)\b)", 0, digits=5, sure=False),
     pattern("PHONE", r"\b(?:call(?:ed|ing)?|pag(?:e|ed|ing)|ring|dial|bleep(?:ed)?|beep(?:ed)?|phone|phoned|reach(?:ed|able)?|text|buzz|contact|return\s+call)\s+(?:me\s+|us\s+|back\s+|her\s+|him\s+|them\s+|team\s+)?(?:at\s+|on\s+|@\s?|via\s+|to\s+|#\s?)?(?P<x>(?:\d[- ])?\d{4,5})(?![\w/%:]|[.,]\d|\s?(?:hrs?|h|hours|mm|cm|mg|ml|hu|units?|times)\b)", starts="call called calling page paged paging ring dial bleep bleeped beep beeped phone phoned reach reached reachable text buzz contact return", check=_is_no_clock, labelled=True),
@@ -134,6 +134,9 @@ NUMBERS: tuple[Pattern, ...] = (
     # ages over 89 (a HIPAA identifier)
     pattern("AGE", rf"(?<![\w.])(?<!-)(?P<x>(?:9\d|1[0-2]\d)(?=\s*[-–]?\s*{_OLD}|\s?[/,]?\s?[FMfmWw]\b(?![\s-]*(?:[.:/]\d|series))|\s?(?:male|female|woman|man|lady|gentleman)\b))", labelled=True, check=_is_no_temperature, digits=2),
     pattern("AGE", r"\b(?:age[ds]?|alter|leeftijd)\s*(?:is|of|:|=)?\s*(?P<x>9\d|1[0-2]\d)(?!\w|[.,/]\d|\s*(?:%|mm|cm|kg))", starts="age aged ages alter leeftijd", labelled=True),
+    pattern("PHONE", r"\((?P<x>[-–]\s?\d{3,5})\)", shape=r"\([-–]"),
+    pattern("AGE", r"\bturn(?:ed|s|ing)\s(?P<x>9\d|1[01]\d)(?![\w%]|[.,]\d|\s?(?:mm|cm|degrees|mg|percent))", starts="turned turns turning", labelled=True),
+    pattern("AGE", r"\x01(?:\s\([^)\n]{1,12}\))?,\s(?P<x>9\d|1[01]\d)(?=\s(?:but|and|who|is|still|now|with)\b|,\s)", shape=r"\x01.{0,16},\s[91]", labelled=True),
     pattern("AGE", r"(?<![\w.])(?P<x>(?:9\d|1[01]\d)(?:th|st|nd|rd))(?=\s(?:birthday|year\sof|geburtstag))", digits=2, labelled=True),
     pattern("IP", r"(?<![\w:])(?P<x>(?=[0-9a-f:]*(?:[a-f]|::))(?:[0-9a-f]{1,4}:{1,2}){3,7}[0-9a-f]{1,4})(?![\w:])", shape=r"[0-9a-fA-F]:{1,2}[0-9a-fA-F]{1,4}:{1,2}[0-9a-fA-F]"),
     pattern("PHONE", r"\b(?P<x>(?:(?:zero|oh|nought|one|two|three|four|five|six|seven|eight|nine|double|triple|hundred)[\s,-]+){4,}(?:zero|oh|nought|one|two|three|four|five|six|seven|eight|nine|hundred))\b", starts="zero oh nought one two three four five six seven eight nine double triple", labelled=True),

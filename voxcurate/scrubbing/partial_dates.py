@@ -9,12 +9,14 @@ that could be a day and is none of these is one.
 import re
 from math import gcd
 
+from voxcurate.scrubbing.pattern import HOLE
+
 # what makes a pair of numbers something else, right before it
 _SCORE_BEFORE = re.compile(
-    r"\b(?:grade[ds]?|scor\w+|strength|motor|power|murmur|pain|(?<!\w[aæ]g )d|day|dol|pod|hd|cycle|week|wk|pulses?|reflex\w*|gcs|rass|apgars?|images?|im|ims|se|ser|series|slices?|segments?|stages?|types?|levels?|bp|vision|va|visus|snellen|acuity|sats?|ratio|"
+    r"\b(?:grade[ds]?|scor\w+|strength|motor|power|murmur|pain|(?<!['’])d|day|dol|pod|hd|cycle|week|wk|pulses?|reflex\w*|gcs|rass|apgars?|images?|im|ims|se|ser|series|slices?|segments?|segs?|stages?|types?|levels?|bp|vision|va|visus|snellen|acuity|sats?|ratio|"
     r"nodes?|ln|lns|cores?|pieces|steps?|dos(?:e|age)|out\s+of|gravida|para|ef|zones?|lobes?|vessels?|bipap|cpap|psv|ps|peep|simv|ac|vent|settings?|imv|cpap|mode|flow|rate|rated|nrs|vas|"
     r"scale|index|chapter|(?<!c-)(?<!cesarean )section|page|fig(?:ure)?|table|titer|fraction|approximately|about|only|took|ate|tabs?|tablets?|than|x|lr|v|va|od|os|ou|mg|ml|edema|jvp|strength\s+is|(?<!d/)[ctlsCTLS]\d*|"
-    r"lwk|bwk|hwk|swk|th|quant\w*|middle|lower|upper|proximal|distal|medial|lateral|anterior|posterior|inner|outer|inferior|superior|over|nearly|almost|some|all|(?:[a-z]+-)?rads|station|risk|probability|cp|ha|course|x?rt|sbrt|gy|fx|fractions?|boost|radiotherapy|chemo\w*rad\w*|insulin|nph|regular|lantus|humalog|novolog|vaccin\w*|shots?|wells|child|criteria|sirs|kraft|muskel\w*|grad|stufe|schmerz\w*|score|punkte|cotation|echelle|échelle|escala|scala|punti|puntos|kracht|graad)"
+    r"lwk|bwk|hwk|swk|th|quant\w*|middle|lower|upper|proximal|distal|medial|lateral|anterior|posterior|inner|outer|inferior|superior|over|nearly|almost|some|all|(?:[a-z]+-)?rads|station|risk|probability|cp|ha|course|x?rt|sbrt|gy|fx|fractions?|boost|radiotherapy|chemo\w*rad\w*|insulin|nph|regular|lantus|humalog|novolog|vaccin\w*|shots?|er|pr|allred|sipap|nippv|ref|page|p|wells|child|criteria|sirs|kraft|muskel\w*|grad|stufe|schmerz\w*|score|punkte|cotation|echelle|échelle|escala|scala|punti|puntos|kracht|graad)"
     r"\W{0,3}(?:of|is|was|are|were|by|at|to|from|left|right|now|only|bis|à|von)?\W*$"
     r"|\d/10\s*(?:->|→|>|to|now|,|then)\s*$|\b[prcy]{0,3}[TN]\d[a-d]?(?:mi)?\s?\(?$|[<>≥≤=]\s?$|\+\s?$",
     re.IGNORECASE,
@@ -32,12 +34,12 @@ _SCORE_SENTENCE = re.compile(
 _NODES_SENTENCE = re.compile(
     r"\b(?:nodes?|nodal|lymph\w*|ln|lns|cores?|biops\w+|positive|involved|margins?|fragments|metasta\w+\s+in|sentinel|lk|pn\d\w*|n\d)\b[^.;\n]{0,40}$", re.IGNORECASE)  # fmt: skip
 _DURATION_BEFORE = re.compile(
-    r"\b(?:for|in|over|every|last|past|next|x|ago|history|hx|course|approx\w*|about|~|review|rpt|repeat|fu|f/u|follow-?\s?up|rescan|within|after)\s*(?:in\s)?$|[~><]\s?$|\d/(?:7|12|52)\s?(?:and|to|-|–|,|or)\s?$", re.IGNORECASE)  # fmt: skip
+    r"\b(?:for|in|over|every|last|past|next|x|ago|history|hx|course|approx\w*|about|~|review|rest|rpt|repeat|fu|f/u|follow-?\s?up|rescan|within|after)\s*(?:in\s)?$|[~><]\s?$|\d/(?:7|12|52)\s?(?:and|to|-|–|,|or)\s?$", re.IGNORECASE)  # fmt: skip
 _DURATION_AFTER = re.compile(
     r"\s*(?:hx|history|ago|course|of\b|old|age\b|duration|fu\b|f/u)", re.IGNORECASE
 )
 _SURELY_DAY_BEFORE = re.compile(
-    r"(?:\b(?:w(?:ee)?k|night|morning|evening|day|afternoon)\s(?:of|beginning|commencing|ending)|\bw/[ec]|\b\w+(?:dag|tag|day)\s(?:d\.|den)|\b(?:mon|tues?|wed|thurs?|fri|sat|sun)(?:[a-z]*day)?\.?,?)\s?$", re.IGNORECASE)  # fmt: skip
+    r"(?:\b(?:w(?:ee)?k|night|morning|evening|day|afternoon)\s(?:of|beginning|commencing|ending)|\bw/[ec]|\b\w+(?:dag|tag|day)\s(?:d\.|den)|\b(?:mon|tues?|wed|thurs?|fri|sat|sun)(?:[a-z]*day)?\.?,?|\b(?:first|last|next|1st|2nd|final)\sdose)[\s(]*$", re.IGNORECASE)  # fmt: skip
 _DAY_BEFORE = re.compile(
     r"(?:\b(?:on|since|until|til|till|thru|through|dated?|between|before|after|ct|cta|mri?|mra|cxr|kub|eeg|ekg|ecg|echo|tte|tee|pet|us|scans?|films?|x-?rays?|study|exam(?:ination)?|admit(?:ted)?|admission|adm|discharged?|"
     r"dc'?d?|d/c'?d?|seen|due|scheduled|appt|appointment|f/u|follow-?\s?up|as\s+of|surgery|day|dos|doa|dod|lmp|edc|mon|tues?|wed|thurs?|fri|sat|sun|\w+day|d\.d\.|dd\.?|vom|am|seit|bis|zum|op|sinds|van|tot|vanaf|week\s+of|w/e|wk\s+of|"
@@ -51,9 +53,11 @@ _SCORE_WORD = re.compile(
     r"(?:[A-Z][A-Za-z]*(?:-[A-Z][a-z]+)+|[A-Z]{3,}(?:-?[A-Z]?\d{1,2})?|[A-Z][a-z]{3,})[ ]?[:=]?[ ]?$"
 )
 _NO_SCORE_WORDS = re.compile(
-    r"\b(?:CT|CTA|MRI|MRA|CXR|KUB|EEG|EKG|ECG|PET|ERCP|EGD|PICC|ICU|MICU|SICU|MDT|[Mm]onday|Admit\w*|Seen|Date\w*|Since|Until|On|From|Last|Next|Due|Appt|Prior|Report|Final|Op|Surgery|Rad\w*|Scan|Exam|Note|Labs?|US|XR|DOS|LMP|JP|NG|NPO|OR|IR|ED|ER)[ ]?[:=]?[ ]?$")  # fmt: skip
+    r"\b(?:CT|CTA|MRI|MRA|MRCP|HRCT|CTPA|CTAP|CECT|NCCT|LDCT|DEXA|EBUS|TACE|TURP|CABG|PSMA|PORT|HIDA|TIPS|LEEP|BMBX|MBS|VFSS|UGI|SBFT|GGT|WBC|HGB|INR|PSA|CRP|[A-Z]*CT|CXR|KUB|EEG|EKG|ECG|PET|ERCP|EGD|PICC|ICU|MICU|SICU|MDT|[Mm]onday|Admit\w*|Seen|Date\w*|Since|Until|On|From|Last|Next|Due|Appt|Prior|Report|Final|Op|Surgery|Rad\w*|Scan|Exam|Note|Labs?|US|XR|DOS|LMP|JP|NG|NPO|OR|IR|ED|ER)[ ]?[:=]?[ ]?$")  # fmt: skip
 _IMAGE_PAIRS = re.compile(r"\(\s?\d{1,3}/(?:3[2-9]|[4-9]\d|\d{3,4})(?!\d|/)")
-_SCORES_OF = frozenset({2, 3, 4, 5, 6, 10})  # so many points a score has at most, or parts a whole
+_SCORES_OF = frozenset(
+    {1, 2, 3, 4, 5, 6, 10}
+)  # so many points a score has at most, or parts a whole
 _LONG_SCORES_OF = frozenset({12, 14, 15, 20, 21, 24, 25, 27, 28, 30})
 
 
@@ -76,9 +80,13 @@ def is_partial_date(text: str, start: int, end: int) -> bool:
         return True
     if a > b:
         return True
+    if b == 7 and a < 7:
+        return False  # days, as the British write them
     if b in _SCORES_OF or (b == 8 and gcd(a, b) == 1):
         line_start = not before.strip(" ") or before.rstrip(" ").endswith("\n")
         return line_start and after[:1] not in ("", "\n")
+    if a <= b and re.search(r"\b(?:\d?[A-Z]{4,}\d?|[A-Z]+\d)[ ]?[:=]?[ ]?$", before):
+        return not _is_after_score_word(before)  # GPCOG 3/9
     return not (b in _LONG_SCORES_OF and _is_after_score_word(before))
 
 
@@ -114,7 +122,9 @@ def _is_else(a: int, b: int, before: str, after: str, text: str) -> bool:
         return True  # 29 3/7 weeks, 2 1/2
     if a <= b and b in (2, 3, 4, 5, 6, 7, 8, 10) and _SCORE_SENTENCE.search(before):
         return True
-    return b in (7, 12, 52) and bool(_DURATION_BEFORE.search(near) or _DURATION_AFTER.match(after))
+    return b in (7, 12, 24, 52) and bool(
+        _DURATION_BEFORE.search(near) or _DURATION_AFTER.match(after)
+    )
 
 
 _NUMBER_BEFORE = re.compile(
@@ -123,7 +133,7 @@ _NUMBER_BEFORE = re.compile(
 )
 _DOTTED = re.compile(r"(?<![\d.])\d{1,2}\.\s?\d{1,2}\.\s?(?:19|20)?\d\d(?![\d.])")
 _DOTTED_BEFORE = re.compile(
-    r"(?:\b(?:am|vom|bis|seit|zum|ab|und|den|dne|la|op|d\.|dd\.?|van|tot|le|el|il|dnia)|[-–]|\b(?:ct|mr|mrt|mri|us|pet|r[öo]|tt|tk|op|erco?p|stent|lab\w*|mo|di|mi|do|fr|sa|so|ma|ke|to|pe|su|lu|je|ve|di)\.?|\b\w+day|\b\w+tag|\b(?:on|since|until|from|dated)|\d\.\d{1,2}\.\s?(?:und|u\.|,|\+|&|/))\s?$",
+    r"(?:\b(?:am|vom|bis|seit|zum|ab|und|den|dne|la|op|d\.|dd\.?|van|tot|le|el|il|dnia)|[-–]|\b(?:ct|mr|mrt|mri|us|pet|r[öo]|tt|tk|op|erco?p|stent|lab\w*|mo|di|mi|do|fr|sa|so|ma|ke|pe|lu|je|ve)\.?|\b\w+day|\b\w+tag|\b(?:on|since|until|from|dated)|\d\.\d{1,2}\.\s?(?:und|u\.|,|\+|&|/))\s?$",
     re.IGNORECASE,
 )
 
@@ -176,7 +186,8 @@ def is_dashed_day(text: str, start: int, end: int) -> bool:
     first, second = (int(part) for part in re.split(r"[-.]", text[start:end].rstrip("."))[:2])
     if not (1 <= first <= 31 and 1 <= second <= 31 and min(first, second) <= 12):
         return False
-    return (
-        _DASHED_BEFORE.search(text[max(0, start - 28) : start]) is not None
-        and _DASHED_AFTER.match(text, end) is not None
-    )
+    before = text[max(0, start - 28) : start]
+    after_name = before.rstrip(" ")[-1:] == HOLE and max(first, second) > 12
+    return (after_name or _DASHED_BEFORE.search(before) is not None) and _DASHED_AFTER.match(
+        text, end
+    ) is not None

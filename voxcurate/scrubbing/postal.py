@@ -28,13 +28,14 @@ _ANCHORS: tuple[re.Pattern[str], ...] = (
     re.compile(rf"(?<!\w)(?:{_STATES}\.?|{_STATE_NAMES}),?\s+\d{{5}}(?:-\d{{4}})?(?![\w%]|[.,]\d)"),
     re.compile(r"(?<!\w)(?:NSW|VIC|Vic|QLD|Qld|SA|WA|TAS|Tas|ACT|NT)\.?,?\s+\d{4}(?![\w%]|[.,]\d)"),
     re.compile(r"(?<!\w)(?:(?:ON|QC|BC|AB|MB|SK|NS|NB|NL|PE|YT|NT|NU)\.?,?\s+[ABCEGHJ-NPRSTVXY]\d[A-Z]\s?|[ABCEGHJ-NPRSTVXY]\d[A-Z][ ])\d[A-Z]\d(?!\w)"),
+    re.compile(r"(?<![\w-])[ACDEFHKNPRTVWXY]\d[\dW][ ](?=[A-Z\d]*\d)(?=\d*[A-Z])[\dACDEFHKNPRTVWXY]{4}(?!\w)"),
     re.compile(rf"(?<![\w-])(?!CT\d{{3}}){_UK}(?!\w)"),
     re.compile(rf"(?<![\w.,/-])(?:[A-Z]{{1,3}}-)?(?:\d{{5}}|\d{{4}}|\d{{2}}-\d{{3}}|\d{{4}}-\d{{3}}|\d{{3}}[ ]\d{{2}}|\d{{4}}[ ]?[A-Z]{{2}})[ ]{_TOWN}(?!\w)"),
     re.compile(rf"(?<!\w)(?:{UPPER}{{2}},?[ ])?\d{{5}}-\d{{3}}(?![\w%]|[.,-]\d)"),
-    re.compile(rf"(?<=[ \n]){_TOWN}(?:[ ]?[-–,][ ]?|[ ])(?:\d{{3}}[ ]?\d{{3}}|\d{{5}}-\d{{3}}|\d{{3}}-\d{{4}}|\d{{4}})(?![\w%]|[.,/-]\d|\s(?:mm|cm|ml|mg|hu|hours|hrs|h)\b)"),
+    re.compile(rf"(?<=[ \n]){_TOWN}(?:[ ]?[-–,][ ]?|[ ])(?:\d{{3}}[ ]?\d{{3}}|\d{{5}}-\d{{3}}|\d{{3}}-\d{{4}}|\d{{4}})(?![\w%]|[.,/-]\d|\s(?i:mm|cm|ml|mg|hu|hours|hrs|h)\b)"),
 )  # fmt: skip
 _CODE = re.compile(r"\d{3}|\d[A-Z ][ \d][A-Z\d]")  # every postcode holds one
-_LOOSE = frozenset({4, 5, 6})  # anchors that count only after a house number
+_LOOSE = frozenset({5, 6, 7})  # anchors that count only after a house number
 _TYPES = word_set("""
     street st road rd avenue ave av boulevard blvd bvd lane ln drive dr court ct place pl terrace
     tce terr ter crescent cres cr close cl way highway hwy parkway pkwy pwy parade pde circle cir
@@ -56,7 +57,7 @@ _CLINICAL_TYPES = word_set("""
 """)  # fmt: skip
 _HOUSE = re.compile(
     rf"(?<![\w./,-])"
-    rf"\d{{1,5}}[A-Za-z]?(?:\s?[-/]\s?\d{{1,5}}[A-Za-z]?)?,?[ ](?:[NSEW]{{1,2}}\.?[ ]|(?:North|South|East|West)\s)?(?P<words>(?:(?:{UPPER}[\w'’.-]*|\d{{1,3}}(?:st|nd|rd|th)|de|del|la|the|of|and|&)[ ]){{1,4}})(?P<type>{UPPER}[\w]*)\.?(?!\w)"
+    rf"\d{{1,5}}[A-Za-z]?(?:\s?[-/]\s?\d{{1,5}}[A-Za-z]?)?,?[ ](?:[NSEW]{{1,2}}\.?[ ]|(?:North|South|East|West)\s)?(?P<words>(?:(?:{UPPER}[\w'’-]*|(?:St|Mt|Ft|Dr|[NSEWA-Z])\.|\d{{1,3}}(?:st|nd|rd|th)|de|del|la|the|of|and|&)[ ]){{1,4}})(?P<type>{UPPER}[\w]*)\.?(?!\w)"
 )
 _POST = rf"(?:{_UK}|\d{{3}}[ ]?\d{{3}}|\d{{4,6}}(?:-\d{{4}})?)(?![\w%]|[.,]\d)"
 _STATE = rf"(?:{_STATES}|{_STATE_NAMES}|[A-Z]{{2,3}})"
@@ -73,6 +74,10 @@ _STARTS = re.compile(
 )
 _UNIT = re.compile(
     r"(?i:flat|apt|apto|apartment|unit|suite|ste|plot|block|blk|house|door|room|level|floor|lot|villa|shop|c/o|h\.?\s?no|no\.?)\b"
+)
+# a house number or flat before names, a comma and a town, with no postcode and no kind of street
+_BARE = re.compile(
+    rf"(?<![\w./,-])(?:(?:Apt|Flat|Unit|Apartment|Villa|House|Cottage)\.?\s\w{{1,4}},?\s(?P<words>(?:{_CAP}\s){{0,2}}{_CAP})|[1-9]\d{{0,3}}[A-Za-z]?,?[ ](?P<street>(?:{_CAP}\s){{0,2}}{_CAP})),\s{_TOWN}(?=\s*(?:[.,;)\n]|$))"
 )
 _PROVINCE = re.compile(r" ?\([A-Z]{2}\)|,? [A-Z]{2}(?=[\s.,;]*(?:\n|$))")
 _CORNER = re.compile(
@@ -104,6 +109,11 @@ def find_postal(text: str) -> Iterator[Hit]:
                 begin = _town_before(text, match.start()) if head is None else head
                 province = _PROVINCE.match(text, match.end())
                 yield Hit("ADDRESS", begin, province.end() if province else match.end())
+    for match in _BARE.finditer(text):
+        words = re.findall(r"[^\W\d_]{3,}", fold(match["street"] or ""))
+        street = match["street"] or ""
+        if match["words"] or (words and not street.isupper() and not any(map(_is_word, words))):
+            yield Hit("ADDRESS", *match.span(), False)
     for match in _CORNER.finditer(text):
         place = "x" if match["x"] else "y"
         if place == "y" or _is_corner(match):
