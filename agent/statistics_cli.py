@@ -143,11 +143,12 @@ def _of_workspace(
             context = replace(context, classes=wanted)
             found = found and found.of_classes(wanted)
         time = config.labeling.statistics.time
+        work = work_of(context, config.labeling)
         return Told(
             what=f"round {context.round}, {len(context.scans())} scans in use",
             volumes=tuple(counting_volumes(context)),
             agreement=found,
-            time=estimate(work_of(context, config.labeling), time),
+            time=estimate(work, time) if work.scans and work.classes else None,
             clock=time,
             failed=failed,
         )

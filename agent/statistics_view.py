@@ -73,6 +73,8 @@ def show(told: Told) -> None:
         typer.echo("No two folders show the same structure of the same case: nothing to compare.")
     if told.time is not None:
         _show_time(told.time, told.clock)
+    elif told.is_round:
+        typer.echo("There are no scans in use or no classes, so there is nothing to annotate.")
     for case, why in told.failed.items():
         typer.echo(f"failed: {case}: {why}", err=True)
 

@@ -98,7 +98,7 @@ def estimate(work: Work, config: AnnotationTimeConfig) -> TimeEstimate:
         ),
         Line(
             "the same at the times measured per organ",
-            f"{measured:g} min for the {k} classes x {n:,} scans",
+            f"{measured:.4g} min for the {k} classes x {n:,} scans",
             measured * n,
         ),
         Line(

@@ -25,12 +25,13 @@ from tests.agent.agreed import agreement as agreed
 from tests.agent.curated import fill, phantoms
 from tests.conftest import ellipsoid, oblique_affine
 from tests.labeling.conftest import build
-from voxcurate.catalog import Measure, Round
+from voxcurate.catalog import Catalog, Measure, Round
 from voxcurate.errors import ConfigError
 from voxcurate.intervals import Estimate
 from voxcurate.metrics import dsc
 from voxcurate.nifti import write_nifti
 from voxcurate.volume import Volume
+from voxcurate.workspace import Workspace
 
 SHAPE, AFFINE = (23, 19, 14), oblique_affine()
 CLASSES = ("liver", "spleen")
@@ -237,6 +238,15 @@ def test_a_workspace_is_read_until_it_shall_be_measured(world):
     assert again.counts["computed"] == 0  # the round does not do the work again
 
 
+def test_a_new_workspace_has_nothing_to_tell_and_says_so(tmp_path):
+    Workspace.create(tmp_path / "new", key_file="key")
+    result = call("-w", tmp_path / "new")
+    assert result.exit_code == 0
+    for words in ("no label counts yet", "not compared", "nothing to annotate"):
+        assert words in result.stdout
+    assert told("-w", tmp_path / "new")["time"] is None
+
+
 def test_settings_and_classes_narrow_what_is_told(world):
     root = world.ctx.workspace.root
     setting = "labeling.statistics.time.minutes_per_structure=10"
@@ -338,8 +348,6 @@ def test_the_time_is_told_with_its_assumptions(curated):
 
 def test_a_whole_round_has_all_three_sections(finished):
     from agent.rounds import context_of
-    from voxcurate.catalog import Catalog
-    from voxcurate.workspace import Workspace
 
     workspace = Workspace.find(finished)
     context = context_of(workspace, Catalog(workspace.catalog_url), 1, quiet=True)
