@@ -55,16 +55,16 @@ def write_forms(folder: Path, prediction: Prediction) -> dict[str, CaseFiles]:
             write_atomic(path, box_parts(array, part.box, shape, AFFINE))
             files[form][name] = path
     write_nifti(folder / "map.nii.gz", Volume(labels, AFFINE))
-    few = names[:4]  # a file of 25 channels of floats does not fit here beside its writer
+    few = names[:4]  # 25 channels of floats do not fit beside their writer; not packed: too slow
     stack = np.stack([prediction.full(c).astype(np.float32) / 255 for c in few], -1)
-    nibabel.save(nibabel.Nifti1Image(stack, AFFINE), folder / "channels.nii.gz")
+    nibabel.save(nibabel.Nifti1Image(stack, AFFINE), folder / "channels.nii")
     write_prediction(folder / "case.vxp", prediction)
     numbers = dict(enumerate(names, 1))
     return {
         **{form: CaseFiles("case", masks=own) for form, own in files.items()},
         "label map": CaseFiles("case", label_map=folder / "map.nii.gz", names=numbers),
         "channels": CaseFiles(
-            "case", label_map=folder / "channels.nii.gz", names=dict(enumerate(few, 1))
+            "case", label_map=folder / "channels.nii", names=dict(enumerate(few, 1))
         ),
         "ours": CaseFiles("case", soft=folder / "case.vxp"),
     }

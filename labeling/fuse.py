@@ -17,7 +17,7 @@ from labeling.config import LabelingConfig
 from labeling.fusion import check_grids, fuse_case
 from labeling.model_quality import model_quality, weights_of
 from labeling.priority import measures_of
-from labeling.rules import Anatomy, CaseFacts, load_anatomy
+from labeling.rules import Anatomy, CaseFacts, Violation, load_anatomy
 from voxcurate.catalog import Decision, Measure, Model, Scan, WorkItem, Writer
 from voxcurate.classes import ClassInfo, Vocabulary
 from voxcurate.errors import VolumeReadError
@@ -28,7 +28,7 @@ from voxcurate.predictions import Prediction, open_prediction
 from voxcurate.stage import StageContext, StageResult
 from voxcurate.workspace import adopt_file
 
-VERSION = "4"
+VERSION = "5"
 ENSEMBLE = "ensemble"
 ACTOR = "rules"
 CASES_AT_ONCE = 500
@@ -263,6 +263,8 @@ def _record(ctx: StageContext, writer: Writer, item: Item, value: dict[str, Any]
         labels[class_id] = label.label_id
     for effect in value["effects"]:
         writer.decide(_decision(ctx, item.subject, effect, labels))
+    for class_id in sorted({v["class_id"] for v in value["broken"]}):
+        writer.decide(_broken(ctx, item.subject, class_id, value["broken"], labels))
     final = attention_path(ctx, item.subject)
     adopt_file(Path(value["map"]), final)
     scores = {c: score_of(plain) for c, plain in value["attention"].items()}
@@ -296,6 +298,29 @@ def _decision(
         actor=ACTOR,
         other_label=labels.get(other, "") if other else "",
         evidence=dict(effect),
+    )
+
+
+def _broken(
+    ctx: StageContext,
+    case_id: str,
+    class_id: str,
+    broken: Sequence[Mapping[str, Any]],
+    labels: Mapping[str, str],
+) -> Decision:
+    """The rules that a pseudo label still breaks; only told, detection and the judge weigh them."""
+    found = [Violation(**v) for v in broken if v["class_id"] == class_id]
+    return Decision(
+        decision_id="",
+        round=ctx.round,
+        stage="fuse",
+        case_id=case_id,
+        class_id=class_id,
+        label_id=labels.get(class_id, ""),
+        verdict="rule_broken",
+        reason="; ".join(v.text() for v in found),
+        actor=ACTOR,
+        evidence={"broken": [v.plain() for v in found]},
     )
 
 

@@ -58,7 +58,29 @@ def test_what_a_rule_took_is_in_the_decision_log_with_place_and_size(world):
     assert label.facts["rules"] == [decision.evidence]
     off = LabelingConfig(fuse=FuseConfig(postprocess=False))
     fuse.run(world.ctx, off)
-    assert len(world.ctx.catalog.rows(Decision, stage="fuse")) == 1
+    assert len(world.ctx.catalog.rows(Decision, stage="fuse", verdict="rule_removed")) == 1
+    (told,) = world.ctx.catalog.rows(Decision, stage="fuse", verdict="rule_broken")
+    assert "pieces" in told.reason
+
+
+def test_what_a_label_still_breaks_is_told_and_left(world):
+    def tiny(class_id, values):
+        if class_id == "liver":
+            small = np.zeros_like(values)
+            small[20, 15, 13] = 255
+            return small
+        return values
+
+    rewrite(world, tiny)
+    fuse.run(world.ctx, CONFIG)
+    (decision,) = world.ctx.catalog.rows(
+        Decision, stage="fuse", verdict="rule_broken", class_id="liver"
+    )
+    label, mask = pseudo(world, "liver")
+    assert mask.sum() == 1
+    assert decision.label_id == label.label_id
+    assert "volume" in {v["rule"] for v in decision.evidence["broken"]}
+    assert "limit 400" in decision.reason
 
 
 def test_a_moved_piece_names_both_labels_and_the_body_tells_the_middle(world):
