@@ -103,7 +103,7 @@ def _is_named(text: str, start: int, end: int) -> bool:
         }
         if any(word in clinical for word in own):
             return False
-        return any(known.kind(word) != "w" or word in known.places for word in own) or _is_inside(
+        return any(known.foreign_kind(word) != "w" or word in known.places for word in own) or _is_inside(
             text, start
         )
     return True
@@ -137,7 +137,7 @@ def _is_small_place(text: str, start: int, end: int) -> bool:
     return any(
         word.strip(".") not in GENERIC
         and (
-            lexicon().kind(word) != "w"
+            lexicon().foreign_kind(word) != "w"
             or word in lexicon().places
             or word
             in (
@@ -174,7 +174,7 @@ def _is_site(text: str, start: int, end: int) -> bool:
     own = [low for low in lows if low not in GENERIC and low not in SHORT_FORMS and len(low) > 1]
     mixed = any(re.search(r"[^\W\d_]", low) and re.search(r"\d", low) for low in own)
     return mixed or any(
-        lexicon().kind(low) != "w" and low not in lexicon().eponyms for low in own if low.isalpha()
+        lexicon().foreign_kind(low) != "w" and low not in lexicon().eponyms for low in own if low.isalpha()
     )
 
 
@@ -189,20 +189,21 @@ def _is_saintly(text: str, start: int, end: int) -> bool:
 def _is_ward(text: str, start: int, end: int) -> bool:
     words = fold(text[start:end]).split()
     known = lexicon()
-    return all(word not in GENERIC for word in words) and any(
-        known.foreign_kind(word) != "w" and word not in known.eponyms for word in words
+    own = words[:-1]
+    return all(word not in GENERIC for word in own) and any(
+        known.foreign_kind(word) != "w" and word not in known.eponyms for word in own
     )
 
 
 def _is_acronym(text: str, start: int, end: int) -> bool:
     low = fold(text[start:end])
-    return lexicon().kind(low) == "u" and low not in SHORT_FORMS and low not in GENERIC
+    return lexicon().foreign_kind(low) == "u" and low not in SHORT_FORMS and low not in GENERIC
 
 
 def _is_strange(text: str, start: int, end: int) -> bool:
     word = fold(text[start:end].split()[-1])
     return (
-        lexicon().kind(word) in "un" and word not in lexicon().eponyms and word not in SHORT_FORMS
+        lexicon().foreign_kind(word) in "un" and word not in lexicon().eponyms and word not in SHORT_FORMS
     )
 
 
@@ -230,20 +231,21 @@ def _is_place_of_care(text: str, start: int, end: int) -> bool:
 CARE: tuple[Pattern, ...] = (
     pattern("INSTITUTION", rf"(?<![\w-])(?P<x>(?:{_W}[ ]){{1,3}}(?:clinic|hospital|pharmacy|rehab|hospice|nursing home|rest home|care home|detox|surgery|practice|infirmary|snf|ER|ED))(?!\w)", 0, near="clinic hospital pharmacy rehab hospice home detox surgery practice infirmary snf er ed", check=lambda text, start, end: _is_named(text, start, end) and _is_inside(text, start), sure=False),
     pattern("INSTITUTION", rf"(?<![\w-])(?P<x>(?:The[ ])?(?:(?:{_W}|St\.)[ ](?:(?:of|and|&|for|the)[ ])?){{0,4}}{_HEAD}(?:[ ](?:for|of)[ ]{_W}(?:[ ](?!On|In|At|The){_W}){{0,2}})?(?:[ ](?:No\.?[ ])?\d{{1,3}})?(?:,\s(?:PLLC|LLC|LLP|Inc\.?|P\.?C\.?|a\.s\.|GmbH))?)(?![\w-])(?!\s(?:[Cc]ourse|[Ss]tay|[Dd]ay))", 0, near=_HEAD_WORDS, check=_is_place_of_care, sure=False),
-    pattern("INSTITUTION", rf"(?<![\w-])(?P<x>{_FOREIGN}(?:[ ]{_LINK}){{0,2}}(?:[ ]|(?<=['’])){_W}(?:(?:[ -]{_LINK}){{0,2}}[ -]{_W}){{0,4}}(?:,\s(?:a\.s\.|s\.r\.o\.|GmbH|S\.A\.))?)", 0, starts=_FOREIGN_STARTS, check=lambda text, start, end: "\n" not in text[start:end] and any(word not in GENERIC and lexicon().kind(word) != "w" for word in re.split(r"[\s.,-]+", fold(text[start:end]))[1:] if len(word) > 2), sure=False),
-    pattern("INSTITUTION", rf"(?<!\w)(?P<x>(?:{UPPER}[^\W\d_]+\s){{1,3}}(?:[Kk]eskus|[Yy]liopistollinen\s)?(?:[a-zäöå]*{_ENDINGS}|(?:Devlet|Üniversite(?:si)?|Eğitim|Şehir|Özel)?\s?(?:Hastanesi|Hastanesine|Tıp Merkezi|Sağlık Ocağı|Kórház|Szpital|Bolnica|Hospitalet)))(?!\w)", 0, shape=r"(?:sairaala|terveys|palvelutalo|sjukhus|sykehus|sygehus|haus|klinik|ziekenhuis|gasthuis|spital|heim|hospital|lasarett|Hastane|Merkez|Oca|rház|Szpital|Bolnica)", check=lambda text, start, end: any(lexicon().kind(fold(word)) != "w" for word in text[start:end].split()[:-1]), sure=False),
-    pattern("INSTITUTION", rf"(?<!\w)(?P<x>(?:(?:Ward|WARD|Afdeling|Station|Unit|Unité|Unidad|Reparto|Service)[ ]{UPPER}[a-zà-ÿ]{{3,}}(?:[ ]{UPPER}[a-zà-ÿ]{{3,}})?))(?!\w)", 0, starts="ward afdeling station unit unite unidad reparto service", check=lambda text, start, end: all(lexicon().kind(fold(word)) in "unb" for word in text[start:end].split()[1:]), sure=False),
+    pattern("INSTITUTION", rf"(?<![\w-])(?P<x>{_FOREIGN}(?:[ ]{_LINK}){{0,2}}(?:[ ]|(?<=['’])){_W}(?:(?:[ -]{_LINK}){{0,2}}[ -]{_W}){{0,4}}(?:,\s(?:a\.s\.|s\.r\.o\.|GmbH|S\.A\.))?)", 0, starts=_FOREIGN_STARTS, check=lambda text, start, end: "\n" not in text[start:end] and any(word not in GENERIC and lexicon().foreign_kind(word) != "w" for word in re.split(r"[\s.,-]+", fold(text[start:end]))[1:] if len(word) > 2), sure=False),
+    pattern("INSTITUTION", rf"(?<!\w)(?P<x>(?:{UPPER}[^\W\d_]+\s){{1,3}}(?:[Kk]eskus|[Yy]liopistollinen\s)?(?:[a-zäöå]*{_ENDINGS}|(?:Devlet|Üniversite(?:si)?|Eğitim|Şehir|Özel)?\s?(?:Hastanesi|Hastanesine|Tıp Merkezi|Sağlık Ocağı|Kórház|Szpital|Bolnica|Hospitalet)))(?!\w)", 0, shape=r"(?:sairaala|terveys|palvelutalo|sjukhus|sykehus|sygehus|haus|klinik|ziekenhuis|gasthuis|spital|heim|hospital|lasarett|Hastane|Merkez|Oca|rház|Szpital|Bolnica)", check=lambda text, start, end: any(lexicon().foreign_kind(fold(word)) != "w" for word in text[start:end].split()[:-1]), sure=False),
+    pattern("INSTITUTION", rf"(?<!\w)(?P<x>(?:(?:Ward|WARD|Afdeling|Station|Unit|Unité|Unidad|Reparto|Service)[ ]{UPPER}[a-zà-ÿ]{{3,}}(?:[ ]{UPPER}[a-zà-ÿ]{{3,}})?))(?!\w)", 0, starts="ward afdeling station unit unite unidad reparto service", check=lambda text, start, end: all(lexicon().foreign_kind(fold(word)) in "unb" for word in text[start:end].split()[1:]), sure=False),
     pattern("INSTITUTION", rf"\b(?i:unit[ée]|service|ward|station|pavillon|pabell[óo]n|padiglione)\s(?P<x>{UPPER}[a-zà-ÿ]+(?:\s{UPPER}[a-zà-ÿé]+)?)(?=\s?[).,;\n])", 0, starts="unite unit service ward station pavillon pabellon padiglione", check=_is_strange, sure=False),
-    pattern("INSTITUTION", r"\b(?:to|from|at|@|out\s+to|on)\s(?P<x>[a-z]{4,}\s\d{1,2}[a-z]?)(?=\s?(?:[.,;)\n]|$|(?:for|when|bed|written|today|tonight|tomorrow|once|after|if|in|at|this|via|per|now|this)\b))", 0, starts="to from at out on", check=lambda text, start, end: lexicon().kind(fold(text[start:end].split()[0])) in "nu" and lexicon().kind(fold(text[start:end].split()[0])) != "w", sure=False),
+    pattern("INSTITUTION", r"\b(?:to|from|at|@|out\s+to|on)\s(?P<x>[a-z]{4,}\s\d{1,2}[a-z]?)(?=\s?(?:[.,;)\n]|$|(?:for|when|bed|written|today|tonight|tomorrow|once|after|if|in|at|this|via|per|now|this)\b))", 0, starts="to from at out on", check=lambda text, start, end: lexicon().foreign_kind(fold(text[start:end].split()[0])) in "nu" and lexicon().foreign_kind(fold(text[start:end].split()[0])) != "w", sure=False),
     pattern("INSTITUTION", r"(?:\b(?:to|from|at|via|f/u|by|of|the|with)\s|[@(,;]\s?|\.\s)(?P<x>(?:[a-z'.-]{2,}\s){1,3}" + _SMALL_HEADS + r")(?!\w)", 0, near="snf rehab detox home living hospice ctr clinic hospital hosp center centre pediatrics peds lodge manor medical health pharmacy dialysis surgery practice infirmary shelter house school college ems memorial general", check=_is_small_place, sure=False),
     pattern("INSTITUTION", r"\b(?i:loc|location|dept|department|facility|site|nursing unit|pt loc|hospice|dme|pharmacy|vendor|agency|employer|school|church|insurance|insurer|payer|payor|lab|campus|hosp|hospital|practice|clinic|organi[sz]ation|institution|sender|ordering location|performed at|location of exam)[ ]?:[ ]{0,3}(?P<x>[A-Z\d][^\n|;:,]{1,40}?)(?=[ ]{2}|[ ]*(?:\n|$|\||;|,))", 0, starts="hospice dme pharmacy vendor agency employer school church insurance insurer payer payor lab loc location dept department facility site nursing pt campus hosp hospital practice clinic organisation organization institution sender ordering performed", check=_is_site, sure=False),
     pattern("INSTITUTION", r"(?<![^\n])(?P<x>[A-Z]{2,5})[ ](?=(?i:radiology|imaging|department|dept|medical|diagnostic|hospital|teleradiology|emergency)\b)", 0, near="radiology imaging department dept medical diagnostic hospital teleradiology emergency", check=_is_acronym, sure=False),
     pattern("INSTITUTION", rf"(?<!\w)(?P<x>(?:AZ|UZ|ZNA|ASZ|MC|MCL|UMC|CHU|CHR|CHI|CHIREC|GZA|OLV|SJG|KH|UK|KSW|LKH|KBC|SPZOZ)[ ](?:(?:Sint|St\.?|Sankt)[- ])?{UPPER}[a-zà-ÿ]{{3,}}(?:-{UPPER}[a-zà-ÿ]+)?)(?!\w)", 0, starts="az uz zna asz mc mcl umc chu chr chi chirec gza olv sjg kh uk ksw lkh kbc spzoz", check=_is_strange, sure=False),
-    pattern("INSTITUTION", rf"(?<!\w)(?P<x>{_FOREIGN_CAPITALS}(?:[ ](?:DI|DE|DEL|DELLA|DA|DO|DOS|DAS|DU|LA|LE|SAN|SANTA|SANTO|ST\.?|SAINT|SINT|SANKT|DER|AM|IM|AN))*[ ][A-ZÀ-Þ'’-]{{3,}}(?:[ ][A-ZÀ-Þ'’-]{{3,}}){{0,2}})(?=[ ]*(?:\n|$|[-–|,(\x01/]|[ ]{{2}}))", 0, starts="ospedale hopital clinique klinikum krankenhaus klinik praxis universitatsklinikum ziekenhuis hospital clinica policlinico istituto centro centre szpital nemocnice", sure=False),
+    pattern("INSTITUTION", rf"(?<!\w)(?P<x>{_FOREIGN_CAPITALS}(?:[ ](?:DI|DE|DEL|DELLA|DA|DO|DOS|DAS|DU|LA|LE|SAN|SANTA|SANTO|ST\.?|SAINT|SINT|SANKT|DER|AM|IM|AN))*[ ][A-ZÀ-Þ'’-]{{3,}}(?:[ ][A-ZÀ-Þ'’-]{{3,}}){{0,2}})(?=[ ]*(?:\n|$|[-–|,(\x01/.\"”]|[ ]{{2}}))", 0, starts="ospedale hopital clinique klinikum krankenhaus klinik praxis universitatsklinikum ziekenhuis hospital clinica policlinico istituto centro centre szpital nemocnice", sure=False),
     pattern("INSTITUTION", rf"(?<!\w)(?P<x>(?:Our Lady of(?: the)?|Saint|Sainte|St\.?|Holy|Sacred)[ ](?!Vincent['’]s[ ]dance){UPPER}[a-zà-ÿ'’]{{2,}}(?:[ ]{UPPER}[a-zà-ÿ'’]{{2,}}){{0,2}})(?!\w|[ ](?:valve|wort|disease))", 0, starts="our saint sainte st holy sacred", check=_is_saintly, sure=False),
-    pattern("INSTITUTION", rf"(?<!\w)(?P<x>{UPPER}[a-zà-ÿ'’]{{3,}}(?:[ ]{UPPER}[a-zà-ÿ]{{2,}})?)[ ](?:ward|unit|wing|suite|lounge|house|day unit)(?!\w)", 0, near="ward unit wing suite lounge house", check=_is_ward, sure=False),
+    pattern("INSTITUTION", rf"(?<!\w)(?P<x>{UPPER}[a-zà-ÿ'’]{{3,}}(?:[ ]{UPPER}[a-zà-ÿ]{{2,}})?[ ](?:ward|unit|wing|suite|lounge|house|day unit))(?!\w)", 0, near="ward unit wing suite lounge house", check=_is_ward, sure=False),
+    pattern("INSTITUTION", r"\b(?P<x>(?:walgreens?|cvs|rite aid|wal-?mart|costco|kroger|publix|safeway|tesco|sainsbury['’]?s|superdrug|asda|aldi|lidl|waitrose|morrisons|woolworths|chemist warehouse|starbucks|mcdonald['’]?s|quest diagnostics|labcorp|lincare|apria)(?:[ ](?:pharmacy|store))?(?:[ ]?#?[ ]?\d{2,5})?)(?![\w-])", starts="walgreen walgreens cvs rite wal walmart costco kroger publix safeway tesco sainsbury sainsburys superdrug asda aldi lidl waitrose morrisons woolworths chemist starbucks mcdonald mcdonalds quest labcorp lincare apria", sure=False),
     pattern("INSTITUTION", rf"(?<!\w)(?P<x>{_SAINT}\s{UPPER}[a-zà-ÿ'’]+(?:\s(?:Neurosciences|Hospice|Hospital|House|Lodge|Ward|Unit|Clinic|Surgery|Medical|Health|Campus|Nursing))(?:\s{_W})?)(?!\w)", 0, starts="st saint sankt sint sta santa san mount mt our", sure=False),
     pattern("INSTITUTION", r"\b(?:at|from|to|@|via|in)\s(?P<x>[A-Z]{1,3}(?:MC|GH|UH|MH|RH|CH|RI|HC|HS|MCH|HSC|VA))(?![\w-])", 0, starts="at from to via in", check=lambda text, start, end: fold(text[start:end]) not in SHORT_FORMS and text[start:end] not in ("PCH", "ICH", "LMC", "ACH", "IH", "DCH", "BRI", "MRI", "FMRI", "CRI"), sure=False),
-    pattern("INSTITUTION", r"\|\s?(?P<x>[A-Z]{2,4})\s?(?=\|\s?(?:\d|\x01))", 0, shape=r"\|\s?[A-Z]{2,4}\s?\|", check=lambda text, start, end: fold(text[start:end]) not in SHORT_FORMS and lexicon().kind(fold(text[start:end])) == "u", sure=False),
+    pattern("INSTITUTION", r"\|\s?(?P<x>[A-Z]{2,4})\s?(?=\|\s?(?:\d|\x01))", 0, shape=r"\|\s?[A-Z]{2,4}\s?\|", check=lambda text, start, end: fold(text[start:end]) not in SHORT_FORMS and lexicon().foreign_kind(fold(text[start:end])) == "u", sure=False),
     pattern("INSTITUTION", rf"\b(?:team|seen|admitted|scan(?:ned)?|imaging|performed|done|transferred|transfer|repatriat\w+|referred|follow-up|clinic|colleagues|airlift(?:ed)?|discharged|d/c|theatre|registrar|SpR|consultant|on-call|treated|operated|worked\sup|admission|stay)\s(?:up\s|back\s|over\s)?(?:at|to|from)\s(?P<x>{UPPER}[a-zà-ÿ]{{4,}})(?=\s?[.,;()\n]|\s(?:for|on|in|with|and|where|who|because)\b|$)", 0, starts="team seen admitted scan scanned imaging performed done transferred transfer repatriated repatriation referred follow clinic colleagues airlift airlifted discharged d theatre registrar spr consultant on treated operated worked admission stay", check=_is_strange, sure=False),
 )  # fmt: skip

@@ -28,7 +28,7 @@ _BEFORE_PAIR = word_set(
 )
 _GREETS = re.compile(r",[ ][a-z]")
 _SPACE = re.compile(r"[ ]\Z")
-_AFTER_SURNAME = re.compile(r"\.?[ ]*(?:\Z|[\n|;,)(/\x01]|[ ]{2}|[ ][-–—])")
+_AFTER_SURNAME = re.compile(r"\.?[ ]*(?:\Z|[\n|;,)(/\x01~\"”+]|[ ]{2}|[ ][-–—])")
 
 
 class CellNames(IntroducedNames):
@@ -207,7 +207,7 @@ class CellNames(IntroducedNames):
         if shape != "C" or low in w.NO_NAME or low in w.STOP or low in self.lexicon.eponyms:
             return
         gap = words.gap(i)
-        if i > 0 and ":" in gap and kind == "n" and self.lexicon.fame(low) > 0:
+        if i > 0 and (":" in gap or gap == " - ") and kind == "n" and self.lexicon.fame(low) > 0:
             if self._ends_cell(i + 1) and not self._is_eponym(i, i + 1):
                 self._hit(i, i + 1, sure=False)
             return

@@ -189,7 +189,13 @@ class IntroducedNames(NameSpans):
             j = self._take(k, mode)
             if j <= k and words.low[i] == "by" and self._is_initials(k):
                 j = k + 1
-            if j <= k and kin and words.is_titled(k) and words.low[k] not in w.STOP | w.NO_NAME:
+            born = words.low[i] in ("maiden", "nee")
+            if (
+                j <= k
+                and (kin or born)
+                and words.is_titled(k)
+                and words.low[k] not in w.STOP | w.NO_NAME
+            ):
                 j = k + 1
             if j <= k or not self._is_object(k, j, mode):
                 return

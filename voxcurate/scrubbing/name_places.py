@@ -22,8 +22,9 @@ _LANDSCAPE = word_set("""
     harbor harbour cove island islands mountain prairie dale mills landing ferry forest park
     gardens estate estates village township county city plains canyon mesa vista terrace shores
     rapids summit crossroads reef moor moors heath marsh fen mere loch lough firth tarn weir
-    wharf quay docks common green trace pointe run commons trail trails ranch acres hollow gulch
-    bluff bluffs cliff cliffs lagoon inlet strait straits peninsula
+    wharf quay docks common green trace pointe run commons trail trails fork forks bayside
+    lakeside riverside ranch acres hollow gulch bluff bluffs cliff cliffs lagoon inlet strait
+    straits peninsula
 """)
 _LEADING = word_set("""
     north south east west upper lower new old great little mount mt fort port lake san santa
@@ -79,8 +80,9 @@ _GAP = re.compile(r"[ ]{1,2}\Z|[ ]&[ ]\Z|\.[ ]\Z|-\Z")
 _CELL = re.compile(r"(?:\A|[\n|:;(\x01,@]|[ ]{2}|[-–][ ])[ \t]*\Z")
 _CELL_END = re.compile(r"[ \t]*(?:\Z|[\n|;),(\x01/.]|[ ]{2}|[-–]|\d)")
 _STATE = re.compile(
-    r",?[ ](?:A[KLRZ]|C[AOT]|D[CE]|FL|GA|HI|I[ADLN]|K[SY]|LA|M[ADEINOST]|N[CDEHJMVY]|O[HKR]|PA|"
-    r"RI|S[CD]|TN|TX|UT|V[AT]|W[AIVY]|NSW|VIC|QLD|TAS|ACT|ON|BC|AB|QC|NS|NB)(?!\w)"
+    r",?[ ](?:A[KLRZ]|C[AOT]|D[CE]|FL|GA|HI|I[ADLN]|K[SY]|LA|M[AEINOST]|N[CDEHJMVY]|O[HKR]|"
+    r"RI|S[CD]|TN|TX|UT|V[AT]|W[AIVY]|NSW|VIC|QLD|TAS|ACT|ON|BC|AB|QC|NS|NB|"
+    r"(?:MD|PA)(?=[ ]\d{5}))(?!\w)"
 )  # fmt: skip
 _NEVER = w.STOP | w.TITLES | w.DEGREES | w.LABELS
 
@@ -144,12 +146,16 @@ class _Places:
             if words.shapes[end + 1] != shape and words.shapes[end + 1] != "U":
                 break
             end += 1
-        yield Hit("INSTITUTION", words.starts[i], words.ends[end], False)
+        stop = words.ends[end]
+        if words.text[stop : stop + 2] in ("'s", "’s"):
+            stop += 2  # "Children's"
+        yield Hit("INSTITUTION", words.starts[i], stop, False)
 
     def _joined(self, i: int) -> bool:
         """Whether word `i` goes on the words before it: "St. Mary", not the next sentence."""
         gap = self.words.gap(i)
-        return _GAP.match(gap) is not None and (gap != ". " or self._is_saint(i - 1))
+        short = i > 0 and (self._is_saint(i - 1) or self.words.shapes[i - 1] == "I")
+        return _GAP.match(gap) is not None and (gap != ". " or short)
 
     def _is_own(self, k: int) -> bool:
         low = self.words.low[k]
@@ -200,6 +206,7 @@ class _Places:
         return _CELL.search(before) is not None and (
             _CELL_END.match(words.text, words.ends[head]) is not None
             or words.low[min(head + 1, words.n - 1)] in _TAIL
+            or (words.caseless[head] and words.low[min(head + 1, words.n - 1)] in w.LABELS)
         )
 
     def _is_saint(self, k: int) -> bool:
@@ -236,7 +243,16 @@ class _Places:
             return
         if words.languages[i] != "e":
             return
-        yield Hit("ADDRESS", words.starts[k], words.ends[i], False)
+        end = i
+        while end + 1 < words.n and words.gap(end + 1) == " " and words.shapes[end + 1] == "C":
+            if words.kinds[end + 1] not in "nu" and not self._is_odd(words.low[end + 1]):
+                break
+            end += 1
+        yield Hit("ADDRESS", words.starts[k], self._with_state(words.ends[end]), False)
+
+    def _with_state(self, end: int) -> int:
+        state = _STATE.match(self.words.text, end)
+        return state.end() if state else end
 
     def _somewhere(self, i: int) -> Iterator[Hit]:
         """ "works at Tesco", "now at Cox South": a capital after "at" that reports do not have."""
@@ -278,7 +294,7 @@ class _Places:
             if group is None or (n == 1 and low in w.SHORT_FORMS | w.STOP | LANGUAGES):
                 continue
             if self._is_place(i, j, group, n):
-                yield Hit("ADDRESS", words.starts[i], words.ends[j - 1], False)
+                yield Hit("ADDRESS", words.starts[i], self._with_state(words.ends[j - 1]), False)
                 return
 
     def _is_place(self, i: int, j: int, group: int, n: int) -> bool:

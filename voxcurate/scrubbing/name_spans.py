@@ -71,6 +71,9 @@ class NameSpans:
                     or mode in ("title", "label")
                     or self._likeness(low) > _UNLIKELY
                 )
+            initialled = i > 0 and words.shapes[i - 1] == "I" and words.gap(i)[:1] == "."
+            if initialled and mode in ("label", "strong", "medium") and low not in w.NO_NAME:
+                return True
             return first and (mode == "title" or (mode in ("label", "strong") and self._leads(i)))
         if shape in ("U", "C"):
             if low in w.SHORT_FORMS and not (kind == "n" and mode in ("title", "label")):

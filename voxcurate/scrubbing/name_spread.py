@@ -6,8 +6,10 @@ from voxcurate.scrubbing import name_words as w
 from voxcurate.scrubbing.hits import Hit
 from voxcurate.scrubbing.name_cells import CellNames
 from voxcurate.scrubbing.name_spans import hard_eponyms
+from voxcurate.scrubbing.wordlist import word_set
 
 _LISTED = re.compile(r"(?:[ ]?\([^()\n]{1,25}\))?(?:/|,[ ]|[ ]&[ ]|[ ]/[ ])")
+_SMALL_PARTICLES = word_set("de van von da di del della der den dos das du ter ten ap bin ibn")
 _LIST_GOES_ON = re.compile(r"[ ]?(?:[,/)(;.\n&|]|and\b|\Z|\x01)")
 
 
@@ -18,7 +20,9 @@ class SpreadNames(CellNames):
         """Names go on over strange capitalised words beside them, and over lists ("A/B")."""
         words = self.words
         for k in range(words.n - 1):
-            if self.taken[k] and not self.taken[k + 1] and self._goes_on(k + 1, words.gap(k + 1)):
+            if (
+                self.taken[k] and not self.taken[k + 1] and self._goes_on(k + 1, words.gap(k + 1))
+            ) or (self.taken[k] and not self.taken[k + 1] and self._is_initial_after(k + 1)):
                 self._join(k, k + 1)
             elif self.taken[k] and not self.taken[k + 1]:
                 self._list_after(k)
@@ -40,7 +44,19 @@ class SpreadNames(CellNames):
         """ "Van" before "Rensburg"."""
         words = self.words
         particle = words.low[i] in w.PARTICLES and words.shapes[i] == "C" and len(words.low[i]) > 1
-        return particle and words.gap(k) == " " and words.kinds[k] != "w"
+        small = words.languages[i] == "e" and words.low[i] in _SMALL_PARTICLES
+        return (particle or small) and words.gap(k) == " " and words.kinds[k] != "w"
+
+    def _is_initial_after(self, i: int) -> bool:
+        """ "Archie F.", "Donna W" before the end of a cell, "Martina J" before one more name."""
+        words = self.words
+        if words.shapes[i] != "I" or words.gap(i) != " ":
+            return False
+        after = words.text[words.ends[i] : words.ends[i] + 2]
+        if after[:1] == "." or re.match(r"\Z|[\n,;)/|~\"]|[ ][ (\n]", after) is not None:
+            return True
+        following = i + 1 < words.n and words.gap(i + 1) == " " and words.shapes[i + 1] in "CU"
+        return following and (self.taken[i + 1] or words.kinds[i + 1] in "nu")
 
     def _goes_on(self, i: int, gap: str) -> bool:
         """Whether word `i` belongs to the name beside it."""
@@ -61,7 +77,7 @@ class SpreadNames(CellNames):
         if kind in "nu":
             return True
         after = words.text[words.ends[i] : words.ends[i] + 2]
-        return kind == "b" and re.match(r"[,.;:)\n(/|]|\Z", after) is not None
+        return kind == "b" and re.match(r"[ ]?[,.;:)\n(/|]|\Z", after) is not None
 
     def _join(self, k: int, other: int) -> None:
         """Widen the hit of word `k` by word `other` beside it."""

@@ -56,6 +56,7 @@ KIN = word_set("""
 """)
 OBJECT_VERBS = KIN | word_set("""
     call page ring email e-mail text ask tell notify inform contact thx ta cheers texted emailed
+    chaperone attender attendant clerk scribe escort lpn cna msw cm sn bcn anp spr sho sonographer
     maiden nee formerly alias notified informed paged contacted telephoned phoned named attn
     attention dear cc aka nee geb
     geboren genannt called told asked updated per hi hello hallo hai hoi beste geachte cher chere

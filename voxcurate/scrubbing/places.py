@@ -38,7 +38,7 @@ _NOT_TOWNS = word_set("""
 def _is_town(text: str, start: int, end: int) -> bool:
     """Whether what follows the digits is no unit and no ordinary word."""
     word = re.sub(r"^[\d\s-]+", "", text[start:end]).split()[-1]
-    return lexicon().kind(fold(word)) != "w" or fold(word) in lexicon().places
+    return lexicon().foreign_kind(fold(word)) != "w" or fold(word) in lexicon().places
 
 
 def _is_town_of_state(text: str, start: int, end: int) -> bool:
@@ -47,7 +47,7 @@ def _is_town_of_state(text: str, start: int, end: int) -> bool:
         return True
     return (
         state not in ("md", "pa", "do", "me", "or", "in", "ma", "ms", "ct", "va")
-        and lexicon().kind(town.split()[-1]) != "w"
+        and lexicon().foreign_kind(town.split()[-1]) != "w"
     )
 
 
@@ -73,7 +73,7 @@ def _is_named(text: str, start: int, end: int) -> bool:
 
 
 def _is_ward(text: str, start: int, end: int) -> bool:
-    return lexicon().kind(fold(text[start:end].split()[0])) != "w"
+    return lexicon().foreign_kind(fold(text[start:end].split()[0])) != "w"
 
 
 def _is_street(text: str, start: int, end: int) -> bool:
@@ -85,7 +85,7 @@ def _is_street(text: str, start: int, end: int) -> bool:
     return (
         sure is not None
         or " " in text[start:end].split(word)[0]
-        or lexicon().kind(fold(word)) != "w"
+        or lexicon().foreign_kind(fold(word)) != "w"
     )
 
 
@@ -116,12 +116,12 @@ PLACES: tuple[Pattern, ...] = (
     pattern("ADDRESS", rf"(?<!\w)(?P<x>{UPPER}[a-zà-ÿ]{{3,}})\s(?:Ward|Pavilion|Wing)(?!\w)", 0, near="ward pavilion wing", check=_is_ward),
     # places of care and work
     pattern("INSTITUTION", rf"\b(?P<x>(?!{_NO_PLACE}\s){_PLACE_WORD}(?:[ ](?:of|the|and|&|for|de|di|der|am|du)|[ ](?!{_NO_LINK}[ ]){_PLACE_WORD}){{0,4}}[ ]{_HOSPITAL}(?:\s(?:of|at|de|du)\s{UPPER}\w+(?:\s{UPPER}\w+)?|\s(?:Utrecht|{UPPER}[a-z]+burg|Groningen|Leiden|Nord|Süd))?)(?!\w)(?!\s(?:Course|Stay|Day|Admission|Discharge|[Cc]ourse|[Ss]tay))", 0, near="hospital hospitals hosp medical med clinic clinics klinikum klinik kliniken infirmary hospice health healthcare imaging cancer krankenhaus spital university universitatsklinikum universitat universitair medisch hopital ziekenhuis rehab rehabilitation nursing surgery surgical care manor pavilion practice nhs radiology family high elementary college gasthuis streekziekenhuis kantonsspital"),
-    pattern("INSTITUTION", rf"\b(?P<x>(?:Universitätsklinikum|Universitätsspital|Klinikum|Krankenhaus|Klinik|H[ôo]pital|Clinique|CHU|Centre Hospitalier|Ziekenhuis|Hospital|Cl[ií]nica|Ospedale|Policlinico)\s(?:(?:der|am|an der|im|de|du|des|de la|la|le|del|di|St\.|Sankt|Saint|San|Santa)\s)*{UPPER}[\w'’-]+(?:[\s-](?:de\s|la\s|der\s|du\s)*{UPPER}[\w'’-]+){{0,2}})", 0, starts="universitatsklinikum universitatsspital klinikum krankenhaus klinik hopital clinique chu centre ziekenhuis hospital clinica ospedale policlinico", check=lambda text, start, end: lexicon().kind(fold(re.split(r"[\s-]", text[start:end])[-1])) != "w" or (" " in text[start:end].strip() and not text[start:end].startswith("Hospital "))),
+    pattern("INSTITUTION", rf"\b(?P<x>(?:Universitätsklinikum|Universitätsspital|Klinikum|Krankenhaus|Klinik|H[ôo]pital|Clinique|CHU|Centre Hospitalier|Ziekenhuis|Hospital|Cl[ií]nica|Ospedale|Policlinico)\s(?:(?:der|am|an der|im|de|du|des|de la|la|le|del|di|St\.|Sankt|Saint|San|Santa)\s)*{UPPER}[\w'’-]+(?:[\s-](?:de\s|la\s|der\s|du\s)*{UPPER}[\w'’-]+){{0,2}})", 0, starts="universitatsklinikum universitatsspital klinikum krankenhaus klinik hopital clinique chu centre ziekenhuis hospital clinica ospedale policlinico", check=lambda text, start, end: lexicon().foreign_kind(fold(re.split(r"[\s-]", text[start:end])[-1])) != "w" or (" " in text[start:end].strip() and not text[start:end].startswith("Hospital "))),
     pattern("INSTITUTION", r"\b(?P<x>(?:Mount|Mt\.?) Sinai|Johns Hopkins|Mayo|Brigham(?:(?: and| &) Women's)?|Beth Israel(?: Deaconess)?|Cedars[- ]Sinai|Mass(?:achusetts)?\.? General|Charit[ée]|Karolinska|Addenbrooke['’]s|Barts|Erasmus MC|UMC [A-Z]\w+|Radboud\w*|Royal (?:Free|Marsden|Brompton|Infirmary|London|Victoria)|MD Anderson|(?:Memorial )?Sloan[- ]Kettering|Dana[- ]Farber|Cleveland Clinic|Kaiser(?: Permanente)?|Klinikum rechts der Isar|Great Ormond Street|Guy['’]s(?: and St\.? Thomas['’]?)?)(?!\w)(?!\s[Ss](?:yndrome|core))", 0, starts="mount mt johns mayo brigham beth cedars mass massachusetts charite karolinska addenbrooke barts erasmus umc radboud radboudumc royal md memorial sloan dana cleveland kaiser klinikum great guy"),
     pattern("INSTITUTION", rf"(?<!\w)(?P<x>(?:St\.?|Saint|Sankt|ST\.?)\s{UPPER}[a-zà-ÿ]+['’]s?(?:\s(?:and|&)\sSt\.?\s{UPPER}\w+['’]s?)?)(?!\w|\s(?:disease|valve|wort))", 0, starts="st saint sankt", check=lambda text, start, end: not re.search(r"(?:St|ST)\.?\s(?:John|Jude)['’]s?\s(?:wort|valve)", text[start : end + 8])),
     pattern("INSTITUTION", rf"\b(?P<x>University (?:Hospital |Medical Center )?(?:of|Hospital) {UPPER}\w+(?:\s{UPPER}\w+)?)", 0, starts="university"),
     pattern("INSTITUTION", r"\b(?:at|from|to|in|outside|the|of)\s+(?P<x>(?:[a-z.']{2,}\s+){1,3}(?:hospital|medical center|medical centre|clinic|nursing home|rehab|hospice))\b", 0, near="hospital center centre clinic home rehab hospice", check=_is_named),
     pattern("INSTITUTION", rf"(?<![\w-])(?P<x>{_SHORT})(?![\w-])", 0, check=lambda text, start, end: re.search(r"(?:\b(?:at|from|to|in|en|naar|of|im|am|outside|@|the)\s|^\s*|\n\s*)$", text[max(0, start - 10) : start]) is not None and ((end - start > 2 and text[start:end] not in ("AMC", "HUG", "OSH", "VA")) or (text[max(0, start - 3) : start] in ("at ", "he ") and text[start:end] != "VA")), sure=False, starts=_SHORT_STARTS),
     pattern("INSTITUTION", rf"(?<!\w)(?P<x>(?:{UPPER}[\w&'’-]+\s){{1,4}}(?:Inc\.?|LLC|Ltd\.?|GmbH|Corp\.?|Corporation|Company|B\.V\.|PLC|S\.A\.))(?!\w)", 0, shape=r"Inc|LLC|Ltd|GmbH|Corp|Comp|B\.V|PLC|S\.A", check=lambda text, start, end: fold(text[start:end].split()[0]) not in ("siemens", "philips", "ge", "canon", "toshiba", "medtronic", "boston", "bayer", "the"), sure=False),
-    pattern("INSTITUTION", rf"\b(?i:works?|worked|working|employed|employee|retired)\s(?i:at|for|by|from|of)\s(?P<x>(?!The\s){UPPER}[\w&'’.-]+(?:\s(?:and\s|of\s|&\s)?{UPPER}[\w&'’-]+){{0,3}})", 0, starts="work works worked working employed employee retired", check=lambda text, start, end: lexicon().kind(fold(text[start:end].split()[0])) != "w" or len(text[start:end].split()) > 1, sure=False),
+    pattern("INSTITUTION", rf"\b(?i:works?|worked|working|employed|employee|retired)\s(?i:at|for|by|from|of)\s(?P<x>(?!The\s){UPPER}[\w&'’.-]+(?:\s(?:and\s|of\s|&\s)?{UPPER}[\w&'’-]+){{0,3}})", 0, starts="work works worked working employed employee retired", check=lambda text, start, end: lexicon().foreign_kind(fold(text[start:end].split()[0])) != "w" or len(text[start:end].split()) > 1, sure=False),
 )  # fmt: skip

@@ -9,9 +9,10 @@ from functools import lru_cache
 
 from voxcurate.config import read_yaml, shipped
 from voxcurate.scrubbing.medical import CLINICAL
-from voxcurate.scrubbing.wordlist import word_file
+from voxcurate.scrubbing.wordlist import word_file, word_set
 
 _LETTERS = str.maketrans("øłđıħŧ", "oldiht")
+_BETWEEN = word_set("s al el o d l de van von der den del da di du la le") | {""}
 _SUFFIXES = (
     ("s", ("",)), ("es", ("", "is")), ("ies", ("y",)), ("ed", ("", "e")), ("ing", ("", "e")),
     ("ly", ("",)), ("er", ("", "e")), ("ers", ("", "e")), ("ied", ("y",)), ("ness", ("",)),
@@ -124,9 +125,7 @@ class Lexicon:
         if word in self.words:
             return "w"
         if "-" in word or "'" in word or "’" in word:
-            parts = [
-                p for p in re.split(r"[-'’]", word) if p not in ("s", "al", "el", "o", "d", "l", "")
-            ]
+            parts = [p for p in re.split(r"[-'’]", word) if p not in _BETWEEN]
             if "-" not in word and len(parts) == 1 and word[0] in "od" and len(parts[0]) > 3:
                 return "n"  # O'Brien, D'Angelo
             kinds = [self.kind(part) if english else self.foreign_kind(part) for part in parts]
