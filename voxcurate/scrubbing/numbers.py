@@ -95,14 +95,14 @@ def _is_no_clock(text: str, start: int, end: int) -> bool:
 
 NUMBERS: tuple[Pattern, ...] = (
     pattern("EMAIL", r"(?P<x>[\w.+%'-]+\s?(?:@|\(at\)|\[at\])\s?[\w-]+(?:(?:\.|\s?(?:\(dot\)|\[dot\])\s?|\sdot\s)[\w-]+)+)", labelled=True, shape=r"@|\([aA][tT]\)|\[[aA][tT]\]"),
-    pattern("URL", r"(?P<x>(?:[a-z]{2,6}://|www\.|\\\\[\w.-]+\\)[^\s<>\]\x01]+)", labelled=True, shape=r"://|www\.|\\\\"),
+    pattern("URL", r"(?P<x>(?:[a-z]{2,6}://|www\.|\\\\[\w.-]+\\)[^\s<>\]\x01]+)", labelled=True, shape=r"://|www\.|\\\\", signs="/wW\\"),
     pattern("URL", r"(?<![\w@.-])(?P<x>(?:[a-z0-9-]+\.)+(?:com|org|net|edu|gov|info|health|nhs\.uk|co\.uk|ac\.uk|de|nl|fr|ch|at|be|eu|io|ca|example|test|pl|cz|fi|se|dk|es|it|pt|hu|ie|tr|in|ng|vn|cn|hk|jp|au|nz|za|br|mx|ru|us|uk|int|local|lan|intranet|internal|nhs|cloud|app|dev|hospital|care|clinic|doctor|online|site|me|tv|co)(?:[/:][^\s<>\]\x01]*)?)(?![\w@]|\.\w)", labelled=True, near="com org net edu gov info health uk de nl fr ch at be eu io ca example test pl cz fi se dk es it pt hu ie tr in ng vn cn hk jp au nz za br mx ru us int local lan intranet internal nhs cloud app dev hospital care clinic doctor online site me tv co"),
     pattern("IP", r"(?<![\d.])(?P<x>(?:\d{1,3}\.){3}\d{1,3})(?![\d.]\d)", check=_is_ip, digits=4),
-    pattern("IP", r"(?<![\w:])(?P<x>(?:[0-9a-f]{1,4}:){4,7}:?[0-9a-f]{1,4}|(?:[0-9a-f]{2}[:-]){5}[0-9a-f]{2})(?![\w:])", shape=r"[0-9a-fA-F][:-][0-9a-fA-F]{1,4}[:-]"),
+    pattern("IP", r"(?<![\w:])(?P<x>(?:[0-9a-f]{1,4}:){4,7}:?[0-9a-f]{1,4}|(?:[0-9a-f]{2}[:-]){5}[0-9a-f]{2})(?![\w:])", shape=r"[0-9a-fA-F][:-][0-9a-fA-F]{1,4}[:-]", signs=":-"),
     pattern("ID", r"(?<![\w-])(?P<x>[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12})(?![\w-])", shape=r"-[0-9a-fA-F]{4}-"),
     pattern("ID", r"(?<![\d.])(?P<x>[0-2](?:\.\d+){5,})", digits=6),  # DICOM UIDs
     pattern("ID", r"(?<![\d-])(?P<x>\d{3}[- ]\d{2}[- ]\d{4})(?![\d-])", digits=9),  # social security numbers
-    pattern("ID", r"(?<![\d-])(?P<x>[x*]{3}[- ][x*]{2}[- ]\d{4})(?![\d-])", shape=r"[x*][- ]\d{4}"),
+    pattern("ID", r"(?<![\d-])(?P<x>[x*]{3}[- ][x*]{2}[- ]\d{4})(?![\d-])", shape=r"[x*][- ]\d{4}", signs="*xX"),
     pattern("ID", rf"\b{_LABEL}(?![^\W\d_])\s*(?:is|of|was)?\s*[:#=.]*\s*(?P<x>(?=[\w/.-]*\d[\w/.-]*\d)[A-Z0-9](?:[\w/-]|\.(?=\w)){{2,}}\w(?:[ -]\d{{2,}})*)", labelled=True, starts=_LABEL_STARTS, shape=r"\d", check=_is_no_age),
     pattern("ID", rf"\b{_LABEL}\s*(?:is|was)?\s*[:#=]+\s*(?P<x>\d{{2,}})(?!\w)", labelled=True, starts=_LABEL_STARTS, shape=r"\d", check=_is_no_age),
     pattern("ID", r"\|\s*(?P<x>\d{4,})(?=\s*\|)", labelled=True),  # fields of a header
@@ -138,7 +138,7 @@ NUMBERS: tuple[Pattern, ...] = (
     pattern("AGE", r"\bturn(?:ed|s|ing)\s(?P<x>9\d|1[01]\d)(?![\w%]|[.,]\d|\s?(?:mm|cm|degrees|mg|percent))", starts="turned turns turning", labelled=True),
     pattern("AGE", r"\x01(?:\s\([^)\n]{1,12}\))?,\s(?P<x>9\d|1[01]\d)(?=\s(?:but|and|who|is|still|now|with)\b|,\s)", shape=r"\x01.{0,16},\s[91]", labelled=True),
     pattern("AGE", r"(?<![\w.])(?P<x>(?:9\d|1[01]\d)(?:th|st|nd|rd))(?=\s(?:birthday|year\sof|geburtstag))", digits=2, labelled=True),
-    pattern("IP", r"(?<![\w:])(?P<x>(?=[0-9a-f:]*(?:[a-f]|::))(?:[0-9a-f]{1,4}:{1,2}){3,7}[0-9a-f]{1,4})(?![\w:])", shape=r"[0-9a-fA-F]:{1,2}[0-9a-fA-F]{1,4}:{1,2}[0-9a-fA-F]"),
+    pattern("IP", r"(?<![\w:])(?P<x>(?=[0-9a-f:]*(?:[a-f]|::))(?:[0-9a-f]{1,4}:{1,2}){3,7}[0-9a-f]{1,4})(?![\w:])", shape=r"[0-9a-fA-F]:{1,2}[0-9a-fA-F]{1,4}:{1,2}[0-9a-fA-F]", signs=":"),
     pattern("PHONE", r"\b(?P<x>(?:(?:zero|oh|nought|one|two|three|four|five|six|seven|eight|nine|double|triple|hundred)[\s,-]+){4,}(?:zero|oh|nought|one|two|three|four|five|six|seven|eight|nine|hundred))\b", starts="zero oh nought one two three four five six seven eight nine double triple", labelled=True),
     pattern("AGE", r"\b(?:she|he|pt|patient|who|now)(?:['’]s|\sis|\swas|\sturn(?:ed|s|ing))\s(?:now\s)?(?P<x>9\d|1[01]\d)(?=\s(?:now|and|but|with|who)\b|[,;]\s|\.(?:\s|$)|$)", starts="she he pt patient who now", labelled=True, check=_is_no_temperature),
     pattern("AGE", r"\b(?:(?:grand|great-?\s?grand|step)?(?:mother|father|parents?)|ma|mom|mum|dad|wife|husband|spouse|partner|aunt|uncle|sister|brother|neighbou?r|friend|pt|patient|resident|widow(?:er)?|lady|woman|man|gentleman),?\s\((?:aged?\s|now\s)?(?P<x>9\d|1[01]\d)\)", near="mother father grandmother grandfather grandparent parent parents stepmother stepfather ma mom mum dad wife husband spouse partner aunt uncle sister brother neighbor neighbour friend pt patient resident widow widower lady woman man gentleman", labelled=True),

@@ -29,6 +29,7 @@ class Pattern(NamedTuple):
         has_digits: every text with a match holds such a number somewhere.
         near: words that every match holds or is beside; ``*ring`` stands for an
             ending of a word that a number follows.
+        signs: every text with a match holds one of them.
         labelled: a word such as "MRN:" introduces it, so that it beats protected spans.
         check: whether what matched in the text, from one place to another, is one after all.
         sure: False where it may be something else.
@@ -45,6 +46,7 @@ class Pattern(NamedTuple):
     has_digits: int = 0
     check: Check | None = None
     sure: bool = True
+    signs: str = ""
 
 
 def pattern(
@@ -60,6 +62,7 @@ def pattern(
     has_digits: int = 0,
     check: Check | None = None,
     sure: bool = True,
+    signs: str = "",
 ) -> Pattern:
     """A `Pattern`; the words of `starts` and `near` are parted by spaces."""
     words = near.split()
@@ -75,4 +78,5 @@ def pattern(
         has_digits,
         check,
         sure,
+        signs,
     )

@@ -1,7 +1,7 @@
 """Everything that looks like an identifier, without any knowledge of the patient."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from voxcurate.scrubbing.care import CARE
@@ -25,7 +25,7 @@ _NUMBERS = re.compile(r"\d(?:[\s().,+/:_'’–-]{0,4}\d)*")
 _DIGITS = re.compile(r"\d+")
 _LETTERS = re.compile(r"[^\W\d_]+")
 _CODES = ("ID", "OTHER", "ADDRESS", "PHONE")
-_NUMBERED = re.compile(r"[^\W\d_]+(?![^\W\d_])(?=.{0,4}\d)", re.DOTALL)
+_LAST_WORD = re.compile(r"[^\W\d_]+$")
 _MARGIN = 60  # letters around a hit within which a protected span is looked for
 
 
@@ -64,8 +64,18 @@ class Places(NamedTuple):
                     numbers.append((at, left))
                 left -= run.end() - run.start()
         most = max((n for _, n in numbers), default=0)
-        numbered = [(m.group(), m.end()) for m in _NUMBERED.finditer(folded)] if most else []
-        return cls(words, numbers, most, numbered)
+        return cls(words, numbers, most, _numbered(folded, (n for n, _ in numbers)))
+
+
+def _numbered(folded: str, numbers: Iterable[int]) -> list[tuple[str, int]]:
+    """Words at most four letters before a number, and where they end."""
+    ends = set()
+    for number in numbers:
+        for end in range(max(1, number - 4), number + 1):
+            if folded[end - 1].isalpha() and not folded[end : end + 1].isalpha():
+                ends.add(end)
+    found = ((_LAST_WORD.search(folded, max(0, end - 60), end), end) for end in sorted(ends))
+    return [(match.group(), end) for match, end in found if match]
 
 
 def find_patterns(text: str) -> Iterator[Hit]:
@@ -125,6 +135,8 @@ def _worth_trying(places: Places) -> Iterator[Pattern]:
 def matches(one: Pattern, text: str, places: Places) -> Iterator[re.Match[str]]:
     """Matches of one pattern; tried only where the words and numbers are that it wants."""
     if places.most_digits < max(one.digits, one.has_digits):
+        return
+    if one.signs and not any(sign in text for sign in one.signs):
         return
     if one.digits:
         for place, n in places.numbers:
