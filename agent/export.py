@@ -8,7 +8,7 @@ says the structure is absent, no file says that nobody knows), and the tables of
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from agent.export_tables import Released, write_tables
-from voxcurate.catalog import Decision, Label, Scan
+from voxcurate.catalog import Assembly, Decision, Label, Scan
 from voxcurate.classes import Vocabulary
 from voxcurate.errors import CatalogError, ConfigError, CurationError
 from voxcurate.protocols import Task
@@ -57,30 +57,24 @@ def export(
     """
     _check_folder(out)
     wanted = _check_splits(splits)
-    pointers = ctx.catalog.current()
-    chosen = _check_classes(ctx, classes, {class_id for _, class_id in pointers})
-    scans = {scan.case_id: scan for scan in ctx.scans(*wanted)}
-    refused = {
-        d.case_id: LEAK
-        for d in ctx.catalog.rows(Decision, stage="clean", verdict="leak")
-        if d.case_id in scans
-    }
-    labels = _labels(ctx, pointers, chosen, set(scans) - set(refused))
+    chosen = _check_classes(ctx, classes)
+    cases = ctx.cases(*wanted)
+    leaks = ctx.catalog.columns(Decision, "case_id", stage="clean", verdict="leak")
+    refused = {case: LEAK for (case,) in sorted(leaks) if case in cases}
+    ours = Released(ctx, [case for case in cases if case not in refused], chosen, combined)
     temporary = out.absolute().with_name(f".{out.name}.{os.getpid()}.tmp")
     temporary.mkdir(parents=True)
     try:
-        failed = _copy_cases(ctx, scans, labels, chosen, temporary, refused, link, combined)
-        kept = [scan for case, scan in scans.items() if case not in refused and case not in failed]
+        failed = _copy_cases(ours, temporary, link=link)
+        kept = [case for case in ours.cases if case not in failed]
         if not kept:
-            raise CurationError(f"nothing to export: {len(scans)} cases, {len(refused)} refused")
-        released = Released(kept, {s.case_id: labels[s.case_id] for s in kept}, chosen, combined)
-        write_tables(ctx, released, {**refused, **failed}, temporary)
+            raise CurationError(f"nothing to export: {len(cases)} cases, {len(refused)} refused")
+        n_labels = write_tables(replace(ours, cases=kept), {**refused, **failed}, temporary)
         if out.is_dir():
             out.rmdir()
         temporary.rename(out)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-    n_labels = sum(len(labels[scan.case_id]) for scan in kept)
     counts = {"cases": len(kept), "labels": n_labels, "refused": len(refused)}
     return StageResult(counts, {**refused, **failed})
 
@@ -168,47 +162,27 @@ def _write(path: Path, array: npt.NDArray[Any], scan: Scan) -> None:
     write_nifti(path, Volume(array, np.asarray(scan.affine, dtype=np.float64)))
 
 
-def _copy_cases(
-    ctx: StageContext,
-    scans: Mapping[str, Scan],
-    labels: Mapping[str, Mapping[str, Label]],
-    classes: Sequence[str],
-    folder: Path,
-    refused: Mapping[str, str],
-    link: bool,
-    combined: bool,
-) -> dict[str, str]:
-    values: dict[str, int] = {}
-    if combined:
-        number = {class_id: i for i, class_id in enumerate(classes, 1)}
-        values = {c: number[c] for c in drawing_order(ctx.vocabulary, classes)}
+def _copy_cases(ours: Released, folder: Path, *, link: bool) -> dict[str, str]:
+    ctx, values = ours.ctx, dict[str, int]()
+    if ours.combined:
+        number = {class_id: i for i, class_id in enumerate(ours.classes, 1)}
+        values = {c: number[c] for c in drawing_order(ctx.vocabulary, ours.classes)}
     root = str(ctx.workspace.root)
-    tasks = [
-        Task(case, CaseFiles(scan, labels[case], values, root, str(folder / case), link))
-        for case, scan in scans.items()
-        if case not in refused
-    ]
+    tasks = (
+        Task(
+            case,
+            CaseFiles(batch.scans[case], labels, values, root, str(folder / case), link),
+        )
+        for batch in ours.batches()
+        for case, labels in batch.labels.items()
+    )
     failed: dict[str, str] = {}
-    if tasks:
+    if ours.cases:
         for outcome in ctx.executor().run("agent.export:copy_case", tasks):
             if not outcome.ok:
                 failed[outcome.key] = outcome.error
                 shutil.rmtree(folder / outcome.key, ignore_errors=True)
     return failed
-
-
-def _labels(
-    ctx: StageContext,
-    pointers: Mapping[tuple[str, str], Any],
-    classes: Sequence[str],
-    cases: set[str],
-) -> dict[str, dict[str, Label]]:
-    ids = {p.label_id for (case, c), p in pointers.items() if case in cases and c in classes}
-    found: dict[str, dict[str, Label]] = {case: {} for case in cases}
-    for label in ctx.catalog.rows(Label, label_id=ids):
-        if not label.retired:  # wrong, and nothing better is there: unknown
-            found[label.case_id][label.class_id] = label
-    return found
 
 
 def _check_folder(out: Path) -> None:
@@ -223,13 +197,12 @@ def _check_splits(splits: Sequence[str] | None) -> tuple[str, ...]:
     return tuple(splits or ())
 
 
-def _check_classes(
-    ctx: StageContext, classes: Sequence[str] | None, labelled: set[str]
-) -> tuple[str, ...]:
+def _check_classes(ctx: StageContext, classes: Sequence[str] | None) -> tuple[str, ...]:
     chosen = list(dict.fromkeys(classes if classes is not None else ctx.classes))
     for class_id in chosen:
         _ = ctx.vocabulary[class_id]  # an unknown class is an error here
     if not chosen:
+        labelled = {class_id for (class_id,) in ctx.catalog.columns(Assembly, "class_id")}
         order = {class_id: i for i, class_id in enumerate(ctx.vocabulary.ids())}
         chosen = sorted(labelled, key=lambda c: (order.get(c, len(order)), c))
     return tuple(chosen)

@@ -20,14 +20,14 @@ MOST_CHANGES = 10
 MOST_WAITING = 12
 FLAGS = ("chosen", "is_outlier", "outlier", "selected", "flagged")  # columns of a priority list
 UNITS = {
-    "share": "attention, share of the organs",
+    "share": "attended share of the organs",
     "sum": "attention size (mm3)",
     "per-ml": "attention (mm3 per mL of organ)",
     "per-slice": "attention (voxels per slice)",
     "voxels": "attended voxels",
 }
 ABOUT = {
-    "share": "what is shown is its share in itself and the organ, the mean over organs",
+    "share": "what is shown is how much of an organ has strong attention, the mean over organs",
     "sum": "its size is the sum over voxels and classes, times a voxel's volume",
     "per-ml": "what is shown is its sum per volume of the organs",
     "per-slice": "what is shown is its sum per slice of the scan",
@@ -146,13 +146,13 @@ def priority(view: RoundView, album: Album) -> Section:
     key = ranked_by(view).replace("-", "_")
     total: dict[str, float] = defaultdict(float)
     parts: dict[str, list[tuple[float, float, str]]] = defaultdict(list)
-    for m in view.values("detect", "attention_mm3"):
-        if m.class_id and m.value:
+    top = [case for case in sizes if sizes[case] > 0][:MOST_PRIORITY]
+    for m in view.class_attention(top):
+        if m.value:
             total[m.case_id] += m.value
             rank = float(m.facts.get(key, m.value))
             parts[m.case_id].append((rank, m.value, m.class_id))
     chance = {(m.case_id, m.class_id): m.value for m in view.values("detect", "error_probability")}
-    top = [case for case in sizes if sizes[case] > 0][:MOST_PRIORITY]
     if not top:
         return Section("priority", title, empty="All attention maps are empty: the models agree.")
     cards = []

@@ -113,7 +113,10 @@ class Album:
             from cleaning.duplicates.pictures import pair_picture, png_of
             from cleaning.joining import stored_pairs
 
-            one, other = (ScanFingerprint.from_dict(s.fingerprint) for s in (first, second))
+            cases = [first.case_id, second.case_id]
+            columns = self._ctx.catalog.columns
+            marks = dict(columns(Scan, "case_id", "fingerprint", case_id=cases))
+            one, other = (ScanFingerprint.from_dict(marks[s.case_id]) for s in (first, second))
             return png_of(pair_picture(stored_pairs([pair])[0], one, other))
 
         caption = f"{first.case_id}, {second.case_id}, difference"

@@ -12,7 +12,7 @@ from agent.report.drawing import View
 from agent.report.pictures import OTHER, REFERENCE, Album, Drawn, Mask
 from agent.report.statistics import paired_change
 from agent.report.view import RoundView
-from voxcurate.catalog import Measure, Model, Scan
+from voxcurate.catalog import Measure, Model, Scan, WorkItem
 from voxcurate.errors import CurationError
 from voxcurate.ids import content_id
 from voxcurate.intervals import Estimate, mean_interval
@@ -305,10 +305,10 @@ def _worst_pictures(
 
 def _prediction_path(view: RoundView, model_id: str, case: str) -> Path:
     """Where the ledger says the prediction lies (it may come from an earlier round)."""
-    for item in view.by_stage.get("predict", []):
-        is_it = (item.subject, item.variant, item.status) == (case, model_id, "done")
-        if is_it and "path" in item.result:
-            return view.ctx.workspace.root / str(item.result["path"])
+    where = {"round": view.number, "stage": "predict", "status": "done"}
+    for line in view.ctx.catalog.rows(WorkItem, subject=case, variant=model_id, **where):
+        if "path" in line.result:
+            return view.ctx.workspace.root / str(line.result["path"])
     return view.ctx.workspace.prediction_path(view.number, model_id, case)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from agent.report import charts
 from agent.report.blocks import Block, Chart, Listing, Section, Table, Text
 from agent.report.pictures import Album
+from agent.report.tally import deciders
 from agent.report.view import RoundView
 from agent.stages import in_order
 from voxcurate.catalog import Label, WorkItem
@@ -104,23 +105,23 @@ def provenance(view: RoundView) -> Section:
         ]
         head = ("model", "network", "training scans", "licence", "SHA-256 (start)")
         blocks.append(Table(head, rows, "Models made in this round", frozenset({2})))
-    actors = Counter((d.stage, d.actor, d.verdict) for d in view.decisions)
+    actors = deciders(view.ctx.catalog, view.number)
     if actors:
         rows_of = [(*key, n) for key, n in sorted(actors.items())]
         head_of = ("stage", "who", "verdict", "decisions")
         blocks.append(Table(head_of, rows_of, "Who decided in this round", frozenset({3})))
-    blocks.append(Listing(_notes(view, labels)))
+    blocks.append(Listing(_notes(view, labels, actors.total())))
     return Section("provenance", title, blocks)
 
 
-def _notes(view: RoundView, labels: list[Label]) -> list[str]:
+def _notes(view: RoundView, labels: list[Label], n_decisions: int) -> list[str]:
     versions = view.round.versions if view.round else {}
     tools = ", ".join(f"{name} {value}" for name, value in sorted(versions.items()))
     return [
         f"{len(labels)} label versions count as of round {view.number}; the catalog keeps "
-        f"{len(view.labels)}, none is ever overwritten, each with its SHA-256.",
+        f"{view.ctx.catalog.count(Label)}, none is ever overwritten, each with its SHA-256.",
         "Labels of test scans are never mended, never trained on, never seen by a judge.",
-        f"{len(view.decisions)} decisions of this round are in the catalog's table 'decision' with "
+        f"{n_decisions} decisions of this round are in the catalog's table 'decision' with "
         "reason, evidence and cost; 'voxcurate export' writes them out.",
         "Statuses of scans and flags of labels (gold, confirmed) are those of when this page was "
         "written; label pointers are those of the round.",

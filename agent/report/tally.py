@@ -1,4 +1,4 @@
-"""Counts over all findings and readings, made in SQL: the tables may hold millions of rows."""
+"""Counts over all findings, readings and decisions, made in SQL: there may be millions."""
 
 from array import array
 from collections import Counter
@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from voxcurate.catalog import Catalog, FindingRow, Reading
+from voxcurate.catalog import Catalog, Decision, FindingRow, Reading
 from voxcurate.catalog.schema import TABLES
 from voxcurate.catalog.statements import conditions
 
@@ -45,6 +45,15 @@ def numbers(
         if number is not None:
             found.setdefault(question, (unit, array("d")))[1].append(number)
     return found
+
+
+def deciders(catalog: Catalog, round_number: int) -> Counter[tuple[str, str, str]]:
+    """Decisions of a round per stage, actor and verdict."""
+    table = TABLES[Decision].c
+    key = (table.stage, table.actor, table.verdict)
+    query = sa.select(*key, sa.func.count()).where(table.round == round_number).group_by(*key)
+    with catalog.engine.connect() as connection:
+        return Counter({(s, a, v): int(n) for s, a, v, n in connection.execute(query)})
 
 
 def n_reports(catalog: Catalog, cases: Cases = None) -> int:

@@ -1,7 +1,7 @@
 """What the catalog says about a round, read once for the whole report."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -9,24 +9,36 @@ from typing import Any
 
 from voxcurate.catalog import (
     Assembly,
+    Catalog,
     Decision,
     Label,
+    LabelHead,
     Measure,
     Model,
     Round,
     Scan,
+    ScanHead,
+    WorkHead,
     WorkItem,
 )
 from voxcurate.stage import IN_COHORT, StageContext
 
 Key = tuple[str, str]  # case, class
+ATTENTION = "attention_mm3"
+EXPLAINING = {"tot_dsc", "tot_nsd"}  # behind the error probability; of each label, and not shown
+MOVED = ("assemble", "pointer")  # stage and verdict
 ANSWERS = ("confirm", "accept", "revised", "retire", "skip")  # what people say to a review item
 
 
 @dataclass(frozen=True)
 class RoundView:
     """The catalog as one round left it. Statuses and flags are those of now; pointers those of the
-    round. `number_before` is the last earlier round that was evaluated (else the one before)."""
+    round. `number_before` is the last earlier round that was evaluated (else the one before).
+
+    Of many thousand scans it holds what the page counts, not all that is known: no fingerprints,
+    facts of labels and results of the ledger; labels that count, counted before, or that a decision
+    names; decisions but for moved pointers; no measures of single classes that only explain others.
+    """
 
     ctx: StageContext
     number: int
@@ -114,12 +126,17 @@ class RoundView:
 
     def why(self, label: Label, old: Label | None = None) -> Decision | None:
         """The weightiest decision about a label or what it replaced; None if nobody said a word."""
-        own = [
-            d for d in self.decisions if (d.case_id, d.class_id) == (label.case_id, label.class_id)
-        ]
+        own = self._about.get((label.case_id, label.class_id), ())
         ids = {label.label_id, old.label_id if old else label.label_id}
         about = [d for d in own if ids & {d.label_id, d.other_label}]
         return max(about, key=lambda d: (weight(d), d.created, d.decision_id), default=None)
+
+    @cached_property
+    def _about(self) -> dict[Key, list[Decision]]:
+        found: dict[Key, list[Decision]] = defaultdict(list)
+        for decision in self.decisions:
+            found[decision.case_id, decision.class_id].append(decision)
+        return dict(found)
 
     @cached_property
     def waiting(self) -> list[Decision]:
@@ -138,6 +155,12 @@ class RoundView:
         return [
             m for m in self.measures if (m.stage, m.name) == (stage, name) and m.value is not None
         ]
+
+    def class_attention(self, cases: Collection[str]) -> list[Measure]:
+        """The attention of each class of some cases."""
+        where = {"round": self.number, "stage": "detect", "name": ATTENTION}
+        rows = self.ctx.catalog.rows(Measure, case_id=list(cases), **where)
+        return [m for m in rows if m.class_id and m.value is not None]
 
     @cached_property
     def by_stage(self) -> dict[str, list[WorkItem]]:
@@ -162,21 +185,42 @@ def load_view(ctx: StageContext, number: int) -> RoundView:
     last = next(
         (n for n in earlier if catalog.count(Measure, round=n, stage="evaluate")), number - 1
     )
-    labels = {label.label_id: label for label in catalog.rows(Label)}
+    pointers, before = catalog.current(number), catalog.current(number - 1)
+    decisions = _decisions(catalog, number)
+    named = {p.label_id for p in (*pointers.values(), *before.values())}
+    named |= {i for d in decisions for i in (d.label_id, d.other_label) if i}
     return RoundView(
         ctx=ctx,
         number=number,
         round=catalog.one(Round, number=number),
-        scans={scan.case_id: scan for scan in catalog.rows(Scan)},
-        labels=labels,
-        pointers=catalog.current(number),
-        before=catalog.current(number - 1),
-        decisions=sorted(
-            catalog.rows(Decision, round=number), key=lambda d: (d.created, d.decision_id)
-        ),
-        measures=catalog.rows(Measure, round=number),
+        scans={scan.case_id: scan for scan in catalog.rows(ScanHead)},
+        labels={label.label_id: label for label in catalog.rows(LabelHead, label_id=named)},
+        pointers=pointers,
+        before=before,
+        decisions=decisions,
+        measures=_measures(catalog, number),
         number_before=last,
         measures_before=catalog.rows(Measure, round=last, stage="evaluate"),
         models={model.model_id: model for model in catalog.rows(Model)},
-        items=catalog.rows(WorkItem, round=number),
+        items=catalog.rows(WorkHead, round=number),
     )
+
+
+def _decisions(catalog: Catalog, number: int) -> list[Decision]:
+    """All but those that only say that a pointer moved: one per label, and nobody reads them."""
+    kinds = set(catalog.columns(Decision, "stage", "verdict", round=number)) - {MOVED}
+    found: list[Decision] = []
+    for stage, verdict in sorted(kinds):
+        found += catalog.rows(Decision, round=number, stage=stage, verdict=verdict)
+    return sorted(found, key=lambda d: (d.created, d.decision_id))
+
+
+def _measures(catalog: Catalog, number: int) -> list[Measure]:
+    names = {
+        name
+        for batch in catalog.stream(Measure, "name", round=number, batch=10_000)
+        for (name,) in batch
+    }
+    found = catalog.rows(Measure, round=number, name=names - EXPLAINING - {ATTENTION})
+    whole = catalog.rows(Measure, round=number, name=ATTENTION, class_id="")
+    return found + (whole or catalog.rows(Measure, round=number, name=ATTENTION))

@@ -79,3 +79,16 @@ def test_what_is_not_there_is_an_error_with_status_2(workspace):
     found = call("labels", "diff", "v0", *where)
     assert found.exit_code == 2
     assert "no dataset version v0" in found.output
+
+
+def test_long_lists_are_cut_on_a_terminal_and_whole_as_json(workspace, monkeypatch):
+    where = ("-w", workspace)
+    rows = told("labels", "list", *where)
+    monkeypatch.setattr("agent.labels_view.MOST", 3)
+    assert "the first 3 labels" in call("labels", "list", *where).stdout
+    one = ("--case", rows[0]["case_id"], "--class", rows[0]["class_id"])
+    assert call("labels", "list", *one, *where).stdout.endswith("1 labels\n")
+    trusts = {row["trust"] for row in rows}
+    parts = [told("labels", "list", "--trust", trust, *where) for trust in sorted(trusts)]
+    assert sorted(str(row) for part in parts for row in part) == sorted(map(str, rows))
+    assert told("labels", "list", "--trust", "gold", *where) == []

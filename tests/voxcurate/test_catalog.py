@@ -22,8 +22,10 @@ from voxcurate.catalog import (
     Decision,
     FindingRow,
     Label,
+    LabelHead,
     Measure,
     Scan,
+    ScanHead,
     statements,
 )
 from voxcurate.catalog.schema import metadata
@@ -367,3 +369,78 @@ def test_a_database_that_takes_nothing_is_a_clear_error(tmp_path):
     with missing, catalog.write() as writer:
         writer.add(a_scan())
     catalog.close()
+
+
+def test_a_scan_read_without_its_fingerprint_cannot_be_written(catalog):
+    whole = a_scan(fingerprint={"version": 1, "pixels": "ab"})
+    with catalog.write() as writer:
+        writer.add(whole)
+    (head,) = catalog.rows(ScanHead, status=("ok", "suspect"))
+    told = {k: v for k, v in vars(whole).items() if k != "fingerprint"}
+    assert vars(head) == told
+    with pytest.raises(AttributeError, match="fingerprint"):
+        head.fingerprint  # noqa: B018
+    for write in ("put", "add"):
+        with pytest.raises(CatalogError, match="only a part"), catalog.write() as writer:
+            getattr(writer, write)(replace(head, status="rejected"))
+    assert catalog.one(Scan, case_id=whole.case_id) == whole
+
+
+def test_a_label_read_without_its_facts_is_else_the_same(catalog):
+    with catalog.write() as writer:
+        writer.add(a_label(facts={"revision": 2}))
+    (head,) = catalog.rows(LabelHead, label_id="l1")
+    assert (head.path, head.origin, head.confirmed) == (a_label().path, "original", False)
+    assert "facts" not in vars(head)
+
+
+def test_many_pointers_move_together_or_not_at_all(catalog):
+    with catalog.write() as writer:
+        writer.add(a_scan())
+        for class_id in ("liver", "spleen"):
+            writer.add(a_label(label_id=class_id, class_id=class_id))
+        good = [Assembly(0, "a_case", c, c, "original") for c in ("liver", "spleen")]
+        writer.point_all(good)
+        writer.point_all([])
+    assert list(catalog.current().values()) == good
+    wrong = [replace(good[0], round=1), replace(good[1], round=1, label_id="none")]
+    with pytest.raises(CatalogError, match="no label none"), catalog.write() as writer:
+        writer.point_all(wrong)
+    assert list(catalog.current().values()) == good
+
+
+def test_many_decisions_at_once_are_those_one_by_one(catalog):
+    said = [a_decision(reason=f"{n % 3}") for n in range(5)]
+    with catalog.write() as writer:
+        first = writer.decide(said[0])
+        writer.decide_all(said)
+        writer.decide_all(said)
+        writer.decide_all([])
+    found = catalog.rows(Decision)
+    assert sorted(d.reason for d in found) == ["0", "1", "2"]
+    assert first in found
+    assert all(d.created for d in found)
+
+
+def test_pointers_of_a_trust_are_those_that_no_later_one_stands_in_for(catalog):
+    with catalog.write() as writer:
+        writer.add(a_scan())
+        for number, trust in ((0, "original"), (2, "gold")):
+            writer.add(a_label(label_id=trust, round=number))
+            writer.point(Assembly(number, "a_case", "liver", trust, trust))
+    assert [p.trust for p in catalog.current().values()] == ["gold"]
+    assert [p.trust for p in catalog.current(1).values()] == ["original"]
+    assert catalog.current(trust="original") == {}
+    assert catalog.current(-1) == {}
+
+
+def test_streams_whose_key_is_partly_given_miss_nothing(catalog):
+    names = [f"a_{n:02}" for n in range(7)]
+    with catalog.write() as writer:
+        writer.put_all(
+            [Measure(r, s, n, "", "", "m", 1.0) for r in (1, 2) for s in "xy" for n in names]
+        )
+    where = {"round": 2, "stage": "x", "batch": 3}
+    batches = list(catalog.stream(Measure, "round", "stage", "case_id", **where))
+    assert [len(batch) for batch in batches] == [3, 3, 1]
+    assert [row for batch in batches for row in batch] == [(2, "x", n) for n in names]

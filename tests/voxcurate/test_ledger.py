@@ -2,10 +2,13 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from tests.voxcurate.factories import a_scan
+from voxcurate import ledger
 from voxcurate.catalog import Catalog, Measure, WorkItem
 from voxcurate.classes import load_vocabulary
 from voxcurate.errors import CatalogError
@@ -338,3 +341,51 @@ def test_what_is_no_longer_there_is_done_again(context):
     assert computed == [1, 0, 1, 0]
     assert log.read_text().split() == ["a", "a"]
     assert context.catalog.one(WorkItem, subject="a").status == "done"
+
+
+def test_results_are_read_from_the_ledger_in_the_order_of_the_items(context, monkeypatch):
+    monkeypatch.setattr(ledger, "AT_ONCE", 2)
+    names = ["d", "a", "c", "b", "e"]
+    count(context, ["a", "b"])
+    done, calls = count(context, names)
+    assert (done.computed, done.reused, len(done.results)) == (3, 2, 5)
+    assert calls == ["a", "b", "d", "c", "e"]
+    assert list(done.results) == names
+    assert list(done.results.values()) == [{"name": n} for n in names]
+    assert list(done.results.items()) == [(n, {"name": n}) for n in names]
+    assert done.results["c"] == {"name": "c"}
+    assert "x" not in done.results
+    with pytest.raises(KeyError):
+        done.results["x"]
+    later, calls = count(context, names, round_number=3, across_rounds=True)
+    assert (later.reused, dict(later.results)) == (5, dict(done.results))
+    assert len(calls) == 5
+
+
+def test_of_several_rounds_the_last_result_is_taken_over(context):
+    def go(number, value, *, across_rounds=False):
+        items = [Item("x", inputs=0, payload=value)]
+        other = replace(context, round=number)
+        worker = f"{WORKERS}:obey"
+        options = {"version": "1", "across_rounds": across_rounds}
+        return run_items(other, "t", items, worker, lambda w, i, v: {"v": v}, **options)
+
+    go(1, "old")
+    go(2, "new")
+    assert go(3, "newest", across_rounds=True).results == {"x": {"v": "new"}}
+
+
+def test_a_cohort_comes_in_batches_of_any_size(context):
+    scans = [
+        a_scan(case_id=f"a_{n}", status=status, split="test" if n == 4 else "train")
+        for n, status in enumerate(["ok", "suspect", "rejected", "ok", "ok", "duplicate"])
+    ]
+    with context.catalog.write() as writer:
+        writer.put_all(scans)
+    assert context.cases() == {"a_0": "train", "a_1": "train", "a_3": "train", "a_4": "test"}
+    assert list(context.cases("test")) == ["a_4"]
+    batches = list(context.batches(size=3))
+    assert [[s.case_id for s in batch] for batch in batches] == [["a_0", "a_1", "a_3"], ["a_4"]]
+    few = replace(context, cohort=frozenset({"a_3", "a_5"}))
+    assert [s.case_id for s in few.scans()] == ["a_3"]
+    assert few.scans("test") == []

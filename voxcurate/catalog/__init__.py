@@ -6,6 +6,7 @@ from voxcurate.catalog.records import (
     Decision,
     FindingRow,
     Label,
+    LabelHead,
     Measure,
     Model,
     Reading,
@@ -14,6 +15,7 @@ from voxcurate.catalog.records import (
     Scan,
     ScanHead,
     ScanPair,
+    WorkHead,
     WorkItem,
 )
 
@@ -23,6 +25,7 @@ __all__ = [
     "Decision",
     "FindingRow",
     "Label",
+    "LabelHead",
     "Measure",
     "Model",
     "Reading",
@@ -31,6 +34,7 @@ __all__ = [
     "Scan",
     "ScanHead",
     "ScanPair",
+    "WorkHead",
     "WorkItem",
     "Writer",
 ]

@@ -156,6 +156,13 @@ class Label:
 
 
 @dataclass(frozen=True)
+class LabelHead(Label):
+    """A label version whose facts were not read."""
+
+    facts: dict[str, Any] = field(init=False, repr=False, compare=False)
+
+
+@dataclass(frozen=True)
 class Assembly:
     """The pointer: which label version counts for a class of a scan, as of a round."""
 
@@ -249,3 +256,10 @@ class WorkItem:
     peak_mb: float = 0.0
     result: dict[str, Any] = field(default_factory=dict)
     updated: str = ""
+
+
+@dataclass(frozen=True)
+class WorkHead(WorkItem):
+    """A ledger line whose result was not read."""
+
+    result: dict[str, Any] = field(init=False, repr=False, compare=False)
