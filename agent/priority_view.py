@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 ROWS_SHOWN = 20
 SCORE_HELP = (
-    "What ranks: share (attention over attention and organ), sum (as published, in mm3), per-ml of "
-    "organ, per-slice, voxels (as released)."
+    "What ranks: share (of attended volume in itself and the organ), sum (as published, in mm3), "
+    "per-ml of organ, per-slice, voxels (as released)."
 )
 CUT_HELP = "Whom to look at: top (5 %), outliers, or a number of cases."
 COLUMNS = {

@@ -23,7 +23,7 @@ from voxcurate.labelmaps import same_affine
 from voxcurate.predictions import axes_reversed
 from voxcurate.ready_predictions import read_prediction
 
-VERSION = "2"
+VERSION = "3"
 CASE_FILE = "attention.json"
 
 

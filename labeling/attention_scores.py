@@ -2,8 +2,10 @@
 
 The published score is the sum over voxels and classes. It favours large organs, long scans and
 scans with many organs in view, so normalised forms stand beside it. The one that ranks by default
-is the share ``A / (A + V)`` of a class's attention `A` in itself and the fused organ `V`, both in
-mL: for two hard labellings it is ``1 - DSC`` of the two. docs/attention.md has the figures.
+is the share ``A / (A + V)`` of a class's attended volume `A` (attention of `STRONG` or more, as in
+the evaluation of Table 1) in itself and the fused organ `V`: the soft border that every organ has
+does not count, and for two hard labellings it is 1 - intersection over union of the two, so that it
+orders as their DSC does. docs/attention.md has the figures.
 """
 
 from collections.abc import Mapping
@@ -19,6 +21,7 @@ from voxcurate.masks import bounding_box, components
 from voxcurate.volume import ML_PER_MM3, Box
 
 STRONG = 0.45  # one of three models sure of the opposite: standard deviation 0.47
+UNSURE = 0.18  # with one model, whose -p ln p is at most 0.37
 MIN_ORGAN_ML = 1.0  # a class that nearly nobody sees must not divide by nothing
 SEEN_ML = (
     0.1  # a ball of 6 mm; a class whose organ and attention are together this small counts half
@@ -49,7 +52,8 @@ class ClassScore:
         voxels: voxels with attention (the released code's score, with its thresholds).
         attention_mm3: `attention` times the voxel's volume.
         organ_ml: volume of the fused mask.
-        share: attention over attention and organ; near 0 where both are small.
+        attended_ml: volume with strong attention.
+        share: of that in itself and the organ; near 0 where both are small.
         per_ml: `attention_mm3` per mL of the organ (of 1 mL at least).
         per_slice: `attention` per axial slice of the scan.
         reason: what makes most of it.
@@ -64,6 +68,7 @@ class ClassScore:
     voxels: int
     attention_mm3: float
     organ_ml: float
+    attended_ml: float
     share: float
     per_ml: float
     per_slice: float
@@ -108,6 +113,7 @@ def class_scores(fusion: Fusion, voxel_mm3: float, n_slices: int) -> dict[str, C
         organ_ml = int(np.count_nonzero(fusion.masks[name][1])) * voxel_mm3 * ML_PER_MM3
         box, stored = fusion.maps[name]
         attention = sizes.attention / voxel_mm3
+        attended_ml = _attended(stored, sizes.n_models) * voxel_mm3 * ML_PER_MM3
         found[name] = ClassScore(
             n_models=sizes.n_models,
             inconsistency=None if sizes.inconsistency is None else sizes.inconsistency / voxel_mm3,
@@ -117,7 +123,8 @@ def class_scores(fusion: Fusion, voxel_mm3: float, n_slices: int) -> dict[str, C
             voxels=int(np.count_nonzero(stored)),
             attention_mm3=sizes.attention,
             organ_ml=organ_ml,
-            share=_share(sizes.attention * ML_PER_MM3, organ_ml),
+            attended_ml=attended_ml,
+            share=attended_ml / (attended_ml + organ_ml + SEEN_ML),
             per_ml=sizes.attention / max(organ_ml, MIN_ORGAN_ML),
             per_slice=attention / n_slices,
             reason=reason(sizes),
@@ -133,7 +140,7 @@ def case_score(classes: Mapping[str, ClassScore], kind: Score) -> float:
         total = sum(c.organ_ml for c in classes.values())
         return sum(c.attention_mm3 for c in classes.values()) / max(total, MIN_ORGAN_ML)
     if kind == "share":
-        sizes = [c.attention_mm3 * ML_PER_MM3 + c.organ_ml for c in classes.values()]
+        sizes = [c.attended_ml + c.organ_ml for c in classes.values()]
         seen = sum(size / (size + SEEN_ML) for size in sizes)
         return sum(c.share for c in classes.values()) / seen if seen else 0.0
     return sum(c.score(kind) for c in classes.values())
@@ -145,8 +152,10 @@ def case_scores(classes: Mapping[str, ClassScore]) -> dict[str, float]:
     return {kind: case_score(classes, kind) for kind in kinds}
 
 
-def _share(attention_ml: float, organ_ml: float) -> float:
-    return attention_ml / (attention_ml + organ_ml + SEEN_ML)
+def _attended(stored: npt.NDArray[np.uint8], n_models: int) -> int:
+    """Voxels of a class map with strong attention."""
+    least = STRONG if n_models > 1 else UNSURE
+    return int(np.count_nonzero(stored >= round(least * MAP_SCALE)))
 
 
 def reason(sizes: ClassAttention) -> str:

@@ -14,7 +14,7 @@ from labeling.outliers import outliers
 from voxcurate.atomic import write_text
 
 UNITS = {
-    "share": "share of attention and organ",
+    "share": "attended share of the organ",
     "sum": "mm3",
     "per-ml": "mm3 per mL of organ",
     "per-slice": "voxels per slice",
@@ -22,12 +22,13 @@ UNITS = {
 }
 SCORE_COLUMNS = (
     "case_id", "class_id", "n_models", "inconsistency", "uncertainty", "overlap", "attention",
-    "voxels", "attention_mm3", "organ_ml", "share", "per_ml", "per_slice", "reason",
+    "voxels", "attention_mm3", "organ_ml", "attended_ml", "share", "per_ml", "per_slice",
+    "reason",
 )  # fmt: skip
 PRIORITY_COLUMNS = (
     "rank", "case_rank", "case_id", "class_id", "score", "case_score", "chosen", "reason",
     "i_start", "i_stop", "j_start", "j_stop", "k_start", "k_stop", "region_mm3",
-    "attention_mm3", "organ_ml", "share", "per_ml", "per_slice", "n_models",
+    "attention_mm3", "organ_ml", "attended_ml", "share", "per_ml", "per_slice", "n_models",
 )  # fmt: skip
 
 
@@ -56,6 +57,7 @@ class Row:
     region: Region | None
     attention_mm3: float
     organ_ml: float
+    attended_ml: float
     share: float
     per_ml: float
     per_slice: float
@@ -92,6 +94,7 @@ def rows_of(
             region=s.region,
             attention_mm3=s.attention_mm3,
             organ_ml=s.organ_ml,
+            attended_ml=s.attended_ml,
             share=s.share,
             per_ml=s.per_ml,
             per_slice=s.per_slice,
@@ -153,8 +156,8 @@ def priority_line(row: Row) -> list[Any]:
         row.rank, row.case_rank, row.case_id, row.class_id, _short(row.score),
         _short(row.case_score), int(row.chosen), row.reason, *ends,
         _short(region.attention_mm3) if region else "",
-        _short(row.attention_mm3), _short(row.organ_ml), _short(row.share), _short(row.per_ml),
-        _short(row.per_slice), row.n_models,
+        _short(row.attention_mm3), _short(row.organ_ml), _short(row.attended_ml),
+        _short(row.share), _short(row.per_ml), _short(row.per_slice), row.n_models,
     ]  # fmt: skip
 
 
@@ -164,8 +167,8 @@ def _score_lines(scores: Mapping[str, Mapping[str, ClassScore]]) -> Iterator[lis
             yield [
                 case, name, s.n_models, _short(s.inconsistency), _short(s.uncertainty),
                 _short(s.overlap), _short(s.attention), s.voxels, _short(s.attention_mm3),
-                _short(s.organ_ml), _short(s.share), _short(s.per_ml), _short(s.per_slice),
-                s.reason,
+                _short(s.organ_ml), _short(s.attended_ml), _short(s.share), _short(s.per_ml),
+                _short(s.per_slice), s.reason,
             ]  # fmt: skip
 
 

@@ -29,7 +29,8 @@ def score(share, ml=10.0):
     attention = 1000 * ml * share / (1 - share)
     return ClassScore(
         n_models=3, inconsistency=attention, uncertainty=0.0, overlap=0.0, attention=attention,
-        voxels=round(attention), attention_mm3=attention, organ_ml=ml, share=share,
+        voxels=round(attention), attention_mm3=attention, organ_ml=ml,
+        attended_ml=attention / 1000, share=share,
         per_ml=attention / ml, per_slice=attention, reason="models disagree (100%)", region=None,
     )  # fmt: skip
 

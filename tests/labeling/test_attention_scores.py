@@ -79,27 +79,38 @@ def test_without_strong_attention_the_region_is_around_the_peak():
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 10**6), st.floats(0.05, 0.9), st.floats(0.05, 0.9))
-def test_the_share_of_two_hard_labels_is_one_minus_their_dsc(seed, dense, other):
+def test_the_share_of_two_hard_labels_is_one_minus_their_iou(seed, dense, other):
     rng = np.random.default_rng(seed)
     one, two = (rng.random((2, 14, 15, 16)) < np.array([dense, other])[:, None, None, None]).astype(
         np.uint8
     )
     found = scores([255 * one, 255 * two])
-    agree = int((one & two).sum())
-    wrong = 1 - 2 * agree / int(one.sum() + two.sum())
-    attention_ml = found.attention_mm3 / 1000
-    without = found.share * (attention_ml + found.organ_ml + SEEN_ML)
-    assert without / (attention_ml + found.organ_ml) == pytest.approx(wrong)
+    wrong = int((one ^ two).sum()) / int((one | two).sum())
+    assert found.attended_ml == pytest.approx(int((one ^ two).sum()) * VOXEL / 1000)
+    seen_ml = found.attended_ml + found.organ_ml
+    assert found.share * (seen_ml + SEEN_ML) / seen_ml == pytest.approx(wrong)
     assert 0 < found.share < wrong + 1e-9
+
+
+def test_the_soft_border_of_an_organ_does_not_count():
+    mask = np.zeros((12, 13, 14), np.uint8)
+    mask[2:10, 2:10, 2:10] = 255
+    soft = mask.copy()
+    soft[2, 2:10, 2:10] = 140
+    found = scores([soft, soft, soft])
+    assert found.uncertainty > 10
+    assert found.share == 0
+    one = scores([soft])  # a single model has nothing else to say
+    assert one.attended_ml == pytest.approx(64 * VOXEL / 1000)
+    assert one.share > 0
 
 
 def test_a_share_is_small_where_there_is_next_to_nothing():
     speck = np.zeros((9, 8, 7), np.uint8)
-    speck[4, 4, 4] = 120  # no mask, a little attention: 6 mm3 of a voxel
+    speck[4, 4, 4] = 250  # one model only: a voxel of 6 mm3
     found = scores([speck, np.zeros_like(speck)])
     assert found.organ_ml == 0
-    assert found.attention > 0
-    assert found.share < 0.05
+    assert 0 < found.share < 0.06
 
 
 def test_a_class_that_is_not_in_the_scan_does_not_thin_the_case_out():
