@@ -17,6 +17,7 @@ from cleaning.check.texture import artefacts, axial
 from voxcurate.volume import Volume
 
 RING_SPACING_MM = 1.6  # coarser grids blur rings away and show organs for rings
+QUIET_HU = 40.0
 MORE_SHARED, MORE_EQUAL = 3.4, 3.0  # than neighbours within the plane
 TRUNK_ML = 5000.0  # less may be a limb, which may lie along any axis
 LUNGS_TELL = 0.95
@@ -191,7 +192,9 @@ def _peaks(
     body: Anatomy, config: CheckConfig, evidence: dict[str, float], *, is_whole: bool
 ) -> Iterator[Reason]:
     """Peaks of air, fat and soft tissue beside their HU: the first one that is."""
-    found = peaks_of(body, is_whole=is_whole)
+    # half of a strong noise is clipped below, and the mean of what is left rises
+    is_quiet = evidence.get("noise_hu", 0.0) <= QUIET_HU
+    found = peaks_of(body, has_air=is_whole and is_quiet)
     apart = found.soft - found.fat
     told = {"air": found.air, "floor": found.floor, "fat": found.fat, "soft": found.soft}
     evidence.update({f"{name}_peak_hu": v for name, v in told.items() if np.isfinite(v)})

@@ -49,15 +49,16 @@ class Peaks:
     soft: float = float("nan")
 
 
-def peaks_of(body: Anatomy, *, is_whole: bool = True) -> Peaks:
+def peaks_of(body: Anatomy, *, has_air: bool = True) -> Peaks:
     """The peaks of a CT; all NaN for a scan that shows neither air nor even tissue.
 
     Args:
         body: the coarse look.
-        is_whole: the body is not cut off; else air beside it may be a lung's.
+        has_air: air beside the body is to be measured: not of a body that is cut off, where it may
+            be a lung's.
     """
     air, floor = _air(body)
-    air = air if is_whole else float("nan")
+    air = air if has_air else float("nan")
     fat, soft = _tissue(body)
     return Peaks(air, floor, fat, soft)
 
