@@ -16,7 +16,8 @@ _ENGLISH = word_set("""
     his her she he it as who which an be seen reported noted left right normal unchanged
 """)
 _GERMAN = word_set("""
-    der das und mit ohne nicht kein keine keinen keiner vom von zum zur beim bei ist sind wird
+    patientin kollege kollegin stationsarzt oberarzt hausarzt um wird bittet der das und mit
+    ohne nicht kein keine keinen keiner vom von zum zur beim bei ist sind wird
     wurde eine
     einer eines einem einen auf aus nach oder sowie dem den im rechts links über unter bis als
     auch für
@@ -28,7 +29,8 @@ _OTHERS = word_set("""
     les des une est avec sans dans pour sur aux du pas par qui le la et au
     el los las del con sin por se y en lado derecho
     mme mlle cher chere merci docteur votre nous suite vu vue ete chez
-    paciente paziente signora signor gentile egregio sig dott dra sra esposa hijo hija acude valora
+    paciente paziente signora signor gentile egregio sig dott dra sra esposa hijo hija acude
+    valora
     dhr mevr mw mevrouw werd besproken gezien dochter uit
     patienten kommer hustru fran pacjent pani pan lekarz
     il della di senza nel alla dei delle si dell al

@@ -61,13 +61,14 @@ _TAIL = word_set("""
     sons home house
 """)
 _OF_HOUSES = word_set("family medical surgery center clinic hospital oncology radiology head neck")
+_SOMEWHERE = frozenset(["at", "from", "to", "in", "near", "via", "outside"])
 _LINKS = frozenset(["of", "and", "the", "for", "de", "la", "del", "du", "am", "on"])
 _TO_PLACES = word_set("""
     at from to via in inside near of by dc discharged xfer tx transferred trf sent outside into
     through bei aus nach
 """)
 _HOME_BEFORE = word_set(
-    "from in near to of at lives live living around outside visiting nach aus in te uit"
+    "from in near to of at lives live living around outside visiting nach aus in te uit desde fran"
 )
 _HOMES = frozenset(["lives", "living", "live", "from", "near", "to"])
 LANGUAGES = word_set("""
@@ -105,7 +106,7 @@ class _Places:
                 yield from self._house(i)
             if low in _LANDSCAPE and shape != "L":
                 yield from self._landscape(i)
-            if shape == "C" and i > 0 and words.low[i - 1] in ("at", "from"):
+            if shape == "C" and i > 0 and words.low[i - 1] in _SOMEWHERE:
                 yield from self._somewhere(i)
             if shape != "L" or (i > 0 and words.low[i - 1] in _HOME_BEFORE):
                 yield from self._town(i)
@@ -259,6 +260,8 @@ class _Places:
         words = self.words
         if words.caseless[i] or words.languages[i] != "e" or words.gap(i) != " ":
             return
+        if words.low[i] in LANGUAGES:
+            return
         j = i
         odd = False
         while (
@@ -274,7 +277,8 @@ class _Places:
         if j == i or not odd or STRONG_NOUN.match(words.text, words.ends[j - 1]):
             return
         eponym = any(part in self.lexicon.eponyms for part in words.low[i].split("-"))
-        if eponym and not self._is_listed(words.low[i]):
+        at = words.low[i - 1] in ("at", "from")
+        if eponym and not (at and self._is_listed(words.low[i])):
             return
         yield Hit("INSTITUTION", words.starts[i], words.ends[j - 1], False)
 
@@ -320,6 +324,9 @@ class _Places:
         if n > 1 and group < 3 and not words.caseless[i] and not words.begins(i):
             return True
         if words.low[i].count("-") > 1 and group < 3:
+            return True
+        listed = group < 3 and not words.caseless[i] and len(words.low[i]) > 3
+        if listed and words.text[max(0, words.starts[i] - 3) : words.starts[i]] == "\x01, ":
             return True
         if group > 2 and words.caseless[i]:
             return False

@@ -9,6 +9,7 @@ from voxcurate.scrubbing.vocabulary import fold, lexicon
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 _END_OF_SENTENCE = re.compile(r"[.!?:;\n•|]")
+_GERMAN_NOUN = re.compile(r"(?:ung|heit|keit|schaft|tion|tat|nis|ismus|raum|zeit|mittel|kranz)$")
 _NO_DOUBLE = w.NO_NAME | frozenset(MONTHS.split())
 _PREFIXES = ("Mac", "Van", "Fitz", "DeL", "LaR", "DiM")
 
@@ -61,6 +62,9 @@ class Words:
             if language == "e" or kinds[i] == "w":
                 continue
             if self.low[i] in FOREIGN and (self.shapes[i] == "L" or self.begins(i)):
+                kinds[i] = "w"
+                continue
+            if language == "g" and len(self.low[i]) > 7 and _GERMAN_NOUN.search(self.low[i]):
                 kinds[i] = "w"
                 continue
             if language == "g" or self.shapes[i] != "C" or self.begins(i):

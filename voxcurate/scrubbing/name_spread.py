@@ -26,6 +26,7 @@ class SpreadNames(CellNames):
                 self._join(k, k + 1)
             elif self.taken[k] and not self.taken[k + 1]:
                 self._list_after(k)
+        self._beside_and()
         for k in range(words.n - 1, 0, -1):
             before = k - 1
             if not self.taken[k] or self.taken[before]:
@@ -78,6 +79,22 @@ class SpreadNames(CellNames):
             return True
         after = words.text[words.ends[i] : words.ends[i] + 2]
         return kind == "b" and re.match(r"[ ]?[,.;:)\n(/|]|\Z", after) is not None
+
+    def _beside_and(self) -> None:
+        """ "Kaveh and [name]": a name before or after "and" beside one that was found."""
+        words = self.words
+        for k in range(1, words.n - 1):
+            if words.low[k] not in ("and", "und", "et", "en", "y") or words.shapes[k] != "L":
+                continue
+            for one, other in ((k - 1, k + 1), (k + 1, k - 1)):
+                if not self.taken[other] or self.taken[one] or words.shapes[one] != "C":
+                    continue
+                if words.gap(k) != " " or words.gap(k + 1) != " " or words.caseless[one]:
+                    continue
+                low, kind = words.low[one], words.kinds[one]
+                strange = kind == "n" or (kind == "u" and self._likeness(low) > 0)
+                if strange and low not in self.lexicon.eponyms and low not in w.NO_NAME:
+                    self._hit(one, one + 1, sure=False)
 
     def _join(self, k: int, other: int) -> None:
         """Widen the hit of word `k` by word `other` beside it."""

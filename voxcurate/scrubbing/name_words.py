@@ -168,3 +168,8 @@ ROLES = TITLES | word_set("""
     the both nurse rn resident fellow attending surgeon intern consultant colleague is physician
     np pa chirurg collega collegae kollege kollegin confrere heer
 """)
+# after a name and "to": "Voss to review"
+DUTIES = word_set("""
+    review follow see call discuss chase attend sign book arrange speak contact inform scrub operate
+    consent supervise cover present refer visit drive come bring decide confirm advise
+""")

@@ -339,6 +339,13 @@ class _Finder(SpreadNames):
             elif j + 1 < words.n and words.low[j + 1] in w.AFTER_WAS:
                 personal = words.low[j + 1] in w.DONE_TO_PEOPLE
                 weight += 3.0 if personal or words.low[j] not in ("is", "was") else 2.0
+        if (
+            j + 1 < words.n
+            and words.gap(j) == " "
+            and words.low[j] == "to"
+            and words.low[j + 1] in w.DUTIES
+        ):
+            weight += 3.0
         if re.match(
             r",?[ \t](?:is[ \t])?an?[ \t]\d{1,3}\b|[ \t]?\(?\d{1,3}[ \t]?(?:yo|y/o|[mf]\b)",
             words.text[words.ends[j - 1] : words.ends[j - 1] + 14],
