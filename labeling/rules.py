@@ -75,7 +75,8 @@ class Anatomy:
     """The rules of one or more regions.
 
     Args:
-        files: their content; a later file adds to an earlier one.
+        files: their content; what a later file says of a class counts more than an earlier one,
+            what it does not say stays.
         vocabulary: for sides, containment and which classes may share voxels.
         weights: rule to weight, over `RULE_WEIGHTS`.
     """
@@ -88,7 +89,10 @@ class Anatomy:
     ) -> None:
         self.vocabulary = vocabulary
         self.weights = {**RULE_WEIGHTS, **(weights or {})}
-        self.classes = {c: rules for f in files for c, rules in f.classes.items()}
+        self.classes: dict[str, ClassRules] = {}
+        for class_id, rules in ((c, r) for f in files for c, r in f.classes.items()):
+            own = {name: getattr(rules, name) for name in rules.model_fields_set}
+            self.classes[class_id] = self.classes.get(class_id, rules).model_copy(update=own)
         self.relations = [r for f in files for r in f.relations]
         self.presence = [p for f in files for p in f.presence]
         self.midline = list(dict.fromkeys(c for f in files for c in f.midline))

@@ -113,3 +113,16 @@ def test_every_written_class_and_file_is_known():
             assert {relation["a"], relation["b"]} <= set(data["classes"]) | set(VOCABULARY.ids())
     with pytest.raises(ConfigError, match="no such file"):
         load_anatomy(VOCABULARY, ("nowhere",))
+
+
+def test_a_later_file_adds_to_what_is_written_of_a_class():
+    from labeling.anatomy import AnatomyFile
+    from labeling.rules import Anatomy
+
+    files = [
+        AnatomyFile.model_validate({"region": region, "classes": {"spleen": rules}})
+        for region, rules in (("a", {"ml": [20, 3000], "lies": "left"}), ("b", {"ml": [30, 90]}))
+    ]
+    spleen = Anatomy(files, VOCABULARY).classes["spleen"]
+    assert spleen.ml == (30, 90)
+    assert spleen.lies == "left"
