@@ -51,7 +51,8 @@ def about(found: Agreement) -> str:
         f"Mean DSC of every two on {found.n_cases} of {found.n_eligible} scans with predictions, "
         f"drawn by a hash, of {found.patients} patients. A network and a person are compared on "
         "scans alone that the network was not trained on; so are two machines, unless there is no "
-        "such scan. Empty in both: not counted; in one: 0."
+        "such scan. Empty in both: not counted; in one: 0. A cell is of the scans and classes "
+        "that its two have in common, so cells side by side may be of different ones."
     )
 
 

@@ -20,6 +20,7 @@ SKY, RED, GREY, YELLOW = "#56B4E9", "#D55E00", "#8A8A8A", "#B8A500"
 CYCLE = (BLUE, ORANGE, GREEN, PINK, SKY, RED, YELLOW, GREY)
 MARKERS = "osD^vPX*"
 NOISY_POINTS = 30  # a longer curve is drawn pale, with its running mean over it
+FEWEST_FOR_BOX = 4  # points; fewer have no quartiles to speak of
 MANY_POINTS = 3000  # more are drawn as pixels, or the page grows by megabytes
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
@@ -201,7 +202,10 @@ def strips(
     *,
     unit: str,
 ) -> str:
-    """One small panel per class: a column of points per group; outliers (True) are crosses."""
+    """One small panel per class: a column of points per group, with median and quartiles where
+    there are four points or more; outliers (True) are crosses."""
+    from statistics import quantiles
+
     columns = min(4, len(panels))
     n_rows = -(-len(panels) // columns)
     with drawing(8.4, 0.7 + 1.9 * n_rows) as figure:
@@ -209,6 +213,10 @@ def strips(
         for axes, (title, by_group) in zip(drawn, panels.items(), strict=False):
             for x, group in enumerate(groups):
                 points = by_group.get(group, ())
+                if len(points) >= FEWEST_FOR_BOX:
+                    low, middle, high = quantiles([v for v, _ in points], method="inclusive")
+                    axes.fill_between([x - 0.38, x + 0.38], low, high, color=GREY, alpha=0.22, lw=0)
+                    axes.hlines(middle, x - 0.38, x + 0.38, color=GREY, linewidth=1.4)
                 for odd, marker, colour in ((False, ".", CYCLE[x % len(CYCLE)]), (True, "x", RED)):
                     chosen = [(i, v) for i, (v, is_odd) in enumerate(points) if is_odd is odd]
                     # a fixed spread by rank, not a random jitter: the same page every time
@@ -231,7 +239,9 @@ def strips(
         for row in range(n_rows):
             drawn[row * columns].set_ylabel(unit)
         key = ", ".join(f"{i + 1} {group}" for i, group in enumerate(groups))
-        figure.supxlabel(f"source: {key}; crosses: outliers", fontsize=9)
+        figure.supxlabel(
+            f"source: {key}; bars: median and quartiles; crosses: outliers", fontsize=9
+        )
         return svg(figure, name)
 
 

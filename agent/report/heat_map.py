@@ -38,7 +38,7 @@ def triangles(name: str, panels: Mapping[str, Values], raters: Sequence[str]) ->
         for i, (axes, (title, values)) in enumerate(zip(drawn, panels.items(), strict=False)):
             _triangle(axes, values, n, low)
             axes.set_title(title, fontsize=9.5, loc="left")
-            is_lowest = i + columns >= len(panels)
+            is_lowest = i >= (n_rows - 1) * columns
             axes.set_xticks(range(n), raters[:-1] if is_lowest else [""] * n, rotation=50)
             axes.set_yticks(range(n), raters[1:] if i % columns == 0 else [""] * n)
             for label in axes.get_xticklabels():

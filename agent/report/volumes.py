@@ -117,6 +117,6 @@ def _cell(found: Quartiles | None) -> str:
 def _left_out(whole: Mapping[tuple[str, ...], Quartiles]) -> str:
     absent = sum(found.absent for found in whole.values())
     partial = sum(found.partial for found in whole.values())
-    said = [f"{absent} that say that the structure is absent"] if absent else []
-    said += [f"{partial} that speak of a part of their scan only"] if partial else []
-    return f" Left out: labels, {', '.join(said)}." if said else ""
+    said = [f"labels that say that the structure is absent ({absent})"] if absent else []
+    said += [f"labels that speak of a part of their scan only ({partial})"] if partial else []
+    return f" Left out: {', '.join(said)}." if said else ""
