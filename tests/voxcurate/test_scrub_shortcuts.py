@@ -67,6 +67,8 @@ PIECES = [
     "her 100th birthday", "fe80::1a2b:3cff:fe4d:4488", "Cubicle 7;", "resides 44 Elm, #12",
     "ask Anna (-4410)", "she turned 93 on", "\x01 (ret.), 90 but", "Teams (dprewitt)", "op 44117,",
     "room Endo 4.", "Vill Bhagta, Teh Phul, Bathinda", "says the 6th. Next",
+    "Entered by PATELN at", "n_patel", "slack @npatel", "Age (yrs): 93", "will be 95 in",
+    "tag 4ABC471",
     "turned ninety-two", "03APR1950", "the 3rd of April", "third of March", "x1234", "age 97",
 ]  # fmt: skip
 texts = st.lists(st.sampled_from(PIECES), min_size=1, max_size=4).map(". ".join)

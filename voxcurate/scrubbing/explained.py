@@ -308,20 +308,23 @@ def _parts_are_explained(token: str, digits: int) -> bool:
         return False
     compound = not re.search(r"[^\w-]|_", token)  # a word of any language beside a gene or a number
     capital = any(part.isalpha() and part.isupper() for part in parts)
+    brief = max(map(len, re.findall(r"\d+", token)), default=0) < 3
     for part in parts:
         if fold(part) in _GENES:
             continue
         for run in _RUNS.findall(part):
             if run.isdigit():
                 alone = run == part
-                most = 4 if alone and (not capital or _YEAR.fullmatch(run)) else 3
+                most = (
+                    4 if alone and "_" not in token and (not capital or _YEAR.fullmatch(run)) else 3
+                )
                 if len(run) == 4 and "_" in token and run.startswith("00"):
                     continue  # the number of a file or series
                 if (len(run) > most and not _YEAR.fullmatch(run)) or (
                     len(run) > 1 and run[0] == "0" and len(run) + capital > 2
                 ):
                     return False
-            elif not _is_prefix(run, alone=run == part) and not (
+            elif not _is_prefix(run, alone=brief and run == part) and not (
                 compound and run == part and run.islower() and len(run) > 3
             ):
                 return False

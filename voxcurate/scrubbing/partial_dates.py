@@ -49,6 +49,10 @@ _DAY_AFTER = re.compile(
     r"\s*(?:at\s+\d|@|\d{1,2}[ap]m?\b|(?:[01]\d|2[0-3])[0-5]\d\b|\d{4}\b|\d{1,2}:\d\d|[ap]m\b|[-–&]\s?\d{1,2}/\d|(?:to|and|thru|through|->|→)\s*\d{1,2}/\d|visit|exam|study|ct\b|mri\b|cxr|scan|film|labs?|admission|note|echo|night|morning|evening|overnight|cultures?|by\s)", re.IGNORECASE)  # fmt: skip
 _ARROW = re.compile(r"(\d{1,2})/(\d{1,2})\s?(?:->|→|>)\s?$")
 _ARROWED = re.compile(r"\s?(?:->|→|>)\s?(\d{1,2})/(\d{1,2})(?!\d|/)")
+_LISTED = re.compile(
+    r"(?<![\d/])(\d{1,2})/(\d{1,2})(?![\d/])[^\n/]{0,25}(?:[,;&]|\band)\s?(?:and\s)?$"
+)
+_LISTING = re.compile(r"[^\n/]{0,25}?(?:[,;&]|\band)\s?(?:and\s)?(\d{1,2})/(\d{1,2})(?![\d/])")
 _SCORE_WORD = re.compile(
     r"(?:[A-Z][A-Za-z]*(?:-[A-Z][a-z]+)+|[A-Z]{3,}(?:-?[A-Z]?\d{1,2})?|[A-Z][a-z]{3,})[ ]?[:=]?[ ]?$"
 )
@@ -70,7 +74,11 @@ def is_partial_date(text: str, start: int, end: int) -> bool:
     before, after = text[max(0, start - 90) : start], text[end : end + 28]
     cued = _DAY_BEFORE.search(before, max(0, len(before) - 28)) is not None
     followed = _DAY_AFTER.match(after) is not None
-    if _is_step(a, b, before, after) or _SURELY_DAY_BEFORE.search(before):
+    if (
+        _is_step(a, b, before, after)
+        or _is_of_series(a, b, before, text[end : end + 60])
+        or _SURELY_DAY_BEFORE.search(before)
+    ):
         return True
     if _is_else(a, b, before, after, text):
         return False
@@ -97,6 +105,14 @@ def _is_step(a: int, b: int, before: str, after: str) -> bool:
         return False
     c, d = int(other[1]), int(other[2])
     return d != b and (a == c or abs(a - c) == 1) and max(c, d) <= 31
+
+
+def _is_of_series(a: int, b: int, before: str, after: str) -> bool:
+    """Whether the next days stand beside: "4/3 Na 138, 4/4 136"; scores share the second number."""
+    last, following = _LISTED.search(before), _LISTING.match(after)
+    if last and int(last[1]) == a and 0 < b - int(last[2]) <= 3:
+        return True
+    return bool(following and int(following[1]) == a and 0 < int(following[2]) - b <= 3)
 
 
 def _is_after_score_word(before: str) -> bool:

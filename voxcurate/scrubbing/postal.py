@@ -30,7 +30,7 @@ _ANCHORS: tuple[re.Pattern[str], ...] = (
     re.compile(r"(?<!\w)(?:(?:ON|QC|BC|AB|MB|SK|NS|NB|NL|PE|YT|NT|NU)\.?,?\s+[ABCEGHJ-NPRSTVXY]\d[A-Z]\s?|[ABCEGHJ-NPRSTVXY]\d[A-Z][ ])\d[A-Z]\d(?!\w)"),
     re.compile(r"(?<![\w-])[ACDEFHKNPRTVWXY]\d[\dW][ ](?=[A-Z\d]*\d)(?=\d*[A-Z])[\dACDEFHKNPRTVWXY]{4}(?!\w)"),
     re.compile(rf"(?<![\w-])(?!CT\d{{3}}){_UK}(?!\w)"),
-    re.compile(rf"(?<![\w.,/-])(?:[A-Z]{{1,3}}-)?(?:\d{{5}}|\d{{4}}|\d{{2}}-\d{{3}}|\d{{4}}-\d{{3}}|\d{{3}}[ ]\d{{2}}|\d{{4}}[ ]?[A-Z]{{2}})[ ]{_TOWN}(?!\w)"),
+    re.compile(rf"(?<![\w.,/-])(?:[A-Z]{{1,3}}-)?(?:\d{{5}}|\d{{4}}|\d{{2}}-\d{{3}}|\d{{4}}-\d{{3}}|\d{{3}}[ ]\d{{2}}|\d{{4}}[ ]?[A-Z]{{2}})[ ](?!(?i:hours?|hrs?|h|uhr|uur)\b){_TOWN}(?!\w)"),
     re.compile(rf"(?<!\w)(?:{UPPER}{{2}},?[ ])?\d{{5}}-\d{{3}}(?![\w%]|[.,-]\d)"),
     re.compile(rf"(?<=[ \n]){_TOWN}(?:[ ]?[-–,][ ]?|[ ])(?:\d{{3}}[ ]?\d{{3}}|\d{{5}}-\d{{3}}|\d{{3}}-\d{{4}}|\d{{4}})(?![\w%]|[.,/-]\d|\s(?i:mm|cm|ml|mg|hu|hours|hrs|h)\b)"),
 )  # fmt: skip
@@ -69,7 +69,7 @@ _PART_WORD = re.compile(
     rf"(?:{UPPER}[\w'’.-]*|\d{{1,5}}[A-Za-z]?(?:[-/]\d{{1,5}}[A-Za-z]?)?|\d{{1,3}}(?:st|nd|rd|th)|#\d+\w?|\d{{1,3}}(?:-\d{{1,3}}){{1,3}}|\d{{1,4}}/\w{{1,4}}|\d{{1,2}}[ºª°]|(?:ul|al|os|pl|av|rue|via|viale|calle|c/|str|m|lok|kl|et|apto?|app|bl|tv|th|mf|st|sal|int|esc|bte|bus|tér|utca|u)|all[ée]e|avenue|boulevard|place|impasse|chemin|quai|route|cours|square|[A-Za-z]?\d{{1,4}}|de|del|della|di|du|des|der|den|dem|la|le|les|los|las|el|the|of|on|upon|am|an|im|in|bei|do|da|dos|das|e|y|and|&|av|van|von|bis|ter|aan|op|n[.º°]?)"
 )
 _STARTS = re.compile(
-    r"\b(?:(?:p\.?\s?o\.?\s?)?box\s\d|p\.?o\.?b\.?\s\d|(?:rural\s)?r(?:ou)?te\s\d|rr\s?#?\d|flat\s\w|apt\.?\s\w|unit\s\w|suite\s\w|plot\s\w|block\s\w|door\s?no|h\.?\s?no|no\.?\s?\d|c/o\s|postfach|postbus|boîte|casilla|apartado|lot\s\d)|(?<![\w.,/-])\d{1,5}[A-Za-z]?(?:[-/]\d{1,5}[A-Za-z]?){0,3}(?=,?\s+\S*[^\W\d_])",
+    r"\b(?:(?:p\.?\s?o\.?\s?)?box\s\d|p\.?o\.?b\.?\s\d|(?-i:BP|B\.P\.)\s\d|(?:rural\s)?r(?:ou)?te\s\d|rr\s?#?\d|flat\s\w|apt\.?\s\w|unit\s\w|suite\s\w|plot\s\w|block\s\w|door\s?no|h\.?\s?no|no\.?\s?\d|c/o\s|postfach|postbus|boîte|casilla|apartado|lot\s\d)|(?<![\w.,/-])\d{1,5}[A-Za-z]?(?:[-/]\d{1,5}[A-Za-z]?){0,3}(?=,?\s+\S*[^\W\d_])",
     re.IGNORECASE,
 )
 _UNIT = re.compile(
