@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 
 from labeling.config import LabelingConfig
+from labeling.effects import Effect
 from labeling.fusion import Fused, fuse_case
-from labeling.mend import Effect
 from labeling.model_quality import weights_of
 from labeling.rules import Anatomy, CaseFacts, load_anatomy
 from labeling.structures import Structure, midline

@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from labeling.attention import Fusion, conflict_matrix, fuse_and_attend
 from labeling.config import LabelingConfig
-from labeling.mend import Effect, mend
+from labeling.effects import Effect
+from labeling.mend import mend
 from labeling.rules import Anatomy
 from labeling.staple import staple
 from labeling.structures import Structure, common_parts

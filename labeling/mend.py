@@ -10,13 +10,13 @@ beyond that is only told (`labeling.rules`).
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from labeling.anatomy import DIRECTIONS, ClassRules
+from labeling.anatomy import DIRECTIONS
+from labeling.effects import Effect, Work
 from labeling.rules import Anatomy
 from labeling.structures import Structure, common_parts, further_pieces, midline, to_world
 from voxcurate.masks import label_boxes, surface
@@ -29,42 +29,6 @@ SPECK_SHARE = 0.005  # of the largest piece: less is no part of an organ
 LEFT_OVER = 0.2  # of a structure has to stay when wrong pieces go, or its least volume
 Support = Callable[[str, Box], npt.NDArray[Any] | None]
 Pieces = npt.NDArray[np.unsignedinteger[Any]]
-
-
-@dataclass(frozen=True, eq=False)
-class Effect:
-    """What one rule did to one class.
-
-    Attributes:
-        class_id: the class; empty: the scan.
-        rule: ``side``, ``order``, ``speck``, ``single``, ``exclusion``, ``inside``, ``mirrored``.
-        action: ``removed``, ``moved`` (to `other`), or ``told``: nothing was changed.
-        reason: in words.
-        other: the class that it is about besides.
-        pieces: connected pieces that went as a whole.
-        voxels: that went.
-        ml: the same in mL.
-        box: of them in the scan, start and stop per axis.
-        part: the voxels themselves.
-    """
-
-    class_id: str
-    rule: str
-    action: Literal["removed", "moved", "told"]
-    reason: str
-    other: str = ""
-    pieces: int = 0
-    voxels: int = 0
-    ml: float = 0.0
-    box: tuple[tuple[int, int], ...] = ()
-    part: Structure | None = field(default=None, repr=False)
-
-    def plain(self) -> dict[str, Any]:
-        """As plain data, without the voxels."""
-        names = (
-            "class_id", "rule", "action", "other", "pieces", "voxels", "ml", "box", "reason",
-        )  # fmt: skip
-        return {name: getattr(self, name) for name in names} | {"box": [list(b) for b in self.box]}
 
 
 def mend(
@@ -87,7 +51,7 @@ def mend(
     Returns:
         the structures, and what was done, in the order of doing.
     """
-    work = _Work(dict(structures), anatomy)
+    work = Work(dict(structures), anatomy)
     there = [c for c, s in structures.items() if not s.is_empty and c in anatomy.vocabulary]
     found = midline({c: structures[c] for c in there}, anatomy.midline)
     _sides(work, there, middle if found is None else found)
@@ -103,67 +67,7 @@ def mend(
     return work.result, work.effects
 
 
-class _Work:
-    """The structures as they are by now, and what was done."""
-
-    def __init__(self, result: dict[str, Structure], anatomy: Anatomy) -> None:
-        self.result, self.anatomy = result, anatomy
-        self.effects: list[Effect] = []
-
-    def rules(self, class_id: str) -> ClassRules:
-        return self.anatomy.classes.get(class_id, ClassRules())
-
-    def take(
-        self,
-        class_id: str,
-        rule: str,
-        reason: str,
-        gone: npt.NDArray[np.bool_],
-        *,
-        pieces: int = 0,
-        other: str = "",
-    ) -> None:
-        """Take voxels (of the structure's box) away."""
-        old = self.result[class_id]
-        part = old.part(old.mask & gone)
-        if not part.is_empty:
-            self.result[class_id] = old.part(old.mask & ~gone)
-            self.add(class_id, rule, reason, part, pieces=pieces, other=other)
-
-    def add(
-        self,
-        class_id: str,
-        rule: str,
-        reason: str,
-        part: Structure,
-        *,
-        pieces: int = 0,
-        other: str = "",
-        moved: bool = False,
-    ) -> None:
-        """Write down what was taken, and give it to another class if it moves."""
-        if moved:
-            self.result[other] = self.result[other].joined(part)
-        self.effects.append(
-            Effect(
-                class_id, rule, "moved" if moved else "removed", reason, other, pieces,
-                part.voxels, round(part.ml, 4),
-                tuple((side.start, side.stop) for side in part.box), part,
-            )
-        )  # fmt: skip
-
-    def take_pieces(
-        self, class_id: str, rule: str, reason: str, numbers: Sequence[int], **how: Any
-    ) -> None:
-        if len(numbers):
-            gone = np.isin(self.result[class_id].pieces[0], list(numbers))
-            self.take(class_id, rule, reason, gone, pieces=len(numbers), **how)
-
-    def tell(self, class_id: str, rule: str, reason: str) -> None:
-        self.effects.append(Effect(class_id, rule, "told", reason))
-
-
-def _sides(work: _Work, there: Sequence[str], middle: float | None) -> None:
+def _sides(work: Work, there: Sequence[str], middle: float | None) -> None:
     """Pieces beyond the midline go to the other side's class, or away where nobody has it."""
     anatomy = work.anatomy
     sided = [c for c in there if anatomy.vocabulary[c].side]
@@ -209,7 +113,7 @@ def _offsets(s: Structure, side: str, middle: float) -> npt.NDArray[np.float64]:
     return sign * (piece_centroids(s)[:, 0] - middle)
 
 
-def _beyond_as_a_whole(work: _Work, class_id: str, middle: float, *, right: bool = False) -> bool:
+def _beyond_as_a_whole(work: Work, class_id: str, middle: float, *, right: bool = False) -> bool:
     """Whether an unpaired organ lies on the side where it does not (or does) belong."""
     side = work.rules(class_id).lies
     if not side:
@@ -233,7 +137,7 @@ def piece_centroids(s: Structure) -> npt.NDArray[np.float64]:
     return found
 
 
-def _order(work: _Work, class_id: str) -> None:
+def _order(work: Work, class_id: str) -> None:
     """Pieces above or below what they cannot: removed if enough of the structure remains."""
     s = work.result[class_id]
     if s.is_empty or s.pieces[1].size < 2:
@@ -262,7 +166,7 @@ def _order(work: _Work, class_id: str) -> None:
         s, heights = work.result[class_id], None
 
 
-def _specks(work: _Work, class_id: str) -> None:
+def _specks(work: Work, class_id: str) -> None:
     limit = work.rules(class_id).speck_ml
     if limit is None:
         return
@@ -271,7 +175,7 @@ def _specks(work: _Work, class_id: str) -> None:
     work.take_pieces(class_id, "speck", f"pieces below {limit:g} mL", small)
 
 
-def _single(work: _Work, class_id: str) -> None:
+def _single(work: Work, class_id: str) -> None:
     """All but the largest piece of a single organ go; not what may hang together with it.
 
     That is a piece which the scan's edge may join (`further_pieces`), one within `BRIDGE_MM` that
@@ -317,7 +221,7 @@ def _near_largest(s: Structure, numbers: Sequence[int]) -> list[int]:
     return sorted(found)
 
 
-def _exclude(work: _Work, there: Sequence[str], support: Support | None) -> list[str]:
+def _exclude(work: Work, there: Sequence[str], support: Support | None) -> list[str]:
     """Voxels of two classes that may not share them stay with the likelier; who lost some."""
     losers = []
     for a, b in work.anatomy.excluding_pairs(there):
@@ -359,7 +263,7 @@ def _likelier(
     return np.asarray((chances[0] > chances[1]) | equal, dtype=bool)
 
 
-def _inside(work: _Work, class_id: str) -> None:
+def _inside(work: Work, class_id: str) -> None:
     """Pieces apart from their container, and what reaches too far out of it."""
     name = work.anatomy.vocabulary[class_id].inside
     container, s = work.result.get(name), work.result[class_id]

@@ -50,8 +50,7 @@ class CaseFiles:
     soft: Path | None = None
 
     def state(self) -> list[Any]:
-        """What a result made from these files depends on: names, sizes and times, as ``make`` does.
-        """
+        """What a result made from these files depends on: names, sizes, times, as ``make`` does."""
         paths = {"": self.label_map} if self.label_map else dict(self.masks)
         paths |= {"soft": self.soft} if self.soft else {}
         stats = {name: path.stat() for name, path in sorted(paths.items())}
