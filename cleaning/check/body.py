@@ -169,9 +169,8 @@ def _sequence(
     step_mm = axial(volume)[1][2]
     if found.jump > config.suspect_jump and step_mm <= config.max_jump_spacing_mm:
         k = found.jump_plane
-        how: Severity = "reject" if found.jump > config.reject_jump else "suspect"
         text = "times the usual change from plane to plane: planes are missing, or scans joined"
-        yield Reason("jump", how, found.jump, config.suspect_jump, text, (2, k - 1, k))
+        yield Reason("jump", "suspect", found.jump, config.suspect_jump, text, (2, k - 1, k))
     slabs = slabs_of(volume)
     evidence["equal_planes_share"], evidence["shared_noise"] = slabs.equal, slabs.third
     evidence["shared_noise_bend"] = slabs.bend

@@ -84,7 +84,6 @@ class CheckConfig(Config):
     max_jump_spacing_mm: float = Field(
         7.0, description="planes further apart differ too much to tell a jump"
     )
-    reject_jump: float = Field(5.0, description="some 50 mm are missing, or another scan begins")
     suspect_equal_planes: float = Field(
         0.3, description="voxels of tissue equal to the one in the next plane; ours: < 0.07"
     )

@@ -25,6 +25,7 @@ FLOOR_HU = 2.0  # changes of less are noise
 FULL_SHARE = 0.15  # of the fullest plane: planes that are compared
 REACH = 3  # planes before and after
 MIN_BESIDE = 2
+MIN_SPOTS = 30  # blocks that hold tissue in both planes
 STEP_HU = (-300.0, 400.0)
 STEP_REACH = 6  # blocks
 STEP_JUMP = 1.25  # the least change at which a sideways step is looked for
@@ -102,8 +103,9 @@ def sudden_changes(planes: Image) -> npt.NDArray[np.float64]:
     Returns:
         ``(n - 1,)``: for each spot of the body the change over the median of the three changes
         before and after, and over the larger of the two next to it; medians over the spots, and of
-        the two their geometric mean. 1 is usual. 0 where a plane holds little or nothing, or fewer
-        than two changes are known before or after.
+        the two their geometric mean. 1 is usual. 0 where it is less than 1.25 in the spots that
+        hold tissue in both planes, where a plane holds little or nothing, or fewer than two
+        changes are known before or after.
     """
     n = len(planes)
     result = np.zeros(max(0, n - 1))
@@ -118,13 +120,23 @@ def sudden_changes(planes: Image) -> npt.NDArray[np.float64]:
         after = [j for j in range(k + 1, min(n - 1, k + 1 + REACH)) if known[j]]
         if min(len(before), len(after)) < MIN_BESIDE:
             continue
-        spots = tissue[k] | tissue[k + 1]
-        around = np.stack([np.abs(planes[j + 1] - planes[j])[spots] for j in (*before, *after)])
-        here = np.abs(planes[k + 1] - planes[k])[spots] + FLOOR_HU
-        beside = np.maximum(around[0], around[len(before)])
-        usual = np.median(here / (np.median(around, axis=0) + FLOOR_HU))
-        result[k] = np.sqrt(usual * np.median(here / (beside + FLOOR_HU)))
+        places = (k, *before, *after)
+        changes = np.stack([np.abs(planes[j + 1] - planes[j]) for j in places])
+        nearest = 1 + len(before)
+        either, both = tissue[k] | tissue[k + 1], tissue[k] & tissue[k + 1]
+        if both.sum() < MIN_SPOTS or _suddenness(changes[:, both], nearest) < STEP_JUMP:
+            continue  # where a body ends, a couch may go on unchanged
+        result[k] = _suddenness(changes[:, either], nearest)
     return result
+
+
+def _suddenness(changes: Image, nearest: int) -> float:
+    """The first of some changes ``(m, spots)`` against the others; those in rows 1 and `nearest`
+    are next to it."""
+    here, around = changes[0] + FLOOR_HU, changes[1:]
+    beside = np.maximum(changes[1], changes[nearest]) + FLOOR_HU
+    usual = np.median(here / (np.median(around, axis=0) + FLOOR_HU))
+    return float(np.sqrt(usual * np.median(here / beside)))
 
 
 def _shift_mm(before: Image, after: Image, spacing: tuple[float, ...]) -> float:
