@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from agent.console import DONE, WIDTH, show_json
-from voxcurate.catalog import Catalog, Decision, Label, Scan, ScanPair
+from voxcurate.catalog import Catalog, Decision, Label, Scan, ScanHead, ScanPair
 from voxcurate.errors import ConfigError
 from voxcurate.workspace import Workspace
 
@@ -21,9 +21,8 @@ def duplicates_of(catalog: Catalog) -> dict[str, Any]:
     """Families of copies with who stays, pairs that are only linked, families across splits."""
     from cleaning.duplicates.groups import families
     from cleaning.joining import leaks_of, stored_pairs
-    from cleaning.listing import list_scans
 
-    scans = list_scans(catalog)
+    scans = {scan.case_id: scan for scan in catalog.rows(ScanHead)}
     pairs = stored_pairs(catalog.rows(ScanPair))
     leaks = leaks_of(catalog, pairs, scans)
     torn = {leak.members for leak in leaks}

@@ -1,6 +1,6 @@
 """The scans of a catalog, each checked and hashed once, through the ledger."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,6 @@ from typing import Any
 from cleaning.check.config import CheckConfig
 from cleaning.check.rules import CHECK_VERSION, check
 from cleaning.duplicates.hashing import HASH_VERSION, fingerprint
-from cleaning.listing import ListedScan
 from voxcurate.catalog import Scan, Writer
 from voxcurate.ledger import Item, LedgerResult, run_items
 from voxcurate.nifti import read_nifti
@@ -29,16 +28,22 @@ class Standing:
 
 
 def check_scans(
-    ctx: StageContext, scans: Sequence[ListedScan], config: CheckConfig
+    ctx: StageContext, scans: Sequence[Scan], config: CheckConfig, hashed: Set[str]
 ) -> tuple[dict[str, Standing], LedgerResult]:
     """The standing of each scan by case; what was checked before with these limits is taken over.
 
     Scans that the catalog has no fingerprint of get one.
+
+    Args:
+        ctx: the round.
+        scans: to be checked.
+        config: limits.
+        hashed: cases that have a fingerprint.
     """
     examined = run_items(
         ctx,
         STAGE,
-        [_item(ctx, scan, config) for scan in scans],
+        [_item(ctx, scan, config, hashed) for scan in scans],
         "cleaning.checking:examine",
         _keep,
         version=VERSION,
@@ -49,14 +54,14 @@ def check_scans(
     return {case: _standing(found) for case, found in examined.results.items()}, examined
 
 
-def _item(ctx: StageContext, scan: ListedScan, config: CheckConfig) -> Item:
+def _item(ctx: StageContext, scan: Scan, config: CheckConfig, hashed: Set[str]) -> Item:
     return Item(
         scan.case_id,
         inputs=[scan.sha256, scan.modality],
         payload={
             "path": str(ctx.workspace.root / scan.path),
             "modality": scan.modality,
-            "hashed": scan.hash_version == HASH_VERSION,
+            "hashed": scan.case_id in hashed,
             "config": config.model_dump(),
         },
     )

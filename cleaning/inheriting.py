@@ -10,8 +10,7 @@ import numpy.typing as npt
 
 from cleaning.checking import STAGE
 from cleaning.duplicates.groups import Dropped
-from cleaning.listing import ListedScan
-from voxcurate.catalog import Decision, Label, Writer
+from voxcurate.catalog import Decision, Label, Scan, Writer
 from voxcurate.geometry import resample_to
 from voxcurate.labels import MaskFile, adopt_mask, read_mask, write_mask
 from voxcurate.ledger import Item, LedgerResult, run_items
@@ -25,7 +24,7 @@ INSIDE, KNOWN = 0.5, 0.999  # share of a voxel
 
 
 def carry_labels(
-    ctx: StageContext, dropped: Sequence[Dropped], scans: Mapping[str, ListedScan]
+    ctx: StageContext, dropped: Sequence[Dropped], scans: Mapping[str, Scan]
 ) -> LedgerResult:
     """The labels that count on each dropped copy, as versions of the scan that stays.
 
@@ -70,9 +69,7 @@ def carry_labels(
     )
 
 
-def _item(
-    ctx: StageContext, each: Dropped, copy: ListedScan, keeper: ListedScan, label: Label
-) -> Item:
+def _item(ctx: StageContext, each: Dropped, copy: Scan, keeper: Scan, label: Label) -> Item:
     assert each.to_keeper is not None  # only such are wanted
     return Item(
         each.keeper,

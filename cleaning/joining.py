@@ -18,7 +18,7 @@ from cleaning.duplicates.pairs import DuplicatePair, confirm, suspects
 from cleaning.duplicates.placing import UPRIGHT
 from cleaning.duplicates.proof import prove_files
 from cleaning.duplicates.registration import Agreement
-from cleaning.listing import COMPARED, PAGE, ListedScan, stored_fingerprints
+from cleaning.listing import COMPARED, PAGE, HashMark, stored_fingerprints
 from voxcurate.catalog import Catalog, Label, Model, Scan, ScanPair
 from voxcurate.ids import content_id
 from voxcurate.ledger import Item, run_items
@@ -52,7 +52,8 @@ class Copies:
 def find_copies(
     ctx: StageContext,
     config: CleaningConfig,
-    scans: Mapping[str, ListedScan],
+    scans: Mapping[str, Scan],
+    marks: Mapping[str, HashMark],
     standing: Mapping[str, Checked],
 ) -> Copies:
     """Which scans of the catalog are one, and which of them stay.
@@ -65,9 +66,10 @@ def find_copies(
         ctx: the round.
         config: thresholds, and the order of sources.
         scans: all of the catalog.
+        marks: of their fingerprints.
         standing: what the checks of this run say.
     """
-    failed = _search(ctx, config.duplicates, scans, standing)
+    failed = _search(ctx, config.duplicates, scans, marks, standing)
     gone = {c for c, s in scans.items() if _status(s, standing) == "rejected"}
     rows = ctx.catalog.rows(ScanPair, version=_version(config.duplicates))
     found = stored_pairs([row for row in rows if not {row.first, row.second} & gone])
@@ -100,7 +102,7 @@ def find_copies(
 def leaks_of(
     catalog: Catalog,
     pairs: Sequence[DuplicatePair],
-    scans: Mapping[str, ListedScan],
+    scans: Mapping[str, Scan],
     *,
     with_patients: bool = False,
 ) -> list[Leak]:
@@ -130,7 +132,8 @@ def stored_pairs(rows: Sequence[ScanPair]) -> list[DuplicatePair]:
 def _search(
     ctx: StageContext,
     config: DuplicateConfig,
-    scans: Mapping[str, ListedScan],
+    scans: Mapping[str, Scan],
+    marks: Mapping[str, HashMark],
     standing: Mapping[str, Checked],
 ) -> Mapping[str, str]:
     """Compare the scans that are new to these settings with all; pairs that could not be read."""
@@ -138,9 +141,9 @@ def _search(
     usable = {
         case
         for case, scan in scans.items()
-        if scan.hash_version == HASH_VERSION and _status(scan, standing) != "rejected"
+        if marks[case].version == HASH_VERSION and _status(scan, standing) != "rejected"
     }
-    known = {case for case in usable if scans[case].compared == mark}
+    known = {case for case in usable if marks[case].compared == mark}
     if usable == known:
         return {}
     pairs = _by_thumbnails(ctx.catalog, config, usable, known)
@@ -190,7 +193,7 @@ def _prove(
     ctx: StageContext,
     config: DuplicateConfig,
     pairs: Sequence[tuple[str, str]],
-    scans: Mapping[str, ListedScan],
+    scans: Mapping[str, Scan],
 ) -> tuple[list[DuplicatePair], Mapping[str, str]]:
     """Pairs compared by their files, those that are different left out; and those not readable."""
     items = [_item(ctx, config, scans[first], scans[second]) for first, second in pairs]
@@ -213,7 +216,7 @@ def _prove(
     return [_if_alike(pair, scans, config) for pair in found], done.failed
 
 
-def _item(ctx: StageContext, config: DuplicateConfig, one: ListedScan, other: ListedScan) -> Item:
+def _item(ctx: StageContext, config: DuplicateConfig, one: Scan, other: Scan) -> Item:
     return Item(
         f"{one.case_id}+{other.case_id}",
         inputs=[one.sha256, other.sha256],
@@ -233,7 +236,7 @@ def prove(payload: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _if_alike(
-    pair: DuplicatePair, scans: Mapping[str, ListedScan], config: DuplicateConfig
+    pair: DuplicatePair, scans: Mapping[str, Scan], config: DuplicateConfig
 ) -> DuplicatePair:
     """A copy whose detail fits less well than a copy's must is another scan of the patient."""
     is_one_patient = scans[pair.first].patient == scans[pair.second].patient
@@ -243,7 +246,7 @@ def _if_alike(
     return pair if is_copy else replace(pair, kind="same_patient")
 
 
-def _of_two_days(pair: DuplicatePair, scans: Mapping[str, ListedScan]) -> DuplicatePair:
+def _of_two_days(pair: DuplicatePair, scans: Mapping[str, Scan]) -> DuplicatePair:
     """Scans of one patient at known, different days are two scans unless their pixels are equal."""
     one, other = scans[pair.first], scans[pair.second]
     days = one.facts.get("day"), other.facts.get("day")
@@ -255,7 +258,7 @@ def _of_two_days(pair: DuplicatePair, scans: Mapping[str, ListedScan]) -> Duplic
 
 def _standings(
     ctx: StageContext,
-    scans: Mapping[str, ListedScan],
+    scans: Mapping[str, Scan],
     members: Collection[str],
     order: Sequence[str],
 ) -> dict[str, Standing]:
@@ -273,7 +276,7 @@ def _standings(
     }
 
 
-def _status(scan: ListedScan, standing: Mapping[str, Checked]) -> str:
+def _status(scan: Scan, standing: Mapping[str, Checked]) -> str:
     found = standing.get(scan.case_id)
     return found.status if found else scan.status
 

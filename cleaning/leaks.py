@@ -3,8 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from cleaning.deid.leakscan import LeakVerdict, header_texts, scan_case
-from cleaning.listing import ListedScan
-from voxcurate.catalog import Report
+from voxcurate.catalog import Report, Scan
 from voxcurate.identifiers import Identifiers
 from voxcurate.scrub import NOTHING_KNOWN
 from voxcurate.stage import StageContext
@@ -13,7 +12,7 @@ PAGE = 500  # scans whose reports are held in memory
 
 
 def find_leaks(
-    ctx: StageContext, scans: Sequence[ListedScan], known: Mapping[str, Identifiers]
+    ctx: StageContext, scans: Sequence[Scan], known: Mapping[str, Identifiers]
 ) -> Iterator[LeakVerdict]:
     """What the workspace holds of each scan, read back and searched for identifiers.
 
@@ -35,8 +34,8 @@ def find_leaks(
 
 
 def _with_reports(
-    ctx: StageContext, scans: Sequence[ListedScan]
-) -> Iterator[tuple[ListedScan, dict[str, str]]]:
+    ctx: StageContext, scans: Sequence[Scan]
+) -> Iterator[tuple[Scan, dict[str, str]]]:
     """Scans with the texts of their reports by id, of which few are held at a time."""
     for start in range(0, len(scans), PAGE):
         page = scans[start : start + PAGE]

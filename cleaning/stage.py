@@ -11,8 +11,8 @@ from cleaning.duplicates.hashing import HASH_VERSION
 from cleaning.inheriting import carry_labels
 from cleaning.joining import Copies, find_copies
 from cleaning.leaks import find_leaks
-from cleaning.listing import ListedScan, list_scans
-from voxcurate.catalog import Decision, Scan
+from cleaning.listing import hash_marks
+from voxcurate.catalog import Decision, Scan, ScanHead
 from voxcurate.errors import ConfigError
 from voxcurate.identifiers import Identifiers
 from voxcurate.stage import StageContext, StageResult
@@ -46,20 +46,22 @@ def run(
     parts = set(only or PARTS)
     if not parts <= set(PARTS):
         raise ConfigError(f"want parts of {', '.join(PARTS)}, found {', '.join(sorted(parts))}")
-    everything = list_scans(ctx.catalog)
+    everything = {scan.case_id: scan for scan in ctx.catalog.rows(ScanHead)}
+    marks = hash_marks(ctx.catalog)
     scans = [scan for case, scan in everything.items() if not ctx.cohort or case in ctx.cohort]
     counts: dict[str, Any] = {}
     failed: dict[str, str] = {}
     standing: dict[str, Standing] = {}
     copies = Copies()
     if "check" in parts:
-        standing, examined = check_scans(ctx, scans, config.check)
+        hashed = {case for case, mark in marks.items() if mark.version == HASH_VERSION}
+        standing, examined = check_scans(ctx, scans, config.check, hashed)
         failed |= examined.failed
         counts |= _checked(standing)
-        if any(scan.hash_version != HASH_VERSION for scan in scans):  # they were hashed now
-            everything = list_scans(ctx.catalog)
+        if any(scan.case_id not in hashed for scan in scans):  # they were hashed now
+            marks = hash_marks(ctx.catalog)
     if "duplicates" in parts:
-        copies = find_copies(ctx, config, everything, standing)
+        copies = find_copies(ctx, config, everything, marks, standing)
         failed |= copies.failed
         counts |= _joined(copies)
     gone = _gone(copies) if "duplicates" in parts else None
@@ -92,7 +94,7 @@ def _joined(copies: Copies) -> dict[str, int]:
 
 def _settle(
     ctx: StageContext,
-    scans: Mapping[str, ListedScan],
+    scans: Mapping[str, Scan],
     standing: Mapping[str, Standing],
     gone: Mapping[str, Standing] | None,
 ) -> int:
@@ -145,7 +147,7 @@ def _gone(copies: Copies) -> dict[str, Standing]:
     return gone
 
 
-def _leaks(ctx: StageContext, scans: Sequence[ListedScan], known: Mapping[str, Identifiers]) -> int:
+def _leaks(ctx: StageContext, scans: Sequence[Scan], known: Mapping[str, Identifiers]) -> int:
     """Record every find as a decision; how many cases leak for sure."""
     found = [one for one in find_leaks(ctx, scans, known) if one.verdict != "clean"]
     with ctx.catalog.write() as writer:

@@ -7,8 +7,9 @@ import pytest
 
 from cleaning import checking, joining, stage
 from cleaning.config import CleaningConfig
-from cleaning.duplicates.hashing import fingerprint
+from cleaning.duplicates.hashing import HASH_VERSION, fingerprint
 from cleaning.duplicates.pairs import suspects
+from cleaning.listing import hash_marks
 from tests.cleaning.phantom import phantom
 from tests.voxcurate.factories import a_label, a_scan
 from voxcurate.catalog import Assembly, Catalog, Decision, Label, Report, Scan, ScanPair
@@ -194,6 +195,20 @@ def test_pairs_are_kept_and_only_new_scans_are_compared(context, monkeypatch):
     assert status(context) == {"a": "ok", "b": "duplicate", "c": "duplicate", "d": "ok"}
     stage.run(context, CONFIG)
     assert len(seen) == 1
+
+
+def test_fingerprints_are_read_only_where_a_scan_is_new(context, monkeypatch):
+    put(context, "a", phantom(0))
+    put(context, "b", cropped(phantom(0)))
+    stage.run(context, CONFIG)
+    marks = hash_marks(context.catalog)
+    assert [mark.version for mark in marks.values()] == [HASH_VERSION] * 2
+    assert len({mark.compared for mark in marks.values()} - {""}) == 1
+    monkeypatch.setattr(joining, "stored_fingerprints", None)
+    stage.run(context, CONFIG)
+    put(context, "c", phantom(1))
+    with pytest.raises(TypeError):
+        stage.run(context, CONFIG)
 
 
 def test_a_mirrored_copy_stays_and_is_linked(context):
