@@ -5,6 +5,7 @@ repeated call gives the same result.
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from labeling import priority
@@ -113,7 +114,12 @@ def _items(ctx: StageContext, config: LabelingConfig) -> list[Item]:
             [[line.variant, line.fingerprint] for line in used],
         ]
         items.append(
-            Item(scan.case_id, "", inputs, _payload(ctx, config, scan, own, used, out_of_fold))
+            Item(
+                scan.case_id,
+                "",
+                inputs,
+                partial(_payload, ctx, config, scan, own, used, out_of_fold),
+            )
         )
     return items
 

@@ -6,6 +6,7 @@ attention of each class. What the written anatomy took away is in the decision l
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -59,12 +60,14 @@ def run(ctx: StageContext, config: LabelingConfig) -> StageResult:
                 Item(
                     subject=scan.case_id,
                     inputs=[*marks, weights] if quality else marks,
-                    payload=_payload(ctx, config, scan, found, weights),
+                    payload=partial(_payload, ctx, config, scan, found, weights),
                 )
             )
 
+    settings = config.model_dump(mode="json")
+
     def record(writer: Writer, item: Item, value: dict[str, Any]) -> dict[str, Any]:
-        return _record(ctx, writer, item, value)
+        return _record(ctx, writer, item, value, settings)
 
     done = run_items(
         ctx,
@@ -238,9 +241,15 @@ def _payload(
     }
 
 
-def _record(ctx: StageContext, writer: Writer, item: Item, value: dict[str, Any]) -> dict[str, Any]:
+def _record(
+    ctx: StageContext,
+    writer: Writer,
+    item: Item,
+    value: dict[str, Any],
+    settings: Mapping[str, Any],
+) -> dict[str, Any]:
     labels = {}
-    made_from = content_id(item.inputs, VERSION, item.payload["config"], digits=8)
+    made_from = content_id(item.inputs, VERSION, settings, digits=8)
     for class_id, file in sorted(value["files"].items()):
         facts = {
             **value["how"][class_id],
