@@ -207,7 +207,6 @@ def _queries(root: Path, n: int) -> dict[str, Any]:
     from agent.labels_view import conflicts_of, counting_labels
     from agent.status import status
     from labeling.history import history
-    from labeling.quality import class_quality
     from voxcurate.catalog import Label, Measure, Scan
 
     ctx, _ = context(root)
@@ -225,7 +224,6 @@ def _queries(root: Path, n: int) -> dict[str, Any]:
         "count scans in use": lambda: catalog.count(Scan, status=("ok", "suspect")),
         "count labels": lambda: catalog.count(Label),
         "pointers of a case": lambda: catalog.current(case_id=case),
-        "quality of classes": lambda: class_quality(ctx),
     }
     times = {}
     for name, ask in questions.items():
@@ -307,7 +305,7 @@ def context(root: Path, kind: str = "local") -> tuple[StageContext, Any]:
     workspace = Workspace.find(root)
     catalog = Catalog(workspace.catalog_url)
     ctx = context_of(workspace, catalog, 1, quiet=True)
-    executor = ExecutorConfig(kind=kind, workers=1)
+    executor = ExecutorConfig(kind=kind, workers=2)
     return replace(ctx, executor_config=executor), config_of(catalog, 1)
 
 
