@@ -19,6 +19,8 @@ from voxcurate.volume import Volume
 
 TISSUE_HU = (-200.0, 200.0)
 QUANTISED_LEVELS = 4095
+LEAST_RANGE = 1e-30  # of values that are told apart
+WHOLE = (-(2**31), 2**31 - 128)  # of int32 as float32 can tell
 NO_HU = 6000.0  # reached by more than a few voxels of metal: these are no HU
 Found = tuple[float, tuple[int, int, int] | None]
 FULL_SHARE = 0.1  # of the fullest plane: a plane with something in it
@@ -62,9 +64,9 @@ def _whole_numbers(
     if array.dtype.kind == "b":
         return np.asfortranarray(array.astype(np.uint8)), scale
     if high - low < QUANTISED_LEVELS / 10:
-        scale = _Scale(low, QUANTISED_LEVELS / (high - low))
+        scale = _Scale(low, QUANTISED_LEVELS / max(high - low, LEAST_RANGE))
         array = (array - scale.low) * scale.factor
-    whole = np.rint(np.clip(array, -(2**31), 2**31 - 1)).astype(np.int32)
+    whole = np.rint(np.clip(array, *WHOLE)).astype(np.int32)
     return np.asfortranarray(whole), scale
 
 
@@ -80,7 +82,9 @@ def structure(
         evidence: measured values so far (``min``, ``max``); more are added.
     """
     array, scale = _whole_numbers(volume.array, evidence["min"], evidence["max"])
-    threshold = round(scale(BODY_HU)) if modality == "CT" else _most_common(array)
+    threshold = _most_common(array)
+    if modality == "CT":
+        threshold = round(float(np.clip(scale(BODY_HU), *WHOLE)))
     tissue = scale(TISSUE_HU[0]), scale(TISSUE_HU[1])
     lows, highs, hashes, filled, noise = survey(array.T, threshold, *tissue)
     axes = [

@@ -141,6 +141,14 @@ def test_neighbour_correlation_and_disorder_by_hand():
     assert disorder_of(ramp[:5], 0, (-100, 100)) == 0.0
 
 
+@pytest.mark.parametrize("high", [1e-44, 1e-38, 1e-20, 1e30])
+def test_tiny_and_huge_values_get_a_verdict(high):
+    image = np.zeros(CLEAN.shape, np.float32)
+    image[20:30, 20:30, 10:30] = high
+    assert check(CT.with_array(image)).verdict == "reject"
+    check(CT.with_array(image), "MR")
+
+
 @pytest.mark.real_data
 @pytest.mark.slow
 def test_no_real_scan_is_rejected(real_data):
