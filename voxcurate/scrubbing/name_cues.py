@@ -58,6 +58,8 @@ class IntroducedNames(NameSpans):
             k += 1
         if k >= words.n or not _AFTER_TITLE.match(words.gap(k)):
             return
+        if words.text[words.ends[k] : words.ends[k] + 1].isdigit():
+            return  # "syngo MR XA20"
         capitals = words.shapes[i] == words.shapes[k] == "U" and not words.caseless[i]
         if capitals and words.kinds[k] != "n" and words.gap(i + 1)[:1] != ".":
             return  # "syngo MR XA20"

@@ -266,6 +266,8 @@ class NameSpans:
         words = self.words
         if j - i == 1 and words.low[i] in hard_eponyms():
             return True
+        if j - i > 1 and "-".join(words.low[i:j]) in self.lexicon.eponyms:
+            return True  # "Bence Jones"
         known = self.lexicon.classes
         classed = words.low[j - 1] in _ROMAN or _CLASS.match(words.text, words.ends[j - 1])
         if classed and all(words.low[k] in known or words.low[k] in _ROMAN for k in range(i, j)):
