@@ -80,7 +80,7 @@ def plain(payload: dict[str, Any]) -> dict[str, dict[tuple[str, str], float]]:
 def main() -> None:
     """Print the times and their ratio."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--shape", type=int, nargs=3, default=(256, 256, 150))
+    parser.add_argument("--shape", type=int, nargs=3, default=(160, 160, 100))
     parser.add_argument("--classes", type=int, default=25)
     parser.add_argument("--models", type=int, default=3)
     parser.add_argument("--repeat", type=int, default=2)

@@ -15,6 +15,7 @@ import numpy as np
 
 from labeling.config import AnnotationTimeConfig, LabelingConfig
 from voxcurate.catalog import Decision, Label, Measure
+from voxcurate.catalog.records import NO_ROUND
 from voxcurate.errors import CurationError
 from voxcurate.stage import StageContext
 
@@ -176,10 +177,6 @@ def work_of(ctx: StageContext, config: LabelingConfig, round_number: int | None 
     number = ctx.round if round_number is None else round_number
     scans = {scan.case_id for scan in ctx.scans()}
     classes = ctx.classes or tuple(sorted({class_id for _, class_id in ctx.catalog.current()}))
-    had = ctx.catalog.columns(Label, "case_id", "class_id", origin="original", round=0)
-    labelled = {
-        c: len({case for case, class_id in had if class_id == c and case in scans}) for c in classes
-    }
     answers = ctx.catalog.columns(Decision, "round", "case_id", stage="review", verdict=LOOKED_AT)
     seconds = ctx.catalog.columns(Measure, "round", "value", name="wall_s", case_id="")
     try:
@@ -189,8 +186,19 @@ def work_of(ctx: StageContext, config: LabelingConfig, round_number: int | None 
     return Work(
         len(scans),
         classes,
-        labelled,
+        _labelled(ctx, scans, classes),
         sum(case.chosen for case in listed) if listed else None,
         len({case for at, case in answers if at <= number and case in scans}),
         sum(value or 0.0 for at, value in seconds if at <= number) / 3600,
     )
+
+
+def _labelled(ctx: StageContext, scans: set[str], classes: Sequence[str]) -> dict[str, int]:
+    """In how many of the scans each class came with a label."""
+    found: dict[str, set[str]] = {c: set() for c in classes}
+    where: dict[str, Any] = {"origin": "original", "round": NO_ROUND, "class_id": list(classes)}
+    for batch in ctx.catalog.stream(Label, "case_id", "class_id", **where):
+        for case_id, class_id in batch:
+            if case_id in scans:
+                found[class_id].add(case_id)
+    return {class_id: len(cases) for class_id, cases in found.items()}

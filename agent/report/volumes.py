@@ -27,7 +27,7 @@ def volumes(view: RoundView) -> Section:
     odd: list[tuple[float, Key, Label, float]] = []
     for class_id in view.classes:
         found = [view.current(scan.case_id, class_id) for scan in view.used]
-        present = [label for label in found if label is not None and label.ml > 0]
+        present = [x for x in found if x is not None and x.ml > 0 and not x.known_path]
         if not present:
             continue
         marks = outliers([label.ml for label in present])
