@@ -8,8 +8,8 @@ correlation of every score, for cases, structures and each class, and the precis
 of the list; a random order stands in every table. Half of the cases (by a hash) is for choosing a
 score, the other half confirms it. Then Table 1 of AbdomenAtlas-8K: error regions that are attended,
 attended regions that are errors, and the same by voxels. Exit status 1 if on the confirming half
-the default score correlates by less than 0.5, or its top 10 % are not better than random by two
-standard deviations.
+the default score of cases correlates by less than 0.5, or the top 10 % of cases or of structures
+are not better than random by two standard deviations.
 """
 
 import argparse
@@ -156,14 +156,22 @@ def evaluate(structures: Sequence[Structure]) -> dict[str, Any]:
         "classes": classes,
         "table_1": table_one(detections),
         "chosen_on_development": best,
-        "reached": reached(orders["cases"][DEFAULT]["confirmation"]),
+        "reached": reached(orders),
     }
 
 
-def reached(rank: Mapping[str, Any]) -> bool:
-    """Whether the default score does what was asked for."""
-    least = rank["random"] + 2 * rank["random_sd"]
-    return bool(rank["spearman"] >= WANTED_RHO and rank["precision_at_top"] >= least)
+def reached(orders: Mapping[str, Any]) -> dict[str, bool]:
+    """What the default score does of what was asked for, on the confirming half."""
+    cases, structures = (orders[way][DEFAULT]["confirmation"] for way in ("cases", "structures"))
+    return {
+        f"rank correlation of cases {WANTED_RHO} or more": cases["spearman"] >= WANTED_RHO,
+        "top 10 % of cases": _is_better(cases),
+        "top 10 % of structures": _is_better(structures),
+    }
+
+
+def _is_better(rank: Mapping[str, Any]) -> bool:
+    return bool(rank["precision_at_top"] >= rank["random"] + 2 * rank["random_sd"])
 
 
 def show(found: Mapping[str, Any], console: Console) -> None:
@@ -196,7 +204,8 @@ def show(found: Mapping[str, Any], console: Console) -> None:
     console.print(table)
     console.print(
         f"chosen on the development half: {found['chosen_on_development']}; default: {DEFAULT}; "
-        f"reached on the confirming half: {found['reached']}"
+        "on the confirming half, reached: "
+        + ", ".join(f"{what}: {'yes' if done else 'no'}" for what, done in found["reached"].items())
     )
 
 
@@ -248,7 +257,7 @@ def main() -> int:
     show(found, Console(width=140))
     if given.json:
         given.json.write_text(json.dumps(found, indent=1) + "\n")
-    return int(not found["reached"])
+    return int(not all(found["reached"].values()))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,8 @@ scans with many organs in view, so normalised forms stand beside it. The one tha
 is the share ``A / (A + V)`` of a class's attended volume `A` (attention of `STRONG` or more, as in
 the evaluation of Table 1) in itself and the fused organ `V`: the soft border that every organ has
 does not count, and for two hard labellings it is 1 - intersection over union of the two, so that it
-orders as their DSC does. docs/attention.md has the figures.
+orders as their DSC does. A case's share is that of its worst class. docs/attention.md has the
+figures.
 """
 
 from collections.abc import Mapping
@@ -23,9 +24,7 @@ from voxcurate.volume import ML_PER_MM3, Box
 STRONG = 0.45  # one of three models sure of the opposite: standard deviation 0.47
 UNSURE = 0.18  # with one model, whose -p ln p is at most 0.37
 MIN_ORGAN_ML = 1.0  # a class that nearly nobody sees must not divide by nothing
-SEEN_ML = (
-    0.1  # a ball of 6 mm; a class whose organ and attention are together this small counts half
-)
+SEEN_ML = 0.1  # a ball of 6 mm: what is so small does not lead the list
 
 
 @dataclass(frozen=True)
@@ -134,15 +133,13 @@ def class_scores(fusion: Fusion, voxel_mm3: float, n_slices: int) -> dict[str, C
 
 
 def case_score(classes: Mapping[str, ClassScore], kind: Score) -> float:
-    """Of the whole case: the sum; for ``per-ml`` of all its organs together; for ``share`` the mean
-    over classes, each as far as it is in the scan (`SEEN_ML`)."""
+    """Of the whole case: the sum; for ``per-ml`` of all its organs together; for ``share`` that of
+    its worst class: one failed organ among many good ones is to be seen."""
     if kind == "per-ml":
         total = sum(c.organ_ml for c in classes.values())
         return sum(c.attention_mm3 for c in classes.values()) / max(total, MIN_ORGAN_ML)
     if kind == "share":
-        sizes = [c.attended_ml + c.organ_ml for c in classes.values()]
-        seen = sum(size / (size + SEEN_ML) for size in sizes)
-        return sum(c.share for c in classes.values()) / seen if seen else 0.0
+        return max((c.share for c in classes.values()), default=0.0)
     return sum(c.score(kind) for c in classes.values())
 
 

@@ -58,8 +58,8 @@ class PriorityConfig(Config):
 
     score: Score = Field(
         "share",
-        description="share: of strongly attended volume in itself and the organ, mean over "
-        "classes; sum: as published, mm3; voxels: as the released code, all with attention",
+        description="share: of strongly attended volume in itself and the organ, of the worst "
+        "class; sum: as published, mm3; voxels: as the released code, all with attention",
     )
     rule: Literal["top", "robust", "budget"] = "top"
     budget: int = Field(400, ge=1, description="cases that people have time for; published: 400")

@@ -29,7 +29,7 @@ from voxcurate.predictions import Prediction, open_prediction
 from voxcurate.stage import StageContext, StageResult
 from voxcurate.workspace import adopt_file
 
-VERSION = "5"
+VERSION = "6"
 ENSEMBLE = "ensemble"
 ACTOR = "rules"
 CASES_AT_ONCE = 500

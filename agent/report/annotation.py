@@ -20,14 +20,14 @@ MOST_CHANGES = 10
 MOST_WAITING = 12
 FLAGS = ("chosen", "is_outlier", "outlier", "selected", "flagged")  # columns of a priority list
 UNITS = {
-    "share": "attended share of the organs",
+    "share": "attended share of the worst organ",
     "sum": "attention size (mm3)",
     "per-ml": "attention (mm3 per mL of organ)",
     "per-slice": "attention (voxels per slice)",
     "voxels": "attended voxels",
 }
 ABOUT = {
-    "share": "what is shown is how much of an organ has strong attention, the mean over organs",
+    "share": "what is shown is the share of strong attention in the scan's worst organ",
     "sum": "its size is the sum over voxels and classes, times a voxel's volume",
     "per-ml": "what is shown is its sum per volume of the organs",
     "per-slice": "what is shown is its sum per slice of the scan",
