@@ -107,18 +107,21 @@ def by_turned_landmarks(
     """
     base = _Marks.of(prints, range(len(prints)))
     asked = _Marks.of(prints, range(known, len(prints)), strongest=STRONGEST)
-    n = len(base.codes)
+    n, m = len(base.codes), len(asked.codes)
+    turns = [turn for turn in all_turns()[1:] if known or inverse_turn(turn) >= turn]
+    at_once = max(1, n // max(m, 1))  # few new scans: many of their turns in one search
     found: dict[tuple[int, int], Candidate] = {}
-    for turn in all_turns()[1:]:
-        if not known and inverse_turn(turn) < turn:
-            continue
-        both = base.joined(asked.turned(turn))
+    for start in range(0, len(turns), at_once):
+        both = base.joined([asked.turned(turn) for turn in turns[start : start + at_once]])
         pairs = close_pairs(both.codes, config.radius_bits, known=n, max_equal=MAX_EQUAL)
-        for c in _voted(both, pairs.only(pairs.first < n), config, turn):
-            each = c if c.first < c.second else c.swapped()
-            old = found.get((each.first, each.second))
-            if old is None or old.votes < each.votes:
-                found[each.first, each.second] = each
+        pairs = pairs.only(pairs.first < n)
+        for number, turn in enumerate(turns[start : start + at_once]):
+            mine = (pairs.second - n) // max(m, 1) == number
+            for c in _voted(both, pairs.only(mine), config, turn):
+                each = c if c.first < c.second else c.swapped()
+                old = found.get((each.first, each.second))
+                if old is None or old.votes < each.votes:
+                    found[each.first, each.second] = each
     return [found[key] for key in sorted(found)]
 
 
@@ -147,13 +150,14 @@ class _Marks:
             self, codes=_turned(self.codes, turn), places=turned_places(self.places, turn)
         )
 
-    def joined(self, other: "_Marks") -> "_Marks":
-        """Both, one after the other."""
+    def joined(self, others: "list[_Marks]") -> "_Marks":
+        """All, one after the other."""
+        every = [self, *others]
         return _Marks(
-            np.concatenate((self.scan, other.scan)),
-            np.concatenate((self.codes, other.codes)),
-            np.concatenate((self.places, other.places)),
-            np.concatenate((self.cubes, other.cubes)),
+            np.concatenate([one.scan for one in every]),
+            np.concatenate([one.codes for one in every]),
+            np.concatenate([one.places for one in every]),
+            np.concatenate([one.cubes for one in every]),
         )
 
 
