@@ -80,7 +80,8 @@ def test_of_two_models_what_both_have_remains(seed, margin_mm):
 
 
 def test_models_without_votes():
-    one, two, nothing = *masks(2), np.zeros(SHAPE, bool)
+    one, two = masks(2)
+    nothing = np.zeros(SHAPE, bool)
     found = ours([nothing, nothing])
     assert found.box == NOWHERE
     assert not full(found).any()
