@@ -195,9 +195,8 @@ def _is_known(one: Marked, number: int) -> bool:
     people = (*one.known.names, *one.known.physicians)
     if kind == "NAME":
         parts = {_plain(part) for name in people for part in re.split(r"[\s,^]+", name) if part}
-        return all(
-            _plain(w) in parts for w in re.split(r"[\s,.^]+", one.text[start:end]) if len(w) > 1
-        )
+        words = [w for w in re.split(r"[\s,.^]+", one.text[start:end]) if len(w) > 1]
+        return bool(words) and all(_plain(w) in parts for w in words)  # initials are nobody's own
     told = (*one.known.ids, *one.known.accessions, *one.known.institutions, *one.known.others)
     return value in {_plain(name) for name in told}
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from cleaning.deid.words import CAMEL, defined_terms, header_words, is_harmless, is_name
-from voxcurate.identifiers import Hit, Identifiers
+from voxcurate.identifiers import Hit, Identifiers, find_known
 from voxcurate.scrub import Scrubber
 
 _PIECE = re.compile(r"[^\W_]+(?:[.,]\d+)*")  # letters and digits in a row, decimals whole
@@ -53,7 +53,9 @@ class TextCleaner:
         if not text.strip() or len(text) > self._max_text:
             return ""
         found = self._scrubber.scrub(text, self._known).replacements
-        left = _without(text, (hit for hit in found if not _is_label(text, hit)))
+        left = _without(
+            text, (hit for hit in self._unless_kept(text, found) if not _is_label(text, hit))
+        )
         left = _NUMBERS.sub(" ", left)
         pieces: list[str] = []
         last = 0
@@ -63,6 +65,14 @@ class TextCleaner:
         cleaned = "".join([*pieces, left[last:]])
         is_whole = cleaned == text and re.search(r"[^\W_]", text)
         return " ".join(text.split()) if is_whole else _tidy(cleaned)
+
+    def _unless_kept(self, text: str, found: Iterable[Hit]) -> Iterator[Hit]:
+        """What goes: all that was found; where unknown words stay, no word that is only doubtful."""
+        known = list(find_known(text, self._known)) if self._keep_words else []
+        for hit in found:
+            told = any(one.start < hit.end and hit.start < one.end for one in known)
+            if not self._keep_words or hit.kind != "NAME" or hit.sure or told:
+                yield hit
 
     def term(self, text: str) -> str:
         """A coded string (CS): its harmless words."""
