@@ -19,6 +19,8 @@ MEASURED = {  # the comparison's figures, for people
     "detail_ncc": "correlation of detail",
     "overlap": "overlapping share",
     "shift_mm": "shift of blocks (mm)",
+    "projection_bits": "projection hash distance (of 192 bits)",
+    "lean_deg": "lean of the slices (degrees)",
 }
 LINKED = {"same_patient": "one patient's scans", "mirrored": "mirror images of each other"}
 
@@ -82,21 +84,21 @@ def _linked(pairs: Sequence[ScanPair]) -> list[Block]:
 
 def _across(view: RoundView, pairs: Sequence[ScanPair]) -> list[Block]:
     """Copies in several splits: the strictest split's scan stays, but somebody should know."""
-    from cleaning.duplicates.groups import leakage
-    from cleaning.joining import stored_pairs
+    from cleaning.joining import leaks_of, stored_pairs
 
-    splits = {case: scan.split for case, scan in view.scans.items()}
-    sources = {case: scan.source for case, scan in view.scans.items()}
-    leaks = leakage(stored_pairs(pairs), splits, sources)
+    leaks = leaks_of(view.ctx.catalog, stored_pairs(pairs), view.scans)
     if not leaks:
         return []
-    rows = [(", ".join(x.members), ", ".join(x.splits), ", ".join(x.sources)) for x in leaks]
+    rows = [
+        tuple(", ".join(part) for part in (x.members, x.splits, x.sources, x.models)) for x in leaks
+    ]
     warning = (
         f"{len(leaks)} families of copies lie in several splits. Of each, only scans of the "
-        "strictest split (test, then validation) are used; models trained before may have seen a "
-        "copy of a test scan."
+        "strictest split (test, then validation) are used; the models named here were trained "
+        "on one of its scans."
     )
-    return [Text(warning, "warn"), Table(("scans", "splits", "sources"), rows, "Across the splits")]
+    head = ("scans", "splits", "sources", "models that saw one")
+    return [Text(warning, "warn"), Table(head, rows, "Across the splits")]
 
 
 def rejected(view: RoundView, album: Album) -> Section:

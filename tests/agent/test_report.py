@@ -330,3 +330,16 @@ def test_album_says_what_is_wrong_without_a_path(fresh):
 
 def _raise():
     raise CurationError("the mask is odd")
+
+
+def test_labels_that_claim_the_same_voxels_are_told(fresh):
+    case = load_view(fresh, 2).used[0].case_id
+    facts = {"other": "spleen", "voxels": 40, "box": [[3, 5], [2, 9], [7, 8]]}
+    row = Measure(2, "assemble", case, "liver", "spleen", "conflict_ml", 12.5, facts)
+    with fresh.catalog.write() as writer:
+        writer.put(row)
+    view = load_view(fresh, 2)
+    section = next(s for s in build_sections(view) if s.id == "conflicts")
+    (shown,) = section.blocks[0].rows
+    assert shown == (case, view.class_name("liver"), view.class_name("spleen"), "12.5",
+                     "3:5 2:9 7:8")  # fmt: skip
