@@ -206,7 +206,7 @@ def lexicon() -> Lexicon:
     return Lexicon(
         fold(names["given"]).split(),
         fold(names["surnames"]).split(),
-        [*words["words"].split(), *medicine["products"].split()],
+        " ".join((words["words"], medicine["products"], medicine["latin"])).split(),
         words["both"].split(),
         names["places"].split(),
         [*words["eponyms"].split(), *medicine["eponyms"].split()],
