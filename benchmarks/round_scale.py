@@ -258,7 +258,7 @@ STAGES: dict[str, Callable[[Path, int], dict[str, Any]]] = {
 
 def commands(root: Path) -> Iterator[dict[str, Any]]:
     """The commands that people type, start of Python and all."""
-    case, place = data.case_name(1), ["-w", str(root)]
+    case, place = data.case_name(4), ["-w", str(root)]
     asked = [
         ["status", "--json"],
         ["priority", "--json"],
