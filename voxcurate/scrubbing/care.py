@@ -103,9 +103,9 @@ def _is_named(text: str, start: int, end: int) -> bool:
         }
         if any(word in clinical for word in own):
             return False
-        return any(known.foreign_kind(word) != "w" or word in known.places for word in own) or _is_inside(
-            text, start
-        )
+        return any(
+            known.foreign_kind(word) != "w" or word in known.places for word in own
+        ) or _is_inside(text, start)
     return True
 
 
@@ -174,7 +174,9 @@ def _is_site(text: str, start: int, end: int) -> bool:
     own = [low for low in lows if low not in GENERIC and low not in SHORT_FORMS and len(low) > 1]
     mixed = any(re.search(r"[^\W\d_]", low) and re.search(r"\d", low) for low in own)
     return mixed or any(
-        lexicon().foreign_kind(low) != "w" and low not in lexicon().eponyms for low in own if low.isalpha()
+        lexicon().foreign_kind(low) != "w" and low not in lexicon().eponyms
+        for low in own
+        if low.isalpha()
     )
 
 
@@ -203,7 +205,9 @@ def _is_acronym(text: str, start: int, end: int) -> bool:
 def _is_strange(text: str, start: int, end: int) -> bool:
     word = fold(text[start:end].split()[-1])
     return (
-        lexicon().foreign_kind(word) in "un" and word not in lexicon().eponyms and word not in SHORT_FORMS
+        lexicon().foreign_kind(word) in "un"
+        and word not in lexicon().eponyms
+        and word not in SHORT_FORMS
     )
 
 

@@ -76,7 +76,7 @@ MONTHS = (
 )  # folded
 _D, _M, _Y4 = r"(?:0?[1-9]|[12]\d|3[01])", r"(?:0?[1-9]|1[0-2])", r"(?:1[89]|20)\d\d"
 _ORD = r"(?:st|nd|rd|th|er|\.)"
-_ORDINAL = r"(?:first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|eleventh|twelfth|thirteenth|fourteenth|fifteenth|sixteenth|seventeenth|eighteenth|nineteenth|twentieth|twenty-(?:first|second|third|fourth|fifth|sixth|seventh|eighth|ninth)|thirtieth|thirty-first)"
+_ORDINAL = r"(?:first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|eleventh|twelfth|thirteenth|fourteenth|fifteenth|sixteenth|seventeenth|eighteenth|nineteenth|twentieth|twenty[ -](?:first|second|third|fourth|fifth|sixth|seventh|eighth|ninth)|thirtieth|thirty[ -]first)"
 _DAY = r"(?:(?:mon|tues?|wed(?:nes)?|thu(?:rs?)?|fri|sat(?:ur)?|sun)(?:day)?|(?:mon|diens|donners|frei|sams|sonn)tag|mittwoch|maandag|dinsdag|woensdag|donderdag|vrijdag|zaterdag|zondag|lundi|mardi|mercredi|jeudi|vendredi|samedi|dimanche|lunes|martes|mi[ée]rcoles|jueves|viernes|s[áa]bado|domingo|luned[ìi]|marted[ìi]|mercoled[ìi]|gioved[ìi]|venerd[ìi]|sabato|domenica|segunda(?:-feira)?|ter[çc]a(?:-feira)?|quarta(?:-feira)?|quinta(?:-feira)?|sexta(?:-feira)?|pazartesi|sal[ıi]|[çc]ar[şs]amba|per[şs]embe|cuma|cumartesi|m[åa]ndag|tisdag|onsdag|torsdag|fredag|l[öo]rdag|s[öo]ndag|mandag|tirsdag)"
 BEFORE_DATE = re.compile(
     rf"\b(?:mid|mi|early|late)[- ]$|\b(?:la|ma|ke|ti|pe|su|mo|di|mi|do|fr|sa|so|lu|me|je|ve|wo|vr|za|zo)\.?,?\s+$|\b{_DAY}\.?,?\s+(?:(?:the|den|dem|d\.|le|el|the\s+(?:morning|night|evening|week)\s+of)\s*)?$",
@@ -139,6 +139,14 @@ _HOLIDAY_STARTS = (
     "pasquetta ferragosto capodanno carnaval kerst kerstmis kerstavond eerste tweede pasen koningsdag sinterklaas oudejaarsdag oudejaarsavond nieuwjaar nieuwjaarsdag hemelvaart hemelvaartsdag midsommar juhannus joulu "
     "julafton juldagen kurban bayram wigilia sylwester wielkanoc vanoce velikonoce"
 )
+
+
+def _is_no_season(text: str, start: int, end: int) -> bool:
+    """Whether "2025/04" is a month and no winter such as "2009/10"."""
+    year, month = text[start:end].split("/")
+    return (int(year) + 1) % 100 != int(month)
+
+
 DATES: tuple[Pattern, ...] = (
     pattern("DATE", rf"(?<![\d.])(?P<x>{_Y4}[-/._]{_M}[-/._]{_D}(?:{_TIME}|T\d{{6}}))(?!\d)", labelled=True, digits=6),
     pattern("DATE", rf"(?<![\w./-])(?P<x>{_FULL}{_TIME}\s?[-–]\s?{_FULL}{_TIME})(?![\w/]|[.-]\d){_NOT_UNIT}", labelled=True, digits=8),
@@ -180,6 +188,14 @@ DATES: tuple[Pattern, ...] = (
     pattern("DATE", r"(?<!\w)(?P<x>mi-(?:janvier|f[ée]vrier|mars|avril|mai|juin|juillet|ao[ûu]t|septembre|octobre|novembre|d[ée]cembre)|mid-(?:jan|feb|march|april|may|june|july|august|sept|oct|nov|dec)[a-z]*|(?:mitte|anfang|ende|eind|begin|half|d[ée]but|fin)\s(?:j[aä]n(?:uar|ner|uari)|februari?|m[äa]rz|maart|mei|juni|juli|august(?:us)?|september|oktober|november|dezember|december|janvier|f[ée]vrier|mars|avril|juin|juillet|ao[ûu]t|septembre|octobre|novembre|d[ée]cembre))(?!\w)", starts="mi mid early late mitte anfang ende eind begin half debut fin", labelled=True),
     pattern("DATE", rf"\b(?:on|by|until|since|from|before|after|for|through|till|of|between)\s+(?P<x>the\s+{_D}(?:st|nd|rd|th))(?!\w|[\s-]+(?:and\s\d+(?:st|nd|rd|th)|to\s\d+(?:st|nd|rd|th)|of\s(?!this|last|next)|(?:post|hospital|ribs?|weeks?|months?|days?|year|hour|floor|digits?|fingers?|toes?|meta|ray|inter|order|percentile|ventricle|nerve|cranial|attempt|try|pass|visit|dose|cycle|trimester|edition|thoracic|lumbar|cervical|sacral|vertebra|part|portion|segment|stage|centile|image|slice|branch|time|round|line|decade|century|scan|study|ct|lesion|nodule|left|right|anterior|posterior|lateral|disc|pulmonary|grade|generation|costo|proximal|distal|carpo|mtp|mcp|pip|dip|space)))", starts="on by until since from before after for through till of between", shape=r"\d(?:st|nd|rd|th)"),
     pattern("DATE", rf"\b(?:on|until|since|til|till|says|say|by|from)\s(?P<x>(?:the\s)?{_D}(?:st|nd|rd|th))(?=[,.;)]?(?:\s*\n|$)|[,.;)]\s(?!(?:and\s|&\s)?\d)|\s(?:at|w/|with|by|via|in\s(?:clinic|the\sam)|am|pm|morning|for)\b)", starts="on until since til till says say by from", shape=r"\d(?:st|nd|rd|th)", sure=False, check=_is_no_rib),
+    pattern("DATE", rf"(?<![\w./-])(?P<x>{_Y4}/(?:0[1-9]|1[0-2]))(?![\w/-]|[.,]\d)", digits=6, check=_is_no_season),
+    pattern("DATE", r"(?:(?<=\d:\d\d[ ])|(?<![\w./:-]))(?P<x>(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01]))(?=[ ](?:[01]\d|2[0-3]):[0-5]\d(?!\d))", digits=4),
+    pattern("DATE", r"(?<=\d:\d\d[ ])(?P<x>(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01]))(?![\w/-]|[.,]\d)", digits=4),
+    pattern("DATE", r"\b(?:corrected|amended|addend(?:ed|um)|resulted|collected|received|called|revised|verified|final|finalized)[ :]{1,2}(?P<x>(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01]))(?![\w/-]|[.,]\d)", starts="corrected amended addended addendum resulted collected received called revised verified final finalized"),
+    pattern("DATE", rf"\b(?P<x>(?:mon|tues?|wed(?:s|nes)?|thu(?:rs?)?|fri|sat(?:ur)?|sun)(?:day)?\.?,?[ ](?:{_D}/{_D}|{_D}{_ORD}?[ ]{_MONTH}))(?![\w/])", starts="mon monday tue tues tuesday wed weds wednesday thu thur thurs thursday fri friday sat saturday sun sunday", labelled=True),
+    pattern("DATE", rf"\b(?:v\.|vom|am|ab|seit)[ ](?P<x>{_D}\.(?:0?[1-9]|1[0-2])\.)(?!\d)", starts="v vom am ab seit"),
+    pattern("DATE", r"\x01\)[ ](?P<x>(?:0?[1-9]|1[0-2])\.(?:1[3-9]|2\d|3[01]))(?=[;,.)]?(?:\s|$))", 0, shape=r"\x01\)[ ]\d"),
+    pattern("DATE", rf"\b(?:scan|exam|study|date|dt|ct|mri|us|colonography|mammogram|seen|on|dob)[^\n\d]{{0,12}}[ :](?P<x>{_D}[ ][A-Z][a-z]{{2,10}}[ ]?/)(?=[ ]?(?:\x01|\d|[A-Z][a-z]+[ ]\d{{4}}))", 0, near="scan exam study date dt ct mri us colonography mammogram seen on dob"),
     pattern("DATE", rf"(?<!\d)(?P<x>{_Y4}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:T?\d{{6}}|T\d{{4}})?)(?!\d)", digits=8),
 )  # fmt: skip
 

@@ -74,6 +74,32 @@ _EXAM_BEFORE = re.compile(
     r"\b(?:cta?|ldct|mr[iaecp]*|us|xr|x-?ray|ultrasound|ultrasonography|mammo\w*|pet|scan|nm|dexa|spine|breast|screening|exam)\b[^\n]*\((?:\w{5}\s?[/,+&]\s?)*$",
     re.IGNORECASE,
 )
+# billing codes of imaging, 7xxxx, beside an examination or another such code; items of a schedule
+_BILLED = re.compile(r"7[0-9]\d{3}(?:\^[A-Z]+)?")
+_BILLED_NEAR = re.compile(
+    r"\b(?:cta?|mr[iacp]*|us|xr|x-?ray|ultrasound|mammo\w*|pet|dexa|scan|contrast|limited|complete|with|without|w/o|"
+    r"procedure ?code|code[sd]?|cpt|bill\w*|denied|auth\w*|exam|reply|item|(?<!\d)7\d{4})(?!\w)",
+    re.IGNORECASE,
+)
+_ITEM_BEFORE = re.compile(
+    r"\b(?:items?|mbs|ebm|ziffer|ccam|tarmed)[ ]?(?:no\.?|number|\#)?[: ]{1,2}(?:\d{4,5}[ ,/+&]{1,3})*$",
+    re.I,
+)
+# a model's number beside its maker, device or lead
+_DEVICE_BEFORE = re.compile(
+    r"\b(?:clip|coil|stent|lens|iol|lead|leads|ra|rv|lv|lvad|icd|crt-?[dp]|pacemaker|generator|pump|valve|shunt|needle|set|"
+    r"catheter|wire|sheath|\d{1,2}\s?(?:g|fr|f)|model|type|conditional|mri|dr|titanium|cobalt|steel|nitinol|yasargil|medtronic|boston scientific|"
+    r"abbott|biotronik|aesculap|cook|cordis|terumo|stryker|zimmer|depuy|smith|arthrex|alcon|zeiss|bard|merit|siemens|philips|canon|samsung|hitachi|ge)"
+    r"[ ,:(]{1,2}$",
+    re.IGNORECASE,
+)
+_MODEL = re.compile(
+    r"(?:[A-Z]{1,4}\d{1,4}[A-Z]{0,3}\d?|[A-Z]{2,5}-\d{2,3}|[A-Z]\d[A-Z]{2}\d{2}|[3-6]\d{3}-\d{2})"
+)
+_CHANGE = re.compile(
+    r"(?:[A-Z]\d{1,4}(?:[A-Z]|del|fs|dup|ins)|\d{3,4}del\w*)(?:/(?:[A-Z]\d{1,4}(?:[A-Z]|del|fs|dup|ins|X)|\d{3,4}del\w*))*"
+)
+_MORPHOLOGY = re.compile(r"[TMP]-[0-9A-F]{5}")
 _PRESSURES = re.compile(r"[~<>]?\d{2,3}/\d{2,3}(?:[-–/]\d{2,3}(?:/\d{2,3})?)*")
 _VENTILATION = re.compile(
     r"(?:\b(?:ac|simv|cmv|prvc|imv|vc|pc|psv?|bi-?pap|vent\w*|settings?|abgs?|vbgs?|gas|te|tr|ti|flip|matrix|lytes|chem\s?\d|bmp|ratio|rate|i/o|in/out|uop)\b[^\n\d]{0,8})(?:[\d./x-]+[ ,>]*){0,2}$",
@@ -145,6 +171,10 @@ def is_explained(text: str, start: int, end: int, digits: int, letters: int) -> 
         return not _goes_back(token)
     if _is_billed(text, start, end):
         return True
+    if _CHANGE.fullmatch(token) or _MORPHOLOGY.fullmatch(token):
+        return True
+    if _MODEL.fullmatch(token) and _DEVICE_BEFORE.search(text, max(0, start - 24), start):
+        return True
     if letters == 0:
         return _number_is_explained(text, start, end, digits)
     if re.match(r"\d{3}(?!\d)", token) and re.search(
@@ -161,7 +191,16 @@ def is_explained(text: str, start: int, end: int, digits: int, letters: int) -> 
 
 
 def _is_billed(text: str, start: int, end: int) -> bool:
-    """Whether five digits in brackets after an examination's name are its code: "CT CHEST (71260)"."""
+    """Whether five digits are the code of an examination: "CT CHEST (71260)", "74150 or 74160"."""
+    token = text[start:end]
+    if _BILLED.fullmatch(token):
+        around = text[max(0, start - 40) : start] + " " + text[end : end + 25]
+        if _BILLED_NEAR.search(around) and not _ID_BEFORE.search(text, max(0, start - 30), start):
+            return True
+        if re.search(r"code\s?[=:]\s?$", text[max(0, start - 8) : start], re.I) or "^" in token:
+            return True
+    if _ITEM_BEFORE.search(text, max(0, start - 40), start) and end - start <= 5:
+        return True
     line = text[max(text.rfind("\n", 0, start), start - 70, 0) : start]
     return (
         end - start == 5

@@ -14,12 +14,16 @@ from voxcurate.scrubbing.names import find_names
 from voxcurate.scrubbing.numbers import NUMBERS
 from voxcurate.scrubbing.pattern import HOLE, Pattern
 from voxcurate.scrubbing.people import PEOPLE
+from voxcurate.scrubbing.people_notes import NOTES
 from voxcurate.scrubbing.places import PLACES
 from voxcurate.scrubbing.postal import find_postal
+from voxcurate.scrubbing.rooms import ROOMS
 from voxcurate.scrubbing.streets import STREETS
 from voxcurate.scrubbing.vocabulary import fold
 
-PATTERNS: tuple[Pattern, ...] = (*DATES, *NUMBERS, *CODES, *PLACES, *STREETS, *CARE, *PEOPLE)
+PATTERNS: tuple[Pattern, ...] = (
+    *DATES, *NUMBERS, *CODES, *PLACES, *STREETS, *CARE, *ROOMS, *PEOPLE, *NOTES,
+)  # fmt: skip
 BEFORE, AFTER = 90, 90  # letters beside a word that a match which must be near it may take up
 _NUMBERS = re.compile(r"\d(?:[\s().,+/:_'’–-]{0,4}\d)*")
 _DIGITS = re.compile(r"\d+")

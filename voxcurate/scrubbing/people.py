@@ -54,7 +54,7 @@ def _words(text: str, start: int, end: int) -> list[str]:
     ]
 
 
-def _is_somebody(text: str, start: int, end: int) -> bool:
+def is_somebody(text: str, start: int, end: int) -> bool:
     """Whether no word is one that stands in such places without being a name."""
     words = _words(text, start, end)
     return (
@@ -64,10 +64,10 @@ def _is_somebody(text: str, start: int, end: int) -> bool:
     )
 
 
-def _is_likely(text: str, start: int, end: int) -> bool:
+def is_likely(text: str, start: int, end: int) -> bool:
     """Whether moreover a word is a name, or is unknown."""
     known = lexicon()
-    return _is_somebody(text, start, end) and any(
+    return is_somebody(text, start, end) and any(
         known.kind(word) != "w" or word in known.given for word in _words(text, start, end)
     )
 
@@ -79,7 +79,7 @@ def _is_all_names(text: str, start: int, end: int) -> bool:
         (known.kind(word), word in known.given or known.likeness(word) > 0)
         for word in _words(text, start, end)
     ]
-    return _is_somebody(text, start, end) and all(
+    return is_somebody(text, start, end) and all(
         kind in "nb" or (kind == "u" and is_like) for kind, is_like in kinds
     )
 
@@ -149,7 +149,7 @@ def _is_strange(text: str, start: int, end: int) -> bool:
     known = lexicon()
     words = _words(text, start, end)
     return (
-        _is_somebody(text, start, end)
+        is_somebody(text, start, end)
         and all(known.kind(word) in "nu" or word in known.given for word in words)
         and not any(word in known.eponyms for word in words)
     )
@@ -157,9 +157,7 @@ def _is_strange(text: str, start: int, end: int) -> bool:
 
 def _are_initials(text: str, start: int, end: int) -> bool:
     low = fold(text[start:end])
-    return (
-        low not in w.SHORT_FORMS and low not in w.DEGREES and lexicon().foreign_kind(low) in "un"
-    )
+    return low not in w.SHORT_FORMS and low not in w.DEGREES and lexicon().foreign_kind(low) in "un"
 
 
 def _are_typists(text: str, start: int, end: int) -> bool:
@@ -173,17 +171,17 @@ def _is_caseless(text: str, start: int, end: int) -> bool:
 
 
 PEOPLE: tuple[Pattern, ...] = (
-    pattern("NAME", rf"\b(?i:{_PERSON})[ ]?[:=][ ]{{0,6}}(?P<x>{_PART}?{_W}(?:[ ]{_W})?,[ ]?{_W}(?:[ -]{_W})?{_INITIAL}{{0,2}})(?=[ ]*(?:\(|,|;|\n|$|\||/|[ ]{{2}}|{_DEGREE}|[\d\x01]|DOB|MRN|SEX|AGE|M\b|F\b))", 0, starts=_PERSON_STARTS, labelled=True, check=_is_somebody),
-    pattern("NAME", rf"\b(?i:{_PERSON})[ ]?[:=][ ]{{0,6}}(?P<x>(?:{_W}|[A-Z]\.?)(?:[ ](?:{_PART}?{_W}|[A-Z]\.?)){{1,3}})(?=[ ]*(?:\(|,|;|\n|$|\||/|[ ]{{2}}|{_DEGREE}|[\d\x01]|DOB|MRN|SEX|AGE))", 0, starts=_PERSON_STARTS, labelled=True, check=_is_likely),
-    pattern("NAME", rf"(?<![\w-])(?P<x>{_W}(?:{_INITIAL})?[ ]{_PART}?{_W}|{_W},[ ]?{_W}(?:{_INITIAL})?|(?:[A-Z]\.[ ]?){{1,3}}{_W})(?=,?[ ]{{1,4}}{_DEGREE})", 0, shape=_DEGREE, check=_is_somebody),
-    pattern("NAME", rf"(?<![^\n])[ ]*(?P<x>{_W}(?:[ -]{_W})?,[ ]?{_W}(?:[ ]{_W})?(?:{_INITIAL})?)(?=[ ]*(?:/[ ]?[MF]\b|[ ]\d{{1,3}}[ ]?[MFmf]\b|,?[ ]\d{{1,3}}[ -]?(?:y|M\b|F\b|a\b)|[ ]{{2,}}\S*\d|,[ ](?:SpR|MD|Dr|RN)|[ ]?\((?:Dr|MD|Mr|Mrs|Miss|Ms|Consultant|SpR|Reg)))", 0, shape=r",[ ]?[^\W\d_]", check=_is_somebody),
-    pattern("NAME", rf"(?<![^\n])(?P<x>{_W}(?:[ ]{_W})?[ ][A-Z]\.?)(?=,[ ](?:SpR|StR|ST\d|CT\d|Reg|MD|Dr|RN|Cons))", 0, shape=r"[A-Z]\.?,[ ]", check=_is_somebody),
-    pattern("NAME", rf"(?:(?<![^\n|])[ ]*|[ ]{{3}}|\x01[ ]{{2,}})(?P<x>[A-ZÀ-Þ'’-]{{2,}}[ ]{{1,4}}{UPPER}[a-zà-ÿ]+(?:[ ]{UPPER}[a-zà-ÿ]+){{0,2}})(?=[ ]{{2,}}(?:[MF]\b|\d|DOB)|[ ]\((?:Mr|Mrs|Miss|Ms|Dr))", 0, shape=r"[A-Z]{2}[ ]{1,4}[A-Z][a-z]", check=_is_likely),
-    pattern("NAME", rf"(?<![\w-])(?P<x>{_W}(?:{_INITIAL})?[ ](?:{_PART})?{_W}),?[ ]\(?(?:is[ ])?(?:an?[ ])?(?=\d{{1,3}}(?:[ -]?(?:yo\b|y/o|yr|year|ans\b|jähr|jarige|J\.)|[MF]\b))", 0, shape=r"\d[ -]?(?:y|M\b|F\b|ans|j)", check=_is_somebody, sure=False),
+    pattern("NAME", rf"\b(?i:{_PERSON})[ ]?[:=][ ]{{0,6}}(?P<x>{_PART}?{_W}(?:[ ]{_W})?,[ ]?{_W}(?:[ -]{_W})?{_INITIAL}{{0,2}})(?=[ ]*(?:\(|,|;|\n|$|\||/|[ ]{{2}}|{_DEGREE}|[\d\x01]|DOB|MRN|SEX|AGE|M\b|F\b))", 0, starts=_PERSON_STARTS, labelled=True, check=is_somebody),
+    pattern("NAME", rf"\b(?i:{_PERSON})[ ]?[:=][ ]{{0,6}}(?P<x>(?:{_W}|[A-Z]\.?)(?:[ ](?:{_PART}?{_W}|[A-Z]\.?)){{1,3}})(?=[ ]*(?:\(|,|;|\n|$|\||/|[ ]{{2}}|{_DEGREE}|[\d\x01]|DOB|MRN|SEX|AGE))", 0, starts=_PERSON_STARTS, labelled=True, check=is_likely),
+    pattern("NAME", rf"(?<![\w-])(?P<x>{_W}(?:{_INITIAL})?[ ]{_PART}?{_W}|{_W},[ ]?{_W}(?:{_INITIAL})?|(?:[A-Z]\.[ ]?){{1,3}}{_W})(?=,?[ ]{{1,4}}{_DEGREE})", 0, shape=_DEGREE, check=is_somebody),
+    pattern("NAME", rf"(?<![^\n])[ ]*(?P<x>{_W}(?:[ -]{_W})?,[ ]?{_W}(?:[ ]{_W})?(?:{_INITIAL})?)(?=[ ]*(?:/[ ]?[MF]\b|[ ]\d{{1,3}}[ ]?[MFmf]\b|,?[ ]\d{{1,3}}[ -]?(?:y|M\b|F\b|a\b)|[ ]{{2,}}\S*\d|,[ ](?:SpR|MD|Dr|RN)|[ ]?\((?:Dr|MD|Mr|Mrs|Miss|Ms|Consultant|SpR|Reg)))", 0, shape=r",[ ]?[^\W\d_]", check=is_somebody),
+    pattern("NAME", rf"(?<![^\n])(?P<x>{_W}(?:[ ]{_W})?[ ][A-Z]\.?)(?=,[ ](?:SpR|StR|ST\d|CT\d|Reg|MD|Dr|RN|Cons))", 0, shape=r"[A-Z]\.?,[ ]", check=is_somebody),
+    pattern("NAME", rf"(?:(?<![^\n|])[ ]*|[ ]{{3}}|\x01[ ]{{2,}})(?P<x>[A-ZÀ-Þ'’-]{{2,}}[ ]{{1,4}}{UPPER}[a-zà-ÿ]+(?:[ ]{UPPER}[a-zà-ÿ]+){{0,2}})(?=[ ]{{2,}}(?:[MF]\b|\d|DOB)|[ ]\((?:Mr|Mrs|Miss|Ms|Dr))", 0, shape=r"[A-Z]{2}[ ]{1,4}[A-Z][a-z]", check=is_likely),
+    pattern("NAME", rf"(?<![\w-])(?P<x>{_W}(?:{_INITIAL})?[ ](?:{_PART})?{_W}),?[ ]\(?(?:is[ ])?(?:an?[ ])?(?=\d{{1,3}}(?:[ -]?(?:yo\b|y/o|yr|year|ans\b|jähr|jarige|J\.)|[MF]\b))", 0, shape=r"\d[ -]?(?:y|M\b|F\b|ans|j)", check=is_somebody, sure=False),
     pattern("NAME", rf"(?<![\w-])(?P<x>{_W}[ ][A-Z]\.[ ]?[A-Z]\.)(?!\w)", 0, shape=r"[ ][A-Z]\.[ ]?[A-Z]\.", check=_is_surname_initials),
     pattern("NAME", rf"(?<![^\n])[ ]*(?:[-–—]{{1,2}}[ ]?)?(?P<x>(?:[A-Z]\.[ ]?){{1,3}}(?:{_PART})?{_W}(?:[ ]{_W})?)(?=[ ]*(?:\n|$|,|/|\(|{_DEGREE}))", 0, shape=r"[A-Z]\.[ ]?[A-Z]", check=_is_surname_initials),
     pattern("NAME", rf"(?<=[\n(])[ ]*(?P<x>{_W}(?:-{_W})?,[ ][A-Z]\.)(?=[ ]*[);:\n])", 0, shape=r",[ ][A-Z]\.", check=_is_surname_initials),
-    pattern("NAME", rf"\b(?i:{_CLOSING})[,.!]?[ ]*\n?\s{{0,3}}(?P<x>(?:{_W}|[A-Z]\.[ ]?)(?:[ ]?(?:[A-Z]\.|{_PART}?{_W})){{0,3}})(?=[ ]*(?:\n|$|,|\(|/))", 0, starts=_CLOSING_STARTS, check=_is_somebody, sure=False),
+    pattern("NAME", rf"\b(?i:{_CLOSING})[,.!]?[ ]*\n?\s{{0,3}}(?P<x>(?:{_W}|[A-Z]\.[ ]?)(?:[ ]?(?:[A-Z]\.|{_PART}?{_W})){{0,3}})(?=[ ]*(?:\n|$|,|\(|/))", 0, starts=_CLOSING_STARTS, check=is_somebody, sure=False),
     pattern("NAME", r"\b(?i:prelim(?:inary)?|final|initials|typed[ ]by|typist|transcribed(?:[ ]by)?|trans|dict|dictated(?:[ ]by)?|checked(?:[ ]by)?|verified(?:[ ]by)?|addend(?:um)?|signed(?:[ ]by)?|entered[ ]by|tech(?:nologist)?(?:[ ]initials)?|rad|author|reader|init|by)[ ]?[:.]?[ ](?P<x>[A-Z]{2,4}|(?<=initials )[a-z]{2,3}|(?<=by )[a-z]{2,3}(?![ ](?:mouth|day|the))|(?<=[:] )[a-z]{2,3}(?=[ ]?[\d\x01]))(?=[ ]*(?:\n|$|\||;|,|[\d\x01]|/|[ ]{2}|[ ]Printed|for\b|on\b))", 0, starts="prelim preliminary final initials typed typist transcribed trans dict dictated checked verified addend addendum signed entered tech technologist rad author reader init by", check=_are_initials),
     pattern("NAME", r"\n[ ]*(?P<x>[A-Z]{2,3})(?=\s*\Z)", 0, shape=r"\n[ ]*[A-Z]{2,3}\s*\Z", check=_are_initials, sure=False),
     pattern("NAME", r"(?<![㐀-鿿가-힯])(?P<x>[㐀-鿿]{2,4}|[가-힯]{2,4})(?![㐀-鿿가-힯年月日])(?!\s?[:：]?\s?\d)(?=\s?[)\s,;:/|]|$)", shape=r"[㐀-鿿가-힯]{2}", check=lambda text, start, end: sum("㐀" <= c <= "힯" for c in text) < 40),
@@ -193,10 +191,10 @@ PEOPLE: tuple[Pattern, ...] = (
     pattern("NAME", rf"\x01[ ]\((?P<x>{_W})(?=[;,)])", 0, shape=r"\x01[ ]\(", check=_is_strange, sure=False),
     pattern("NAME", rf"\x01[ ](?P<x>(?:(?:van|von|de|der|den|del|da|dos|di|la|ter|ten|Ní|Nic|Ó|Uí|Mac|bin|binti|bint|ibn)\s){{1,2}}{_W})(?!\w)", 0, shape=r"\x01[ ](?:van|von|de|da|dos|di|la|ter|ten|Ní|Nic|Ó|Uí|Mac|bin|ibn)", check=lambda text, start, end: True, sure=False),
     pattern("NAME", rf"(?<![^\n])(?P<x>{_W})[ ]?/(?=\x01|\d{{1,2}}[ /.])", 0, shape=r"/[\x01\d]", check=_is_strange, sure=False),
-    pattern("NAME", rf"(?<!\w)(?P<x>{_W}[ ][A-Z]\.)(?=[ ]\((?:SpR|StR|Dr|MD|RN|Cons|Reg|SHO|NP|PA))", 0, shape=r"[A-Z]\.[ ]\(", check=_is_somebody),
-    pattern("NAME", rf"\b(?:Dr|Prof|Mr|Mrs|Ms|Miss)\.?[ ](?P<x>[A-Z]{{2,}}(?:[ -]{UPPER}[a-zà-ÿ]+){{1,2}}(?:,[ ]{UPPER}[a-zà-ÿ]+)?)(?!\w)", 0, starts="dr prof mr mrs ms miss", check=_is_likely),
+    pattern("NAME", rf"(?<!\w)(?P<x>{_W}[ ][A-Z]\.)(?=[ ]\((?:SpR|StR|Dr|MD|RN|Cons|Reg|SHO|NP|PA))", 0, shape=r"[A-Z]\.[ ]\(", check=is_somebody),
+    pattern("NAME", rf"\b(?:Dr|Prof|Mr|Mrs|Ms|Miss)\.?[ ](?P<x>[A-Z]{{2,}}(?:[ -]{UPPER}[a-zà-ÿ]+){{1,2}}(?:,[ ]{UPPER}[a-zà-ÿ]+)?)(?!\w)", 0, starts="dr prof mr mrs ms miss", check=is_likely),
     pattern("NAME", rf"(?<![\w-])(?P<x>(?:al|el|ul|ez|as|bin)-{UPPER}[a-zà-ÿ]{{2,}})(?!\w)", 0, shape=r"(?:al|el|ul|ez|as|bin)-[^\W\d_]"),
-    pattern("NAME", rf"\b(?i:{_KIN}),?[ ](?P<x>{_W}[ ]{_W})(?!\w)", 0, starts=_KIN_STARTS, check=_is_somebody, sure=False),
+    pattern("NAME", rf"\b(?i:{_KIN}),?[ ](?P<x>{_W}[ ]{_W})(?!\w)", 0, starts=_KIN_STARTS, check=is_somebody, sure=False),
     pattern("NAME", rf"\b[SDWCFsdwcf]/[oO0]\.?:?[ ](?P<x>(?:(?:Mr|Mrs|Late|Lt|Shri|Smt)\.?[ ])?{_W}(?:[ ]{_W}){{0,2}})(?!\w)", 0, starts="s d w c f", check=_is_all_names),
     # initials of typists and readers
     pattern("NAME", r"(?:\x01|\bM\.?D\.?|\bD\.?O\.?),?[ ]?/[ ]?(?P<x>[a-z]{2,4})(?=[ ]*(?:\n|$))", 0, shape=r"/[ ]?[a-z]{2,4}[ ]*(?:\n|$)", check=_are_typists),
@@ -212,9 +210,9 @@ PEOPLE: tuple[Pattern, ...] = (
     pattern("NAME", r"(?:(?<=\n)|(?<=[ ]{2}))(?P<x>[A-Z]{2,4}/[a-z]{2,4})(?=[ ]{2})", 0, shape=r"[A-Z]{2,4}/[a-z]{2,4}"),
     pattern("NAME", r"(?<![^\n])(?P<x>[A-Z]{2,3})(?=[ ](?:/[ ]|BCN|RN|SN|RGN|MD|NP|PA|SpR|SHO)\b)", 0, shape=r"\n[A-Z]{2,3}[ ]", check=_are_initials),
     pattern("NAME", r"\x01-(?P<x>(?:van|de|von|der|den|del|da|di|la|le)[ ](?:de[rn]?[ ])?[^\W\d_]+)", 0, shape=r"\x01-(?:van|de|von|der|den|del|da|di|la|le)"),
-    pattern("NAME", rf"\b(?:enf|adj|as|asist|inf|sor|m[ée]d|t[ée]c|enferm|aux|adjt|int|r[ée]s|ass|schw|pfl|vpk|zr|lek|mgr|in[żz]|mudr|prim|doc|dott|sig|sgra|sz|hem[şs])\.[ ](?P<x>{_W}(?:[ ]{_W})?)(?!\w)", 0, starts="enf adj as asist inf sor med tec enferm aux adjt int res ass schw pfl vpk zr lek mgr inz mudr prim doc dott sig sgra sz hems", check=_is_likely, sure=False),
-    pattern("NAME", rf"(?<!\w)(?P<x>{_W})[ ](?:didi|garu|ji|bhai|bhau|sahib|saheb|amma|anna|akka|san|sama|bey|han[ıi]m|efendi|abla|kaka|uncle|aunty)(?!\w)", 0, near="didi garu ji bhai bhau sahib saheb amma anna akka san sama bey hanim hanım efendi abla kaka uncle aunty", check=_is_somebody, sure=False),
-    pattern("NAME", rf"\bHr\.[ ](?P<x>{_W}(?:[ -]{_W})?)(?!\w)", 0, starts="hr", check=_is_somebody),
+    pattern("NAME", rf"\b(?:enf|adj|as|asist|inf|sor|m[ée]d|t[ée]c|enferm|aux|adjt|int|r[ée]s|ass|schw|pfl|vpk|zr|lek|mgr|in[żz]|mudr|prim|doc|dott|sig|sgra|sz|hem[şs])\.[ ](?P<x>{_W}(?:[ ]{_W})?)(?!\w)", 0, starts="enf adj as asist inf sor med tec enferm aux adjt int res ass schw pfl vpk zr lek mgr inz mudr prim doc dott sig sgra sz hems", check=is_likely, sure=False),
+    pattern("NAME", rf"(?<!\w)(?P<x>{_W})[ ](?:didi|garu|ji|bhai|bhau|sahib|saheb|amma|anna|akka|san|sama|bey|han[ıi]m|efendi|abla|kaka|uncle|aunty)(?!\w)", 0, near="didi garu ji bhai bhau sahib saheb amma anna akka san sama bey hanim hanım efendi abla kaka uncle aunty", check=is_somebody, sure=False),
+    pattern("NAME", rf"\bHr\.[ ](?P<x>{_W}(?:[ -]{_W})?)(?!\w)", 0, starts="hr", check=is_somebody),
     # notes in small letters
     pattern("NAME", rf"\b(?:{_KIN}|{_ROLE})\.?[ ](?P<x>[a-z]{{3,}}(?:-[a-z]{{3,}})?[ ](?:[a-z]{{3,}}(?:-[a-z]{{3,}})?|[a-z]\.))(?!\w)", 0, starts=_KIN_STARTS + " " + _ROLE_STARTS, check=_is_small_pair, sure=False),
     pattern("NAME", rf"\b(?:{_KIN})[ ](?P<x>[a-z]{{3,}}(?:-[a-z]{{3,}})?){_GOES_ON}", 0, starts=_KIN_STARTS, check=_is_small_one, sure=False),
