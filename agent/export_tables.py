@@ -143,7 +143,8 @@ def _label_rows(ctx: StageContext, batch: Batch, counts: _Counts) -> Iterator[di
             key = (case_id, class_id)
             row = _label_row(label, batch.pointers[key], versions, about[key])
             counts.classes[class_id, row["state"]] += 1
-            counts.models.update(label.model_id.replace("+", ",").split(","))
+            made_by = label.facts.get("models", ())  # those whose fusion it is
+            counts.models.update([*label.model_id.replace("+", ",").split(","), *made_by])
             counts.n_labels += 1
             yield row
 

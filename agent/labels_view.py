@@ -144,7 +144,7 @@ def conflicts_of(catalog: Catalog) -> list[dict[str, Any]]:
             "round": number,
         }
         for number, case_id, class_id, other, value, facts in rows
-        if number == last[case_id]
+        if class_id and number == last[case_id]
     ]
     return sorted(found, key=lambda c: (-c["ml"], c["case_id"], c["class_id"], c["other"]))
 

@@ -48,12 +48,11 @@ def run(ctx: StageContext, config: LabelingConfig) -> StageResult:
 
 @dataclass(frozen=True)
 class _Batch:
-    """Some cases: their versions by case and class, the pointers now and a round ago."""
+    """Some cases: their versions by case and class, and the pointers now."""
 
     scans: Sequence[Scan]
     versions: Mapping[str, Mapping[str, Sequence[Label]]]
     now: Mapping[tuple[str, str], Assembly]
-    before: Mapping[tuple[str, str], Assembly]
     newest: frozenset[str]
 
 
@@ -64,18 +63,20 @@ def _batches(ctx: StageContext) -> Iterator[_Batch]:
         for label in ctx.catalog.rows(Label, case_id=cases):
             if label.round <= ctx.round:
                 versions.setdefault(label.case_id, {}).setdefault(label.class_id, []).append(label)
-        lines = ctx.catalog.rows(
-            WorkItem, stage="fuse", round=ctx.round, status="done", subject=cases
-        )
-        lines.sort(key=lambda line: (line.updated, line.fingerprint))
-        fused = {line.subject: line.result["labels"] for line in lines}  # the last of each
         yield _Batch(
             some,
             versions,
             ctx.catalog.current(ctx.round, case_id=cases),
-            ctx.catalog.current(ctx.round - 1, case_id=cases),
-            frozenset(i for labels in fused.values() for i in labels.values()),
+            newest_fused(ctx, cases),
         )
+
+
+def newest_fused(ctx: StageContext, cases: Sequence[str]) -> frozenset[str]:
+    """The labels that the round's last fusion of each case made."""
+    lines = ctx.catalog.rows(WorkItem, stage="fuse", round=ctx.round, status="done", subject=cases)
+    lines.sort(key=lambda line: (line.updated, line.fingerprint))
+    fused = {line.subject: line.result["labels"] for line in lines}  # the last of each
+    return frozenset(i for labels in fused.values() for i in labels.values())
 
 
 def _assemble_case(
@@ -86,7 +87,7 @@ def _assemble_case(
     withheld: Mapping[str, float],
     counts: dict[str, Any],
 ) -> list[tuple[Assembly, Assembly | None]]:
-    """Show what counts in the scan's view; the pointers to move, with those of a round ago."""
+    """Show what counts in the scan's view; the pointers to move, with those that they replace."""
     versions = batch.versions.get(scan.case_id, {})
     chosen = {
         class_id: found
@@ -124,7 +125,7 @@ def _assemble_case(
     return [
         (
             Assembly(ctx.round, scan.case_id, class_id, label.label_id, trust),
-            batch.before.get((scan.case_id, class_id)),
+            batch.now.get((scan.case_id, class_id)),
         )
         for class_id, (label, trust) in changes.items()
     ]

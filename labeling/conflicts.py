@@ -28,14 +28,19 @@ CASES_AT_ONCE = 200
 def excluding_pairs(labels: Mapping[str, Label], vocabulary: Vocabulary) -> list[tuple[str, str]]:
     """The pairs of a case's labels that may not share voxels and have not been compared already.
 
-    What one fusion made of one round was compared by the rules when it was made.
+    A lesion may lie anywhere, as for the rules (`labeling.rules`). They looked at what one fusion
+    made: of that only pairs that they call broken are compared again.
     """
-    drawn = sorted(c for c, label in labels.items() if label.voxels and c in vocabulary)
+    drawn = sorted(
+        c
+        for c, label in labels.items()
+        if label.voxels and c in vocabulary and not vocabulary[c].lesion
+    )
     return [
         (a, b)
         for n, a in enumerate(drawn)
         for b in drawn[n + 1 :]
-        if not vocabulary.may_overlap(a, b) and not _of_one_fusion(labels[a], labels[b])
+        if not vocabulary.may_overlap(a, b) and not _found_apart(labels[a], labels[b])
     ]
 
 
@@ -43,7 +48,8 @@ def find_conflicts(ctx: StageContext, cases: Sequence[str]) -> LedgerResult:
     """Compare the labels that count of each case; what was compared in any round is not again.
 
     Each conflict is a measure ``conflict_ml`` of the case and the first class, with the second
-    class in its facts (``model_id`` carries it too, as a case may have several).
+    class in its facts (``model_id`` carries it too, as a case may have several). A case's sum of
+    them, 0 too, is one without a class: it says that the case was compared in this round.
     """
     labels = Counting(ctx, cases)
 
@@ -146,19 +152,17 @@ def _shared(a: Sparse, b: Sparse) -> dict[str, Any] | None:
 def _measure(
     ctx: StageContext, cases: Sequence[str], results: Mapping[str, Mapping[str, Any]]
 ) -> None:
-    rows = [
-        Measure(
-            round=ctx.round,
-            stage="assemble",
-            case_id=case_id,
-            class_id=found["class_id"],
-            model_id=found["other"],
-            name=NAME,
-            value=found["ml"],
-            facts={"other": found["other"], "voxels": found["voxels"], "box": found["box"]},
-        )
-        for case_id, result in results.items()
-        for found in result["conflicts"]
+    rows: list[Measure] = []
+    sums = dict.fromkeys(cases, 0.0)
+    for case_id, result in results.items():
+        for found in result["conflicts"]:
+            facts = {"other": found["other"], "voxels": found["voxels"], "box": found["box"]}
+            place = (case_id, found["class_id"], found["other"])
+            rows.append(Measure(ctx.round, "assemble", *place, NAME, found["ml"], facts))
+            sums[case_id] += found["ml"]
+    rows += [
+        Measure(ctx.round, "assemble", case_id, "", "", NAME, round(ml, 4))
+        for case_id, ml in sums.items()
     ]
     with ctx.catalog.write() as writer:
         writer.forget(Measure, round=ctx.round, stage="assemble", name=NAME, case_id=list(cases))
@@ -172,6 +176,14 @@ def _compared(
     return pairs, sorted({c for pair in pairs for c in pair})
 
 
-def _of_one_fusion(a: Label, b: Label) -> bool:
-    made = ("pseudo", "pseudo")
-    return (a.origin, b.origin) == made and (a.round, a.model_id) == (b.round, b.model_id)
+def _found_apart(a: Label, b: Label) -> bool:
+    """Whether one fusion drew both, and the rules found no overlap between them."""
+    if a.origin != "pseudo" or b.origin != "pseudo":
+        return False
+    if (a.round, a.model_id) != (b.round, b.model_id):
+        return False
+    return all(
+        "broken" in one.facts
+        and not any(v["rule"] == "overlap" and v["other"] == c for v in one.facts["broken"])
+        for one, c in ((a, b.class_id), (b, a.class_id))
+    )

@@ -1,10 +1,12 @@
 """Taking back what counts: the pointer of a structure goes back to an earlier version."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
-from labeling.assemble import RETIRED, choose, show_current, trust_level
+from labeling.assemble import RETIRED, choose, newest_fused, show_current, trust_level
 from labeling.config import AssembleConfig
 from labeling.history import MOVES, in_time
+from labeling.quality import withheld_classes
 from voxcurate.catalog import Assembly, Catalog, Decision, Label, Scan
 from voxcurate.errors import CatalogError
 from voxcurate.stage import StageContext
@@ -36,8 +38,8 @@ def undo(
 ) -> Undone:
     """Let an earlier version of a structure count again.
 
-    No version is lost: the one that counts is retired (`assemble` takes it last from now on),
-    and so is any other that would come before the wanted one; the wanted one is no longer retired.
+    No version is lost: whatever `assemble` would take before the wanted one is retired (it comes
+    last from now on), and the wanted one is no longer retired.
     Undoing twice therefore gives back what there was. All of it is one transaction.
 
     Args:
@@ -62,7 +64,14 @@ def undo(
         raise CatalogError(f"{class_id}: there is no {what}", case_id=case_id)
     if wanted == pointer.label_id and pointer.trust != RETIRED:
         raise CatalogError(f"{class_id}: version {wanted} counts already", case_id=case_id)
-    aside = _in_the_way(list(versions.values()), wanted, pointer.label_id, config)
+    newest = newest_fused(ctx, [case_id])
+    withheld = class_id in withheld_classes(ctx, config)
+
+    def chosen_of(labels: Sequence[Label]) -> str:
+        found = choose(labels, config, split=scan.split, newest=newest, withheld=withheld)
+        return found[0].label_id if found else wanted
+
+    aside = _in_the_way(list(versions.values()), wanted, chosen_of)
     chosen = versions[wanted]
     trust = trust_level(chosen, config)
     n = ctx.catalog.count(Decision, case_id=case_id, class_id=class_id, stage=STAGE)
@@ -98,18 +107,16 @@ def _before(catalog: Catalog, pointer: Assembly) -> str:
 
 
 def _in_the_way(
-    versions: list[Label], wanted: str, current: str, config: AssembleConfig
+    versions: Sequence[Label], wanted: str, chosen_of: Callable[[Sequence[Label]], str]
 ) -> tuple[str, ...]:
     """The versions that must be retired so that `wanted` is what `assemble` chooses."""
-    from dataclasses import replace
-
-    aside: list[str] = [current] if current != wanted else []
+    aside: list[str] = []
     while True:
         left = [
             replace(v, retired=v.label_id != wanted and (v.retired or v.label_id in aside))
             for v in versions
         ]
-        best = choose(left, config)
-        if best is None or best[0].label_id == wanted:
+        best = chosen_of(left)
+        if best == wanted:
             return tuple(aside)
-        aside.append(best[0].label_id)
+        aside.append(best)

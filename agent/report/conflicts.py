@@ -15,7 +15,7 @@ ABOUT = (
 def conflicts(view: RoundView) -> Section:
     """The largest conflicts between labels of the round's cohort, as its assembly found them."""
     cohort = {scan.case_id for scan in view.cohort}
-    rows = [m for m in view.values("assemble", NAME) if m.case_id in cohort]
+    rows = [m for m in view.values("assemble", NAME) if m.class_id and m.case_id in cohort]
     if not rows:
         return Section("conflicts", TITLE, empty="No two labels that count claim the same voxels.")
     rows.sort(key=lambda m: (-(m.value or 0.0), m.case_id, m.class_id, m.model_id))

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from agent.labels_view import conflicts_of
 from labeling import assemble, detect, fuse, judge
 from labeling.config import AssembleConfig, JudgeConfig, LabelingConfig
 from labeling.conflicts import excluding_pairs
@@ -20,7 +21,7 @@ from labeling.versions import (
     write_version,
 )
 from tests.labeling.conftest import CLASSES, PLANTED, SHAPE, build
-from voxcurate.catalog import Decision, Label, Measure
+from voxcurate.catalog import Decision, Label, Measure, Round
 from voxcurate.classes import load_vocabulary
 from voxcurate.errors import CatalogError
 from voxcurate.labels import read_mask
@@ -134,7 +135,11 @@ def test_labels_of_excluding_classes_that_share_voxels_are_told(tmp_path):
 
     world = build(tmp_path / "ws", planted={2: grow}, n_train=4, n_validation=1, n_test=1)
     result = assemble.run(world.ctx, CONFIG)
-    (row,) = world.ctx.catalog.rows(Measure, stage="assemble", name="conflict_ml")
+    rows = world.ctx.catalog.rows(Measure, stage="assemble", name="conflict_ml")
+    (row,) = [r for r in rows if r.class_id]
+    sums = {r.case_id: r.value for r in rows if not r.class_id}
+    assert set(sums) == set(world.ctx.cases())
+    assert {case: value for case, value in sums.items() if value} == {"src_case02": row.value}
     assert (row.case_id, row.class_id, row.facts["other"]) == (
         "src_case02", "kidney_right", "liver",
     )  # fmt: skip
@@ -155,7 +160,12 @@ def test_what_one_fusion_drew_is_not_compared_again():
     vocabulary = load_vocabulary()
     label = Label("a", "c", "liver", "pseudo", "", "m1", 1, "p", "", "s", 1.0, 5)
     other = replace(label, label_id="b", class_id="spleen")
-    assert excluding_pairs({"liver": label, "spleen": other}, vocabulary) == []
+    assert excluding_pairs({"liver": label, "spleen": other}, vocabulary) == [("liver", "spleen")]
+    broken = {"broken": [{"rule": "overlap", "other": "spleen"}]}
+    fine, told = replace(label, facts={"broken": []}), replace(label, facts=broken)
+    other = replace(other, facts={"broken": []})
+    assert excluding_pairs({"liver": fine, "spleen": other}, vocabulary) == []
+    assert excluding_pairs({"liver": told, "spleen": other}, vocabulary) == [("liver", "spleen")]
     later = replace(other, round=2)
     assert excluding_pairs({"liver": label, "spleen": later}, vocabulary) == [("liver", "spleen")]
     inside = replace(later, class_id="hepatic_vessel")
@@ -163,6 +173,47 @@ def test_what_one_fusion_drew_is_not_compared_again():
     assert pairs == [] or "hepatic_vessel" not in vocabulary
     empty = replace(later, voxels=0)
     assert excluding_pairs({"liver": label, "spleen": empty}, vocabulary) == []
+
+
+def test_what_counted_before_is_known_within_a_round_too(tmp_path):
+    world = build(tmp_path / "ws", planted={}, n_train=3, n_validation=1, n_test=1)
+    ctx, key = world.ctx, ("src_case00", "liver")
+    assemble.run(ctx, CONFIG)
+    original = pointer(world, *key).label_id
+    fuse.run(ctx, CONFIG)
+    (pseudo,) = ctx.catalog.rows(Label, case_id=key[0], class_id=key[1], origin="pseudo")
+    for label_id in (pseudo.label_id, original):  # a person confirms one, then the other instead
+        with ctx.catalog.write() as writer:
+            for each in (pseudo.label_id, original):
+                why = Decision("", 1, "review", *key, each, "confirm", label_id, "human:x")
+                writer.flag(each, why, confirmed=each == label_id)
+        assemble.run(ctx, CONFIG)
+        assert pointer(world, *key).label_id == label_id
+    undone = undo(ctx, CONFIG.assemble, *key, **WHO)
+    assert (undone.label_id, undone.instead_of) == (pseudo.label_id, original)
+    assert undone.set_aside == (original,)
+    again = undo(ctx, CONFIG.assemble, *key, **WHO)
+    assert (again.label_id, again.set_aside) == (original, ())
+    assert not ctx.catalog.one(Label, label_id=pseudo.label_id).retired
+
+
+def test_a_solved_conflict_is_no_longer_listed(tmp_path):
+    def grow(masks):
+        return {**masks, "kidney_right": masks["liver"] | masks["kidney_right"]}
+
+    world = build(tmp_path / "ws", planted={2: grow}, n_train=4, n_validation=1, n_test=1)
+    with world.ctx.catalog.write() as writer:
+        writer.put(Round(1, "done", {}, {}, 0, ""))
+    assemble.run(world.ctx, CONFIG)
+    assert len(conflicts_of(world.ctx.catalog)) == 1
+    label = pointer(world, "src_case02", "kidney_right").label_id
+    second = replace(world.ctx, round=2)
+    with world.ctx.catalog.write() as writer:
+        writer.put(Round(2, "running", {}, {}, 0, ""))
+        why = Decision("", 2, "review", "src_case02", "kidney_right", label, "retire", "", "x")
+        writer.flag(label, why, retired=True)
+    assemble.run(second, CONFIG)
+    assert conflicts_of(world.ctx.catalog) == []
 
 
 def test_a_version_holds_every_label_that_counts_and_its_name_is_its_content(tmp_path):
