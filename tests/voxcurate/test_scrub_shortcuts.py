@@ -84,6 +84,9 @@ PIECES = [
     "Hwy 10 & Polk St, Stevens Pt", '"city": "Ulm"', "Place: Hosur\n", "on Marsh Road on",
     "4471 908 223 XK", "card (ending 4417)", "badge HC 02217)", "Police log 1187", "Tx# 8841",
     "case 25/061", "SN 12788401 055", "INSURANCE: Pilgrim, HPA 771-40-8812",
+    "\x01, Pa \x01", "\x01, W in 6W", "\x01 St-Onge", "\x01 w/\x01", ", A. \x01", "Dr \x01 Das (",
+    "\x01. Lake, j", "Sign-off: OA\n", "Operator: Fa'asavalu;", "the twenty second of MAY",
+    "gefaxt (0531 / 555 0 123)",
     "turned ninety-two", "03APR1950", "the 3rd of April", "third of March", "x1234", "age 97",
 ]  # fmt: skip
 texts = st.lists(st.sampled_from(PIECES), min_size=1, max_size=4).map(". ".join)

@@ -193,6 +193,7 @@ DATES: tuple[Pattern, ...] = (
     pattern("DATE", r"(?<=\d:\d\d[ ])(?P<x>(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01]))(?![\w/-]|[.,]\d)", digits=4),
     pattern("DATE", r"\b(?:corrected|amended|addend(?:ed|um)|resulted|collected|received|called|revised|verified|final|finalized)[ :]{1,2}(?P<x>(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01]))(?![\w/-]|[.,]\d)", starts="corrected amended addended addendum resulted collected received called revised verified final finalized"),
     pattern("DATE", rf"\b(?P<x>(?:mon|tues?|wed(?:s|nes)?|thu(?:rs?)?|fri|sat(?:ur)?|sun)(?:day)?\.?,?[ ](?:{_D}/{_D}|{_D}{_ORD}?[ ]{_MONTH}))(?![\w/])", starts="mon monday tue tues tuesday wed weds wednesday thu thur thurs thursday fri friday sat saturday sun sunday", labelled=True),
+    pattern("DATE", rf"\b(?P<x>(?:the[ ])?{_ORDINAL}[ ](?:day[ ])?of[ ]{_MONTH})(?!\w)", near=MONTHS, labelled=True),
     pattern("DATE", rf"\b(?:v\.|vom|am|ab|seit)[ ](?P<x>{_D}\.(?:0?[1-9]|1[0-2])\.)(?!\d)", starts="v vom am ab seit"),
     pattern("DATE", r"\x01\)[ ](?P<x>(?:0?[1-9]|1[0-2])\.(?:1[3-9]|2\d|3[01]))(?=[;,.)]?(?:\s|$))", 0, shape=r"\x01\)[ ]\d"),
     pattern("DATE", rf"\b(?:scan|exam|study|date|dt|ct|mri|us|colonography|mammogram|seen|on|dob)[^\n\d]{{0,12}}[ :](?P<x>{_D}[ ][A-Z][a-z]{{2,10}}[ ]?/)(?=[ ]?(?:\x01|\d|[A-Z][a-z]+[ ]\d{{4}}))", 0, near="scan exam study date dt ct mri us colonography mammogram seen on dob"),

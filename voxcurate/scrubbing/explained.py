@@ -337,6 +337,8 @@ def is_value(text: str, start: int, end: int, *, labelled: bool) -> bool:
         return False
     if _CODE_SYSTEM.search(text, max(0, start - 24), start):
         return True
+    if _MORPHOLOGY.fullmatch(token) or (_BILLED.fullmatch(token) and _is_billed(text, start, end)):
+        return True
     last = token.split()[-1]
     if len(last) < 5 or last.isdigit() or last.isalpha():
         return False

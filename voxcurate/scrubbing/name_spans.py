@@ -280,7 +280,7 @@ class NameSpans:
         ):
             return False
         if initialled:
-            return False
+            return words.low[i] == "m" and words.languages[i] == "g"  # "M. Parkinson": morbus
         if all(words.shapes[k] == "I" for k in range(i, j - 1)) and j - i > 1:
             return True  # "factor V Leiden"
         if j - i == 1 and words.shapes[i] == "C" and "-" in words.low[i]:

@@ -58,9 +58,18 @@ def _is_first_name(text: str, start: int, end: int) -> bool:
     return is_somebody(text, start, end) and low in known.given and low not in known.eponyms
 
 
+def _is_no_plain_word(text: str, start: int, end: int) -> bool:
+    low = fold(text[start:end])
+    return low not in ("no", "yes", "not", "nil", "and", "the", "for", "see", "by", "on", "at")
+
+
+def _is_person_told(text: str, start: int, end: int) -> bool:
+    return is_likely(text, start, end) or ("'" in text[start:end] and is_somebody(text, start, end))
+
+
 def _is_no_degree(text: str, start: int, end: int) -> bool:
     low = re.sub(r"[^a-z]", "", fold(text[start:end]))
-    return low not in w.DEGREES and low not in w.SHORT_FORMS
+    return low not in w.DEGREES and low not in w.SHORT_FORMS and low not in w.TITLES
 
 
 def _is_own_house(text: str, start: int, end: int) -> bool:
@@ -102,6 +111,16 @@ NOTES: tuple[Pattern, ...] = (
     pattern("NAME", rf"(?<!\w)(?P<x>{_W})['’]s[ ](?=(?:line|device|scan|scans|films?|images?|drain|stent|mum|mom|dad|wife|husband|bloods|results?|report|letter|appointment|clinic|tube|biopsy|case)\b)", 0, shape=r"['’]s[ ]", check=_is_first_name, sure=False),
     pattern("NAME", rf"(?<!\w)(?P<x>{_W})[ ]\((?=(?:that['’]s|aka|a\.k\.a|real[ ]name|n[ée]e|formerly|born)\b)", 0, shape=r"[ ]\([tarnfb]", check=_is_nickname, sure=False),
     pattern("NAME", rf"\n\s*\n(?P<x>{_W})\s*\Z", 0, shape=rf"\n\s*\n{_W}\s*\Z", check=_is_nickname, sure=False),
+    # beside a hole: "Vang, [Pa] Houa", "Dr Subhankar [Das] (", "Present: ..., [A.] K. Sinha"
+    pattern("NAME", r"\x01,?[ ](?P<x>[A-Z]|[A-Z][a-z]{1,2})\.?[ ](?=\x01)", 0, shape=r"\x01,?[ ][A-Z]", check=_is_no_degree, sure=False),
+    pattern("NAME", r"\x01,[ ](?P<x>[A-Z])(?=[ ](?:in|from|at)\b|,|\n|$)", 0, shape=r"\x01,[ ][A-Z]", sure=False),
+    pattern("NAME", rf"\x01[ ](?P<x>S(?:t|te|ain|ainte)[.-][ ]?{_W})", 0, shape=r"\x01[ ]S", sure=False),
+    pattern("NAME", r"\x01[ ]?(?P<x>[sdwhf])/(?=\x01)", 0, shape=r"\x01[ ]?[sdwhf]/"),
+    pattern("NAME", r"(?:,[ ]|:[ ])(?P<x>(?:[A-Z]\.[ ]?){1,2})(?=\x01)", 0, shape=r"[A-Z]\.[ ]?\x01", sure=False),
+    pattern("NAME", rf"\b(?:Dr|Prof|Mr|Mrs|Ms|Miss|Smt|Shri)\.?[ ]\x01[ ](?P<x>{_W})(?=[ ]?[(,.;\n])", 0, starts="dr prof mr mrs ms miss smt shri", check=_is_no_degree, sure=False),
+    pattern("NAME", rf"\x01\.[ ](?P<x>{_W})(?=[,;(])", 0, shape=r"\x01\.[ ]", check=_is_nickname, sure=False),
+    pattern("NAME", r"\b(?:sign-?off|minutes|typed|transcribed|scribe|initials?|typist|prepared[ ]by)[ ]?:[ ]?(?P<x>[A-Za-z]{2,3})(?=[ ]*(?:\n|$|\x01|[ ]{2}))", starts="sign signoff minutes typed transcribed scribe initial initials typist prepared", labelled=True, check=_is_no_plain_word, sure=False),
+    pattern("NAME", rf"\b(?:Operator|Reader|Chaperone|Observer|Escort|Interpreter|TSO|Manager|Supervisor|Coordinator|Navigator|Sonographer|Audiologist|Therapist|Midwife|Porter)[ ]?:[ ](?P<x>(?:[A-Z]\.[ ]?)*{_W}(?:[ ]{_W})?)(?=[ ]*(?:[;,(\n]|$|[ ]{{2}}))", 0, starts="operator reader chaperone observer escort interpreter tso manager supervisor coordinator navigator sonographer audiologist therapist midwife porter", check=_is_person_told, sure=False),
     pattern("INSTITUTION", rf"\b(?:at|to|from)[ ]the[ ](?P<x>{_W}(?:[ ]{_W})?)(?=\s?[:.,;)\n]|[ ](?:on|for|and|with|in|last|where|who|but|yesterday|today)\b)", 0, starts="at to from", check=_is_own_house, sure=False),
     pattern("AGE", r"\x01,[ ](?P<x>9\d|1[01]\d)(?=[.,;)]|[ ]?[MFmf]\b|\n|$)", 0, shape=r"\x01,[ ](?:9|1)"),
 )  # fmt: skip

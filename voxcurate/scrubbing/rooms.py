@@ -79,6 +79,7 @@ ROOMS: tuple[Pattern, ...] = (
     pattern("ADDRESS", r"\"(?:address|street|city|town|addr)\"[ ]?:[ ]?\"(?P<x>[^\"\n]{3,80})\"", labelled=True, shape=r"\"(?:address|street|city|town|addr)"),
     pattern("ADDRESS", rf"\b(?:Place|Native[ ]place|Town|City|Ort|Wohnort|Lieu|Ville|Address|Addr|Residence)[ ]{{0,6}}[:=][ ]?(?P<x>{_W}(?:[ ]{_W})?)(?=[ ]*(?:\n|$|,|;|\||[ ]{{2}}))", 0, starts="place native town city ort wohnort lieu ville address addr residence", labelled=True, check=lambda text, start, end: lexicon().foreign_kind(fold(text[start:end]).split()[0]) != "w"),
     pattern("ADDRESS", rf"\b(?:on|in|along|near|off|at)[ ](?P<x>{_W}(?:[ ]{_W})?[ ](?:Road|Lane|Avenue|Drive|Close|Crescent|Terrace|Way|Boulevard))(?=[ ]?[.,;)\n]|[ ](?:on|when|at|in|and|near)\b)", 0, starts="on in along near off at", check=lambda text, start, end: "\n" not in text[start:end]),
+    pattern("PHONE", r"\b(?:gefaxt|fax|telefax|tel|telefon|telefonisch|gef\.|mobil|handy)\W{0,3}(?P<x>0\d{2,4}[ ]?/[ ]?\d[\d ]{4,10}\d)(?!\w)", starts="gefaxt fax telefax tel telefon telefonisch gef mobil handy", labelled=True),
     # numbers of papers
     pattern("ID", r"(?<![\w-])(?P<x>\d{4}[ -]\d{3}[ -]\d{3}[ -]?[A-Z]{2})(?!\w)", 0, digits=10),
     pattern("ID", r"\b(?:card|account|acct|phone|mobile|number|no\.?|chip|visa|mastercard|ssn|iban)?[ ]?\(?(?:ending|ends|last[ ](?:four|4)(?:[ ]digits)?)[ ](?:in[ ]|with[ ])?(?P<x>\d{3,4})(?![\w/]|[.,:]\d)", starts="card account acct phone mobile number no chip visa mastercard ssn iban ending ends last", labelled=True),

@@ -206,7 +206,9 @@ def lexicon() -> Lexicon:
     return Lexicon(
         fold(names["given"]).split(),
         fold(names["surnames"]).split(),
-        " ".join((words["words"], medicine["products"], medicine["latin"])).split(),
+        " ".join(
+            (words["words"], medicine["products"], medicine["latin"], medicine["short"])
+        ).split(),
         words["both"].split(),
         names["places"].split(),
         [*words["eponyms"].split(), *medicine["eponyms"].split()],
