@@ -67,7 +67,7 @@ class TextCleaner:
         return " ".join(text.split()) if is_whole else _tidy(cleaned)
 
     def _unless_kept(self, text: str, found: Iterable[Hit]) -> Iterator[Hit]:
-        """What goes: all that was found; where unknown words stay, no word that is only doubtful."""
+        """What goes: all that was found; where words stay, none that is only doubtful."""
         known = list(find_known(text, self._known)) if self._keep_words else []
         for hit in found:
             told = any(one.start < hit.end and hit.start < one.end for one in known)
