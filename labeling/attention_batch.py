@@ -10,21 +10,20 @@ import numpy as np
 
 from labeling.attention import MAP_SCALE
 from labeling.attention_evaluation import Detection, detect_errors, ranking, table_one
-from labeling.attention_files import Attended, Wanted, attend_case
+from labeling.attention_files import CASE_FILE, Attended, Wanted, attend_case
 from labeling.attention_scores import STRONG, ClassScore, case_score, score_of
 from labeling.attention_tables import Row, priority_rows, write_tables
 from labeling.config import PriorityConfig, Score
+from labeling.output_folder import FILES, check_apart, read_case_file
 from voxcurate.atomic import write_text
 from voxcurate.case_files import CaseFiles
 from voxcurate.classes import Vocabulary
-from voxcurate.errors import CurationError, GeometryError
+from voxcurate.errors import CurationError
 from voxcurate.ids import content_id
-from voxcurate.labelmaps import same_affine
 from voxcurate.predictions import axes_reversed
-from voxcurate.ready_predictions import read_prediction
+from voxcurate.ready_predictions import Grid, read_prediction
 
-VERSION = "3"
-CASE_FILE = "attention.json"
+VERSION = "4"
 
 
 @dataclass(frozen=True)
@@ -72,7 +71,12 @@ def attend_folders(
         min_region_mm3: regions below do not count there.
         above: attention that counts as attended there.
         done: called with each case.
+
+    Raises:
+        ConfigError: `out` has to do with what is read.
     """
+    read = [*models.values(), truth or {}]
+    check_apart(out, (files for found in read for files in found.values()))
     wanted = wanted or Wanted()
     priority = priority or PriorityConfig()
     scores: dict[str, dict[str, ClassScore]] = {}
@@ -86,14 +90,15 @@ def attend_folders(
         if lacking:
             missing[case] = lacking
         true = (truth or {}).get(case)
-        key = _fingerprint(files, true, wanted, min_region_mm3, above)
+        key = _fingerprint(files, true, vocabulary, wanted, min_region_mm3, above)
         try:
             known = _read_case(out / case / CASE_FILE, key)
             if known is None:
                 found = attend_case(files, vocabulary, wanted, folder=out / case)
                 seen = _against(found, true, min_region_mm3, above) if true else []
                 known = dict(found.scores), seen
-                write_text(out / case / CASE_FILE, _case_text(key, *known))
+                files_written = (read_case_file(out / case / CASE_FILE) or {}).get(FILES, [])
+                write_text(out / case / CASE_FILE, _case_text(key, files_written, *known))
             else:
                 reused += 1
             scores[case] = known[0]
@@ -113,12 +118,11 @@ def _against(
     found: Attended, truth: CaseFiles, min_region_mm3: float, above: float
 ) -> list[tuple[str, Detection, float | None]]:
     """Each class's detection and ``1 - DSC``; a class that the truth does not have is left out."""
-    true = axes_reversed(read_prediction(truth, "truth"))
-    if true.shape != found.shape[::-1]:
-        raise GeometryError(f"the truth has another shape than the predictions: {true.shape[::-1]}")
-    turned = found.affine[:, [2, 1, 0, 3]]
-    if not same_affine(true.affine, turned):
-        raise GeometryError("the truth lies in another place than the predictions")
+    grid = Grid(found.shape, found.affine, "the predictions")
+    try:
+        true = axes_reversed(read_prediction(truth, "truth", grid=grid))
+    except CurationError as error:
+        raise type(error)(f"the truth: {error}") from None
     voxel_mm3 = abs(float(np.linalg.det(found.affine[:3, :3])))
     least = max(1, int(np.ceil(min_region_mm3 / voxel_mm3)))
     lines: list[tuple[str, Detection, float | None]] = []
@@ -170,6 +174,7 @@ def _evaluation(
 def _fingerprint(
     files: Mapping[str, CaseFiles],
     truth: CaseFiles | None,
+    vocabulary: Vocabulary,
     wanted: Wanted,
     *settings: float,
 ) -> str:
@@ -178,6 +183,7 @@ def _fingerprint(
         VERSION,
         {model: case.state() for model, case in files.items()},
         truth.state() if truth else None,
+        [info.model_dump(mode="json") for info in vocabulary],
         wanted.attention.model_dump(mode="json"),
         [wanted.threshold, sorted(wanted.classes), wanted.masks, wanted.class_maps, *settings],
     )
@@ -188,11 +194,13 @@ Known = tuple[dict[str, ClassScore], list[tuple[str, Detection, float | None]]]
 
 def _case_text(
     key: str,
+    files: Sequence[str],
     scores: Mapping[str, ClassScore],
     seen: Sequence[tuple[str, Detection, float | None]],
 ) -> str:
     data = {
         "fingerprint": key,
+        FILES: list(files),
         "classes": {name: s.plain() for name, s in scores.items()},
         "errors": [[name, asdict(d), error] for name, d, error in seen],
     }
@@ -201,11 +209,10 @@ def _case_text(
 
 def _read_case(path: Path, key: str) -> Known | None:
     """What an earlier run found, if it had the same inputs and settings."""
-    try:
-        data = json.loads(path.read_text())
-    except (OSError, ValueError):
+    data = read_case_file(path)
+    if data is None or data.get("fingerprint") != key:
         return None
-    if data.get("fingerprint") != key:
+    if not all((path.parent / name).is_file() for name in data[FILES]):
         return None
     scores = {name: score_of(plain) for name, plain in data["classes"].items()}
     return scores, [(name, Detection(**d), error) for name, d, error in data["errors"]]

@@ -13,16 +13,18 @@ import numpy.typing as npt
 from labeling.attention import MAP_SCALE, Fusion, conflict_matrix, fuse_and_attend, stored_map
 from labeling.attention_scores import ClassScore, Region, class_scores
 from labeling.config import AttentionConfig
+from labeling.output_folder import FILES, claim, read_case_file
 from voxcurate.atomic import write_atomic
 from voxcurate.case_files import CaseFiles
 from voxcurate.classes import Vocabulary
-from voxcurate.errors import GeometryError, SourceError
-from voxcurate.labelmaps import box_parts, same_affine
+from voxcurate.errors import CurationError, SourceError
+from voxcurate.labelmaps import box_parts
 from voxcurate.predictions import Prediction, axes_reversed
-from voxcurate.ready_predictions import read_prediction
+from voxcurate.ready_predictions import Grid, read_prediction
 from voxcurate.volume import Affine, Box, orientation_of
 
 THREADS = 4
+CASE_FILE, MAP = "attention.json", "attention.nii.gz"
 
 
 @dataclass(frozen=True)
@@ -74,17 +76,15 @@ def attend_case(
         folder: of the case; None writes nothing.
 
     Raises:
-        GeometryError: two models do not share a grid; names them.
+        GeometryError: two models do not share a grid but for the order and direction of axes; names
+            them.
         VolumeReadError: a file is broken; names class and model.
+        ConfigError: a file of the folder was made by something else.
         SourceError: no model has a wanted class.
     """
     wanted = wanted or Wanted()
     with ThreadPoolExecutor(min(THREADS, len(os.sched_getaffinity(0)))) as pool:
-        predictions = [
-            axes_reversed(read_prediction(_only(files, wanted.classes), name, each=pool.map))
-            for name, files in models.items()
-        ]
-        _check_grids(predictions)
+        predictions = _read_all(models, wanted.classes, pool)
         names = list(dict.fromkeys(c for p in predictions for c in p.classes))
         names = [c for c in names if not wanted.classes or c in wanted.classes]
         if not names:
@@ -108,6 +108,7 @@ def attend_case(
         found = Attended(fusion, scores, (n_i, n_j, n_k), affine)
         if folder is not None:
             jobs = _files(found, wanted)
+            claim(folder, CASE_FILE, [name for name, _ in jobs], _written_before(folder))
             list(pool.map(lambda job: write_atomic(folder / job[0], job[1]()), jobs))
     return found
 
@@ -119,19 +120,29 @@ def _only(files: CaseFiles, classes: frozenset[str]) -> CaseFiles:
     return replace(files, masks={c: p for c, p in files.masks.items() if c in classes})
 
 
-def _check_grids(predictions: Sequence[Prediction]) -> None:
-    first = predictions[0]
-    for other in predictions[1:]:
-        if other.shape != first.shape or not same_affine(other.affine, first.affine):
-            raise GeometryError(
-                f"models {first.model_id} and {other.model_id} do not share a grid: "
-                f"{first.shape[::-1]} and {other.shape[::-1]}, "
-                f"{_orientation(first)} and {_orientation(other)}"
-            )
+def _read_all(
+    models: Mapping[str, CaseFiles], classes: frozenset[str], pool: ThreadPoolExecutor
+) -> list[Prediction]:
+    """All models' predictions on the first one's grid, axes reversed; turned, never resampled."""
+    found: list[Prediction] = []
+    grid: Grid | None = None
+    for name, files in models.items():
+        try:
+            prediction = read_prediction(_only(files, classes), name, grid=grid, each=pool.map)
+        except CurationError as error:
+            raise type(error)(f"model {name}: {error}") from None
+        grid = grid or Grid(prediction.shape, prediction.affine, f"model {name}")
+        found.append(prediction)
+    return [axes_reversed(p) for p in found]
 
 
-def _orientation(reversed_axes: Prediction) -> str:
-    return orientation_of(reversed_axes.affine[:, [2, 1, 0, 3]])
+def _written_before(folder: Path) -> list[str]:
+    """What a version wrote that did not list its files."""
+    data = read_case_file(folder / CASE_FILE) or {}
+    if FILES in data or "classes" not in data:
+        return []
+    places = ("segmentations", "attention")
+    return [MAP, *(f"{place}/{c}.nii.gz" for place in places for c in data["classes"])]
 
 
 def _may_overlap(names: Sequence[str], vocabulary: Vocabulary) -> list[tuple[str, str]]:
@@ -160,7 +171,7 @@ def _files(found: Attended, wanted: Wanted) -> list[tuple[str, Callable[[], list
         return box_parts(values.T, (i, j, k), found.shape, found.affine, slope=slope)
 
     unit = 1.0 / MAP_SCALE
-    jobs = [("attention.nii.gz", lambda: parts(stored_map(fusion.total), slope=unit))]
+    jobs = [(MAP, lambda: parts(stored_map(fusion.total), slope=unit))]
     if wanted.masks:
         jobs += [
             (f"segmentations/{c}.nii.gz", partial(parts, mask, box))

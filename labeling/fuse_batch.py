@@ -19,8 +19,9 @@ import numpy as np
 
 from labeling.config import LabelingConfig
 from labeling.effects import Effect
-from labeling.fusion import Fused, fuse_case
+from labeling.fusion import Fused, fuse_case, written
 from labeling.model_quality import weights_of
+from labeling.output_folder import FILES, check_apart, claim, read_case_file
 from labeling.rules import Anatomy, CaseFacts, load_anatomy
 from labeling.structures import Structure, midline
 from voxcurate.atomic import write_atomic, write_text
@@ -33,7 +34,7 @@ from voxcurate.predictions import Prediction, axes_reversed
 from voxcurate.ready_predictions import Grid, read_prediction
 from voxcurate.volume import Affine, orientation_of
 
-VERSION = "2"
+VERSION = "3"
 CASE_FILE = "fuse.json"
 LOG_FILE = "rules.csv"
 MASKS, REMOVED = "segmentations", "removed"
@@ -50,7 +51,7 @@ class Batch:
     """What came out of a run.
 
     Attributes:
-        cases: case to what ``fuse.json`` holds: classes, rules, broken, sides.
+        cases: case to what ``fuse.json`` holds: classes, rules, broken, sides, files.
         failed: case to what is wrong with it.
         missing: case to the models that lack it; it was done with the others.
         reused: cases that were done before.
@@ -85,8 +86,12 @@ def fuse_folders(
         classes: only these; empty: all.
         weights: model to its weight, or to that of each class.
         done: called with each case.
+
+    Raises:
+        ConfigError: `out` has to do with what is read, or a file of the anatomy is wrong.
     """
     config = config or LabelingConfig()
+    check_apart(out, (files for found in models.values() for files in found.values()))
     anatomy = load_anatomy(vocabulary, config.rules.anatomy, config.rules.weights)
     cases: dict[str, Mapping[str, Any]] = {}
     failed: dict[str, str] = {}
@@ -97,7 +102,7 @@ def fuse_folders(
         if lacking := [model for model in models if model not in files]:
             missing[case] = lacking
         try:
-            key = _fingerprint(files, vocabulary, config, classes, weights)
+            key = _fingerprint(files, vocabulary, anatomy, config, classes, weights)
             known = _read(out / case, key)
             if known is None:
                 known = _fuse(files, anatomy, out / case, config, classes, weights or {})
@@ -136,9 +141,10 @@ def _fuse(
         taken = _taken(fused.effects)
         jobs = [(f"{MASKS}/{c}.nii.gz", s) for c, s in fused.structures.items()]
         jobs += [(f"{REMOVED}/{c}.nii.gz", s) for c, s in taken.items()]
-        _clear(folder)
+        names_written = [name for name, _ in jobs]
+        claim(folder, CASE_FILE, names_written, _written_before(folder))
         list(pool.map(partial(_write, folder, affine), jobs))
-    return _told(fused, anatomy, affine, list(files))
+    return {**_told(fused, anatomy, affine, list(files)), FILES: names_written}
 
 
 def _read_all(
@@ -181,13 +187,16 @@ def _write(folder: Path, affine: Affine, job: tuple[str, Structure]) -> None:
     write_atomic(folder / name, box_parts(s.mask.T, (i, j, k), (n_i, n_j, n_k), affine))
 
 
-def _clear(folder: Path) -> None:
-    """Remove what an earlier run with other inputs or settings wrote: none of it is left over."""
-    if _data(folder) is not None:
-        (folder / CASE_FILE).unlink()
-    for place in (MASKS, REMOVED):
-        for path in (folder / place).glob("*.nii.gz"):
-            path.unlink()
+def _written_before(folder: Path) -> list[str]:
+    """What a version wrote that did not list its files."""
+    data = read_case_file(folder / CASE_FILE) or {}
+    taken = {e["class_id"] for e in data.get("rules", []) if e["action"] == "removed"}
+    if FILES in data:
+        return []
+    return [
+        *(f"{MASKS}/{c}.nii.gz" for c in data.get("classes", [])),
+        *(f"{REMOVED}/{c}.nii.gz" for c in taken),
+    ]
 
 
 def _told(fused: Fused, anatomy: Anatomy, affine: Affine, models: Sequence[str]) -> dict[str, Any]:
@@ -216,6 +225,7 @@ def _told(fused: Fused, anatomy: Anatomy, affine: Affine, models: Sequence[str])
 def _fingerprint(
     files: Mapping[str, CaseFiles],
     vocabulary: Vocabulary,
+    anatomy: Anatomy,
     config: LabelingConfig,
     classes: Sequence[str],
     weights: ModelWeights | None,
@@ -224,25 +234,18 @@ def _fingerprint(
         VERSION,
         {model: own.state() for model, own in files.items()},
         [info.model_dump(mode="json") for info in vocabulary],
+        written(anatomy),
         [config.fuse.model_dump(mode="json"), config.rules.model_dump(mode="json")],
         [sorted(classes), weights or {}],
     )
 
 
-def _data(folder: Path) -> dict[str, Any] | None:
-    try:
-        found: Any = json.loads((folder / CASE_FILE).read_text())
-    except (OSError, ValueError):
-        return None
-    return found if isinstance(found, dict) else None
-
-
 def _read(folder: Path, key: str) -> dict[str, Any] | None:
     """What an earlier run found with the same inputs and settings, if its masks are there."""
-    data = _data(folder)
+    data = read_case_file(folder / CASE_FILE)
     if data is None or data.pop("fingerprint", "") != key:
         return None
-    is_whole = all((folder / MASKS / f"{c}.nii.gz").is_file() for c in data["classes"])
+    is_whole = all((folder / name).is_file() for name in data[FILES])
     return data if is_whole else None
 
 

@@ -162,7 +162,11 @@ def read_sparse(path: Path) -> Sparse:
     Raises:
         VolumeReadError: as `read_nifti`.
     """
-    with path.open("rb") as file:
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise VolumeReadError(f"cannot read the file: {error.strerror}") from None
+    with file:
         try:
             stream = _Stream(file)
             if stream.is_plain:

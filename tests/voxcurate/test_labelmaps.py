@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from voxcurate.errors import GeometryError, VolumeReadError
-from voxcurate.labelmaps import box_parts, overlap_of_files, write_masks
+from voxcurate.labelmaps import box_parts, overlap_of_files, read_sparse, write_masks
 from voxcurate.metrics import joint_histogram
 from voxcurate.nifti import read_nifti, read_slice, write_nifti
 from voxcurate.volume import Volume
@@ -98,3 +98,8 @@ def test_files_that_cannot_be_compared_are_refused(tmp_path):
     two.write_bytes(gzip.compress(bytes(raw) + b"\0"))
     with pytest.raises(VolumeReadError, match="more data"):
         overlap_of_files(one, two)
+
+
+def test_a_file_that_is_not_there_is_told(tmp_path):
+    with pytest.raises(VolumeReadError, match="cannot read the file"):
+        read_sparse(tmp_path / "liver.nii.gz")
