@@ -156,7 +156,7 @@ def round_(
 ) -> None:
     """Run the next curation round, or go on with the one that was interrupted or waits for review.
 
-    Example: voxcurate round --rounds 2 --no-review --set training.flagship.steps=500
+    Example: voxcurate round --rounds 2 --no-review --set flagship.training.steps=500
     """
 
     def command() -> int:

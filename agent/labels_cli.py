@@ -7,6 +7,7 @@ import typer
 
 from agent.console import run_command
 from agent.options import JsonOption, SetOption, WorkspaceOption
+from voxcurate.errors import ConfigError
 
 app = typer.Typer(
     help="Label versions: which counts, who drew what and why, and taking it back.",
@@ -49,7 +50,8 @@ def list_(
         list[str] | None, typer.Option("--class", help="Only this class; may be given again.")
     ] = None,
     trust: Annotated[
-        str, typer.Option(help="Only this trust: gold, human, original, judged, pseudo, retired.")
+        str,
+        typer.Option(help="Only gold, human, original, judged, pseudo, synthetic or retired."),
     ] = "",
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
@@ -111,13 +113,13 @@ def undo(
     """
 
     def command() -> int:
-        from dataclasses import asdict
-
         from agent.by_hand import by_hand
-        from agent.console import show_mapping
+        from agent.labels_view import show_undone
         from labeling.undo import undo as undo_label
         from voxcurate.scrub import Scrubber
 
+        if not reason.strip():
+            raise ConfigError("want a reason: it is kept with the decision")
         with by_hand(workspace) as (context, config):
             undone = undo_label(
                 context,
@@ -128,7 +130,7 @@ def undo(
                 reason=Scrubber().scrub(reason).text,
                 to=to,
             )
-            return show_mapping(asdict(undone), as_json=as_json)
+            return show_undone(undone, as_json=as_json)
 
     run_command(command)
 

@@ -12,15 +12,19 @@ from rich.console import Console
 from rich.table import Table
 
 from agent.console import DONE, WIDTH, show_json
-from voxcurate.catalog import Assembly, Catalog, Label, Measure, Round
+from voxcurate.catalog import Assembly, Catalog, Label, Measure, Round, Scan
 from voxcurate.catalog.schema import TABLES
 from voxcurate.catalog.statements import conditions, newest_pointers
+from voxcurate.errors import ConfigError
+from voxcurate.stage import IN_COHORT
 
 if TYPE_CHECKING:
     from labeling.history import History
+    from labeling.undo import Undone
     from labeling.versions import Change
 
 TRUST_STYLES = {"gold": "bold yellow", "human": "green", "retired": "red", "pseudo": "cyan"}
+TRUSTS = ("gold", "human", "original", "judged", "pseudo", "synthetic", "retired")
 LABEL_COLUMNS = ("origin", "model_id", "round", "ml", "known_path")
 MOST = 200  # lines of a list on a terminal; --json has all
 
@@ -28,14 +32,26 @@ MOST = 200  # lines of a list on a terminal; --json has all
 def counting_labels(
     catalog: Catalog, cases: Sequence[str], classes: Sequence[str], trust: str
 ) -> Iterator[dict[str, Any]]:
-    """The labels that count, by case and class, one after the other as the database finds them."""
-    table, label = TABLES[Assembly], TABLES[Label]
+    """The labels that count of scans that cleaning left in, by case and class, one after the other
+    as the database finds them.
+
+    Raises:
+        ConfigError: no such case, or no such trust.
+    """
+    table, label, scan = TABLES[Assembly], TABLES[Label], TABLES[Scan]
+    known = {case_id for (case_id,) in catalog.columns(Scan, "case_id", case_id=list(cases))}
+    if missing := sorted(set(cases) - known):
+        raise ConfigError(f"no scan is called {', '.join(missing)}")
+    if trust not in ("", *TRUSTS):
+        raise ConfigError(f"want a trust of {', '.join(TRUSTS)}; found {trust!r}")
     chosen = {"case_id": list(cases), "class_id": list(classes), "trust": trust}
     for wanted in conditions(table, {name: value for name, value in chosen.items() if value}):
         query = (
             newest_pointers(wanted)
             .add_columns(*(label.c[name].label(f"label_{name}") for name in LABEL_COLUMNS))
             .join(label, label.c.label_id == table.c.label_id)
+            .join(scan, scan.c.case_id == table.c.case_id)
+            .where(scan.c.status.in_(IN_COHORT))
             .order_by(table.c.case_id, table.c.class_id)
         )
         with catalog.engine.connect() as connection:
@@ -124,12 +140,28 @@ def show_history(found: "History", *, as_json: bool) -> int:
     return DONE
 
 
+def show_undone(undone: "Undone", *, as_json: bool) -> int:
+    """Print what counts now."""
+    if as_json:
+        show_json(asdict(undone))
+        return DONE
+    place = f"{undone.class_id} of {undone.case_id}"
+    typer.echo(
+        f"{place}: {undone.label_id} ({undone.trust}) counts, not {undone.instead_of} any more"
+    )
+    if undone.set_aside:
+        typer.echo(f"set aside: {', '.join(undone.set_aside)}")
+    typer.echo("The next 'voxcurate assemble' or round writes it as a version of the dataset.")
+    return DONE
+
+
 def conflicts_of(catalog: Catalog) -> list[dict[str, Any]]:
     """Conflicts of each case as its last assembly found them, the largest first."""
     columns = ("round", "case_id", "class_id", "model_id", "value", "facts")
     rounds = [0, *(number for (number,) in catalog.columns(Round, "number"))]  # for the index
     where: dict[str, Any] = {"round": rounds, "stage": "assemble", "name": "conflict_ml"}
-    rows = catalog.columns(Measure, *columns, **where)
+    kept = {case_id for (case_id,) in catalog.columns(Scan, "case_id", status=IN_COHORT)}
+    rows = [row for row in catalog.columns(Measure, *columns, **where) if row[1] in kept]
     last: dict[str, int] = {}
     for number, case_id, *_ in rows:
         last[case_id] = max(number, last.get(case_id, 0))

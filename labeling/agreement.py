@@ -18,6 +18,7 @@ from voxcurate.catalog import Label, Measure, Model, Scan, WorkItem
 from voxcurate.ids import content_id
 from voxcurate.intervals import Estimate
 from voxcurate.ledger import Item, run_items
+from voxcurate.protocols import DESIGNS
 from voxcurate.stage import StageContext, StageResult
 
 STAGE, NAME, VERSION = "statistics", "agreement", "1"
@@ -243,9 +244,8 @@ def architecture(model: Model) -> str:
     if model.facts.get("role") != EXTERNAL:
         return model.architecture
     spec = model.facts.get("spec", {})
-    if spec.get("kind") in ("nnunet", "totalsegmentator"):
-        return "nnU-Net"  # TotalSegmentator's networks are nnU-Nets
-    return str(spec.get("architecture") or model.name)
+    design = DESIGNS.get(str(spec.get("kind")))
+    return design or str(spec.get("architecture") or model.name)
 
 
 def _seed(ctx: StageContext) -> int:

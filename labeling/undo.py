@@ -49,7 +49,7 @@ def undo(
 
     Raises:
         CatalogError: nothing counts for this structure, nothing counted before, `to` is no
-            version of it, or the scan belongs to the frozen test split.
+            version of it or may not count yet, or the scan belongs to the frozen test split.
     """
     scan = ctx.catalog.one(Scan, case_id=case_id)
     pointer = ctx.catalog.current(case_id=case_id, class_id=class_id).get((case_id, class_id))
@@ -119,4 +119,10 @@ def _in_the_way(
         best = chosen_of(left)
         if best == wanted:
             return tuple(aside)
+        if best in aside:
+            raise CatalogError(
+                "this version cannot count: machine-drawn labels of its class wait until the "
+                "models agree with trusted labels (minimum_dsc); confirm it in a review instead",
+                case_id=versions[0].case_id,
+            )
         aside.append(best)

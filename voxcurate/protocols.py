@@ -41,6 +41,8 @@ PREDICTORS = {
     "folder": "training.predictors.folder:FolderPredictor",
     "command": "training.predictors.command:CommandPredictor",
 }
+# kinds whose networks are all of one design, whatever their settings say
+DESIGNS = {"nnunet": "nnU-Net", "totalsegmentator": "nnU-Net"}
 LABEL_JUDGES = {"shape": "labeling.judge:ShapeJudge"}
 EMBEDDERS = {"hashing": "training.text:HashingEmbedder"}
 EXECUTORS = {

@@ -197,6 +197,19 @@ def test_what_counted_before_is_known_within_a_round_too(tmp_path):
     assert not ctx.catalog.one(Label, label_id=pseudo.label_id).retired
 
 
+def test_a_version_that_may_not_count_yet_is_refused(tmp_path):
+    world = build(tmp_path / "ws", planted={}, n_train=4, n_validation=1, n_test=1)
+    fuse.run(world.ctx, CONFIG)
+    detect.run(world.ctx, CONFIG)
+    strict = AssembleConfig(minimum_dsc=1.0, minimum_labels=1)
+    (pseudo,) = world.ctx.catalog.rows(
+        Label, case_id="src_case00", class_id="liver", origin="pseudo"
+    )
+    with pytest.raises(CatalogError, match="cannot count"):
+        undo(world.ctx, strict, "src_case00", "liver", to=pseudo.label_id, **WHO)
+    assert pointer(world, "src_case00", "liver").trust == "original"
+
+
 def test_a_solved_conflict_is_no_longer_listed(tmp_path):
     def grow(masks):
         return {**masks, "kidney_right": masks["liver"] | masks["kidney_right"]}
