@@ -75,7 +75,8 @@ def fuse_and_attend(
         conflicts: bool ``(C, C)``; True where two classes may not share a voxel.
         config: the plain equations if not given.
         threshold: of the weighted mean probability.
-        weights: one per prediction, or of each class one per prediction; equal if not given.
+        weights: one per prediction, or of each class one per prediction; equal if not given, and
+            for a class where all that know it weigh 0.
         class_maps: keep each class's attention map too.
 
     Raises:
@@ -84,8 +85,12 @@ def fuse_and_attend(
     config = config or AttentionConfig()
     shape = _common_shape(predictions)
     same = [1.0] * len(predictions)
-    rows = [
+    given = [
         weights.get(c, same) if isinstance(weights, Mapping) else weights or same for c in classes
+    ]
+    rows = [
+        weights_among(row, [c in p.classes for p in predictions])
+        for c, row in zip(classes, given, strict=True)
     ]
     voxel_mm3 = abs(float(np.linalg.det(predictions[0].affine[:3, :3])))
     parts = [[p.box(c) if c in p.classes else None for p in predictions] for c in classes]
@@ -103,6 +108,13 @@ def fuse_and_attend(
         parts, classes, conflicts, config, threshold, rows, shape, voxel_mm3,
         class_maps=class_maps,
     )  # fmt: skip
+
+
+def weights_among(weights: Sequence[float], there: Sequence[bool]) -> list[float]:
+    """A class's weights, 0 for models that do not know it; equal ones if those of the others are
+    all 0, for somebody has to decide."""
+    own = [float(w) if knows else 0.0 for w, knows in zip(weights, there, strict=True)]
+    return own if any(own) else [float(knows) for knows in there]
 
 
 def entropy_table(kind: str) -> npt.NDArray[np.float64]:

@@ -10,16 +10,16 @@ from typing import Any
 
 from labeling import priority
 from labeling.config import LabelingConfig
-from labeling.fuse import plain_vocabulary, predictions_of
+from labeling.fuse import known, plain_vocabulary, predictions_of
 from labeling.rules import Violation
 from labeling.suspicion import Suspicion, weigh
 from voxcurate.catalog import Decision, Label, Measure, Scan, WorkItem, Writer
 from voxcurate.ledger import Item, run_items
 from voxcurate.stage import StageContext, StageResult
 
-VERSION = "1"
+VERSION = "2"
 ACTOR = "detect"
-RETIRING = ("replace", "remove", "retire")  # verdicts that may lower a version
+RETIRING = ("replace", "remove", "retire", "undo")  # verdicts that may lower a version
 
 
 def run(ctx: StageContext, config: LabelingConfig) -> StageResult:
@@ -33,21 +33,23 @@ def run(ctx: StageContext, config: LabelingConfig) -> StageResult:
         "detect",
         _items(ctx, config),
         "labeling.examine:work",
-        lambda writer, item, value: _record(ctx, writer, item, value),
+        lambda writer, item, value: _record(ctx, writer, item.subject, value),
         version=VERSION,
-        config=[config.rules, config.fuse, ctx.classes],
+        config=[config.rules, config.fuse, ctx.classes, known(ctx, config)],
     )
     suspicions, _ = weigh(ctx, config, done.results)
     flagged = [s for s in suspicions if s.probability >= config.detect.threshold]
     with ctx.catalog.write() as writer:
-        known = {
+        for case_id in sorted(done.revived):  # other settings have measured them since
+            _record(ctx, writer, case_id, done.results[case_id])
+        told = {
             (d.case_id, d.class_id, d.label_id)
             for d in writer.rows(Decision, round=ctx.round, stage="detect", verdict="suspect_label")
         }
         for s in suspicions:
             writer.put(_measure(ctx, s))
         for s in flagged:
-            if (s.case_id, s.row["class_id"], s.row["label_id"]) not in known:
+            if (s.case_id, s.row["class_id"], s.row["label_id"]) not in told:
                 writer.decide(_decision(ctx, s))
     priority.run(ctx, config)
     counts = {
@@ -154,7 +156,7 @@ def _payload(
 
 
 def _record(
-    ctx: StageContext, writer: Writer, item: Item, value: Mapping[str, Any]
+    ctx: StageContext, writer: Writer, case_id: str, value: Mapping[str, Any]
 ) -> dict[str, Any]:
     for row in value["rows"]:
         comparison = row["comparison"]
@@ -166,7 +168,7 @@ def _record(
                 Measure(
                     ctx.round,
                     "detect",
-                    item.subject,
+                    case_id,
                     row["class_id"],
                     "",
                     name,

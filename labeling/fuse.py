@@ -12,28 +12,28 @@ from typing import Any
 
 import numpy as np
 
-from labeling.attention import MAP_SCALE, stored_map
+from labeling.attention import HALF, MAP_SCALE, stored_map
 from labeling.attention_scores import class_scores, score_of
 from labeling.config import LabelingConfig
-from labeling.fusion import check_grids, fuse_case
+from labeling.fuse_log import broken_decision, effect_decision
+from labeling.fusion import check_grids, fuse_case, written
 from labeling.model_quality import model_quality, weights_of
 from labeling.priority import measures_of
-from labeling.rules import Anatomy, CaseFacts, Violation, load_anatomy
-from voxcurate.catalog import Decision, Measure, Model, Scan, WorkItem, Writer
+from labeling.rules import Anatomy, CaseFacts, load_anatomy
+from voxcurate.catalog import Measure, Model, Scan, WorkItem, Writer
 from voxcurate.classes import ClassInfo, Vocabulary
 from voxcurate.errors import VolumeReadError
 from voxcurate.ids import content_id
 from voxcurate.labels import adopt_mask, write_mask
-from voxcurate.ledger import Item, LedgerResult, run_items
+from voxcurate.ledger import Item, LedgerResult, fingerprint, run_items
 from voxcurate.predictions import Prediction, open_prediction
 from voxcurate.stage import StageContext, StageResult
 from voxcurate.workspace import adopt_file
 
-VERSION = "6"
+VERSION = "7"
 ENSEMBLE = "ensemble"
-ACTOR = "rules"
 CASES_AT_ONCE = 500
-VERDICTS = {"removed": "rule_removed", "moved": "rule_moved", "told": "rule_told"}
+USED = ("path", "out_of_fold")  # of a prediction's result
 MEASURE = {"stage": "detect", "name": "attention_mm3", "class_id": "", "model_id": ENSEMBLE}
 
 
@@ -64,22 +64,27 @@ def run(ctx: StageContext, config: LabelingConfig) -> StageResult:
                 )
             )
 
-    settings = config.model_dump(mode="json")
+    settings = [config.fuse, config.attention, config.rules, ctx.classes, known(ctx, config)]
 
     def record(writer: Writer, item: Item, value: dict[str, Any]) -> dict[str, Any]:
-        return _record(ctx, writer, item, value, settings)
+        return _record(ctx, writer, item, value, fingerprint("fuse", item, VERSION, settings))
 
-    done = run_items(
-        ctx,
-        "fuse",
-        items,
-        "labeling.fuse:work",
-        record,
-        version=VERSION,
-        config=[config.fuse, config.attention, config.rules, ctx.classes],
-        across_rounds=True,
-    )
-    _measure_again(ctx, done)
+    def call(some: list[Item]) -> LedgerResult:
+        return run_items(
+            ctx, "fuse", some, "labeling.fuse:work", record,
+            version=VERSION, config=settings, across_rounds=True,
+        )  # fmt: skip
+
+    done = call(items)
+    lost = _measure_again(ctx, done)
+    if lost:  # by a fusion with other settings, which has written over map and measures
+        anew = call([replace(item, again=True) for item in items if item.key in lost])
+        done = replace(
+            done,
+            computed=done.computed + anew.computed,
+            reused=done.reused - len(lost),
+            failed={**done.failed, **anew.failed},
+        )
     counts: dict[str, Any] = {
         "cases": len(items),
         "computed": done.computed,
@@ -96,14 +101,33 @@ def predictions_of(ctx: StageContext, config: LabelingConfig) -> dict[str, list[
     """The ledger lines of this round's predictions, by case, in model order.
 
     A model made in this very round under an excluded role (the flagship, trained after the
-    annotation) stays out, so that redoing a finished round finds the same inputs.
+    annotation) stays out, so that redoing a finished round finds the same inputs. Of two lines of
+    one case and model the last one counts. Results are cut to what the fusion needs.
     """
     models = {m.model_id: m for m in ctx.catalog.rows(Model)}
+    newest: dict[tuple[str, str], WorkItem] = {}
+    where: dict[str, Any] = {"stage": "predict", "round": ctx.round, "status": "done"}
+    names = ("subject", "variant", "fingerprint", "updated", "result")
+    for batch in ctx.catalog.stream(WorkItem, *names, **where):
+        for subject, variant, mark, updated, result in batch:
+            old = newest.get((subject, variant))
+            if old is not None and (old.updated, old.fingerprint) > (updated, mark):
+                continue
+            if _is_used(variant, models.get(variant), ctx.round, config):
+                newest[subject, variant] = WorkItem(
+                    ctx.round, "predict", subject, variant, mark, "done", updated=updated,
+                    result={key: result[key] for key in USED if key in result},
+                )  # fmt: skip
     lines: dict[str, list[WorkItem]] = {}
-    for line in ctx.catalog.rows(WorkItem, stage="predict", round=ctx.round, status="done"):
-        if _is_used(line.variant, models.get(line.variant), ctx.round, config):
-            lines.setdefault(line.subject, []).append(line)
+    for place in sorted(newest):
+        lines.setdefault(place[0], []).append(newest[place])
     return lines
+
+
+def known(ctx: StageContext, config: LabelingConfig) -> str:
+    """A hash of what is written of the round's classes: anatomy and vocabulary by their content."""
+    anatomy = load_anatomy(ctx.vocabulary, config.rules.anatomy, config.rules.weights)
+    return content_id(written(anatomy), plain_vocabulary(ctx.vocabulary, ctx.classes))
 
 
 def work(payload: dict[str, Any]) -> dict[str, Any]:
@@ -172,16 +196,24 @@ def body_middle(
     payload: Mapping[str, Any], predictions: Sequence[Prediction], anatomy: Anatomy
 ) -> float | None:
     """World R coordinate of the body's middle, from the CT; None where it is not wanted: no class
-    has a side, or a predicted class says where the midline is."""
+    has a side, or a class that is found here says where the midline is."""
     from labeling.body import body_frame
     from voxcurate.nifti import read_nifti
 
     known = {c for p in predictions for c in p.classes} & set(payload["classes"])
     sided = any(anatomy.side_of(c) for c in known)
-    if not sided or payload["modality"] != "CT" or known & set(anatomy.midline):
+    if not sided or payload["modality"] != "CT":
+        return None
+    if any(_is_found(c, predictions) for c in known & set(anatomy.midline)):
         return None
     volume = read_nifti(Path(payload["ct"]))
     return body_frame(volume.array, volume.affine).middle
+
+
+def _is_found(class_id: str, predictions: Sequence[Prediction]) -> bool:
+    """Whether every model that knows a class finds it in this scan."""
+    there = [p.box(class_id).array for p in predictions if class_id in p.classes]
+    return all(array.max(initial=0) > HALF for array in there)
 
 
 def plain_vocabulary(vocabulary: Vocabulary, classes: Sequence[str]) -> list[dict[str, Any]]:
@@ -202,10 +234,13 @@ def vocabulary_of(plain: Sequence[Mapping[str, Any]]) -> Vocabulary:
 def attention_path(ctx: StageContext, case_id: str) -> Path:
     """``attention/<round>/<case>/attention.nii.gz``; the round is that whose fusion counts here."""
     line = ctx.catalog.one(Measure, **MEASURE, round=ctx.round, case_id=case_id)
-    root = ctx.workspace.root
     if line is not None and "map" in line.facts:
-        return root / str(line.facts["map"])
-    return root / "attention" / str(ctx.round) / case_id / "attention.nii.gz"
+        return ctx.workspace.root / str(line.facts["map"])
+    return _own_map(ctx, case_id)
+
+
+def _own_map(ctx: StageContext, case_id: str) -> Path:
+    return ctx.workspace.root / "attention" / str(ctx.round) / case_id / "attention.nii.gz"
 
 
 def _is_used(model_id: str, model: Model | None, round_number: int, config: LabelingConfig) -> bool:
@@ -246,10 +281,10 @@ def _record(
     writer: Writer,
     item: Item,
     value: dict[str, Any],
-    settings: Mapping[str, Any],
+    mark: str,
 ) -> dict[str, Any]:
     labels = {}
-    made_from = content_id(item.inputs, VERSION, settings, digits=8)
+    made_from = content_id(mark, digits=8)
     for class_id, file in sorted(value["files"].items()):
         facts = {
             **value["how"][class_id],
@@ -271,14 +306,20 @@ def _record(
         )
         labels[class_id] = label.label_id
     for effect in value["effects"]:
-        writer.decide(_decision(ctx, item.subject, effect, labels))
+        writer.decide(effect_decision(ctx, item.subject, effect, labels))
     for class_id in sorted({v["class_id"] for v in value["broken"]}):
-        writer.decide(_broken(ctx, item.subject, class_id, value["broken"], labels))
-    final = attention_path(ctx, item.subject)
+        writer.decide(broken_decision(ctx, item.subject, class_id, value["broken"], labels))
+    final = _own_map(ctx, item.subject)  # never an earlier round's
     adopt_file(Path(value["map"]), final)
     scores = {c: score_of(plain) for c, plain in value["attention"].items()}
-    facts = {"map": ctx.workspace.relative(final), "map_scale": MAP_SCALE}
+    facts = {
+        "map": ctx.workspace.relative(final),
+        "map_scale": MAP_SCALE,
+        "fingerprint": mark,
+    }
     measures = measures_of(ctx, item.subject, scores, facts, ENSEMBLE)
+    where: dict[str, Any] = {k: MEASURE[k] for k in ("stage", "name", "model_id")}
+    writer.forget(Measure, **where, round=ctx.round, case_id=item.subject)
     writer.put_all(measures)
     return {
         "labels": labels,
@@ -289,66 +330,39 @@ def _record(
     }
 
 
-def _decision(
-    ctx: StageContext, case_id: str, effect: Mapping[str, Any], labels: Mapping[str, str]
-) -> Decision:
-    """What one rule did: how much of which class, where in the scan, and why."""
-    class_id, other = effect["class_id"], effect["other"]
-    taken = f"{effect['voxels']} voxels, {effect['ml']:.3g} mL: " if effect["voxels"] else ""
-    return Decision(
-        decision_id="",
-        round=ctx.round,
-        stage="fuse",
-        case_id=case_id,
-        class_id=class_id,
-        label_id=labels.get(class_id, ""),
-        verdict=VERDICTS[effect["action"]],
-        reason=f"{effect['rule']}: {taken}{effect['reason']}",
-        actor=ACTOR,
-        other_label=labels.get(other, "") if other else "",
-        evidence=dict(effect),
-    )
+def _measure_again(ctx: StageContext, done: LedgerResult) -> set[str]:
+    """The attention of cases that another round has fused, as measures of this one.
 
-
-def _broken(
-    ctx: StageContext,
-    case_id: str,
-    class_id: str,
-    broken: Sequence[Mapping[str, Any]],
-    labels: Mapping[str, str],
-) -> Decision:
-    """The rules that a pseudo label still breaks; only told, detection and the judge weigh them."""
-    found = [Violation(**v) for v in broken if v["class_id"] == class_id]
-    return Decision(
-        decision_id="",
-        round=ctx.round,
-        stage="fuse",
-        case_id=case_id,
-        class_id=class_id,
-        label_id=labels.get(class_id, ""),
-        verdict="rule_broken",
-        reason="; ".join(v.text() for v in found),
-        actor=ACTOR,
-        evidence={"broken": [v.plain() for v in found]},
-    )
-
-
-def _measure_again(ctx: StageContext, done: LedgerResult) -> None:
-    """The attention of cases that another round has fused, as measures of this one."""
-    where: dict[str, Any] = {**MEASURE, "round": ctx.round}
-    here = {case for (case,) in ctx.catalog.columns(Measure, "case_id", **where)}
+    Returns:
+        The cases whose attention another fusion has written over in the round that fused them.
+    """
+    here = _marks(ctx, ctx.round)
     elsewhere: dict[int, list[str]] = {}
     for case_id, result in done.results.items():
-        if case_id not in here:
+        if here.get(case_id) != done.marks[case_id]:
             elsewhere.setdefault(result["round"], []).append(case_id)
+    lost = set(elsewhere.pop(ctx.round, []))
+    where: dict[str, Any] = {k: MEASURE[k] for k in ("stage", "name", "model_id")}
     for number, cases in elsewhere.items():
-        for first in range(0, len(cases), CASES_AT_ONCE):
-            rows = ctx.catalog.rows(
-                Measure, round=number, stage=MEASURE["stage"], name=MEASURE["name"],
-                model_id=ENSEMBLE, case_id=cases[first : first + CASES_AT_ONCE],
-            )  # fmt: skip
+        there = _marks(ctx, number)
+        lost |= {case_id for case_id in cases if there.get(case_id) != done.marks[case_id]}
+        kept = [case_id for case_id in cases if case_id not in lost]
+        for first in range(0, len(kept), CASES_AT_ONCE):
+            some = kept[first : first + CASES_AT_ONCE]
+            rows = ctx.catalog.rows(Measure, **where, round=number, case_id=some)
             with ctx.catalog.write() as writer:
+                writer.forget(Measure, **where, round=ctx.round, case_id=some)
                 writer.put_all([replace(row, round=ctx.round) for row in rows])
+    return lost
+
+
+def _marks(ctx: StageContext, round_number: int) -> dict[str, str]:
+    """Case to the fingerprint of the fusion that a round's attention is from."""
+    found: dict[str, str] = {}
+    where: dict[str, Any] = {**MEASURE, "round": round_number}
+    for batch in ctx.catalog.stream(Measure, "case_id", "facts", **where):
+        found.update((case_id, facts.get("fingerprint", "")) for case_id, facts in batch)
+    return found
 
 
 def _summed(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from labeling.attention import Fusion, conflict_matrix, fuse_and_attend
+from labeling.attention import Fusion, conflict_matrix, fuse_and_attend, weights_among
 from labeling.config import LabelingConfig
 from labeling.effects import Effect
 from labeling.mend import mend
@@ -94,7 +94,8 @@ def fuse_case(
             masks[name], estimates = _by_staple(name, there, config)
             how[name] |= estimates
         elif weights and name in weights:
-            own = zip(loaded, weights[name], strict=True)
+            shares = weights_among(weights[name], [name in p.classes for p in loaded])
+            own = zip(loaded, shares, strict=True)
             how[name]["weights"] = {p.model_id: round(w, 4) for p, w in own if p in there}
     fusion = replace(fusion, masks=masks)
     shape, affine = loaded[0].shape, loaded[0].affine
@@ -181,7 +182,8 @@ class _Chances:
     def __call__(self, class_id: str, box: Box) -> npt.NDArray[np.float32]:
         size = tuple(side.stop - side.start for side in box)
         total, share = np.zeros(size, np.float32), 0.0
-        own = self._weights.get(class_id, [1.0] * len(self._predictions))
+        there = [class_id in p.classes for p in self._predictions]
+        own = weights_among(self._weights.get(class_id, [1.0] * len(there)), there)
         for prediction, weight in zip(self._predictions, own, strict=True):
             part: ProbabilityBox | None = prediction.classes.get(class_id)
             if part is not None:

@@ -52,11 +52,12 @@ def model_quality(
         title="quality of models",
     )
     values: dict[tuple[str, str], list[float]] = {}
-    for item in items:
-        for class_id, dsc in done.results.get(item.key, {}).items():
-            values.setdefault((item.variant, class_id), []).append(dsc)
+    model_of = {item.key: item.variant for item in items}
+    for key, found in done.results.items():  # some hundred at a time
+        for class_id, dsc in found.items():
+            values.setdefault((model_of[key], class_id), []).append(dsc)
     least = config.assemble.minimum_labels
-    return {key: median(found) for key, found in sorted(values.items()) if len(found) >= least}
+    return {place: median(dscs) for place, dscs in sorted(values.items()) if len(dscs) >= least}
 
 
 def weights_of(

@@ -195,7 +195,11 @@ def label_rows(results: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, Mapp
 def case_rows(
     results: Mapping[str, Mapping[str, Any]],
 ) -> list[tuple[str, Sequence[Mapping[str, Any]]]]:
-    return [(case_id, results[case_id]["rows"]) for case_id in sorted(results)]
+    return sorted(((case_id, result["rows"]) for case_id, result in results.items()), key=_case)
+
+
+def _case(rows: tuple[str, Any]) -> str:
+    return rows[0]
 
 
 def _is_trusted(row: Mapping[str, Any]) -> bool:

@@ -236,6 +236,7 @@ def prediction_paths(ctx: StageContext, model_id: str) -> dict[str, Path]:
     lines = ctx.catalog.rows(
         WorkItem, round=ctx.round, stage="predict", variant=model_id, status="done"
     )
+    lines.sort(key=lambda line: (line.updated, line.fingerprint))  # the last of each case counts
     return {line.subject: ctx.workspace.root / str(line.result["path"]) for line in lines}
 
 

@@ -24,6 +24,7 @@ from collections.abc import (
 )
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
@@ -68,13 +69,19 @@ class Item:
 
 @dataclass(frozen=True)
 class LedgerResult:
-    """What `run_items` did; `results` has the recorded result of every item that is done."""
+    """What `run_items` did; `results` has the recorded result of every item that is done.
+
+    `marks` has the fingerprint of each item by its key; `revived` the keys of those that were done,
+    and have become the newest of their subject again since another one of it was done.
+    """
 
     computed: int
     reused: int
     failed: Mapping[str, str] = field(default_factory=dict)
     results: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     seconds: float = 0.0
+    marks: Mapping[str, str] = field(default_factory=dict)
+    revived: frozenset[str] = frozenset()
 
 
 def run_items(
@@ -103,11 +110,14 @@ def run_items(
         config: the part of the configuration that the result depends on.
         across_rounds: a result of an earlier round with the same fingerprint counts, and is copied.
 
+    An item that is done is the newest of its subject and variant in the round, even if one with
+    other inputs or settings was done since: ``updated`` of its line says so.
+
     Returns:
         counts, failures by item key, and the results. A failed item is tried again by the next
         call.
     """
-    marks, todo = _sort(context, stage, items, version, config, across_rounds)
+    marks, todo, rivals = _sort(context, stage, items, version, config, across_rounds)
     by_key = {item.key: (item, mark) for item, mark in todo}
     tasks = (Task(item.key, _payload(item)) for item, _ in todo)
     books = _Books(context, stage, record)
@@ -127,12 +137,15 @@ def run_items(
         for item in items
         if item.key not in books.failed
     }
+    late = _revive(context, stage, {key: places[key] for key in rivals if key in places})
     return LedgerResult(
         computed=computed,
         reused=len(items) - len(todo),
         failed={item.key: books.failed[item.key] for item in items if item.key in books.failed},
         results=Recorded(context.catalog, context.round, stage, places),
         seconds=books.seconds,
+        marks=marks,
+        revived=frozenset(late - {item.key for item, _ in todo}),
     )
 
 
@@ -301,35 +314,45 @@ def _sort(
     version: str,
     config: Any,
     across_rounds: bool,
-) -> tuple[dict[str, str], list[tuple[Item, str]]]:
-    """The fingerprint of each item by its key, and what is to be done."""
+) -> tuple[dict[str, str], list[tuple[Item, str]], set[str]]:
+    """The fingerprint of each item by its key, what is to be done, and the keys of which the round
+    has one with another fingerprint."""
     marks: dict[str, str] = {}
     for item in items:
         if item.key in marks:
             raise ValueError(f"two items called {item.key}")
         marks[item.key] = fingerprint(stage, item, version, config)
     known: set[str] = set()
+    rivals: set[str] = set()
     subjects = sorted({item.subject for item in items})
     for start in range(0, len(subjects), AT_ONCE):
         part = subjects[start : start + AT_ONCE]
-        here = _done(context, stage, marks, part, round=context.round)
+        here = _done(context, stage, marks, part, rivals, round=context.round)
         known |= here.keys()
         if across_rounds:
             known |= _copy(context, stage, marks, part, here.keys())
     todo = [(item, marks[item.key]) for item in items if item.key not in known or item.again]
-    return marks, todo
+    return marks, todo, rivals
 
 
 def _done(
-    context: StageContext, stage: str, marks: Mapping[str, str], subjects: list[str], **where: Any
+    context: StageContext,
+    stage: str,
+    marks: Mapping[str, str],
+    subjects: list[str],
+    rivals: set[str],
+    **where: Any,
 ) -> dict[str, int]:
-    """Keys of the items of some subjects that are done, with the last round that did them."""
+    """Keys of the items of some subjects that are done, with the last round that did them; those
+    that are done with another fingerprint join the `rivals`."""
     found: dict[str, int] = {}
     where |= {"stage": stage, "status": "done", "subject": subjects}
     for number, *place in context.catalog.columns(WorkItem, "round", *PLACE, **where):
         key = item_key(place[0], place[1])
         if marks.get(key) == place[2]:
             found[key] = max(number, found.get(key, number))
+        elif key in marks:
+            rivals.add(key)
     return found
 
 
@@ -341,7 +364,7 @@ def _copy(
     here: Collection[str],
 ) -> set[str]:
     """Copy what other rounds have done of some subjects to this one; the keys of these items."""
-    there = _done(context, stage, marks, subjects)
+    there = _done(context, stage, marks, subjects, set())
     wanted = {key: number for key, number in there.items() if key not in here}
     where = {"stage": stage, "status": "done", "subject": subjects}
     for number in sorted(set(wanted.values())):
@@ -354,6 +377,36 @@ def _copy(
         with context.catalog.write() as writer:
             writer.put_all(copies)
     return set(wanted)
+
+
+def _revive(context: StageContext, stage: str, places: Mapping[str, Place]) -> set[str]:
+    """Make the lines of some keys the newest of their subject and variant; the keys of those that
+    were not."""
+    late: set[str] = set()
+    waiting = iter(places.items())
+    while part := dict(islice(waiting, AT_ONCE)):
+        lines: dict[tuple[str, str], list[WorkItem]] = {}
+        for line in context.catalog.rows(
+            WorkItem,
+            round=context.round,
+            stage=stage,
+            status="done",
+            subject={subject for subject, _, _ in part.values()},
+        ):
+            lines.setdefault((line.subject, line.variant), []).append(line)
+        changed = []
+        for key, (*place, mark) in part.items():
+            rows = lines[place[0], place[1]]
+            newest = max(line.updated for line in rows if line.fingerprint != mark)
+            (own,) = [line for line in rows if line.fingerprint == mark]
+            if own.updated <= newest:
+                late.add(key)
+                exact = datetime.now(UTC).isoformat(timespec="microseconds")  # sorts behind `now`
+                changed.append(replace(own, updated=exact))
+        if changed:
+            with context.catalog.write() as writer:
+                writer.put_all(changed)
+    return late
 
 
 def _line(context: StageContext, stage: str, item: Item, mark: str, outcome: Outcome) -> WorkItem:

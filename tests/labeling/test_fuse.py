@@ -8,7 +8,7 @@ import pytest
 from labeling import detect, fuse
 from labeling.config import FuseConfig, LabelingConfig
 from tests.labeling.conftest import AFFINE, CLASSES, SHAPE, build, phantom, soft
-from voxcurate.catalog import Decision, Label, Measure, WorkItem
+from voxcurate.catalog import Decision, Label, Measure, Scan, WorkItem
 from voxcurate.labels import read_mask
 from voxcurate.predictions import Prediction, open_prediction, probability_box, write_prediction
 
@@ -178,3 +178,124 @@ def test_predictions_that_were_dropped_are_not_wanted_again_by_what_is_done(worl
         path.unlink()
     again = fuse.run(world.ctx, CONFIG)
     assert (again.counts["computed"], again.failed) == (0, {})
+
+
+STAPLE = LabelingConfig(fuse=FuseConfig(method="staple"))
+
+
+def attention_of(ctx):
+    found = [replace(m, round=9) for m in ctx.catalog.rows(Measure, round=ctx.round)
+             if m.name == "attention_mm3"]  # fmt: skip
+    for m in found:
+        m.facts.pop("map", None)
+    return sorted(found, key=lambda m: (m.case_id, m.class_id))
+
+
+def counting(ctx):
+    """The labels of the fusion that counts, as assembly and detection see them."""
+    fused = detect.results_of(ctx, "fuse")
+    return {case: dict(result["labels"]) for case, result in fused.items()}
+
+
+def test_settings_that_come_back_count_again_with_their_attention(world):
+    other = LabelingConfig(attention={"entropy": "binary"}, fuse=FuseConfig(threshold=0.6))
+    ctx = world.ctx
+    fuse.run(ctx, CONFIG)
+    labels, measures = counting(ctx), attention_of(ctx)
+    stored = fuse.attention_path(ctx, CASE).read_bytes()
+    for config in (STAPLE, other):
+        fuse.run(ctx, config)
+        assert counting(ctx) != labels
+        assert attention_of(ctx) != measures
+        assert not fuse.run(ctx, CONFIG).failed
+        assert (counting(ctx), attention_of(ctx)) == (labels, measures)
+        assert fuse.attention_path(ctx, CASE).read_bytes() == stored
+    assert fuse.run(ctx, CONFIG).counts["computed"] == 0
+
+
+def later_round(world):
+    later = replace(world.ctx, round=2)
+    with later.catalog.write() as writer:
+        for line in writer.rows(WorkItem, stage="predict", round=1):
+            writer.put(replace(line, round=2))
+    return later
+
+
+def test_a_later_round_writes_over_nothing_of_an_earlier_one(world):
+    fuse.run(world.ctx, CONFIG)
+    measures = attention_of(world.ctx)
+    root = world.ctx.workspace.root / "attention"
+    maps = {p: p.read_bytes() for p in root.rglob("*") if p.is_file()}
+    later = later_round(world)
+    other = LabelingConfig(attention={"entropy": "binary"})
+    fuse.run(later, CONFIG)
+    assert attention_of(later) == measures
+    fuse.run(later, other)
+    assert "/2/" in str(fuse.attention_path(later, CASE))
+    assert attention_of(later) != measures
+    assert fuse.run(later, CONFIG).counts["computed"] == 0
+    assert attention_of(later) == measures
+    assert "/1/" in str(fuse.attention_path(later, CASE))
+    assert attention_of(world.ctx) == measures
+    assert all(p.read_bytes() == old for p, old in maps.items())
+
+
+def test_what_an_earlier_round_has_overwritten_is_made_anew(world):
+    fuse.run(world.ctx, CONFIG)
+    labels, measures = counting(world.ctx), attention_of(world.ctx)
+    fuse.run(world.ctx, STAPLE)
+    later = later_round(world)
+    assert fuse.run(later, CONFIG).counts["computed"] == 5
+    assert attention_of(later) == measures
+    assert {c: x.keys() for c, x in counting(later).items()} == {
+        c: x.keys() for c, x in labels.items()
+    }
+
+
+def test_of_two_predictions_of_a_model_the_last_one_votes(world):
+    with world.ctx.catalog.write() as writer:
+        for line in writer.rows(WorkItem, stage="predict", variant="model1"):
+            writer.put(replace(line, fingerprint="a-new-one", updated="2999"))
+    found = fuse.predictions_of(world.ctx, CONFIG)
+    assert {tuple(x.variant for x in lines) for lines in found.values()} == {("model0", "model1")}
+    assert {lines[1].fingerprint for lines in found.values()} == {"a-new-one"}
+
+
+def test_a_file_of_the_anatomy_that_changes_makes_new_work(world, tmp_path):
+    own = tmp_path / "own.yaml"
+    own.write_text("region: abdomen\nclasses: {liver: {ml: [1, 9000]}}\n")
+    config = LabelingConfig(rules={"anatomy": ["abdomen", str(own)]})
+    assert fuse.run(world.ctx, config).counts["computed"] == 5
+    assert detect.run(world.ctx, config).counts["computed"] == 5
+    own.write_text("region: abdomen\nclasses: {liver: {ml: [8000, 9000]}}\n")
+    assert fuse.run(world.ctx, config).counts["computed"] == 5
+    assert detect.run(world.ctx, config).counts["computed"] == 5
+    assert fuse.run(world.ctx, config).counts["computed"] == 0
+
+
+def test_what_detection_measured_comes_back_with_its_settings(world):
+    def measured():
+        found = world.ctx.catalog.rows(Measure, stage="detect", name="tot_dsc")
+        return {(m.case_id, m.class_id): m.value for m in found}
+
+    detect.run(world.ctx, CONFIG)
+    first = measured()
+    detect.run(world.ctx, LabelingConfig(fuse=FuseConfig(threshold=0.9)))
+    assert measured() != first
+    assert detect.run(world.ctx, CONFIG).counts["computed"] == 0
+    assert measured() == first
+
+
+def test_a_midline_class_that_is_not_in_the_scan_tells_no_middle(world):
+    from labeling.rules import load_anatomy
+
+    scan = world.ctx.catalog.one(Scan, case_id=CASE)
+    payload = {"classes": ["kidney_left", "aorta"], "modality": "CT",
+               "ct": str(world.ctx.workspace.root / scan.path)}  # fmt: skip
+    anatomy = load_anatomy(world.ctx.vocabulary, ("abdomen",))
+    assert "aorta" in anatomy.midline
+    full, none = np.full(SHAPE, 255, np.uint8), np.zeros(SHAPE, np.uint8)
+    for aorta, is_asked in ((none, True), (full, False)):
+        boxes = {"kidney_left": probability_box(full), "aorta": probability_box(aorta)}
+        predictions = [Prediction(boxes, SHAPE, AFFINE, "m", True)]
+        assert (fuse.body_middle(payload, predictions, anatomy) is not None) is is_asked
