@@ -57,13 +57,14 @@ class Grid:
 class _Part:
     """One class: bytes in a box ``(I, J, K)`` of `own`; `kind` is what the values are like.
 
-    ``ones``: 0 and 1, a mask or next to nothing; ``graded``: others than 0 and 255; ``hard``.
+    ``ones``: 0 and 1, a mask or next to nothing; ``lone``: 0 and one other value, of which only
+    classes beside it can tell what it means; ``graded``: others than 0 and 255; ``hard``.
     """
 
     box: Box
     array: npt.NDArray[np.uint8]
     own: Grid
-    kind: Literal["ones", "graded", "hard"]
+    kind: Literal["ones", "lone", "graded", "hard"]
 
 
 def read_prediction(
@@ -116,7 +117,8 @@ def read_class_files(
     """A file for each class: the classes, and the grid on which they lie.
 
     Files that hold 0 and 1 only are masks, but not beside files of the same model with values
-    between: there 1 is 1/255.
+    between: there 1 is 1/255. A single value other than 1 and 255 is a probability there, and
+    refused elsewhere.
     """
     if not files:
         raise VolumeReadError("no class")
@@ -131,6 +133,8 @@ def read_class_files(
     classes = {}
     for name, part in zip(names, parts, strict=True):
         array = part.array
+        if part.kind == "lone" and not is_soft:
+            raise _lone(part, f"class {name}")
         if part.kind == "ones" and not is_soft and values != "probabilities":
             array = array * np.uint8(255)
         box, array = _placed(part.box, array, part.own, at, f"class {name}")
@@ -152,7 +156,8 @@ def read_joint_file(
         path: the file.
         names: label or channel to class; an empty name leaves it out. None given: each is called
             by its number, and channel 0 is background. As many channels as the largest label:
-            there is no background channel, and channel n is label n + 1.
+            there is no background channel, and channel n is label n + 1. Of channels with the
+            same name the probabilities are added.
         grid: as in `read_prediction`; a ``.npz`` needs one.
         values: ``mask`` or ``probabilities`` with a single name: the file is that class.
         strict: refuse labels without a name; else they are left out.
@@ -160,10 +165,10 @@ def read_joint_file(
     if path.name.lower().endswith(".npz"):
         if grid is None:
             raise GeometryError("a .npz does not say where it lies: it needs its scan")
-        return _channels(channels_of_npz(path, grid.shape, grid.affine), names, None, grid)
+        return _channels(channels_of_npz(path, grid.shape, grid.affine), names, None, grid, values)
     n = n_channels(path)
     if n > 1:
-        return _channels(channels_of_nifti(path), names, n, grid)
+        return _channels(channels_of_nifti(path), names, n, grid, values)
     stored = _stored(path, "label map")
     wanted = [name for name in names.values() if name]
     if values in {"mask", "probabilities"} and len(wanted) == 1:
@@ -222,25 +227,73 @@ def _labels(
 
 
 def _channels(
-    channels: Iterator[Sparse], names: Mapping[int, str], n: int | None, grid: Grid | None
+    channels: Iterator[Sparse],
+    names: Mapping[int, str],
+    n: int | None,
+    grid: Grid | None,
+    values: Values,
 ) -> tuple[Classes, Grid]:
+    """All channels are stored alike: one that has other values than 0 and 1, background too, says
+    that 1 is 1/255 in the others."""
     shift = 1 if n and names and max(names) == n and 0 not in names else 0
-    classes: Classes = {}
+    found: dict[str, list[tuple[int, _Part]]] = {}
     at = grid
     count = 0
+    is_soft = False
     for count, stored in enumerate(channels, 1):
         label = count - 1 + shift
         name = names.get(label, "") if names else (str(label) if label else "")
-        if not name:
-            continue
-        part = _class(stored, "auto", f"class {name}")
-        at = at or part.own
-        array = part.array * np.uint8(255) if part.kind == "ones" else part.array
-        box, array = _placed(part.box, array, part.own, at, f"channel {label}")
-        classes[name] = ProbabilityBox(box, array)
-    if not classes or at is None:
+        if name:
+            part = _class(stored, values, f"class {name}")
+            at = at or part.own
+            found.setdefault(name, []).append((label, part))
+            is_soft |= part.kind == "graded" or (part.kind == "hard" and part.array.size > 0)
+        elif stored.array.dtype.kind in "ui":
+            is_soft |= bool(stored.array.max(initial=0) > 1)
+    if not found or at is None:
         raise PredictionError(f"none of its {count} channels is known; name their numbers (from 0)")
+    classes: Classes = {}
+    for name, parts in found.items():
+        boxes = []
+        for label, part in parts:
+            array = part.array
+            if part.kind == "lone" and not is_soft:
+                raise _lone(part, f"class {name}")
+            if part.kind == "ones" and not is_soft and values != "probabilities":
+                array = array * np.uint8(255)
+            boxes.append(
+                ProbabilityBox(*_placed(part.box, array, part.own, at, f"channel {label}"))
+            )
+        classes[name] = boxes[0] if len(boxes) == 1 else _added(boxes)
     return classes, at
+
+
+def _added(parts: Sequence[ProbabilityBox]) -> ProbabilityBox:
+    """The sum of classes that exclude each other, at most 1."""
+    there = [part for part in parts if part.array.size]
+    if not there:
+        return _nothing()
+    i, j, k = (
+        slice(min(p.box[n].start for p in there), max(p.box[n].stop for p in there))
+        for n in range(3)
+    )
+    total = np.zeros((k.stop - k.start, j.stop - j.start, i.stop - i.start), np.uint8).T
+    for part in there:
+        own = tuple(
+            slice(side.start - outer.start, side.stop - outer.start)
+            for side, outer in zip(part.box, (i, j, k), strict=True)
+        )
+        room = np.uint8(255) - total[own]
+        total[own] += np.minimum(part.array, room)
+    return ProbabilityBox((i, j, k), total)
+
+
+def _lone(part: _Part, role: str) -> PredictionError:
+    value = int(part.array.max())
+    return PredictionError(
+        f"{role}: it holds {value} alone; is it a mask, or the probability {value / 255:.2f}? "
+        "Write masks as 0 and 1"
+    )
 
 
 def _stored(path: Path, role: str) -> Sparse:
@@ -279,14 +332,11 @@ def _class(stored: Sparse, values: Values, role: str) -> _Part:
     _kernels.labels_present(np.ascontiguousarray(array).reshape(-1), seen)
     there = (np.flatnonzero(seen[1:]) + 1).tolist()
     is_whole = stored.array.dtype.kind != "f" or values == "mask"
-    if values == "auto" and is_whole and len(there) == 1 and 1 < there[0] < 255:
-        raise PredictionError(
-            f"{role}: it holds {there[0]} alone; is it a mask, or the probability "
-            f"{there[0] / 255:.2f}? Write masks as 0 and 1"
-        )
-    kind: Literal["ones", "graded", "hard"] = "hard"
+    kind: Literal["ones", "lone", "graded", "hard"] = "hard"
     if there == [1] and is_whole:
         kind = "ones"
+    elif values == "auto" and is_whole and len(there) == 1 and there[0] < 255:
+        kind = "lone"
     elif set(there) - {255}:
         kind = "graded"
     part = tight_box(array)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labeling.config import FuseConfig, LabelingConfig
+from labeling.config import AttentionConfig, FuseConfig, LabelingConfig
 from labeling.fusion import check_grids, fuse_case
 from labeling.model_quality import weights_of
 from labeling.rules import load_anatomy
@@ -157,3 +157,17 @@ def test_a_box_that_is_empty_does_no_harm():
     for method in ("mean", "staple"):
         after, _ = fused([empty], LabelingConfig(fuse=FuseConfig(method=method)), ("liver",))
         assert not after["liver"].any()
+
+
+@pytest.mark.parametrize("entropy", ["published", "binary"])
+def test_a_class_whose_only_model_weighs_nothing_is_still_its_own(entropy):
+    masks = phantom(0)[1]
+    some = {c: m for c, m in masks.items() if c != "liver"}
+    models = [prediction("all", masks, 1), prediction("some", some, 9)]
+    alone, _ = fused(models[:1])
+    for extra in ({}, {"uncertainty_above": 1e-9}):  # the kernel, and plain numpy
+        config = PLAIN.model_copy(update={"attention": AttentionConfig(entropy=entropy, **extra)})
+        after, found = fused(models, config, weights={"liver": [0.0, 1.0]})
+        np.testing.assert_array_equal(after["liver"], alone["liver"])
+        assert after["liver"].any()
+        assert found.how["liver"]["weights"] == {"all": 1.0}

@@ -293,3 +293,45 @@ def test_the_grid_of_a_volume():
     grid = Grid.of(Volume(LABELS, AFFINE))
     assert grid.shape == SHAPE
     assert grid.owner == "the scan"
+
+
+def test_a_channel_of_ones_beside_soft_ones_is_next_to_nothing(tmp_path):
+    p = np.rint(soft(LIVER) * 255).astype(np.uint8)
+    next_to_nothing = SPLEEN.astype(np.uint8)
+    names = {1: "liver", 2: "spleen"}
+    rows = np.stack([255 - p, p, next_to_nothing], -1)
+    path = save(tmp_path / "case.nii.gz", rows)
+    assert read_joint_file(path, names)[0]["spleen"].array.max() == 1
+    alone, _ = read_joint_file(path, {2: "spleen"})  # the others are not wanted, but tell
+    assert alone["spleen"].array.max() == 1
+    as_mask, _ = read_joint_file(path, names, values="mask")
+    np.testing.assert_array_equal(full(as_mask, "spleen"), SPLEEN * 255)
+    one_hot = np.stack([~(LIVER | SPLEEN), LIVER, SPLEEN], -1).astype(np.uint8)
+    hot = save(tmp_path / "hot.nii.gz", one_hot)
+    np.testing.assert_array_equal(full(read_joint_file(hot, names)[0], "spleen"), SPLEEN * 255)
+    faint, _ = read_joint_file(hot, names, values="probabilities")
+    assert faint["spleen"].array.max() == 1
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_channels_of_the_same_name_are_added(tmp_path, dtype):
+    p, q = np.rint(soft(LIVER) * 255), np.rint(soft(SPLEEN, 1) * 255)
+    scale = 1 if dtype == np.uint8 else 255
+    rows = (np.stack([0 * p, p, q], -1) / scale).astype(dtype)
+    path = save(tmp_path / "case.nii.gz", rows)
+    classes, _ = read_joint_file(path, {1: "abdomen", 2: "abdomen"})
+    np.testing.assert_array_equal(full(classes, "abdomen"), np.minimum(p + q, 255))
+
+
+def test_a_single_value_beside_soft_files_is_a_probability(tmp_path):
+    p = np.rint(soft(LIVER) * 255).astype(np.uint8)
+    files = {"liver": save(tmp_path / "liver.nii.gz", p),
+             "spleen": save(tmp_path / "spleen.nii.gz", SPLEEN * np.uint8(3))}  # fmt: skip
+    classes, _ = read_class_files(files)
+    np.testing.assert_array_equal(full(classes, "spleen"), SPLEEN * 3)
+    path = save(tmp_path / "case.nii.gz", np.stack([255 - p, p, SPLEEN * np.uint8(3)], -1))
+    classes, _ = read_joint_file(path, {1: "liver", 2: "spleen"})
+    np.testing.assert_array_equal(full(classes, "spleen"), SPLEEN * 3)
+    files["liver"] = save(tmp_path / "mask.nii.gz", LIVER.astype(np.uint8))
+    with pytest.raises(PredictionError, match="class spleen: it holds 3 alone"):
+        read_class_files(files)
