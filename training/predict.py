@@ -213,13 +213,20 @@ def _is_dropped(line: WorkItem) -> bool:
 
 
 def _again(ctx: StageContext, items: Sequence[Item]) -> list[Item]:
-    """The items; those whose file was dropped everywhere are to be done again."""
+    """The items; those whose file was dropped everywhere, or written over in this round with other
+    inputs, are to be done again."""
     lines = ctx.catalog.rows(WorkItem, stage="predict", status="done")
     marks = {
         is_gone: {(x.subject, x.variant, x.fingerprint) for x in lines if _is_dropped(x) is is_gone}
         for is_gone in (True, False)
     }
     lost = marks[True] - marks[False]
+    newest: dict[str, WorkItem] = {}
+    for line in sorted(lines, key=lambda x: (x.updated, x.fingerprint)):
+        newest[str(line.result.get("path"))] = line
+    for line in lines:
+        if line.fingerprint != newest[str(line.result.get("path"))].fingerprint:
+            lost.add((line.subject, line.variant, line.fingerprint))
     if not lost:
         return list(items)
     return [

@@ -1,5 +1,7 @@
 """The predict stage with models that hang, eat memory or write rubbish: the others go on."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.training.conftest import World, build
@@ -7,6 +9,7 @@ from tests.training.predictors.conftest import script
 from training import predict
 from training.config import PredictConfig
 from training.predictors.spec import ZooModel, make_spec
+from voxcurate.catalog import Scan
 from voxcurate.config import dump_yaml
 from voxcurate.errors import ConfigError
 from voxcurate.predictions import open_prediction
@@ -152,3 +155,16 @@ def test_each_process_takes_a_gpu_of_its_own(tmp_path, monkeypatch):
     assert given == ["3", "5", None]
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     assert predict.claim_gpu(tmp_path) == {}
+
+
+def test_a_file_that_other_settings_have_written_over_is_made_again(world, tmp_path):
+    model = command(world, tmp_path, "save(mask)")
+    scan = world.ctx.catalog.one(Scan, case_id="phantom_1")
+
+    def predicted(sha256):
+        with world.ctx.catalog.write() as writer:
+            writer.put(replace(scan, sha256=sha256))
+        found = predict.run(world.ctx, PredictConfig(), [model], cases=["phantom_1"])
+        return found.counts["predicted"]
+
+    assert [predicted(x) for x in ("one", "one", "two", "one", "one")] == [1, 0, 1, 1, 0]
