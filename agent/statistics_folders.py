@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -110,6 +110,7 @@ def folder_statistics(
                 failed[case] = result
             else:
                 read.append(result)
+                failed |= {f"{case} in {name}": why for name, why in result.broken.items()}
             bar.advance()
     compared = [case.agreement for case in read if case.agreement.dsc]
     agreement = Agreement(
@@ -183,17 +184,23 @@ class _Case:
     folders: frozenset[str]
     volumes: tuple[LabelVolume, ...]
     agreement: CaseAgreement
+    broken: Mapping[str, str] = field(default_factory=dict)
 
 
 def _read_case(case: str, files: Mapping[str, CaseFiles], classes: frozenset[str]) -> _Case:
-    """All folders' masks of a case.
+    """All folders' masks of a case; a folder whose file is broken is left out and named.
 
     Raises:
         GeometryError: they do not lie on the same grid.
-        VolumeReadError: a file is broken.
     """
     grid = _Grid()
-    masks = {name: _masks(name, own, classes, grid) for name, own in files.items()}
+    masks: dict[str, Masks] = {}
+    broken: dict[str, str] = {}
+    for name, place in files.items():
+        try:
+            masks[name] = _masks(name, place, classes, grid)
+        except VolumeReadError as error:  # the other folders' files are none the worse
+            broken[name] = str(error)
     numbered = {c for name in masks if _is_unnamed(files[name]) for c in masks[name]}
     for name, own in masks.items():
         if _is_unnamed(files[name]):  # a label that another map has is empty in this one
@@ -217,7 +224,7 @@ def _read_case(case: str, files: Mapping[str, CaseFiles], classes: frozenset[str
         for name, own in masks.items()
         for c, part in sorted(own.items())
     )
-    return _Case(frozenset(names), volumes, CaseAgreement(case, dsc))
+    return _Case(frozenset(names), volumes, CaseAgreement(case, dsc), broken)
 
 
 class _Grid:

@@ -164,6 +164,18 @@ def test_a_case_on_two_grids_fails_alone(folders, tmp_path):
     result = call(root / "unet", tmp_path / "other")
     assert result.exit_code == 1
     assert "failed: case3: the affines" in result.stderr
+
+
+def test_a_broken_file_leaves_the_other_folders_alone(tmp_path):
+    for name, grow in (("a", 1.0), ("b", 1.1), ("c", 1.2)):
+        write(tmp_path / name, "case1", {c: organ(c, grow) for c in CLASSES})
+    broken = tmp_path / "c" / "case1" / "segmentations" / "liver.nii.gz"
+    broken.write_text("no scan")
+    result = call(tmp_path / "a", tmp_path / "b", tmp_path / "c", "--json")
+    assert result.exit_code == 1
+    found = json.loads(result.stdout)
+    assert list(found["failed"]) == ["case1 in c"]
+    assert {row["source"] for row in found["volumes_ml"]} >= {"a", "b"}
     assert str(tmp_path) not in result.output
     assert "9 cases" in result.stdout
 
