@@ -3,10 +3,10 @@
 The published score is the sum over voxels and classes. It favours large organs, long scans and
 scans with many organs in view, so normalised forms stand beside it. The one that ranks by default
 is the share ``A / (A + V)`` of a class's attended volume `A` (attention of `STRONG` or more, as in
-the evaluation of Table 1) over the sum of it and the fused organ `V`: the soft border that every organ has
-does not count, and for two hard labellings it is 1 - intersection over union of the two, so that it
-orders as their DSC does. A case's share is that of its worst class. docs/attention.md has the
-figures.
+the evaluation of Table 1) over the sum of it and the fused organ `V`: the soft border that every
+organ has does not count, and for two hard labellings it is 1 - intersection over union of the two,
+so that it orders as their DSC does. A case's share is that of its worst class. docs/attention.md
+has the figures.
 """
 
 from collections.abc import Mapping
