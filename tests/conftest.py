@@ -1,6 +1,7 @@
 """Shared phantoms: unequal sides and spacing, an oblique affine, so that mixed-up axes show."""
 
 import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -76,3 +77,10 @@ def real_data():
     if not folder.is_dir():
         pytest.skip("no real data: VOXCURATE_DATA names no folder")
     return folder
+
+
+def pytest_configure():
+    """A shell ignores Ctrl-C for what it starts in the background, and so would every process that
+    a test starts to interrupt it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
