@@ -145,9 +145,6 @@ class TextCleaner:
         )
         return term if all(known) else ""
 
-    def _is_short(self, number: str) -> bool:
-        return _SHORT.fullmatch(number) is not None and number not in self._parts
-
     def _harmless(self, word: str) -> bool:
         low = word.casefold()
         if low in self._parts or low in _LABELS:

@@ -87,6 +87,17 @@ PIECES = [
     "\x01, Pa \x01", "\x01, W in 6W", "\x01 St-Onge", "\x01 w/\x01", ", A. \x01", "Dr \x01 Das (",
     "\x01. Lake, j", "Sign-off: OA\n", "Operator: Fa'asavalu;", "the twenty second of MAY",
     "gefaxt (0531 / 555 0 123)",
+    "in April,", "seit März.", "compared with Nov", "the April study", "(Oct, 6.1)", "\nJan: 12 mm",
+    "end of July", "June last year", "letzten Mai,", "Nov–Feb", "spring 2023", "prochaine le 27.",
+    "am 27. wieder", "op de 27e.", "seen in may.", "mid-September",
+    "Community: Papunya\n", "Village Kolar\n", "\x01\nIdstein\n\n", "\x01, Ulm.",
+    "\x01, Main Street, Borrisokane", "Cape Town 8001\n", "Private Bag X12",
+    "driver for Tri-County Transit", "ex Pine Logging)", "attends Hill View.",
+    "care home (Ard na Gréine)", "Brustzentrum Rheingau", "civil hospital moga",
+    "NightOwl Reporting",
+    "Re Hemi Te Whata\n", "Thank you for seeing Hemi,", "D/W JK\n", "Schreibkraft: ho\n",
+    "\n-- vrs\n", "B Lake / \x01", "dr ks gill", "Dres. Wiegand", "\x01 Whata NHI",
+    "S/o Late Sh. Hari Om\n", "Mo \x01",
     "turned ninety-two", "03APR1950", "the 3rd of April", "third of March", "x1234", "age 97",
 ]  # fmt: skip
 texts = st.lists(st.sampled_from(PIECES), min_size=1, max_size=4).map(". ".join)

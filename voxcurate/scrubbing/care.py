@@ -3,7 +3,8 @@
 
 import re
 
-from voxcurate.scrubbing.name_words import SHORT_FORMS
+from voxcurate.scrubbing.forms import first_words, one_of
+from voxcurate.scrubbing.name_words import KIN, SHORT_FORMS
 from voxcurate.scrubbing.pattern import UPPER, Pattern, pattern
 from voxcurate.scrubbing.vocabulary import fold, lexicon
 from voxcurate.scrubbing.wordlist import word_set
@@ -40,42 +41,22 @@ GENERIC = word_set("""
     subacute sub-acute acute short level total hip knee continuing care visiting vna pulm ortho peds
     transferred discharged admitted referred presented arrived returned transfer discharge
 """)
-_HEAD = (
-    r"(?:Hospitals?|Medical Cent(?:er|re)|Med(?:ical)?\.? Ctr\.?|Clinics?|Polyclinic|Infirmary|Hospice|Hosp\.?|Health(?:care)?(?: (?:System|Cent(?:er|re)|Ctr\.?|Network|Services|Partners|Group|Plan|Clinic|Board))?|"
-    r"(?:[A-Z][a-z]+ )?(?:Center|Centre|Ctr\.?)|Institute|Associates|Memorial|Practice|Surgery|Pharmacy|Drugs|Laborator(?:y|ies)|Labs?|Diagnostics?|EMS|Ambulance(?: Service)?|Fire(?: (?:Department|Dept|Rescue))?|Assisted Living|Senior (?:Living|Care)|"
-    r"Nursing(?: (?:Home|Facility|Center|and Rehab\w*))?|Rest Home|Care Home|Retirement (?:Home|Village|Community)|Lodge|Manor|SNF|Rehab(?:ilitation)?|Detox|Dialysis|Pa?ediatrics|Orthopa?edics|Cardiology|Oncology|Radiology|Imaging|Urology|Dermatology|"
-    r"Heart (?:&|and) Vascular|Neurosciences|Veterans(?: (?:Memorial|Hospital|Home))?|Dispensary|Medical|Wellness|Group Home|Physicians|Medicine|Gynecology|Pavilion|House|Hall|Court|Unit|Ward|Wing|Suite|Trust|Academy|School|University|College|PLLC|LLP|P\.?C\.?|Eye)"
-)
-_HEAD_WORDS = (
-    "hospital hospitals medical med clinic clinics polyclinic infirmary hospice hosp health healthcare center centre ctr institute associates memorial practice surgery pharmacy drugs laboratory laboratories lab labs "
-    "diagnostic diagnostics ems ambulance fire assisted senior nursing rest care retirement lodge manor snf rehab rehabilitation detox dialysis pediatrics paediatrics orthopedics orthopaedics cardiology oncology radiology imaging urology "
-    "dermatology heart neurosciences veterans dispensary wellness group physicians medicine gynecology pavilion house hall court unit ward wing suite trust academy school university college pllc llp p pc eye"
-)
+_HEAD = one_of("care", "head")
+_HEAD_WORDS = first_words(_HEAD)
 _WEAK_HEADS = word_set(
     "memorial surgery drugs house hall court unit ward wing suite medical medicine health fire eye cardiology oncology radiology imaging urology dermatology gynecology center centre lodge manor diagnostic pc lab labs school college veterans rehab nursing dialysis practice group diagnostics"
 )
-_SMALL_HEADS = r"(?:snf|rehab|detox|rest home|nursing home|care home|group home|assisted living|hospice|ctr|clinic|hospital|hosp|center|centre|pediatrics|peds|lodge|manor|medical|health|pharmacy|dialysis|surgery|practice|infirmary|shelter|house|school|college|ems|memorial|general)"
+_SMALL_HEADS = one_of("care", "small_heads")
 _SAINT = r"(?:St\.?|Saint|Sankt|Sint|Sta\.?|Santa|San|Mount|Mt\.?|Our Lady of)"
-_W = rf"{UPPER}(?:[\w'’-]|\.(?=\w))*"
-_FOREIGN = (
-    r"(?:Szpital|Przychodnia|Centrum(?:\s(?:Medyczne|Onkologii|Zdrowia))|Nemocnice|Poliklinika|Klinika|Bolnica|KBC|Dom zdravlja|Hôpital|Hopital|Clinique|CHU|CHR|CH|Centre [Hh]ospitalier|Centre d['’]imagerie|Cabinet(?: (?:médical|dentaire|de radiologie))?|EHPAD|Maison de (?:retraite|santé)|Polyclinique|Institut|"
-    r"Hospital|Hosp\.|Clínica|Clinica|Centro (?:de [Ss]aúde|de [Ss]alud|[Mm]édico|[Mm]edico|[Hh]ospitalar|[Dd]iagnóstico)|Policlínica|Ambulatorio|USF|UCSP|ULS|CHUC|UBS|UPA|Santa Casa|Ospedale|Policlinico|Casa di [Cc]ura|ASL|AOU|Istituto|Ambulatório|Residencia|Consultorio|"
-    r"Ysbyty|Meddygfa(?:['’]r)?|Klini[čc]ki [Cc]entar|Rehabilitation Cent(?:er|re)|Medical Cent(?:er|re)|Klinikum|Krankenhaus|Universitätsklinikum|Universitätsspital|Klinik|Praxis|Gemeinschaftspraxis|Radiologiepraxis|Hausarztpraxis|Arztpraxis|MVZ|Seniorenheim|Seniorenzentrum|Pflegeheim|Altenheim|Reha-?[Kk]linik|Sanatorium|Rehazentrum|Spital|Kantonsspital|Landeskrankenhaus|LKH|"
-    r"Ziekenhuis|Huisartsenpraktijk|Huisartsenpost|Verpleeghuis|Verzorgingshuis|Zorgcentrum|Woonzorgcentrum|Gezondheidscentrum|Apotheek|Polikliniek|Medisch Centrum|Merkaz(?: Refui)?|Beit Holim|Kupat Holim|Bệnh viện|Benh vien|BV|Rumah Sakit|RS|RSUD|RSUP|Puskesmas|"
-    r"Sjukhus|Vårdcentral(?:en)?|Sygehus|Sykehus|Terveyskeskus|Spitalul|Clinica|Kórház|Rendelőintézet)"
-)
-_FOREIGN_STARTS = (
-    "ysbyty meddygfa klinicki rehabilitation medical szpital przychodnia centrum nemocnice poliklinika klinika bolnica kbc dom hopital clinique chu chr ch centre cabinet ehpad maison polyclinique institut hospital hosp clinica centro policlinica ambulatorio usf ucsp uls chuc ubs upa santa "
-    "ospedale policlinico casa asl aou istituto residencia consultorio klinikum krankenhaus universitatsklinikum universitatsspital klinik praxis gemeinschaftspraxis radiologiepraxis hausarztpraxis arztpraxis mvz seniorenheim "
-    "seniorenzentrum pflegeheim altenheim reha rehaklinik sanatorium rehazentrum spital kantonsspital landeskrankenhaus lkh ziekenhuis huisartsenpraktijk huisartsenpost verpleeghuis verzorgingshuis zorgcentrum woonzorgcentrum "
-    "gezondheidscentrum apotheek polikliniek medisch merkaz beit kupat bệnh benh bv rumah rs rsud rsup puskesmas sjukhus vardcentral vardcentralen sygehus sykehus terveyskeskus spitalul korhaz rendelointezet"
-)
-_FOREIGN_CAPITALS = r"(?:OSPEDALE|H[ÔO]PITAL|CLINIQUE|KLINIKUM|KRANKENHAUS|KLINIK|PRAXIS|UNIVERSIT[ÄA]TSKLINIKUM|ZIEKENHUIS|HOSPITAL|CL[ÍI]NICA|POLICLINICO|ISTITUTO|CENTRO|CENTRE|SZPITAL|NEMOCNICE)"
+_W = rf"(?!(?:Signed|Seen|Dr|Mr|Mrs|Ms|Prof|MD|RN|CNS|SpR|Address|Tel|Fax|Date|Ref|Re)\b){UPPER}(?:[\w'’-]|\.(?=\w))*"
+_FOREIGN = one_of("care", "foreign")
+_FOREIGN_STARTS = first_words(_FOREIGN)
+_FOREIGN_CAPITALS = one_of("care", "foreign_capitals")
 NOT_SITES = word_set(
     "mg ml mm cm right left bilateral none no yes normal deny denies negative positive alert awake and with of the"
 )
-_LINK = r"(?:de la|de las|de los|de l['’]|de|du|des|della|del|di|da|do|das|dos|der|am|an der|im|in|van|voor|w|we|v|na|la|le|les|St\.|Sankt|Saint|Sint|Dr\.?|Dres\.?|Prof\.?|z|d['’]|og|i)"
-_ENDINGS = r"(?:sairaala|sairaalan|sairaalaan|terveyskeskus|terveysasema|palvelutalo|sjukhus|sjukhuset|sykehus|sykehuset|sygehus|krankenhaus|klinikum|klinik|ziekenhuis|gasthuis|spital|pflegeheim|hospital|hospitalet|lazarett|lasarett)"
+_LINK = one_of("care", "link")
+_ENDINGS = one_of("care", "endings")
 
 
 def _is_named(text: str, start: int, end: int) -> bool:
@@ -122,6 +103,8 @@ def _is_inside(text: str, start: int) -> bool:
 
 def _is_small_place(text: str, start: int, end: int) -> bool:
     words = fold(text[start:end]).split()
+    if any(word.rstrip("s").rstrip("'’") in KIN for word in words):
+        return False  # "her daughter's house"
     head = (
         2
         if " ".join(words[-2:])
@@ -240,11 +223,11 @@ CARE: tuple[Pattern, ...] = (
     pattern("INSTITUTION", rf"(?<!\w)(?P<x>(?:(?:Ward|WARD|Afdeling|Station|Unit|Unité|Unidad|Reparto|Service)[ ]{UPPER}[a-zà-ÿ]{{3,}}(?:[ ]{UPPER}[a-zà-ÿ]{{3,}})?))(?!\w)", 0, starts="ward afdeling station unit unite unidad reparto service", check=lambda text, start, end: all(lexicon().foreign_kind(fold(word)) in "unb" for word in text[start:end].split()[1:]), sure=False),
     pattern("INSTITUTION", rf"\b(?i:unit[ée]|service|ward|station|pavillon|pabell[óo]n|padiglione)\s(?P<x>{UPPER}[a-zà-ÿ]+(?:\s{UPPER}[a-zà-ÿé]+)?)(?=\s?[).,;\n])", 0, starts="unite unit service ward station pavillon pabellon padiglione", check=_is_strange, sure=False),
     pattern("INSTITUTION", r"\b(?:to|from|at|@|out\s+to|on)\s(?P<x>[a-z]{4,}\s\d{1,2}[a-z]?)(?=\s?(?:[.,;)\n]|$|(?:for|when|bed|written|today|tonight|tomorrow|once|after|if|in|at|this|via|per|now|this)\b))", 0, starts="to from at out on", check=lambda text, start, end: lexicon().foreign_kind(fold(text[start:end].split()[0])) in "nu" and lexicon().foreign_kind(fold(text[start:end].split()[0])) != "w", sure=False),
-    pattern("INSTITUTION", r"(?:\b(?:to|from|at|via|f/u|by|of|the|with)\s|[@(,;]\s?|\.\s)(?P<x>(?:[a-z'.-]{2,}\s){1,3}" + _SMALL_HEADS + r")(?!\w)", 0, near="snf rehab detox home living hospice ctr clinic hospital hosp center centre pediatrics peds lodge manor medical health pharmacy dialysis surgery practice infirmary shelter house school college ems memorial general", check=_is_small_place, sure=False),
+    pattern("INSTITUTION", r"(?:\b(?:to|from|at|via|f/u|by|of|the|with|seen|near|outside|in)\s|[@(,;]\s?|\.\s)(?P<x>(?:[a-z'.-]{2,}\s){1,3}" + _SMALL_HEADS + r")(?!\w)", 0, near=first_words(_SMALL_HEADS), check=_is_small_place, sure=False),
     pattern("INSTITUTION", r"\b(?i:loc|location|dept|department|facility|site|nursing unit|pt loc|hospice|dme|pharmacy|vendor|agency|employer|school|church|insurance|insurer|payer|payor|lab|campus|hosp|hospital|practice|clinic|organi[sz]ation|institution|sender|ordering location|performed at|location of exam)[ ]?:[ ]{0,3}(?P<x>[A-Z\d][^\n|;:,]{1,40}?)(?=[ ]{2}|[ ]*(?:\n|$|\||;|,))", 0, starts="hospice dme pharmacy vendor agency employer school church insurance insurer payer payor lab loc location dept department facility site nursing pt campus hosp hospital practice clinic organisation organization institution sender ordering performed", check=_is_site, sure=False),
     pattern("INSTITUTION", r"(?<![^\n])(?P<x>[A-Z]{2,5})[ ](?=(?i:radiology|imaging|department|dept|medical|diagnostic|hospital|teleradiology|emergency)\b)", 0, near="radiology imaging department dept medical diagnostic hospital teleradiology emergency", check=_is_acronym, sure=False),
     pattern("INSTITUTION", rf"(?<!\w)(?P<x>(?:AZ|UZ|ZNA|ASZ|MC|MCL|UMC|CHU|CHR|CHI|CHIREC|GZA|OLV|SJG|KH|UK|KSW|LKH|KBC|SPZOZ)[ ](?:(?:Sint|St\.?|Sankt)[- ])?{UPPER}[a-zà-ÿ]{{3,}}(?:-{UPPER}[a-zà-ÿ]+)?)(?!\w)", 0, starts="az uz zna asz mc mcl umc chu chr chi chirec gza olv sjg kh uk ksw lkh kbc spzoz", check=_is_strange, sure=False),
-    pattern("INSTITUTION", rf"(?<!\w)(?P<x>{_FOREIGN_CAPITALS}(?:[ ](?:DI|DE|DEL|DELLA|DA|DO|DOS|DAS|DU|LA|LE|SAN|SANTA|SANTO|ST\.?|SAINT|SINT|SANKT|DER|AM|IM|AN))*[ ][A-ZÀ-Þ'’-]{{3,}}(?:[ ][A-ZÀ-Þ'’-]{{3,}}){{0,2}})(?=[ ]*(?:\n|$|[-–|,(\x01/.\"”]|[ ]{{2}}))", 0, starts="ospedale hopital clinique klinikum krankenhaus klinik praxis universitatsklinikum ziekenhuis hospital clinica policlinico istituto centro centre szpital nemocnice", sure=False),
+    pattern("INSTITUTION", rf"(?<!\w)(?P<x>{_FOREIGN_CAPITALS}(?:[ ](?:DI|DE|DEL|DELLA|DA|DO|DOS|DAS|DU|LA|LE|SAN|SANTA|SANTO|ST\.?|SAINT|SINT|SANKT|DER|AM|IM|AN))*[ ][A-ZÀ-Þ'’-]{{3,}}(?:(?:[ ](?:DI|DE|DEL|DELLA|DU|DES|LA|LE|D['’]))*[ ][A-ZÀ-Þ'’-]{{3,}}){{0,3}})(?=[ ]*(?:\n|$|[-–|,(\x01/.\"”]|[ ]{{2}}))", 0, starts="ospedale hopital clinique klinikum krankenhaus klinik praxis universitatsklinikum ziekenhuis hospital clinica policlinico istituto centro centre szpital nemocnice", sure=False),
     pattern("INSTITUTION", rf"(?<!\w)(?P<x>(?:Our Lady of(?: the)?|Saint|Sainte|St\.?|Holy|Sacred)[ ](?!Vincent['’]s[ ]dance){UPPER}[a-zà-ÿ'’]{{2,}}(?:[ ]{UPPER}[a-zà-ÿ'’]{{2,}}){{0,2}})(?!\w|[ ](?:valve|wort|disease))", 0, starts="our saint sainte st holy sacred", check=_is_saintly, sure=False),
     pattern("INSTITUTION", rf"(?<!\w)(?P<x>{UPPER}[a-zà-ÿ'’]{{3,}}(?:[ ]{UPPER}[a-zà-ÿ]{{2,}})?[ ](?:ward|unit|wing|suite|lounge|house|day unit))(?!\w)", 0, near="ward unit wing suite lounge house", check=_is_ward, sure=False),
     pattern("INSTITUTION", r"\b(?P<x>(?:walgreens?|cvs|rite aid|wal-?mart|costco|kroger|publix|safeway|tesco|sainsbury['’]?s|superdrug|asda|aldi|lidl|waitrose|morrisons|woolworths|chemist warehouse|starbucks|mcdonald['’]?s|quest diagnostics|labcorp|lincare|apria)(?:[ ](?:pharmacy|store))?(?:[ ]?#?[ ]?\d{2,5})?)(?![\w-])", starts="walgreen walgreens cvs rite wal walmart costco kroger publix safeway tesco sainsbury sainsburys superdrug asda aldi lidl waitrose morrisons woolworths chemist starbucks mcdonald mcdonalds quest labcorp lincare apria", sure=False),

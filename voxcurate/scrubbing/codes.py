@@ -3,35 +3,23 @@
 
 import re
 
+from voxcurate.scrubbing.forms import first_words, one_of
 from voxcurate.scrubbing.pattern import Pattern, pattern
 from voxcurate.scrubbing.vocabulary import fold, lexicon
 
 # a code: letters and digits with strokes, two digits or more, at times grouped by spaces
 _CODE = r"(?P<x>(?=[^\s,;]*\d[^\s,;]*\d)[^\W_](?:[\w/-]|[.:](?=\w)|(?<=\w)\\(?=\w))*\w(?:\(\w\))?(?:[ ]\d{3,4}(?![\w/.:-]|\s?(?:mm|cm|ml|hu)))*)"
-_MARK = r"(?:nos?|nrs?|n[°ºo]|n\.\s?[°ºo]|num|number|numb|nummer|num[ée]ro|n[úu]mero|numer|numero|broj|[čc][íi]slo|id|ref|№|\#)"
+_MARK = one_of("codes", "mark")
 # words that a person's number follows, with or without a mark such as "no." between
-_STRONG = (
-    r"(?:chart|file|stamp|badge|interpreter|folder|dossier|dosya|fiche|refs?|reference|lic|licen[cs]e|clia|gmc|imc|nmc|hcpc|npi|dea|crm|coren|rpps|adeli|finess|pwz|lanr|bsnr|agb|riziv|inami|colegiado|c[ée]dula|"
-    r"matr[íi]cula|matricule|pesel|regon|taj|pecs[ée]tsz[áa]m|oib|mbo|jmbg|cnp|snils|hetu|henkil[öo]tunnus|potilasnumero|personnummer|personnr|f[øo]dselsnummer|cpr|hkid|nric|aadhaar|aadhar|uhid|abha|crn|umr|"
-    r"hrn|tckn|tc\s?kimlik|kimlik|sgk|protokol|nhi|cpf|cns|utente|nif|nuss|nhc|curp|rfc|expediente|episodio|processo|prontu[áa]rio|datix|batch|lot|serial(?:/lot)?|s/n|rodn[ée]\s[čc][íi]slo|vers(?:icherten)?\.?-?\s?nr|"
-    r"kv-?nr|rv-?nr|pat\.?-?nr|fall-?nr|rego|barcode|wristband|ipp|nir|nip|iup|nda|nhs|chi|dob-?id|csn|mpi|empi|pmi|ppi|puid|mrno|reg\.?\s?no|prot|pid|asset|invent\w*|journal(?:nr|nummer)|csz|"
-    r"phone-?id|confirmation|accession|requisition|voucher|passport|pasaporte|passeport|reisepass|ausweis|carte\s+vitale|mutuelle|assur[ée]|insurance(?:\s+card)?|medicare|medicaid|subscriber)"
-)
-_STRONG_STARTS = (
-    "chart file stamp badge interpreter folder dossier dosya fiche ref refs reference lic licence license clia gmc imc nmc hcpc npi dea crm coren rpps adeli finess pwz lanr bsnr agb "
-    "riziv inami colegiado cedula matricula matricule pesel regon taj pecsetszam oib mbo jmbg cnp snils hetu henkilotunnus potilasnumero personnummer "
-    "personnr fødselsnummer fodselsnummer cpr hkid nric aadhaar aadhar uhid abha crn umr hrn tckn tc kimlik sgk protokol nhi cpf cns utente nif nuss nhc "
-    "curp rfc expediente episodio processo prontuario datix batch lot serial s rodne vers versicherten kv rv pat fall rego barcode wristband ipp nir nip "
-    "iup nda nhs chi dob csn mpi empi pmi ppi puid mrno reg prot pid asset inventory journalnr journalnummer csz phone confirmation accession requisition "
-    "voucher passport pasaporte passeport reisepass ausweis carte mutuelle assure insurance medicare medicaid subscriber"
-)
-_LOOSE = r"(?:file|stamp|studies|study|exams?|examen|examination|untersuchung|unters|admission|protocol|document|doc|event|incident|ticket|envelope|env|locker|badge|case(?:\s+history)?|episode|encounter|visit|scan|order|claim|policy|account|acct|job|dictation|transaction|specimen|report|request|record|certificate|hospital|unit|col|r\.\s?[čc]|t\.?\s?c|id|uid|tax|member|group|auth\w*|ct|mri?|mr|pet|us|xr|rx|tk|tac|irm|rm|vn|hn|an|pin)"
-_LOOSE_STARTS = "file stamp study studies exam exams examen examination untersuchung unters admission protocol document doc event incident ticket envelope env locker badge case episode encounter visit scan order claim policy account acct job dictation transaction specimen report request record certificate hospital unit col r t id uid tax member group auth authorization authorisation ct mr mri pet us xr rx tk tac irm rm vn hn an pin"
+_STRONG = one_of("codes", "strong")
+_STRONG_STARTS = first_words(_STRONG)
+_LOOSE = one_of("codes", "loose")
+_LOOSE_STARTS = first_words(_LOOSE)
 _NO_YEARS = r"(?!(?:19|20)\d\d(?:\b|\s))"
-_PASSWORD = r"\b(?:pass(?:word|code|wort|phrase)|pwd?|kennwort|wachtwoord|mot\s+de\s+passe|contrase[ñn]a|senha|parola|has[łl]o|otp|access\s+code|entry\s+code|door\s+code|key\s?code|lock\s+code|one-time\s+code)\s*(?:is|was|:|=)?\s*[:=]?\s*[\"'“]?(?P<x>(?!is\b|was\b|to\b|for\b|reset\b|protected\b|the\b)(?=\S*[\d!@#$%&*_-]|\S*[a-z][A-Z])[^\s\"'”,;]{3,40})"
-_MEETING = r"\b(?:(?:meeting|webinar|conference|zoom|teams|webex|session|call|case|booking|confirmation|dial-?in)\s*(?:-?id|code|no\.?|number|pin|\#)|zoom|webex|teams)\s*(?:is|:|\#)?\s*[:#]?\s*(?P<x>\d{3,4}[ -]?\d{3,4}(?:[ -]?\d{2,4}){0,2})(?!\w)"
-_HOST = r"\b(?:workstation|work\s?station|ws|aet|ae[\s-]?titles?|ae|hostname|host|station\s?name|console|terminal|node|server|pacs|scanner\s?id|device|modality\s?id|printer|station|stn|cart|gantry|machine|pc|computer|kiosk|rechner|arbeitsplatz|poste\s+de\s+travail|werkplek|stanowisko)\s*(?:name|id|:|=|no\.?|\#)?\s*[:=#]?\s*(?P<x>(?=[\w.-]*[\d_-])(?=[\w.-]*[A-Za-z])[A-Za-z0-9][\w.-]*[A-Za-z0-9])"
-_USER = r"\b(?:operator|users?|usr|user\s?name|userid|login|logon|logged\s+in\s+as|(?:closed|opened|signed|co-?signed|transcribed|dictated|typed|reviewed|authored|finali[sz]ed|authenticated|electronically\s+signed|acknowledged|resulted|performed|assigned|routed|forwarded|requested|queried|completed|scanned|printed|entered|typed|uploaded|created|modified|edited|saved|verified|released|checked|archived|exported|validated|filed|recorded|locked|approved|drukowa[łl]|wydrukowa[łl]|tulosti|tulostanut|gedruckt\s+von|erstellt\s+von|erfasst\s+von|imprim[ée]\s+par|saisi\s+par|impreso\s+por|ingevoerd\s+door|afgedrukt\s+door|by|par|von|door)(?:\s+by)?|gebruiker|benutzer|bearbeiter|utilisateur|usuario|utilizador|u[żz]ytkownik|k[äa]ytt[äa]j[äa]|kullan[ıi]c[ıi])\s*(?:name|id)?\s*[:=#]?\s*(?P<x>(?!\d)(?=[\w.@\\-]*[\d_\\])[A-Za-z][\w.@\\-]{2,40}\w)"
+_PASSWORD = rf"\b{one_of('codes', 'password')}\s*(?:is|was|:|=)?\s*[:=]?\s*[\"'“]?(?P<x>(?!is\b|was\b|to\b|for\b|reset\b|protected\b|the\b)(?=\S*[\d!@#$%&*_-]|\S*[a-z][A-Z])[^\s\"'”,;]{{3,40}})"
+_MEETING = rf"\b(?:{one_of('codes', 'meeting')}\s*(?:-?id|code|no\.?|number|pin|\#)|zoom|webex|teams)\s*(?:is|:|\#)?\s*[:#]?\s*(?P<x>\d{{3,4}}[ -]?\d{{3,4}}(?:[ -]?\d{{2,4}}){{0,2}})(?!\w)"
+_HOST = rf"\b{one_of('codes', 'host')}\s*(?:name|id|:|=|no\.?|\#)?\s*[:=#]?\s*(?P<x>(?=[\w.-]*[\d_-])(?=[\w.-]*[A-Za-z])[A-Za-z0-9][\w.-]*[A-Za-z0-9])"
+_USER = rf"\b{one_of('codes', 'user')}\s*(?:name|id)?\s*[:=#]?\s*(?P<x>(?!\d)(?=[\w.@\\-]*[\d_\\])[A-Za-z][\w.@\\-]{{2,40}}\w)"
 _PLATE = r"\b(?i:car|tag|van|vehicle|taxi|truck|lorry|motorbike|motorcycle|scooter|ambulance|helicopter|aircraft|plane|tail|reg(?:istration)?|plates?|kennzeichen|kenteken|immatricul\w*|matr[íi]cula|targa|plaka|rejestracja|rendsz[áa]m|rego|license|licence)\W{0,2}(?:\s?(?:reg(?:istration)?|plates?|number|no\.?|tail|nr\.?|mark|\#|is|was))*\s*[:#(]?\s*(?P<x>(?=[A-Z0-9 -]{0,12}\d)(?=[A-Z0-9 -]{0,12}[A-Z])[A-ZÄÖÜ0-9]{1,4}(?:[ -]?[A-Z0-9]{1,4}){1,3})(?![\w-])"
 
 
@@ -127,7 +115,7 @@ CODES: tuple[Pattern, ...] = (
     pattern("ID", rf"\b{_LOOSE}(?![^\W\d_])\.?\s{{0,3}}(?:{_MARK}\b\.?\s?[:#=]*|[:#=])[ \t]{{0,4}}{_NO_YEARS}(?!\d{{1,2}}[-/.:]\d{{1,2}}(?:[-/.:]\d{{1,4}})?\b)(?=\S*\d\S*\d\S*\d){_CODE}", labelled=True, starts=_LOOSE_STARTS, shape=r"\d", check=_is_no_word),
     pattern("ID", rf"\b{_LOOSE}(?![^\W\d_])\s{{1,2}}{_NO_YEARS}{_CODE}", starts=_LOOSE_STARTS, shape=r"\d", check=_is_loose),
     # "Nr badania: TK/1188/2020", "case history No. 18-3356", "document #3-20", "no 4419"
-    pattern("ID", rf"(?<![^\W_])(?:nr|n[°º]|n\.[°º]|no\.|№|no(?=:)|numer|num[ée]ro|n[úu]mero|nummer|[čc][íi]slo|number)\.?\s{{0,2}}(?:(?!of\b)[^\W\d_]{{2,}}\.?\s?){{0,2}}[:#]?\s{{0,2}}{_NO_YEARS}(?=\S*\d\S*\d\S*\d\S*\d|\S*\d\S*\d\S*\d)(?!\d{{1,2}}[-/.]\d{{1,2}}[-/.]\d){_CODE}", shape=r"\d", near="nr n no numer numero nummer cislo number", check=_is_no_year),
+    pattern("ID", rf"(?<![^\W_])(?:nr|n[°º]|n\.[°º]|no\.(?![ \t]*\n)|№|no(?=:)|numer|num[ée]ro|n[úu]mero|nummer|[čc][íi]slo|number)\.?\s{{0,2}}(?:(?!of\b)[^\W\d_]{{2,}}\.?\s?){{0,2}}[:#]?\s{{0,2}}{_NO_YEARS}(?=\S*\d\S*\d\S*\d\S*\d|\S*\d\S*\d\S*\d)(?!\d{{1,2}}[-/.]\d{{1,2}}[-/.]\d){_CODE}", shape=r"\d", near="nr n no numer numero nummer cislo number", check=_is_no_year),
     pattern("ID", r"(?<![\w#])(?:#|№)\s?(?P<x>\d{3,}(?:[-/]\w+)*)(?![\w%]|\.\d|\s?(?:mm|cm|french|fr|gauge|g\b))", shape=r"[#№]\s?\d{3}"),
     # after a name, date or number that is gone: "(8181 / ", ", VIR20-118)", "/ 9917-CT /"
     pattern("ID", r"\x01\s?\((?P<x>(?!(?:19|20)\d\d\b)\d{4,}(?:-\d+)*)(?=\s?[)/,;])", shape=r"\x01\s?\(\d"),

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 
 from voxcurate.scrubbing.clinical_forms import CLOSED, GENES, MACHINES, PREFIXES, TOKENS
+from voxcurate.scrubbing.forms import one_of
 from voxcurate.scrubbing.hits import Hit
 from voxcurate.scrubbing.pattern import UNITS
 from voxcurate.scrubbing.vocabulary import fold, lexicon
@@ -27,39 +28,32 @@ _RUNS = re.compile(r"\d+|[^\W\d_]+")
 _PARTS = re.compile(r"[-–‑/.+&*^~\\'’,:_]")
 
 _N = r"\d{1,4}(?:[.,]\d{1,4})?"
-_UNIT = rf"(?:{UNITS}|mcg|nm|µm|um|kpa|mm\s?hg|cmh2o|cgy|gbq|kbq|µsv|usv|kev|mev|ev|w|wk|mo|yo|y|yr|d|h|hr|fr|french|gauge|g|ga|t|ppm|ppb|db|hz|khz|ms|rpm|fps|px|pixels?|row|slice|detector|channel|lead|fold|french|amp|iu|u|mu|ui|miu|ng|pg|ug|fl|fmol|pmol|nmol|umol|µmol|mol|mosm|osm|meq|k|m|cells?|zellen|cellules|c[ée]lulas|cellule|cellen|µl|ul|mcl|beats?|bpm|steps?|kilos?|kilograms?|grams?|metres?|meters?|millimet\w+|centimet\w+|cc|jahre|jahr|tage|tag|wochen|monate|stunden|std|sek|ans|jours|mois|semaines|heures|a[nñ]os|d[ií]as|meses|semanas|horas|anni|giorni|mesi|jaar|dagen|weken|maanden|uur|person\w*|nodes?|cores?|slices?|segments?|lesions?|patients?|cases?|copies|events?|participants?|women|men|subjects|times|counts?|pulses?|frames?|voxels?|rows?|tons?|tablets?|caps?(?:ules?)?|puffs?|drops?|sprays?|drinks?|cigarettes?|packs?|calories|kcal|kj|joules?|watts?|volts?|mv|v|amps?|mega\w+|gtt)"
+_UNIT = rf"(?:{UNITS}|{one_of('explained', 'units_too')})"
 _VALUE_UNIT = re.compile(
     rf"(?:[<>~≈±]?{_N}\s?(?:[-–/x×*:]|to)?\s?)*[ \t]*[-–]?(?:x|×|\*)?(?:10\^?\d)?{_UNIT}?(?:\^?[23²³])?(?:[/.·]{_UNIT}(?:\^?[23²³])?)*",
     re.IGNORECASE,
 )
 # a unit, or a power of ten, after a number
 _UNIT_AFTER = re.compile(
-    rf"(?![ \t]?(?-i:[MFD])(?!\w))[ \t]?[-–]?(?:(?:[x×*·][ \t]?10|10\^|e[+-]?\d)|(?:[x×*-]|–|to|by)[ \t]?{_N}[ \t]*-?{_UNIT}(?!\w)|{_UNIT}(?:[²³]|\^?[23])?(?:/\w+)?(?![\w@]|[.-]\w)|/\s?(?:[mµu]?l|mm3|mm³|hpf|lpf|hour|day|min|dl|kg|m2|m²)\b|[%°‰µ$€£])",
+    rf"(?![ \t]?(?-i:[MFD])(?!\w))[ \t]?[-–]?(?:(?:[x×*·][ \t]?10|10\^|e[+-]?\d)|(?:[x×*-]|–|to|by)[ \t]?{_N}[ \t]*-?{_UNIT}(?!\w)|{_UNIT}(?:[²³]|\^?[23])?(?:/\w+)?(?![\w@]|[.-]\w)|/\s?{one_of('explained', 'unit_after')}\b|[%°‰µ$€£])",
     re.IGNORECASE,
 )
 # laboratory values and settings of machines, whose numbers have no unit at times
 _LAB_BEFORE = re.compile(
-    r"(?:\b(?:platelets?|plts?|thrombo\w*|wbc|wcc|rbc|leu[ck]o\w*|neutro\w*|anc|alc|lympho\w*|eosino\w*|ferritin\w*|ck|cpk|ldh|lipase|amylase|ast|alt|ggt|alp|troponin\w*|trop|tn[it]|hs-?tn[it]?|bnp|nt-?pro-?bnp|d-?dimers?e?|afp|cea|psa|hcg|β-?hcg|beta-?hcg|bhcg|"
-    r"ca(?:\s?(?:19-?9|125|15-?3|27-?29|72-?4))?|chromogranin\w*|cga|calcitonin|thyroglobulin|tg|ige|igg\d?|crp|esr|procalcitonin|pct|viral\s+load|vl|copies|cd4|count|b12|folate|vitamin\s+\w+|iron|tibc|acth|prolactin|testosterone|cortisol|hba1c|ebv|cmv|hbv|hcv|hiv|dna|rna|agatston|calcium\s+score|cac(?:s|\s+score)?|"
-    r"volume|vol|dlp|dose|mass|weight|wt|index|titre|titer|mean|median|sd|total|sum|cost|price|level|te|tr|ti|matrix|fov|ww|wl|window|hu|iso|iec|ieee|astm|nema|icd(?:-?\d+)?(?:-?cm)?|cpt|hcpcs|snomed(?:\s?ct)?|sct|loinc|radlex|rid|umls|cui|ops|drg|ebm|goä|nct|pmid|doi|omim|mim|tarmed|mkn|version|software|syngo|build|release|firmware|chr|energies|kev)"
-    r"[ \t]*(?:was|is|of|were|at|:|=|<|>|~|≈|approx\w*|about|up\s+to|now|from|to|and|then|today|peak\w*|rising|score|value|level|->|→|,|-)*[ \t]*(?:\(?[\d.]+\)?[ \t]*(?:->|→|to|-|–|,|/|and|then)[ \t]*)*\(?)$",
+    rf"(?:\b{one_of('explained', 'lab_before')}[ \t]*{one_of('explained', 'lab_before_links')}*[ \t]*(?:\(?[\d.]+\)?[ \t]*(?:->|→|to|-|–|,|/|and|then)[ \t]*)*\(?)$",
     re.IGNORECASE,
 )
-_ID_WORDS = (
-    r"mrn|mr|hosp\w*|patient|pt|acc(?:ession)?|acct|account|ssn|nhs|chi|policy|member|subscriber|group|visit|encounter|csn|fin|claim|req\w*|spec(?:imen)?|file|chart|folder|dossier|participant|subject|enrol\w+|volunteer|screening|study|licen[cs]e|dea|npi|gmc|"
-    r"passport|serial|lot|badge|employee|staff|label|ticket|confirmation|tracking|invoice|receipt|auth\w*|referral|prescription|rx|incident|job|dictation|doc(?:ument)?|medicare|medicaid|insurance|ins|identifier|id|nr|no|num|number|ref|reference|msp|phn|ohip|ramq|carecard|hcn|ihi|dva|crn|ur|urn|rr|cnp|fo|vid|kenn\w*|vers\w*|fall\w*|aufnahme\w*|auftrag\w*|patienten\w*|dossier\w*|case|order|record|registration|reg|unit|barcode"
-)
 _ID_BEFORE = re.compile(
-    rf"\b(?:{_ID_WORDS})\W{{0,3}}(?:(?:no|nr|num|number|id|code|is|was|there|here)\b\W{{0,3}})*$",
+    rf"\b{one_of('explained', 'id_words')}\W{{0,3}}(?:(?:no|nr|num|number|id|code|is|was|there|here)\b\W{{0,3}})*$",
     re.IGNORECASE,
 )
 _STRICT_ID_BEFORE = re.compile(
-    r"\b(?:mrn|umrn|emrn|mr\s?(?:\#|no\.?|number)|med(?:ical)?\.?\s?rec(?:ord)?s?\.?\s?(?:no\.?|number|\#)?|(?:hosp|hospital|patient|pt|pat|chart|file|account|acct|case|visit|encounter|record|unit)\s?(?:\#|no\.?|nr\.?|number|num|id)|accession(?:\s(?:no\.?|number|\#))?|acc\s?(?:\#|no\.?)|msp|phn|csn|nhs(?:\s(?:no\.?|number))?|patientennummer|pat\.?-?nr\.?|fallnummer|patiëntnummer|n[°º]\s?(?:de\s)?dossier)[ \t]*(?:[:#=]|is|was)?[ \t]*$",
+    rf"\b{one_of('explained', 'strict_id_before')}[ \t]*(?:[:#=]|is|was)?[ \t]*$",
     re.IGNORECASE,
 )
 
 _CODE_SYSTEM = re.compile(
-    r"\b(?:snomed(?:[\s-]?ct)?|sct|loinc|radlex|cpt|hcpcs|icd(?:-?1?[019](?:-?\w{2,3})?)?|umls|cui|nct|pmid|doi|omim|ops|ebm|iso|iec|din|ieee|astm|nema|en)\s?(?:codes?|no\.?)?\s?[:#]?\s?\(?(?:[\w.]+\s?[,+/&]\s?)*$",
+    rf"\b{one_of('explained', 'code_system')}\s?(?:codes?|no\.?)?\s?[:#]?\s?\(?(?:[\w.]+\s?[,+/&]\s?)*$",
     re.IGNORECASE,
 )
 _SIZES = re.compile(
@@ -71,14 +65,13 @@ _IMAGE_BEFORE = re.compile(
     re.IGNORECASE,
 )
 _EXAM_BEFORE = re.compile(
-    r"\b(?:cta?|ldct|mr[iaecp]*|us|xr|x-?ray|ultrasound|ultrasonography|mammo\w*|pet|scan|nm|dexa|spine|breast|screening|exam)\b[^\n]*\((?:\w{5}\s?[/,+&]\s?)*$",
+    rf"\b{one_of('explained', 'exam_before')}\b[^\n]*\((?:\w{{5}}\s?[/,+&]\s?)*$",
     re.IGNORECASE,
 )
 # billing codes of imaging, 7xxxx, beside an examination or another such code; items of a schedule
 _BILLED = re.compile(r"7[0-9]\d{3}(?:\^[A-Z]+)?")
 _BILLED_NEAR = re.compile(
-    r"\b(?:cta?|mr[iacp]*|us|xr|x-?ray|ultrasound|mammo\w*|pet|dexa|scan|contrast|limited|complete|with|without|w/o|"
-    r"procedure ?code|code[sd]?|cpt|bill\w*|denied|auth\w*|exam|reply|item|(?<!\d)7\d{4})(?!\w)",
+    rf"\b{one_of('explained', 'billed_near')}(?!\w)",
     re.IGNORECASE,
 )
 _ITEM_BEFORE = re.compile(
@@ -87,10 +80,7 @@ _ITEM_BEFORE = re.compile(
 )
 # a model's number beside its maker, device or lead
 _DEVICE_BEFORE = re.compile(
-    r"\b(?:clip|coil|stent|lens|iol|lead|leads|ra|rv|lv|lvad|icd|crt-?[dp]|pacemaker|generator|pump|valve|shunt|needle|set|"
-    r"catheter|wire|sheath|\d{1,2}\s?(?:g|fr|f)|model|type|conditional|mri|dr|titanium|cobalt|steel|nitinol|yasargil|medtronic|boston scientific|"
-    r"abbott|biotronik|aesculap|cook|cordis|terumo|stryker|zimmer|depuy|smith|arthrex|alcon|zeiss|bard|merit|siemens|philips|canon|samsung|hitachi|ge)"
-    r"[ ,:(]{1,2}$",
+    rf"\b{one_of('explained', 'device_before')}[ ,:(]{{1,2}}$",
     re.IGNORECASE,
 )
 _MODEL = re.compile(
@@ -102,7 +92,7 @@ _CHANGE = re.compile(
 _MORPHOLOGY = re.compile(r"[TMP]-[0-9A-F]{5}")
 _PRESSURES = re.compile(r"[~<>]?\d{2,3}/\d{2,3}(?:[-–/]\d{2,3}(?:/\d{2,3})?)*")
 _VENTILATION = re.compile(
-    r"(?:\b(?:ac|simv|cmv|prvc|imv|vc|pc|psv?|bi-?pap|vent\w*|settings?|abgs?|vbgs?|gas|te|tr|ti|flip|matrix|lytes|chem\s?\d|bmp|ratio|rate|i/o|in/out|uop)\b[^\n\d]{0,8})(?:[\d./x-]+[ ,>]*){0,2}$",
+    rf"(?:\b{one_of('explained', 'ventilation')}\b[^\n\d]{{0,8}})(?:[\d./x-]+[ ,>]*){{0,2}}$",
     re.IGNORECASE,
 )
 _CAPITALS_BEFORE = re.compile(r"(?:^|[\s:#.])([A-Z]{2,5})[ ]$")

@@ -3,6 +3,7 @@
 
 import re
 
+from voxcurate.scrubbing.forms import one_of
 from voxcurate.scrubbing.pattern import UNITS
 
 _N = r"\d+(?:[.,]\d+)?"
@@ -25,44 +26,14 @@ PROTECTED: tuple[re.Pattern[str], ...] = (
 
 # beside a name it makes a disease, a sign or a device of it
 MEDICAL_NOUN = re.compile(
-    r"(?:['’]?s)?(?:[ ](?:and|or)[ ]\w+|[-–]\w+|[ ]\w+)?(?:\s|-)(?:disease|syndromes?|lymphoma|procedure|operation|resection|"
-    r"duct|pouch|fascia|space|node|nodule|nodes|score|class|grade|stage|criteria|segments?|classification|tumou?r|"
-    r"sarcoma|hernia|diverticulum|ligament|line|lines|lesion|fracture|ulcer|sign|cyst|esophagus|oesophagus|scale|index|"
-    r"type|ring|capsule|triangle|cells?|units?|catheter|balloon|anastomosis|loop|fundoplication|stump|category|bodies|body|"
-    r"canal|foramen|ampulla|matter|lobe|thyroiditis|macroglobulinemia|carcinoma|gastrectomy|pugh|criterion|nodes?|stent|"
-    r"malformation|deformity|contracture|palsy|phenomenon|dystrophy|ataxia|test|maneuver|manoeuvre|reflex|position|"
-    r"incision|approach|technique|tube|drain|filter|device|clamp|retractor|prosthesis|valve|graft|shunt|flap|graft|"
-    r"spots?|patch|plaques?|crisis|disorder|thyroid|chorea|dementia|rule|equation|formula|stain|protocol|guidelines?|"
-    r"gastroplasty|pancreaticoduodenectomy|hepatectomy|dissection|artery|vein|fissure|sulcus|gland|glands|membrane|"
-    r"tuberosity|nodularity|metastasis|virus|toxin|bacillus|purpura|anemia|anaemia|sphincter|groove|recess|cartilage|"
-    r"solution|lactate|scan|ct|mri|angiogram|tendon|defect|aneurysm|ray|bruit|murmur|respirations?|breathing|coma)\b",
+    rf"(?:['’]?s)?(?:[ ](?:and|or)[ ]\w+|[-–]\w+|[ ]\w+)?(?:\s|-){one_of('medical', 'medical_noun')}\b",
     re.IGNORECASE,
 )  # fmt: skip
 
 # beside any name at all, though no list knows it as an eponym
 STRONG_NOUN = re.compile(
-    r"(?:['’]s?)?(?:[ ](?:and|or|&)[ ][A-Z][^\W\d_]+(?:['’]s)?)?[ -](?:disease|syndromes?|lymphoma|procedure|operation|resection|duct|pouch|"
-    r"fascia|space|node|nodes|score|scores|class|grade|grading|stage|staging|criteria|criterion|segment|classification|tumou?r|sarcoma|"
-    r"hernias?|diverticul(?:um|a)|ligament|lines?|lesion|fractures?|ulcer|signs?|cysts?|o?esophagus|scale|index|ring|capsule|triangle|"
-    r"triad|tetrad|pentad|cells?|catheter|balloon|anastomosis|loop|fundoplication|stump|category|bodies|canal|foramen|ampulla|thyroiditis|"
-    r"carcinoma|gastrectomy|stent|malformation|deformity|contracture|palsy|phenomenon|dystrophy|ataxia|maneuver|manoeuvre|reflex|"
-    r"incision|technique|tube|drains?|filter|device|clamp|retractors?|forceps|needle|wires?|cannula|sheath|prosthesis|valve|graft|shunt|"
-    r"flap|spots?|patch|plaques?|crisis|disorder|chorea|dementia|rule|equation|formula|stain|gastroplasty|pancreaticoduodenectomy|"
-    r"hepatectomy|septum|effect|configuration|angle|nodul(?:e|arity)|plane|zone|depth|system|method|spine|tubercle|crest|muscle|trunk|bundle|"
-    r"arcade|plexus|process|fissure|sulcus|glands?|membrane|tuberosity|sphincter|groove|recess|cartilage|solution|lactate|tendon|defect|"
-    r"murmur|respirations?|staple|mesh|screw|nail|rod|plate|cage|frame|bag|trocar|port|reservoir|pump|swallow|questionnaire|scoring|"
-    r"type\s(?:[IVX]+|\d)|positive|negative|modification|nomogram|calculator|model|paralysis|neuralgia|neuropathy|encephalopathy|virus|"
-    r"views?|focus|foci|fingers?|relaxation|liner|cup|templating|marks?|infraction|baseline|node|"
-    r"variant|biplane|field|grid|chart|vest|harness|cast|casting|screening|stem|blue|red|tonometry|tubercle|injury|injuries|contrast|"
-    r"\w+(?:plasty|ectomy|otomy|ostomy|pexy|rrhaphy|desis|suspension|metry))(?:e?s)?\b"
+    rf"(?:['’]s?)?(?:[ ](?:and|or|&)[ ][A-Z][^\W\d_]+(?:['’]s)?)?[ -]{one_of('medical', 'strong_noun')}(?:e?s)?\b"
 )  # fmt: skip
 
 # endings of clinical words and of drugs
-CLINICAL = re.compile(
-    r"(?:itis|oma|omas|osis|oses|emia|aemia|ectomy|ectomies|ostomy|otomy|ectas[ie]s|graphy|gram|grams|scop[yi]e?s?|"
-    r"scopic|algia|uria|pathy|pathic|plasty|megaly|penia|plegia|paresis|rrhage|rrhagic|rrhea|lysis|lytic|trophy|"
-    r"trophic|genic|pril|olol|statin|mycin|micin|cillin|azole|[mz]umab|tinib|sartan|dipine|tidine|prazole|cycline|"
-    r"oxacin|azepam|parin|xaban|gliptin|gliflozin|setron|triptan|barbital|platin|taxel|rubicin|ation|ations|itic|"
-    r"otic|osed|tomy|ically|ability|ization|isation|eous|iform|aceous|ness|ment|ments|tion|tions|sion|sions|ism|ology|"
-    r"ological|opic|metry|heid|keit|ungen|ischen?|scher|isch)$"
-)
+CLINICAL = re.compile(rf"{one_of('medical', 'clinical')}$")

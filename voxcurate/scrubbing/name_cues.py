@@ -16,7 +16,9 @@ _DAYS = word_set(
     "may april june august march january february sunday monday tuesday wednesday thursday friday "
     "saturday"
 )
-_AFTER_DOCTORS = word_set("in here aware at to and from of on for who recommends says")
+_AFTER_DOCTORS = word_set(
+    "in here aware at to and from of on for who recommends says with by about re regarding via"
+)
 _AND = re.compile(r"[ \t]*(?:[;,/&+]|\band\b|\bund\b|\ben\b|\by\b)[ \t]*\Z")
 _INITIALS = re.compile(r"(?<![\w/])[A-Z]{2,4}(?:[/:]|[ ]/[ ])[a-z]{2,4}(?=\s*(?:\n|$|\d))")
 _NO_INITIALS = word_set("lat min hr day kg dl ml mm cm hrs obl mr sec ct us pa ap iv po im pet")

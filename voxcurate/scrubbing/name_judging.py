@@ -3,7 +3,7 @@
 import re
 
 from voxcurate.scrubbing import name_words as w
-from voxcurate.scrubbing.dates import MONTHS
+from voxcurate.scrubbing.months import MONTH_WORDS
 from voxcurate.scrubbing.name_places import LANGUAGES
 from voxcurate.scrubbing.name_spread import SpreadNames
 
@@ -11,7 +11,6 @@ _CLASSED = re.compile(
     r"(?:['’]s)?[ ](?:(?:type|class|grade|stage|zone|score|rule|sign|criteria|classification)\b"
     r"|[IVX]{1,4}[ab]?(?![\w.])|\d[abc]?(?![\w./:-]))"
 )
-_MONTHS = frozenset(MONTHS.split())
 _DAY = re.compile(r"\.?[ \-/–]{0,2}[\d\x01]")
 _CLASSES = frozenset(["ii", "iii", "iv"])
 _BEFORE_PEOPLE = frozenset(["by", "with", "per", "told", "asked", "met", "saw", "via", "thanks"])
@@ -133,7 +132,7 @@ class JudgedNames(SpreadNames):
         low, kind, shape = words.low[k], words.kinds[k], words.shapes[k]
         if low in w.TITLES:
             return ""
-        if low in _MONTHS and _DAY.match(words.text, words.ends[k]):
+        if low in MONTH_WORDS and _DAY.match(words.text, words.ends[k]):
             return ""
         if (
             low in self.lexicon.eponyms

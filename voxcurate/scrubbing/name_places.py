@@ -51,6 +51,7 @@ _WEAK_HEADS = word_set("""
     bank motors logistics industries systems solutions technologies consulting construction
     enterprises holdings ltd llc inc gmbh corp pty plc sons brothers bros medicine physicians
     surgeons hematology haematology maternity birthing fertility allergy gastroenterology
+    service services agency program programme pain transit reporting council
     endocrinology rheumatology podiatry therapy therapies nursing rest house lodge manor court
     hall centre center ctr unit ward wing pavilion suites supermarket brewery university mri ct
     pet ultrasound xray detox recovery behavioral psychiatry counseling
@@ -141,7 +142,7 @@ class _Places:
         end = head
         while (
             end + 1 < words.n
-            and self._joined(end + 1)
+            and words.gap(end + 1) == " "
             and words.low[end + 1] in _TAIL | _WEAK_HEADS
         ):
             if words.shapes[end + 1] != shape and words.shapes[end + 1] != "U":
@@ -199,7 +200,7 @@ class _Places:
             return True
         if words.low[i - 1] == "the" and i > 1 and words.low[i - 2] in _TO_PLACES:
             return True
-        return words.gap(i).rstrip()[-1:] in ("@", "(") and words.gap(i).strip() != ""
+        return words.gap(i).rstrip()[-1:] in ("@", "(", ">", "→") and words.gap(i).strip() != ""
 
     def _in_cell(self, i: int, head: int) -> bool:
         words = self.words

@@ -3,14 +3,14 @@
 import re
 
 from voxcurate.scrubbing import name_words as w
-from voxcurate.scrubbing.dates import MONTHS
+from voxcurate.scrubbing.months import MONTH_WORDS
 from voxcurate.scrubbing.name_language import FOREIGN, languages
 from voxcurate.scrubbing.vocabulary import fold, lexicon
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 _END_OF_SENTENCE = re.compile(r"[.!?:;\n•|]")
 _GERMAN_NOUN = re.compile(r"(?:ung|heit|keit|schaft|tion|tat|nis|ismus|raum|zeit|mittel|kranz)$")
-_NO_DOUBLE = w.NO_NAME | frozenset(MONTHS.split())
+_NO_DOUBLE = w.NO_NAME | MONTH_WORDS
 _PREFIXES = ("Mac", "Van", "Fitz", "DeL", "LaR", "DiM")
 
 

@@ -168,6 +168,13 @@ class NameSpans:
             ):
                 j += 1
                 continue
+            if (
+                words.shapes[j] == "L"
+                and solid
+                and "C" in words.shapes[i:j]
+                and not words.caseless[j]
+            ):
+                break  # "Frau Dr. Vogelsang zu prüfen"
             odd = solid and self._odd_surname(j, mode)
             if not odd and not self._fits(j, mode, first=solid == 0):
                 break

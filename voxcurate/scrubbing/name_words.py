@@ -5,7 +5,7 @@ from voxcurate.scrubbing.wordlist import word_set
 TITLES = word_set("""
     dr drs doctor mr mrs ms miss mx prof professor herr herrn frau fr mme madame monsieur mlle
     mevr mevrouw mw dhr meneer mijnheer sr sra senor senora sig sir rev reverend sgt capt lt judge
-    dra docteur dott fra frl pan pani mister missus sgra shri smt kum
+    dra docteur dott fra dres hrn frl pan pani mister missus sgra shri smt kum
 """)
 SOFT_TITLES = word_set("""
     fr sir rev judge lt capt sgt sr sra pan pani fra sig ms mx mw
@@ -17,8 +17,9 @@ PARTICLES = word_set("""
 """)
 SUFFIXES = frozenset(["jr", "sr", "ii", "iii", "iv"])
 DEGREES = word_set("""
-    md m.d do phd rn np pa pa-c crnp frcr frcpc facr mbbs mbchb mrcp frcs frca lpn lvn cna rrt dpm
-    dds dmd lcsw msw aprn arnp fnp cnm cns dnp facs facc facp pharmd psyd mph msc bsc mba cnp rdms
+    md m.d do phd rn np pa pa-c crnp frcr frcpc facr mbbs mbchb mrcp frcs frca lpn lvn cna rrt
+    dpm dds dmd dc rmo dnb abnm mdrd cdces frcem fracp franzcr mrcs frcp frcophth frcpath mrcgp
+    bds lcsw msw aprn arnp fnp cnm cns dnp facs facc facp pharmd psyd mph msc bsc mba cnp rdms
     rvt edd jd esq ccc-slp slp otr dpt
 """)
 SHORT_DEGREES = frozenset(
@@ -81,6 +82,8 @@ LABELS = word_set("""
     sister brother spouse partner consultant clinician doctor arzt oberarzt chefarzt assistenzarzt
     radiologe patientin naam nom prenom nombre paciente medico medecin arts huisarts behandelaar
     verwijzer radioloog client surname forename firstname lastname alias initials operator
+    manip manipulateur manipulatrice interne externe secretaire schreibkraft sekretariat infermiere
+    operateur operatrice tecnico redacteur redactrice assistent medewerker laborantin laborant
     performed reviewed read interpreted verified approved by pathologist sonographer tech
     cardiologist consultants dr copies copy next-of-kin hcp witness informant interpreter
     caregiver vorname nachname voornaam achternaam betreft ansprechpartner gp registrar referrer

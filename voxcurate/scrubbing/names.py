@@ -7,6 +7,7 @@ nothing (a line in capitals, notes in lower case) the lists have to know more. W
 name in one place is one wherever it stands in the text.
 """
 
+import re
 from collections.abc import Iterator
 
 from voxcurate.scrubbing import name_words as w
@@ -140,8 +141,28 @@ class _Finder(CaselessNames):
         return j if solid else i
 
 
+_TITLE_BEFORE = re.compile(
+    r"(?:Dr|Mr|Mrs|Ms|Miss|Mx|Prof|Smt|Shri|Sri|Master|Aunty|Nurse|Sister)\.?[ ](?=[^\W\d_]{2})",
+    re.I,
+)
+_DEGREE_AFTER = re.compile(
+    r",?[ ](?:M\.?D\.?|D\.?O\.?|B\.?Eng|M\.?Sc|B\.?Sc|Ph\.?D|DC|RMO|CNS|CNM\d?|RN|NP|PA|"
+    r"PHN|NHI|DOB|MRN|NHS|RGN|SHO|SpR|StR|ST\d?|FY\d|CT\d)\Z"
+)
+
+
+def trimmed(text: str, hit: Hit) -> Hit:
+    """A name without the title before it and the degree, post or label after it."""
+    start, end = hit.start, hit.end
+    while (title := _TITLE_BEFORE.match(text, start, end)) is not None:
+        start = title.end()
+    while (degree := _DEGREE_AFTER.search(text, max(start + 3, end - 8), end)) is not None:
+        end = degree.start()
+    return Hit(hit.kind, start, end, hit.sure)
+
+
 def find_names(text: str) -> Iterator[Hit]:
     """Names of people and of places in a text; doubtful ones marked."""
     finder = _Finder(text)
-    yield from finder.run()
+    yield from (trimmed(text, hit) for hit in finder.run())
     yield from find_places(finder.words)

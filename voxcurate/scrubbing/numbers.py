@@ -4,38 +4,17 @@
 import itertools
 import re
 
+from voxcurate.scrubbing.forms import first_words, one_of
 from voxcurate.scrubbing.pattern import Pattern, pattern
 
-_LABEL = (
-    r"(?:pid|hosp\.?\s?no\.?|mrn|umrn|emrn|mr\s?#|mr\s?no\.?|hrn|csn|urn|ur\s?no\.?|chi|ipp|nip|bsn|ahv|kvnr|ssn|sin|ssno|nhs|nino|ppsn|fin\s?#|har\s?#|med(?:ical)?\.?\s+rec(?:ord)?s?\.?(?:\s+(?:number|no\.?|num|#))?|(?:account|acct|chart|case|encounter|visit|order|policy|insurance|member|record|episode|requisition|specimen|claim|hospital)(?=\s*[:#]\s*\w*\d)|"
-    r"accession(?:\s+(?:number|no\.?|num|id))?|acc(?:\s?#|\.?\s?no\.?|ession\s?#|:|\.?(?=\s\w{2,4}-\d))|"
-    r"(?:patient|pat\.?|pt\.?|case|exam|examination|order|visit|encounter|account|acct|hospital|policy|insurance|subscriber|member|group|license|licence|driver'?s?\s+licen[sc]e|"
-    r"passport|national|nhs|ssn|health\s?(?:card|plan|insurance)|medicare|medicaid|study|chart|file|record|unit|specimen|episode|requisition|req|referral|claim|authori[sz]ation|certificate|"
-    r"employee|badge|staff|npi|dea|device|implant|serial|lot|batch|model\s+serial|equipment|biometric|fingerprint|retina(?:l)?(?:\s+scan)?|iris(?:\s+scan)?|voice\s?print|tax)\s*(?:id|ident(?:ifier|ification)?|number|nos?\.?|nr\.?|num|code|#)(?:\s+(?:id|number|no\.?|#))?|"
-    r"social\s+security(?:\s+(?:number|no\.?|#))?|credit\s+card(?:\s+(?:number|no\.?))?|card\s*(?:#|number|no\.?)|iban|"
-    r"patienten-?\s?(?:id|nr\.?|nummer)|pat\.?-?\s?nr\.?|fall-?(?:nr\.?|nummer)|versicherten-?(?:nr\.?|nummer)|auftrags-?(?:nr\.?|nummer)|aufnahme-?(?:nr\.?|nummer)|"
-    r"pati[eë]nt(?:en)?-?(?:nr\.?|nummer)|dossier-?(?:nr\.?|nummer)|polis-?(?:nr\.?|nummer)|burgerservicenummer|(?:n[°o]\.?|num[ée]ro)\s+(?:de\s+)?(?:dossier|patient|s[ée]curit[ée]\s+sociale)|"
-    r"(?:historia\s+cl[ií]nica|hc|dni|nie|nuhsa)\s*[:#]|serial|s/n|sn\s*[:#]|\bid|ssn|nhs|npi|dea)"
-)
-_LABEL_STARTS = (
-    "pid hosp med mrn umrn emrn mr hrn csn urn ur chi ipp nip bsn ahv kvnr ssn sin ssno nhs nino ppsn fin har medical accession acc patient pat pt "
-    "case exam examination order visit encounter account acct hospital policy insurance subscriber member group license licence driver "
-    "drivers passport national health medicare medicaid study chart file record unit specimen episode requisition req referral claim "
-    "authorization authorisation certificate employee badge staff npi dea device implant serial lot batch model equipment biometric "
-    "fingerprint retina retinal iris voice voiceprint tax social credit card iban patienten fall fallnr fallnummer versicherten "
-    "versichertennr versichertennummer auftrags auftragsnr auftragsnummer aufnahme aufnahmenr aufnahmenummer patnr patientennr "
-    "patientennummer patientnr patientnummer patientennummer patienten dossier dossiernr dossiernummer polis polisnr polisnummer "
-    "burgerservicenummer n numero historia hc dni nie nuhsa s sn id "
-)
+_LABEL = one_of("numbers", "label")
+_LABEL_STARTS = first_words(_LABEL)
 _USER = r"\b(?:user\s?(?:name|id)?|log-?in(?:\s+(?:name|id))?|login|account\s+name|twitter|facebook|instagram|skype|handle|gebruikersnaam|benutzer(?:name)?)(?:\s*[:=]\s*|\s+(?=[\w.-]*[\d_]))(?P<x>@?[\w.\\-]{3,40})"
-_PHONE_LABEL = (
-    r"\b(?:tel(?:ephone|efon|efoonnummer|efoon)?|t[ée]l(?:[ée]phone)?|phone|ph|fax|telefax|pager?|beeper|bleep|ext(?:ension)?|mobile|mobil|mobiel|handy|gsm|cell(?:ular)?|contact|call(?:ed|back|\s+me|\s+back)?|"
-    r"reach\w*|number|telefoon|durchwahl|voicemail|hotline|whats?app)\b"
-)
-_LINE = r"\b(?:aircall|ruf(?:nummer)?|piepser|pieper|piep|funk|busca(?:personas)?|cercapersone|lokal(?:nr\.?|nummer)?|lok\.|anknytning|ankn\.?|wew(?:n[ęe]trzny)?\.?|vnit[řr]n[íi]|nst\.|nebenst(?:elle|\.)|intern|inwendig|doorkies|extensi[óo]n|ramal|interno|alanumero|belső|mellék|fx|faks|telefaks|poste|durchwahl|dw|sein|klapka|kl\.|linka|anschluss|apparat|app\.|toestel|tst\.?|doorkiesnummer|interno|int\.|anexo|ramal|dahili|iç\s?hat|puh\.?|p\.(?=\s?0)|tlf\.?|tfn\.?|telf\.?|m[óo]vil|celular|cel\.?|cep|gsm|pg|pgr|pager|beeper|bleep|bip|dect|vocera|spectralink|ascom|extn?|extension|tel|phone|ph|fax|mobile|cell|handy|telefon|telefax|téléphone|tél|whatsapp|viber|signal|hotline|switchboard|callback|call)(?![^\W\d_])"
+_PHONE_LABEL = rf"\b{one_of('numbers', 'phone_label')}\b"
+_LINE = rf"\b{one_of('numbers', 'line')}(?![^\W\d_])"
 _LINE_STARTS = "aircall ruf rufnummer piepser pieper piep funk busca buscapersonas cercapersone lokal lokalnr lokalnummer lok anknytning ankn wew wewnetrzny vnitrni nst nebenstelle nebenst intern inwendig doorkies extension alanumero belso mellek fx faks telefaks poste durchwahl dw sein klapka kl linka anschluss apparat app toestel tst doorkiesnummer interno int anexo ramal dahili ic puh p tlf tfn telf movil celular cel cep gsm pg pgr pager beeper bleep bip dect vocera spectralink ascom ext extn extension tel phone ph fax mobile cell handy telefon telefax telephone whatsapp viber signal hotline switchboard callback call"
 _WORDY_NINETY = r"(?:ninety(?:[\s-](?:one|two|three|four|five|six|seven|eight|nine))?|(?:one|a)\s+hundred(?:\s+(?:and\s+)?(?:one|two|three|four|five|six|seven|eight|nine|ten))?)"
-_OLD = r"(?:y\d{1,2}m\b|jr\b|a\.(?=[,\s])|(?:åring|[åa]rige?|letn\w+|éves|ετών|χρονών|lat|let|rok[uů]|v\.|vuotias|[åa]r(?:ig)?|[ée]v(?:es)?|ya[şs](?:[ıi]nda)?|tu[ổo]i|anni|anos|ani|god(?:ina)?|лет|г\.|ys|yo)\b|岁|歳|세|♀|♂|and\s\d{1,2}/12|J\.|year|yr|y/?o\b|y\.o\.|y\s+(?:old|female|male)|jahre|j[aä]hrig|jarige?|jaar|ans\b|a[nñ]os|yof\b|yom\b|y\b)"
+_OLD = one_of("numbers", "old")
 
 
 def _is_ip(text: str, start: int, end: int) -> bool:
@@ -107,7 +86,7 @@ NUMBERS: tuple[Pattern, ...] = (
     pattern("ID", rf"\b{_LABEL}\s*(?:is|was)?\s*[:#=]+\s*(?P<x>\d{{2,}})(?!\w)", labelled=True, starts=_LABEL_STARTS, shape=r"\d", check=_is_no_age),
     pattern("ID", r"\|\s*(?P<x>\d{4,})(?=\s*\|)", labelled=True),  # fields of a header
     pattern("ID", r"\b(?:last\s+(?:4|four)(?:\s+digits)?(?:\s+of\s+\w+)?(?:\s+(?:is|are))?|(?:ends|ending)\s+(?:in|with))\s*[:#]?\s*(?P<x>\d{3,5})(?!\w)", labelled=True, starts="last ends ending"),
-    pattern("ID", r"\b(?:licen[sc]e\s+plate|plate(?:\s+(?:no\.?|number))?|vehicle\s+reg(?:istration)?|reg\.?\s?no\.?|registration|kenteken|kennzeichen|immatriculation)\b\s*(?:is)?\s*[:#]?\s*(?P<x>(?=[A-Z0-9 -]*\d)[A-Z0-9]{1,4}(?:[ -]?[A-Z0-9]{1,4}){1,3})(?!\w)", labelled=True, starts="license licence plate vehicle reg registration kenteken kennzeichen immatriculation", check=_has_digit),
+    pattern("ID", r"\b(?:licen[sc]e\s+plate|plate(?:\s+(?:no\.?|number))?|vehicle\s+reg(?:istration)?|reg\.?\s?no\.?|registration|kenteken|kennzeichen|immatriculation)\b\s*(?:is)?\s*[:#]?\s*(?P<x>(?-i:(?=[A-Z0-9 -]*\d)[A-Z0-9]{1,4}(?:[ -]?[A-Z0-9]{1,4}){1,3}))(?!\w)", labelled=True, starts="license licence plate vehicle reg registration kenteken kennzeichen immatriculation", check=_has_digit),
     pattern("ID", r"(?<!\w)(?P<x>(?=[A-HJ-NPR-Z]*\d)(?=\d*[A-HJ-NPR-Z])[A-HJ-NPR-Z0-9]{17})(?!\w)", 0, shape=r"[A-Z0-9]{17}"),  # vehicles
     pattern("ID", _USER, labelled=True, starts="user username userid login log account twitter facebook instagram skype handle gebruikersnaam benutzer benutzername"),
     pattern("ID", r"(?<!\w)(?P<x>[A-Z]{2}\d{2}(?:\s?[A-Z0-9]{4}){3,7}(?:\s?[A-Z0-9]{1,3})?)(?!\w)", 0, shape=r"[A-Z]{2}\d\d"),  # bank accounts

@@ -4,14 +4,12 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
+from voxcurate.scrubbing.forms import one_of
+
 HOLE = "\x01"  # stands where an identifier was
 
 UPPER = r"[^\W\d_a-zß-öø-ÿ]"  # a capital of any alphabet, nearly: no lower Latin, digit, underscore
-UNITS = (
-    r"(?:mm|cm|m|ml|cc|l|dl|hu|hounsfield|mg|mcg|µg|ug|g|kg|gy|mgy|msv|kv|kvp|ma|mas|mbq|mci|%|ms|s|sec|seconds?|minutes?|"
-    r"min|hours?|hrs?|days?|weeks?|wks?|months?|mos|years?|yrs?|slices?|units?|iu|mmol|meq|mhz|tesla|bpm|mmhg|degrees?|°|"
-    r"fold|x|×|cm2|cm3|mm2|mm3|mm²|mm³|cm²|cm³|lbs?|pounds|kcal|copies|cells|lpm|ft|feet|inches|dpi|pack-?years?|tabs?|tablets?)"
-)  # fmt: skip
+UNITS = one_of("pattern", "units")
 Check = Callable[[str, int, int], bool]
 
 

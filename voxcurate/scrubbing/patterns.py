@@ -9,20 +9,24 @@ from voxcurate.scrubbing.codes import CODES
 from voxcurate.scrubbing.dates import BEFORE_DATE, DATES
 from voxcurate.scrubbing.explained import find_unexplained, is_value
 from voxcurate.scrubbing.hits import Hit
+from voxcurate.scrubbing.houses import HOUSES
 from voxcurate.scrubbing.medical import PROTECTED
-from voxcurate.scrubbing.names import find_names
+from voxcurate.scrubbing.names import find_names, trimmed
 from voxcurate.scrubbing.numbers import NUMBERS
 from voxcurate.scrubbing.pattern import HOLE, Pattern
 from voxcurate.scrubbing.people import PEOPLE
+from voxcurate.scrubbing.people_letters import LETTERS
 from voxcurate.scrubbing.people_notes import NOTES
 from voxcurate.scrubbing.places import PLACES
 from voxcurate.scrubbing.postal import find_postal
 from voxcurate.scrubbing.rooms import ROOMS
 from voxcurate.scrubbing.streets import STREETS
+from voxcurate.scrubbing.towns import TOWNS
 from voxcurate.scrubbing.vocabulary import fold
 
 PATTERNS: tuple[Pattern, ...] = (
-    *DATES, *NUMBERS, *CODES, *PLACES, *STREETS, *CARE, *ROOMS, *PEOPLE, *NOTES,
+    *DATES, *NUMBERS, *CODES, *PLACES, *STREETS, *TOWNS, *CARE, *HOUSES, *ROOMS,
+    *PEOPLE, *NOTES, *LETTERS,
 )  # fmt: skip
 BEFORE, AFTER = 90, 90  # letters beside a word that a match which must be near it may take up
 _NUMBERS = re.compile(r"\d(?:[\s().,+/:_'’–-]{0,4}\d)*")
@@ -105,7 +109,8 @@ def find_patterns(text: str) -> Iterator[Hit]:
                     day := BEFORE_DATE.search(text, max(0, start - 30), start)
                 ):
                     start = day.start()
-                yield Hit(one.kind, start, end, one.sure)
+                hit = Hit(one.kind, start, end, one.sure)
+                yield trimmed(text, hit) if one.kind == "NAME" else hit
     yield from find_names(text)
     yield from find_unexplained(text)
     yield from find_postal(text)

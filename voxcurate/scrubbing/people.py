@@ -8,7 +8,8 @@ import re
 
 from voxcurate.scrubbing import name_words as w
 from voxcurate.scrubbing.care import GENERIC
-from voxcurate.scrubbing.dates import MONTHS
+from voxcurate.scrubbing.forms import first_words, one_of
+from voxcurate.scrubbing.months import MONTH_WORDS
 from voxcurate.scrubbing.pattern import UPPER, Pattern, pattern
 from voxcurate.scrubbing.vocabulary import fold, lexicon
 
@@ -16,30 +17,18 @@ _W = rf"{UPPER}[^\W\d_]+(?:['’-][^\W\d_]+)*"
 _PART = r"(?:(?:van|von|de|der|den|del|della|di|da|dos|la|le|el|al|ten|ter|bin|Ní|Ó|Mac|Mc)[ ])"
 _INITIAL = r"(?:[ ][A-Z]\.?(?![\w'’]))"
 _DEGREE = r"(?:\(?(?:MD|M\.D\.?|DO|D\.O\.?|MBBS|MBChB|FRCR|FRCS|MRCP|FRCPC?|PhD|Ph\.D\.?|RN|R\.N\.?|NP|APRN|ARNP|PA-C|PA(?=[,.\n]|$)|CRNP|RRT|LPN|LCSW|MSW|PharmD|DPM|DDS|RT\(R\)|RT|DNP|CRNA|facharzt|radiolog\w*)\)?(?!\w))"
-_PERSON = (
-    r"(?:patient(?:['’]?s)?(?:[ ]name)?|patient|pt\.?|(?:full[ ])?name(?:-surname|[ ]and[ ]surname)?|surname|family[ ]name|nombre|nom|naam|navn|namn|nimi|imi[ęe]|jm[ée]no|n[ée]v|isim|ad[ıi](?:[ ]soyad[ıi])?|h[ọo][ ]t[êe]n|nome|b[ệe]nh[ ]nh[âa]n|ng[ưu][ờo]i[ ]b[ệe]nh|b[áa]c[ ]s[ĩi]|shri|smt|dr|doktor|hekim|pasien|dokter|nama"
-    r"ordering(?:[ ](?:md|dr|provider|physician))?|attending(?:[ ](?:md|physician))?|referring(?:[ ](?:md|dr|physician|clinician))?|ref\.?[ ](?:md|dr|phys)|ref(?:erred)?[ ]by|requesting(?:[ ](?:md|dr|physician|clinician))?|requested[ ]by|requester|requestor|resident|fellow|intern|registrar|"
-    r"dictated(?:[ ]by)?|dictating|doctor[^:\n]{0,20}|dictator|transcribed[ ]by|transcriptionist|typed[ ]by|signed(?:[ ]electronically)?(?:[ ]by)?|electronically[ ]signed(?:[ ]by)?|e-signed(?:[ ]by)?|authenticated[ ]by|cosigned[ ]by|by|cc|physician|provider|"
-    r"radiologist|physician-radiologist|reporting[ ]radiologist|radiographer|technologist|surgeon|anesthesiologist|assistant|first[ ]assistant|interpreted[ ]by|read[ ]by|reviewed[ ]by|verified[ ]by|approved[ ]by|reported[ ]by|performed[ ]by|author|consultant|pcp|gp|"
-    r"pacjent(?:ka)?|pacient(?:ka)?|potilas|hasta|paciente|paziente|patientin|patiënt|p[áa]ciens|bolesnik|lekarz(?:[ ]kieruj[ąa]cy)?|[žz]adatel|popsal|bek[üu]ld[őo]|leletez[őo]|l[ää]h[ett][äa]j[äa]|verwijzer|aanvrager|zuweiser|einsender|befunder|prescripteur|m[ée]dico|contact|next[ ]of[ ]kin|nok|spouse|guardian|emergency[ ]contact|witness|interpreter|responsible)"
-)
-_PERSON_STARTS = (
-    "benh nguoi bac shri smt dr doktor hekim pasien dokter nama patient patients pt full name surname family nombre nom naam navn namn nimi imie jmeno nev isim adi ad ho nome ordering attending referring ref referred requesting requested requester requestor resident fellow intern registrar dictated dictating "
-    "doctor dictator transcribed transcriptionist typed signed electronically e authenticated cosigned by cc physician provider radiologist reporting radiographer technologist surgeon anesthesiologist assistant first interpreted read reviewed verified "
-    "approved reported performed author consultant pcp gp pacjent pacjentka pacient pacientka potilas hasta paciente paziente patientin paciens bolesnik lekarz zadatel popsal bekuldo leletezo lahettaja verwijzer aanvrager zuweiser einsender befunder "
-    "prescripteur medico contact next nok spouse guardian emergency witness interpreter responsible"
-)
-_KIN = r"(?:wife|husband|daughter|son|mother|father|brother|sister|spouse|partner|fianc[ée]e?|girlfriend|boyfriend|niece|nephew|uncle|aunt|cousin|friend|neighbou?r|granddaughter|grandson|guardian|mom|mum|dad|dtr|gf|bf|roommate|caregiver|carer|grandmother|grandfather|stepson|stepdaughter|twin|sibling)"
-_KIN_STARTS = "wife husband daughter son mother father brother sister spouse partner fiance fiancee girlfriend boyfriend niece nephew uncle aunt cousin friend neighbor neighbour granddaughter grandson guardian mom mum dad dtr gf bf roommate caregiver carer grandmother grandfather stepson stepdaughter twin sibling"
-_ROLE = r"(?:rn|md|np|pa|sw|msw|lcsw|worker|coord|coordinator|resident|intern|ho|rt|rrt|pt|ot|tech|aide|cna|chaplain|per|witness|radiographer|sonographer|registrar|nurse|dr|counselor|therapist)"
-_ROLE_STARTS = "rn md np pa sw msw lcsw worker coord coordinator resident intern ho rt rrt pt ot tech aide cna chaplain per witness radiographer sonographer registrar nurse dr counselor therapist"
+_PERSON = one_of("people", "person")
+_PERSON_STARTS = first_words(_PERSON)
+_KIN = one_of("people", "kin")
+_KIN_STARTS = first_words(_KIN)
+_ROLE = one_of("people", "role")
+_ROLE_STARTS = first_words(_ROLE)
 _GOES_ON = r"(?=\s(?:is|has|was|had|in|at|on|here|called|calls|aware|informed|notified|updated|visited|visiting|present|to|will|states|stated|says|said|asked|pumped|came|arrived|and|w/|with|from|\(|\+?\d)|\s?[.,;:(/)]|\s*$|\s*\n)"
-_CLOSING = r"(?:regards|wishes|sincerely|faithfully|truly|thanks|thank[ ]you|cheers|best|gr[üu](?:ß|ss)en?|hochachtungsvoll|groet(?:en)?|gr\.|mvg|mfg|vg|lg|cordialement|amiti[ée]s|confraternellement|bien[ ][àa][ ]vous|saludos|atentamente|cumprimentos|atenciosamente|saluti|terveisin|h[äa]lsningar|hilsen|pozdravem|pozdrawiam|[üu]dv[öo]zlettel|sayg[ıi]lar[ıi]m(?:la)?|tr[âa]n[ ]tr[ọo]ng)"
-_CLOSING_STARTS = "regards wishes sincerely faithfully truly thanks thank cheers best gruß gruße grußen gruss grusse grussen hochachtungsvoll groet groeten gr mvg mfg vg lg cordialement amities confraternellement bien saludos atentamente cumprimentos atenciosamente saluti terveisin halsningar hilsen pozdravem pozdrawiam udvozlettel saygilarim saygilarimla tran"
-_MONTHS = frozenset(MONTHS.split())
+_CLOSING = one_of("people", "closing")
+_CLOSING_STARTS = first_words(_CLOSING)
 _NOBODY = (
     (w.STOP | w.NO_NAME | w.SHORT_FORMS | w.DEGREES | GENERIC)
-    - _MONTHS
+    - MONTH_WORDS
     - w.PARTICLES
     - frozenset(("grace", "hope", "amber", "an"))
 )
@@ -117,7 +106,7 @@ def _is_small_pair(text: str, start: int, end: int) -> bool:
 def _is_small_one(text: str, start: int, end: int) -> bool:
     word = fold(text[start:end])
     known = lexicon()
-    if word in _NOBODY or word in _MONTHS or word in w.PERSON_VERBS:
+    if word in _NOBODY or word in MONTH_WORDS or word in w.PERSON_VERBS:
         return False
     return (
         word in known.given

@@ -7,23 +7,23 @@ What is left beside a hole, such as the "s/o" between two names, goes with it.
 import re
 
 from voxcurate.scrubbing import name_words as w
-from voxcurate.scrubbing.dates import MONTHS
+from voxcurate.scrubbing.forms import first_words, one_of
+from voxcurate.scrubbing.months import MONTH_WORDS
 from voxcurate.scrubbing.pattern import UPPER, Pattern, pattern
 from voxcurate.scrubbing.people import is_likely, is_somebody
 from voxcurate.scrubbing.vocabulary import fold, lexicon
 
 _W = rf"{UPPER}[^\W\d_]+(?:['’-][^\W\d_]+)*"
 _SMALL = r"[a-zà-öø-ÿ]{2,3}"
-_SCRIBE = r"(?:transcribed|transcription|typed|typist|trans|minutes|sign(?:ed)?[ -]?off|scribed?|dictated|resident|key[ ]?worker|witness(?:ed)?|taken|noted|recorded|filed|checked|booked|prelim|addend(?:ed|um)?|addressed|closed|done|tech(?:nologist)?|t|d)"
-_SCRIBE_STARTS = "transcribed transcription typed typist trans minutes sign signed scribe scribed dictated resident key keyworker witness witnessed taken noted recorded filed checked booked prelim addended addendum addend addressed closed done tech technologist t d"
-_SHORT_GIVEN = r"(?:Wm|Thos|Geo|Chas|Jas|Jos|Robt|Edw|Benj|Saml|Danl|Fredk|Jno|Md|Mohd|Muhd|Sk|Smt|Kum|Abd|Theo|Gerh|Joh|Frz|Hch|Wilh|Alb|Christ|Marg|Eliz|Cath)"
+_SCRIBE = one_of("people_notes", "scribe")
+_SCRIBE_STARTS = first_words(_SCRIBE)
+_SHORT_GIVEN = one_of("people_notes", "short_given")
 _PARTICLE = r"(?:(?:van|von|den|der|de|di|da|dos|du|la|le|ter|ten|zu|zum|zur|St\.?|ST\.?|VAN|DE|Mc|Mac|O)[ ])"
-_MONTHS = frozenset(MONTHS.split())
 
 
 def _are_initials(text: str, start: int, end: int) -> bool:
     low = fold(text[start:end]).replace(".", "")
-    if low in w.SHORT_FORMS or low in w.DEGREES or low in w.STOP or low in _MONTHS:
+    if low in w.SHORT_FORMS or low in w.DEGREES or low in w.STOP or low in MONTH_WORDS:
         return False
     return lexicon().foreign_kind(low) in "un" or "." in text[start:end]
 

@@ -3,32 +3,22 @@
 
 import re
 
+from voxcurate.scrubbing.forms import first_words, one_of
+from voxcurate.scrubbing.months import TITLED
 from voxcurate.scrubbing.pattern import UPPER, Pattern, pattern
 from voxcurate.scrubbing.vocabulary import fold, lexicon
 from voxcurate.scrubbing.wordlist import word_set
 
 _STATES = "A[LKZR]|C[AOT]|D[EC]|FL|GA|HI|I[DLNA]|K[SY]|LA|M[EDAINSOT]|N[EVHJMYCD]|O[HKR]|PA|RI|S[CD]|T[NX]|UT|V[TA]|W[AVIY]|Alabama|Arizona|California|Colorado|Connecticut|Florida|Georgia|Illinois|Indiana|Kentucky|Maryland|Massachusetts|Michigan|Minnesota|Missouri|New York|New Jersey|North Carolina|Ohio|Oregon|Pennsylvania|Tennessee|Texas|Virginia|Washington|Wisconsin|BC|AB|ON|QC|NSW|VIC|QLD"
-_STREET = (
-    r"(?:(?i:street|avenue|road|boulevard|lane|drive|circle|terrace|square|highway|parkway|alley|crescent|close|gardens|grove|mews|walk|way|court|trail|ridge|plaza|loop|turnpike|pike)|"
-    r"St|Ave|Rd|Blvd|BLVD|Ln|Dr|Cir|Pl|Place|PLACE|Sq|Hwy|HWY|Pkwy|PKWY|AVE|RD|ST|LN|Ct|Ter|Trl)"
-)
-_EURO_STREET = r"(?:stra(?:ß|ss)e|str\.|weg|gasse|allee|platz|ufer|ring|damm|steig|chaussee|straat|laan|plein|gracht|kade|dijk|singel|dreef|dreed|hof|pad|steeg|vej|gade|gatan|vägen|gata|katu)"
+_STREET = one_of("places", "street")
+_EURO_STREET = one_of("places", "euro_street")
 _APT = r"(?:apt|apartment|suite|ste|unit|flat|app)\.?"
-_HOSPITAL = (
-    r"(?:Hospitals?|HOSPITALS?|Medical Cent(?:er|re)|MEDICAL CENT(?:ER|RE)|Med(?:ical)? Ctr\.?|Clinics?|CLINICS?|Klinikum|Klinik|Infirmary|INFIRMARY|Hospice|HOSPICE|Hosp\.?|"
-    r"Health (?:System|Cent(?:er|re)|care|Network|Services)|HEALTH (?:SYSTEM|CENTER)|Healthcare|Imaging Cent(?:er|re)|IMAGING CENTER|Imaging|Cancer (?:Cent(?:er|re)|Institute)|CANCER CENTER|Krankenhaus|Spital|Kliniken|"
-    r"University|UNIVERSITY|Universitätsklinikum|Universität|Universitair Medisch Centrum|Medisch Centrum|H[ôo]pital|Ziekenhuis|ziekenhuis|Rehab(?:ilitation)?(?: Cent(?:er|re))?|Nursing (?:Home|Cent(?:er|re))|NURSING HOME|"
-    r"Surgery Cent(?:er|re)|Surgical Cent(?:er|re)|Care Cent(?:er|re)|Manor|Pavilion|Practice|Surgery(?=[,.]|$)|NHS (?:Foundation )?Trust|Radiology (?:Associates|Group|Partners)|Medical (?:Group|Associates|Practice)|Family (?:Medicine|Practice)|High School|Elementary School|College|COLLEGE)"
-)
-_NO_PLACE = (
-    r"(?:The|Medicine|Outside|Our|This|That|Prior|Previous|From|At|Local|General|Comparison|Department|Referring|Same|Another|Advanced|Diagnostic|Cross|Sectional|Abdominal|Chest|Cardiac|Brain|Body|Musculoskeletal|Nuclear|Breast|Medical|Clinical|Limited|Follow-up|Fetal|MR|CT|PET|Surgical|Pediatric|Portable|Interventional|"
-    r"An|A|Emergency|Outpatient|Inpatient|Oncology|Surgery|Pain|Follow|In|Day|To|Discharged|Transferred|Acute|Home|Primary|Skilled|Urgent|Brief|Admitted|Further|Additional|Repeat|Dynamic|Reason|Best|Current|THE|OUTSIDE|AT|FROM|TO|IN|"
-    r"THIS|OUR|ANOTHER|OF|PRIOR|Past|Per|By|Via|INFORME|Informe|With|For|Called|Recent|Standard|Routine|Multiplanar|Delayed|No|Hospital|Initial|Dear|Since)"
-)
+_HOSPITAL = one_of("places", "hospital")
+_NO_PLACE = one_of("places", "no_place")
 _NO_LINK = r"(?:The|Outside|Our|This|From|At|In|To|THE|OUTSIDE|AT|FROM|TO|IN|THIS|OUR|ANOTHER)"
 _PLACE_WORD = rf"{UPPER}(?:[\w'’&-]|\.(?=\s[A-Z][a-z]+['’]?s?\s))*"
-_SHORT = r"(?:MGH|BWH|BIDMC|BMC|MSKCC|MSK|UCSF|UCLA|UCSD|UPMC|UMASS|NYP|NYU|JHH|JHMI|UMCU|UMCG|LUMC|AMC|VUMC|OLVG|MUMC|UZA?|UKE|UKB|UKGM|LMU|TUM|USZ|CHUV|HUG|AKH|APHP|CHU|UCH|UCLH|GSTT|RVI|QMC|DGH|VAMC|VA|CHOP|OSH)"
-_SHORT_STARTS = "mgh bwh bidmc bmc mskcc msk ucsf ucla ucsd upmc umass nyp nyu jhh jhmi umcu umcg lumc amc vumc olvg mumc uz uza uke ukb ukgm lmu tum usz chuv hug akh aphp chu uch uclh gstt rvi qmc dgh vamc va chop osh"
+_SHORT = one_of("places", "short")
+_SHORT_STARTS = first_words(_SHORT)
 _NOT_TOWNS = word_set("""
     ml mg hu ct mr us pet xr pa ap ed er am pm mm cm cc iu kg gy hz kv ms gm mri cta mra dr md
     icu or no ad bc ce st nd rd th in on at to by is of
@@ -92,7 +82,7 @@ def _is_street(text: str, start: int, end: int) -> bool:
 _UP_WORDS = rf"(?:{UPPER}[\w'’-]*\.?[ ]+)"
 PLACES: tuple[Pattern, ...] = (
     pattern("ADDRESS", r"\b(?P<x>p\.?\s?o\.?\s?box\s+\d+|postfach\s+\d+|postbus\s+\d+)", starts="p po postfach postbus"),
-    pattern("ADDRESS", rf"(?<![\w./-])(?P<x>\d{{1,6}}[A-Za-z]?,?[ ]+(?:[NSEW]{{1,2}}\.?[ ]+|North\s|South\s|East\s|West\s)?(?:{_UP_WORDS}|\d{{1,3}}(?:st|nd|rd|th)\s+){{1,4}}{_STREET}\b\.?(?:\s+[NSEW]{{1,2}}\b)?(?:,?\s+(?i:{_APT}|floor)\s*#?\w+)?)", 0, digits=1),
+    pattern("ADDRESS", rf"(?<![\w./-])(?P<x>\d{{1,6}}[A-Za-z]?,?[ ]+(?!{TITLED}\b)(?:[NSEW]{{1,2}}\.?[ ]+|North\s|South\s|East\s|West\s)?(?:{_UP_WORDS}|\d{{1,3}}(?:st|nd|rd|th)\s+){{1,4}}{_STREET}\b\.?(?:\s+[NSEW]{{1,2}}\b)?(?:,?\s+(?i:{_APT}|floor)\s*#?\w+)?)", 0, digits=1),
     pattern("ADDRESS", r"(?<![\w./-])(?P<x>\d{1,5}\s+(?:[nsew]\.?\s+)?(?!hour|min|sec|week|month|year|day|mg|ml|mm|cm|tab|per|french|unit|x\b)(?:[^\W\d_]{3,}\s+){1,3}(?:street|avenue|road|boulevard|blvd|lane|rd|ave|parkway|crescent)\b\.?(?:,?\s+(?:apt|apartment|suite|ste|unit|flat)\.?\s*#?\w+)?)", near="street avenue road boulevard blvd lane rd ave parkway crescent"),
     pattern("ADDRESS", rf"(?<!\w)(?P<x>(?:(?:{UPPER}[\w'’.-]*\s){{0,3}}{UPPER}[\w'’-]*[\s-]?(?i:{_EURO_STREET})|(?:Im|Am|An der|Auf dem|De|Het)\s{UPPER}[^\W\d_]{{3,}}|{UPPER}[^\W\d_]{{2,}}(?i:{_EURO_STREET}))\s\d{{1,4}}\s?[a-zA-Z]?(?!\w|[.,]\d)(?:\s?[-/]\s?\d{{1,4}}\w?)?(?:,?\s*\n?\s*\s*(?:[A-Z]{{1,2}}-)?\d{{4,5}}\s?(?:[A-Z]{{2}} )?{UPPER}[^\W\d_]+(?:[ -]{UPPER}[^\W\d_]+)?)?)", 0, near="*strasse *straße *str *weg *gasse *allee *platz *ufer *ring *damm *steig *chaussee *straat *laan *plein *gracht *kade *dijk *singel *dreef *dreed *hof *pad *steeg *vej *gade *gatan *vagen *gata *katu im am an auf de het", shape=r"\s\d", check=_is_street),
     pattern("ADDRESS", rf"(?<!\w)(?P<x>(?:\d{{1,4}}\s?(?:bis|ter|[A-Z])?,?\s+)?(?i:rue|avenue|boulevard|place|impasse|chemin|quai|all[ée]e|route|calle|avenida|plaza|paseo|carrer|via|viale|piazza|corso|rua|ulica|ul\.)\s+(?:(?i:de|du|des|de la|de l['’]|d['’]|la|le|del|della|dei|da|do)\s?)*{UPPER}[\w'’-]*(?:[\s-](?:(?:de|du|la|le|del|di)\s)?{UPPER}[\w'’-]*){{0,3}}(?:,?\s\d{{1,4}}\w?)?)(?!\w)", 0, near="rue avenue boulevard place impasse chemin quai allee route calle avenida plaza paseo carrer via viale piazza corso rua ulica ul", shape=r"\d", check=lambda text, start, end: (any(map(str.isdigit, text[start:end])) and not text[start:end].lower().startswith(("via ", "route "))) or text[start:end].startswith(("Via ", "Rue ", "Calle ", "Viale "))),
@@ -104,7 +94,7 @@ PLACES: tuple[Pattern, ...] = (
     pattern("ADDRESS", r"(?<![\w-])(?P<x>[ABCEGHJ-NPRSTVXY]\d[A-Z]\s\d[A-Z]\d)(?!\w)", 0, shape=r"\d[A-Z]\s\d[A-Z]\d"),
     pattern("ADDRESS", rf"(?<![\w.,/-])(?P<x>[1-9]\d{{3}} [A-Z]{{2}}(?: {UPPER}[^\W\d_]+(?:[ -](?:aan\s(?:de[nr]?\s)?)?{UPPER}[^\W\d_]+)?)?)(?!\w)", 0, check=lambda text, start, end: _is_dutch_code(text, start, min(end, start + 7)), digits=4),
     pattern("ADDRESS", rf"(?<![\w.,/])(?:(?<=, )|(?<=[A-Z]-)|(?<=\n)|(?<=in )|(?<=aus )|(?<=à )|(?<=[a-z0-9] )|(?<!.))(?P<x>\d{{5}}\s{UPPER}[a-zà-ÿß]+(?:[ -](?:(?:am|an der|im|bei|sur|sous)\s)?{UPPER}[a-zà-ÿß]+)?)(?!\w)", 0, check=_is_town, digits=5),
-    pattern("ADDRESS", r"\b(?:address|lives\s+at|resid\w+\s+at|home\s+is|adresse|anschrift|wohnhaft|woonachtig|adres|domicilio)\s*(?:in|te)?\s*[:=]?\s*(?P<x>\d[^\n;.]{4,60})", labelled=True, starts="address lives residing resides resided residence home adresse anschrift wohnhaft woonachtig adres domicilio"),
+    pattern("ADDRESS", r"\b(?:address|lives\s+at|resid\w+\s+at|home\s+is|adresse|anschrift|wohnhaft|woonachtig|adres|domicilio)\s*(?:in|te)?\s*[:=]?\s*(?P<x>\d[^\n;.]{4,60}?)(?=\s*(?:[\n;.]|$|,?\s(?:and|who|with|since|but|where|tel|phone)\b))", labelled=True, starts="address lives residing resides resided residence home adresse anschrift wohnhaft woonachtig adres domicilio"),
     pattern("ADDRESS", rf"(?:\b(?:address|adresse|anschrift|wohnhaft|woonachtig|adres)\b\s*(?:in|te)?\s*[:=]\s*)(?P<x>{UPPER}[^\n;:]{{4,70}})", labelled=True, starts="address adresse anschrift wohnhaft woonachtig adres"),
     pattern("ADDRESS", rf"\b(?i:lives?|living|resid(?:es?|ing)|resident|moved|born|native|originally|from|grew\s+up|travell?ed|visiting|wohnt|wohnhaft|woont|habite|vive|in|near|to)\s(?:(?i:in|to|from|near|of|te|en|à)\s)?(?P<x>(?:New |San |Los |Den |Sankt |St\. |Saint |Bad |Santa )?{UPPER}[^\W\d_]{{2,}}(?:-{UPPER}[^\W\d_]+)?)(?!\w|['’]s)", 0, check=lambda text, start, end: _is_listed_town(text, start, end) or _is_listed_town(text, start + text[start:end].rfind(" ") + 1, end), sure=False, starts="live lives living resides residing reside resident moved born native originally from grew traveled travelled visiting wohnt wohnhaft woont habite vive in near to"),
     pattern("ADDRESS", rf"\b(?i:lives?|living|resid(?:es?|ing)|moved|native|grew\s+up|wohnt|wohnhaft|woont|habite|vive|visiting|travell?ed)\s(?i:in|to|of|from|te|en|à)\s(?P<x>{UPPER}[^\W\d_]{{2,}}(?:[\s-]{UPPER}[^\W\d_]+)?)(?!\w)", 0, starts="live lives living resides residing reside moved native grew wohnt wohnhaft woont habite vive visiting traveled travelled", check=_is_ward),
@@ -116,12 +106,11 @@ PLACES: tuple[Pattern, ...] = (
     pattern("ADDRESS", rf"(?<!\w)(?P<x>{UPPER}[a-zà-ÿ]{{3,}})\s(?:Ward|Pavilion|Wing)(?!\w)", 0, near="ward pavilion wing", check=_is_ward),
     # places of care and work
     pattern("INSTITUTION", rf"\b(?P<x>(?!{_NO_PLACE}\s){_PLACE_WORD}(?:[ ](?:of|the|and|&|for|de|di|der|am|du)|[ ](?!{_NO_LINK}[ ]){_PLACE_WORD}){{0,4}}[ ]{_HOSPITAL}(?:\s(?:of|at|de|du)\s{UPPER}\w+(?:\s{UPPER}\w+)?|\s(?:Utrecht|{UPPER}[a-z]+burg|Groningen|Leiden|Nord|Süd))?)(?!\w)(?!\s(?:Course|Stay|Day|Admission|Discharge|[Cc]ourse|[Ss]tay))", 0, near="hospital hospitals hosp medical med clinic clinics klinikum klinik kliniken infirmary hospice health healthcare imaging cancer krankenhaus spital university universitatsklinikum universitat universitair medisch hopital ziekenhuis rehab rehabilitation nursing surgery surgical care manor pavilion practice nhs radiology family high elementary college gasthuis streekziekenhuis kantonsspital"),
-    pattern("INSTITUTION", rf"\b(?P<x>(?:Universitätsklinikum|Universitätsspital|Klinikum|Krankenhaus|Klinik|H[ôo]pital|Clinique|CHU|Centre Hospitalier|Ziekenhuis|Hospital|Cl[ií]nica|Ospedale|Policlinico)\s(?:(?:der|am|an der|im|de|du|des|de la|la|le|del|di|St\.|Sankt|Saint|San|Santa)\s)*{UPPER}[\w'’-]+(?:[\s-](?:de\s|la\s|der\s|du\s)*{UPPER}[\w'’-]+){{0,2}})", 0, starts="universitatsklinikum universitatsspital klinikum krankenhaus klinik hopital clinique chu centre ziekenhuis hospital clinica ospedale policlinico", check=lambda text, start, end: lexicon().foreign_kind(fold(re.split(r"[\s-]", text[start:end])[-1])) != "w" or (" " in text[start:end].strip() and not text[start:end].startswith("Hospital "))),
+    pattern("INSTITUTION", rf"\b(?P<x>(?:Universitätsklinikum|Universitätsspital|Klinikum|Krankenhaus|Klinik|H[ôo]pital|Clinique|CHU|Centre Hospitalier|Ziekenhuis|Hospital|Cl[ií]nica|Ospedale|Policlinico)[ ](?:(?:der|am|an der|im|de|du|des|de la|la|le|del|di|St\.|Sankt|Saint|San|Santa)[ ])*{UPPER}[\w'’-]+(?:[ -](?:de[ ]|la[ ]|der[ ]|du[ ])*{UPPER}[\w'’-]+){{0,2}})", 0, starts="universitatsklinikum universitatsspital klinikum krankenhaus klinik hopital clinique chu centre ziekenhuis hospital clinica ospedale policlinico", check=lambda text, start, end: lexicon().foreign_kind(fold(re.split(r"[\s-]", text[start:end])[-1])) != "w" or (" " in text[start:end].strip() and not text[start:end].startswith("Hospital "))),
     pattern("INSTITUTION", r"\b(?P<x>(?:Mount|Mt\.?) Sinai|Johns Hopkins|Mayo|Brigham(?:(?: and| &) Women's)?|Beth Israel(?: Deaconess)?|Cedars[- ]Sinai|Mass(?:achusetts)?\.? General|Charit[ée]|Karolinska|Addenbrooke['’]s|Barts|Erasmus MC|UMC [A-Z]\w+|Radboud\w*|Royal (?:Free|Marsden|Brompton|Infirmary|London|Victoria)|MD Anderson|(?:Memorial )?Sloan[- ]Kettering|Dana[- ]Farber|Cleveland Clinic|Kaiser(?: Permanente)?|Klinikum rechts der Isar|Great Ormond Street|Guy['’]s(?: and St\.? Thomas['’]?)?)(?!\w)(?!\s[Ss](?:yndrome|core))", 0, starts="mount mt johns mayo brigham beth cedars mass massachusetts charite karolinska addenbrooke barts erasmus umc radboud radboudumc royal md memorial sloan dana cleveland kaiser klinikum great guy"),
     pattern("INSTITUTION", rf"(?<!\w)(?P<x>(?:St\.?|Saint|Sankt|ST\.?)\s{UPPER}[a-zà-ÿ]+['’]s?(?:\s(?:and|&)\sSt\.?\s{UPPER}\w+['’]s?)?)(?!\w|\s(?:disease|valve|wort))", 0, starts="st saint sankt", check=lambda text, start, end: not re.search(r"(?:St|ST)\.?\s(?:John|Jude)['’]s?\s(?:wort|valve)", text[start : end + 8])),
     pattern("INSTITUTION", rf"\b(?P<x>University (?:Hospital |Medical Center )?(?:of|Hospital) {UPPER}\w+(?:\s{UPPER}\w+)?)", 0, starts="university"),
     pattern("INSTITUTION", r"\b(?:at|from|to|in|outside|the|of)\s+(?P<x>(?:[a-z.']{2,}\s+){1,3}(?:hospital|medical center|medical centre|clinic|nursing home|rehab|hospice))\b", 0, near="hospital center centre clinic home rehab hospice", check=_is_named),
     pattern("INSTITUTION", rf"(?<![\w-])(?P<x>{_SHORT})(?![\w-])", 0, check=lambda text, start, end: re.search(r"(?:\b(?:at|from|to|in|en|naar|of|im|am|outside|@|the)\s|^\s*|\n\s*)$", text[max(0, start - 10) : start]) is not None and ((end - start > 2 and text[start:end] not in ("AMC", "HUG", "OSH", "VA")) or (text[max(0, start - 3) : start] in ("at ", "he ") and text[start:end] != "VA")), sure=False, starts=_SHORT_STARTS),
     pattern("INSTITUTION", rf"(?<!\w)(?P<x>(?:{UPPER}[\w&'’-]+\s){{1,4}}(?:Inc\.?|LLC|Ltd\.?|GmbH|Corp\.?|Corporation|Company|B\.V\.|PLC|S\.A\.))(?!\w)", 0, shape=r"Inc|LLC|Ltd|GmbH|Corp|Comp|B\.V|PLC|S\.A", check=lambda text, start, end: fold(text[start:end].split()[0]) not in ("siemens", "philips", "ge", "canon", "toshiba", "medtronic", "boston", "bayer", "the"), sure=False),
-    pattern("INSTITUTION", rf"\b(?i:works?|worked|working|employed|employee|retired)\s(?i:at|for|by|from|of)\s(?P<x>(?!The\s){UPPER}[\w&'’.-]+(?:\s(?:and\s|of\s|&\s)?{UPPER}[\w&'’-]+){{0,3}})", 0, starts="work works worked working employed employee retired", check=lambda text, start, end: lexicon().foreign_kind(fold(text[start:end].split()[0])) != "w" or len(text[start:end].split()) > 1, sure=False),
 )  # fmt: skip

@@ -9,8 +9,8 @@ number before capitalised words that end as streets do is the other anchor.
 import re
 from collections.abc import Iterator
 
-from voxcurate.scrubbing.dates import MONTHS
 from voxcurate.scrubbing.hits import Hit
+from voxcurate.scrubbing.months import MONTH_WORDS
 from voxcurate.scrubbing.pattern import HOLE, UPPER
 from voxcurate.scrubbing.vocabulary import fold, lexicon
 from voxcurate.scrubbing.wordlist import word_set
@@ -21,7 +21,7 @@ _UK = r"(?:[A-PR-UWYZ][A-HK-Y]?\d[A-Z\d]?\s?\d(?!MM|CM|ML|CC|HU|MG|KG|PM|AM)[ABD
 _CAP = rf"(?:St\.|Ste\.|Sankt|{UPPER}[^\W\d_]+(?:['’-][^\W\d_]+)*)"
 _TOWN = rf"(?:{_CAP}(?:[ -](?:(?:am|an der|ob der|im|in|bei|sur|sous|lès|les|de|la|le|upon|on|under|next|aan|den|op|do|da|dos|das|of|del)[ -])?{_CAP}){{0,3}})"
 _DAY_WORD = re.compile(
-    rf"\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|sept|oct|nov|dec|mon|tue|wed|thu|fri|sat|sun|rajab|day)\b|\b(?:{'|'.join(sorted(set(MONTHS.split()), key=len, reverse=True))})\b"
+    rf"\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|sept|oct|nov|dec|mon|tue|wed|thu|fri|sat|sun|rajab|day)\b|\b(?:{'|'.join(sorted(MONTH_WORDS, key=len, reverse=True))})\b"
 )
 # codes that stand before or after a town; the town is taken in
 _ANCHORS: tuple[re.Pattern[str], ...] = (
@@ -32,7 +32,7 @@ _ANCHORS: tuple[re.Pattern[str], ...] = (
     re.compile(rf"(?<![\w-])(?!CT\d{{3}}){_UK}(?!\w)"),
     re.compile(rf"(?<![\w.,/-])(?:[A-Z]{{1,3}}-)?(?:\d{{5}}|\d{{4}}|\d{{2}}-\d{{3}}|\d{{4}}-\d{{3}}|\d{{3}}[ ]\d{{2}}|\d{{4}}[ ]?[A-Z]{{2}})[ ](?!(?i:hours?|hrs?|h|uhr|uur)\b){_TOWN}(?!\w)"),
     re.compile(rf"(?<!\w)(?:{UPPER}{{2}},?[ ])?\d{{5}}-\d{{3}}(?![\w%]|[.,-]\d)"),
-    re.compile(rf"(?<=[ \n]){_TOWN}(?:[ ]?[-–,][ ]?|[ ])(?:\d{{3}}[ ]?\d{{3}}|\d{{5}}-\d{{3}}|\d{{3}}-\d{{4}}|\d{{4}})(?![\w%]|[.,/-]\d|\s(?i:mm|cm|ml|mg|hu|hours|hrs|h)\b)"),
+    re.compile(rf"(?<=[ \n])(?!(?:Fax|Tel|Phone|Ph|Mob|Box|Bleep|Ext)\b){_TOWN}(?:[ ]?[-–,][ ]?|[ ])(?:\d{{3}}[ ]?\d{{3}}|\d{{5}}-\d{{3}}|\d{{3}}-\d{{4}}|(?!(?:19|20)\d\d)\d{{4}})(?![\w%]|[.,/-]\d|\s(?i:mm|cm|ml|mg|hu|hours|hrs|h)\b)"),
 )  # fmt: skip
 _CODE = re.compile(r"\d{3}|\d[A-Z ][ \d][A-Z\d]")  # every postcode holds one
 _LOOSE = frozenset({5, 6, 7})  # anchors that count only after a house number
@@ -84,6 +84,7 @@ _CORNER = re.compile(
     rf"\b(?i:corner\sof|intersection\sof|junction\sof|at|on|near)\s(?P<x>(?:{UPPER}[\w'’]+|\d{{1,3}}(?:st|nd|rd|th))\s(?i:and|&|at)\s(?:{UPPER}[\w'’]+|\d{{1,3}}(?:st|nd|rd|th))(?:\s(?:St|Ave|Rd|Streets?|Avenues?|Roads?|Blvd)\b\.?)?)(?<=[a-z\d.])(?=[\s,.;)]|$)"
     rf"|\b(?P<y>(?i:mile\s(?:marker|post))\s\d{{1,4}}(?:\son\s(?:I|US|SR|Hwy|Route)[ -]?\d{{1,3}})?|(?:Calle|Carrera|Cra|Cl|Kr|Diagonal|Transversal)\.?\s\d{{1,3}}\w?\s?(?:#|No\.?)\s?\d{{1,3}}\w?\s?-\s?\d{{1,3}}(?:,\s{_TOWN})?|\d{{2,5}}\sblock\sof\s(?:[NSEW]\.?\s)?{UPPER}[\w'’]+(?:\s{UPPER}[\w'’]+)?)"
 )
+_GAP = re.compile(r"[ ]{2}|\t")
 _NUMBER_ALONE = re.compile(
     r"\s*(?:n[.º°o]{0,2}\s?|no:?\s?)?\d{1,5}[A-Za-z]?(?:[-/]\d{1,4})?\s*", re.IGNORECASE
 )
@@ -191,6 +192,10 @@ def _part_start(part: str) -> tuple[int, bool] | None:
     words = list(re.finditer(r"\S+", part))
     first = len(words)
     while first and len(words) - first < 8 and _is_part(words[first - 1].group()):
+        if first < len(words) and (
+            words[first - 1].group()[-1] in ":|" or _GAP.match(part, words[first - 1].end())
+        ):
+            break
         first -= 1
     if first == len(words) or _DAY_WORD.search(fold(part[words[first].start() :])):
         return None

@@ -3,17 +3,13 @@
 
 import re
 
+from voxcurate.scrubbing.forms import one_of
 from voxcurate.scrubbing.name_words import SHORT_FORMS
 from voxcurate.scrubbing.pattern import UPPER, Pattern, pattern
 from voxcurate.scrubbing.vocabulary import fold, lexicon
 
-_W = rf"{UPPER}(?:[\w'’&-]|\.(?=\w))*"
-_BUSINESS = (
-    r"(?:,[ ])?(?:L\.?L\.?C|LLP|Inc|Ltd|Limited|Corp|Corporation|Company|Co-?op(?:erative)?|Partnership|KG|GmbH|AG|e\.?K|OHG|S\.?A|S\.?L|B\.?V|N\.?V|Pty|Bros|Brothers|(?:&|and|und|y|et)[ ](?:Sons?|S[öo]hne|Co|Daughters|Hijos|Fils)|"
-    r"Freight|Logistics|Trucking|Haulage|Transport|Spa|Salon|Nails|Bakery|Caf[ée]|Diner|Foods|Farms?|Motors|Builders|Construction|Roofing|Plumbing|Electric|Industries|Manufacturing|Steel|Mills?|Mine|Brewery|Vineyards?|"
-    r"Rescue|Agency|Early[ ]Learning|Daycare|Preschool|Nursery|Kindergarten|Primary|Secondary|Elementary|Middle|High|Polytechnic|Church|Parish|Chapel|Synagogue|Mosque|Cathedral|Railways?|Rail|Airlines?|Airways|Bank|Credit[ ]Union|Mutual|Assurance|Hotel|Motel|Inn|"
-    r"social[ ]services|Council|Police|Constabulary|Barracks|Prison|Correctional|Cancer[ ](?:Institute|Agency|Centre|Center)|Institute[ ]of[ ][A-Z]\w+|Foundation|Society|Library|Museum|Garage|Warehouse|Market|Supermarket|Stores?|Mall|Plaza)"
-)
+_W = rf"(?!(?:Signed|Seen|Dr|Mr|Mrs|Ms|Miss|Prof)\b){UPPER}(?:[\w'’&-]|\.(?=\w))*"
+_BUSINESS = one_of("rooms", "business")
 _BUSINESS_WORDS = (
     "llc llp l inc ltd limited corp corporation company co coop cooperative partnership kg gmbh ag ek e ohg sa s sl bv b nv n pty bros brothers sons son sohne söhne daughters hijos fils freight logistics trucking haulage transport spa salon nails bakery cafe diner foods farm farms motors builders construction roofing plumbing electric industries manufacturing steel mill mills mine brewery vineyard vineyards "
     "rescue agency learning daycare preschool nursery kindergarten primary secondary elementary middle high polytechnic church parish chapel synagogue mosque cathedral railway railways rail airline airlines airways bank union mutual assurance hotel motel inn services council police constabulary barracks prison correctional institute foundation society library museum garage warehouse market supermarket store stores mall plaza cancer"
@@ -70,7 +66,6 @@ ROOMS: tuple[Pattern, ...] = (
     pattern("INSTITUTION", r"\"(?:company|employer|hospital|facility|institution|clinic|school)\"[ ]?:[ ]?\"(?P<x>[^\"\n]{3,60})\"", labelled=True, shape=r"\"(?:company|employer|hospital|facility|institution|clinic|school)"),
     pattern("INSTITUTION", r"\b(?:Institution(?:al)?(?:Department)?Name|Employer|Company|KLINIK|Praxis|Insurance|Insurer|Payer|School|Kindy|Nursery)\]?(?:\*\*)?[ ]?[:=\]][ ]?(?:\*\*)?[ ]?\"?(?P<x>[A-Z][^\"\n,;|<\[(]{3,60}?)(?=\"|[ ]{2}|[,;|(\n]|$)", 0, starts="institutionaldepartmentname institutionname employer company klinik praxis insurance insurer payer school kindy nursery", labelled=True, check=lambda text, start, end: fold(text[start:end]).strip(". ") not in SHORT_FORMS | {"yes", "none", "unknown", "medicare", "medicaid", "self-pay", "private", "self"}, sure=False),
     pattern("INSTITUTION", rf"\b(?:Station|Ward|Zimmer|Abteilung)[ ](?P<x>{UPPER}[a-zäöüß]{{3,}}[ ]\d{{1,2}}[A-Za-z]?)(?!\w)", 0, starts="station ward abteilung", sure=False),
-    pattern("INSTITUTION", rf"\b(?:driv\w+(?:[ ]\w+)?[ ]for|works?[ ](?:at|for|in)|worked[ ](?:at|for)|working[ ](?:at|for)|employed[ ](?:at|by)|job[ ]at|signalman[ ]with|technician[ ]at|clerk[ ]at|manager[ ]at|employee[ ]of|found[ ]by|volunteer[ ](?:at|with|from))[ ](?:the[ ])?(?P<x>{_W}(?:[ ]{_W}){{0,3}}(?:[ ]hub|[ ]depot|[ ]plant)?)", 0, starts="driving drives drove works work worked working employed job signalman technician clerk manager employee found volunteer", check=lambda text, start, end: end - start > 3 and fold(text[start:end]) not in SHORT_FORMS, sure=False),
     # houses, villages, blocks
     pattern("ADDRESS", rf"(?<!\w)(?P<x>Bl(?:oc)?k\.?[ ]\d{{1,4}}[A-Z]?[ ](?:{_W}[ ]){{1,4}}(?:\d{{1,3}}[ ])?#\d{{2}}-\d{{2,4}}(?:,?[ ](?:S\(?|Singapore[ ])?\d{{6}}\)?)?)", 0, starts="blk block", labelled=True),
     pattern("ADDRESS", rf"(?<!\w)(?P<x>(?:V(?:ill(?:age)?|PO)|P\.?[ ]?O|H\.?[ ]?No|At)\b\.?[ ]?[-:/]?[ ]?(?:P\.?O\.?[ ]?)?{_W}(?:,?[ ](?:(?:P\.?[ ]?O|P\.?S|Dist+|Tal(?:uka)?|Teh(?:sil)?|Via|Mandal|Block)\b\.?[ ]?[-:]?[ ]?)?{_W}){{1,6}}(?:[ ]?\([A-Z]{{2}}\))?(?:[ -]+\d{{3}}[ ]?\d{{3}})?)", 0, starts="vill village vpo v p po h at", shape=r"\b(?:Dist+|Tal|Teh|P\.?O|Mandal)\b"),

@@ -3,6 +3,7 @@
 
 import re
 
+from voxcurate.scrubbing.forms import first_words, one_of
 from voxcurate.scrubbing.pattern import UPPER, Pattern, pattern
 from voxcurate.scrubbing.vocabulary import fold, lexicon
 from voxcurate.scrubbing.wordlist import word_set
@@ -26,8 +27,8 @@ _NO_HOMES = word_set("""
     independent skilled senior sheltered supported residential a the her his own alone private
     hospital clinic facility law state general this that good bad mild
 """)
-_LIVES = r"(?:lives?|lived|living|resides?|residing|resident|moved|moves|relocat\w+|native|born|originally|grew\s+up|raised|travell?ed|travell?ing|travels?|visiting|visit(?:ed)?|vacation(?:ing|ed)?|holiday(?:ing|ed)?|trip|flying|flew|driving|drove|back|return(?:ed|ing|s)?|emigrat\w+|immigrat\w+|came|here|arriv\w+|en\s+route|way|hails|retired|wohnt|lebt|wohnhaft|woont|woonachtig|habite|demeurant|domicili[ée]e?|vive|reside|residente|mora|natural|asuu|mieszka|bydl[íi]|transferred|college|university|school|farm|ranch|house|home|cottage|apartment|flat|family|grandparents|parents|sister|brother|daughter|son|mother|father|wife|husband)"
-_LIVES_STARTS = "live lives lived living reside resides residing resident move moved moves relocated relocating native born originally grew raised traveled travelled traveling travelling travel travels visiting visit visited vacation vacationing vacationed holiday holidaying holidayed trip flying flew driving drove back return returned returning returns emigrated emigrating immigrated came here arrive arrived arriving arrives en way hails retired wohnt lebt wohnhaft woont woonachtig habite demeurant domicilie domiciliee vive residente mora natural asuu mieszka bydli transferred college university school farm ranch house home cottage apartment flat family grandparents parents sister brother daughter son mother father wife husband"
+_LIVES = one_of("streets", "lives")
+_LIVES_STARTS = first_words(_LIVES)
 
 
 def _is_home(text: str, start: int, end: int) -> bool:

@@ -2,37 +2,21 @@
 
 import math
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 from voxcurate.config import read_yaml, shipped
+from voxcurate.scrubbing.folding import fold as fold
 from voxcurate.scrubbing.medical import CLINICAL
 from voxcurate.scrubbing.wordlist import word_file, word_set
 
-_LETTERS = str.maketrans("øłđıħŧ", "oldiht")
 _BETWEEN = word_set("s al el o d l de van von der den del da di du la le") | {""}
 _SUFFIXES = (
     ("s", ("",)), ("es", ("", "is")), ("ies", ("y",)), ("ed", ("", "e")), ("ing", ("", "e")),
     ("ly", ("",)), ("er", ("", "e")), ("ers", ("", "e")), ("ied", ("y",)), ("ness", ("",)),
     ("ation", ("e", "")), ("al", ("",)),
 )  # fmt: skip
-
-
-def fold(text: str) -> str:
-    """Lower case without accents, of exactly the same length, so that spans carry over."""
-    if text.isascii():
-        return text.lower()
-    return "".join(_fold_char(char) for char in text)
-
-
-@lru_cache(maxsize=4096)
-def _fold_char(char: str) -> str:
-    if char.isascii():
-        return char.lower()
-    plain = unicodedata.normalize("NFKD", char)[:1].lower().translate(_LETTERS)
-    return plain if len(plain) == 1 else char
 
 
 def _stems(word: str) -> Iterator[str]:

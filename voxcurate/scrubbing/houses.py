@@ -1,0 +1,83 @@
+# ruff: noqa: E501 -- tables of expressions read best with one expression per line
+"""Places of care and work by what stands beside them: a job, a kind of house, a brand's spelling."""
+
+import re
+
+from voxcurate.scrubbing.care import GENERIC
+from voxcurate.scrubbing.forms import first_words, one_of
+from voxcurate.scrubbing.name_words import SHORT_FORMS, STOP
+from voxcurate.scrubbing.pattern import UPPER, Pattern, pattern
+from voxcurate.scrubbing.towns import is_listed
+from voxcurate.scrubbing.vocabulary import fold, lexicon
+
+_W = rf"{UPPER}(?:[\w'’&-]|\.(?=\w))*"
+_NAME = rf"{_W}(?:[ ](?:(?:of|and|&|the|de|del|la|na|an|du|for)[ ]){{0,2}}{_W}){{0,4}}"
+_JOB = one_of("houses", "job")
+_KIND = one_of("houses", "kind")
+_PUBLIC = one_of("houses", "public")
+_GERMAN = r"(?:zentrum|zentren|kliniken|klinik|klinikum|praxis|krankenhaus|spital|stift|heim|apotheke|ziekenhuis|kliniek|praktijk|centrum|gasthuis)"
+_NO_HOUSE = re.compile(
+    r"(?:ung|heit|keit|schaft|tion|tät|nis|termin|kontrolle|bericht|befund|aufnahme|sprechstunde)$"
+)
+
+
+def _own(text: str, start: int, end: int) -> list[str]:
+    words = re.findall(r"[^\W\d_]{2,}(?:['’-][^\W\d_]+)*", fold(text[start:end]))
+    return [one for one in words if one not in GENERIC and one not in SHORT_FORMS]
+
+
+def _is_own(word: str) -> bool:
+    known = lexicon()
+    return (
+        known.foreign_kind(word) != "w" or is_listed(word) or known.is_unlike_reports(word)
+    ) and word not in known.eponyms
+
+
+def _is_employer(text: str, start: int, end: int) -> bool:
+    """Whether what somebody works for has a name: two capitalised words, or one reports lack."""
+    own = _own(text, start, end)
+    if not own or fold(text[start:end]).split()[0] in STOP - {"the"}:
+        return False
+    return any(map(_is_own, own)) or len(text[start:end].split()) > 1
+
+
+def _is_named_house(text: str, start: int, end: int) -> bool:
+    """Whether one of the words is no word of reports and no ending of a noun."""
+    own = _own(text, start, end)
+    return bool(own) and any(_is_own(one) and not _NO_HOUSE.search(one) for one in own)
+
+
+def _is_named_compound(text: str, start: int, end: int) -> bool:
+    """ "Brustzentrum Rheingau", but not "Hautklinik Vorstellung"."""
+    parts = re.split(r"[ -]", fold(text[start:end]))
+    last = parts[-1]
+    return (
+        lexicon().foreign_kind(last) != "w"
+        and not _NO_HOUSE.search(last)
+        and last not in lexicon().eponyms
+    )
+
+
+def _is_brand(text: str, start: int, end: int) -> bool:
+    """Whether "NightOwl Reporting" is a firm: two words joined, neither of a machine."""
+    camel = re.findall(r"[A-Z][a-z]+", re.split(r"[ ]", text[start:end])[0])
+    known = lexicon()
+    whole = fold("".join(camel))
+    return whole not in known.eponyms and known.foreign_kind(whole) != "w"
+
+
+def _is_somewhere(text: str, start: int, end: int) -> bool:
+    """Whether a town or strange word follows "district hospital"."""
+    last = fold(text[start:end]).split()[-1]
+    return is_listed(last) or lexicon().kind(last) in "nu"
+
+
+HOUSES: tuple[Pattern, ...] = (
+    pattern("INSTITUTION", rf"\b(?i:{_JOB})[ ](?:at|for|with|by|of|from|in)[ ](?:the[ ])?(?P<x>(?!Dr\b|Mr|Ms|Miss|Prof){_NAME}(?:[ ](?:hub|depot|plant))?)", 0, starts=first_words(_JOB), check=_is_employer, sure=False),
+    pattern("INSTITUTION", rf"\b(?:[Ee]x|[Ff]ormer|[Ff]ormerly|[Rr]etired|[Ll]ate)(?:[ ](?:of|at|with|from)[ ]|[ -])(?:the[ ])?(?P<x>{_W}(?:[ ]{_W}){{1,3}})(?=[ ]?[),.;\n]|$|[ ](?:worker|employee|driver|engineer|staff)\b)", 0, starts="ex former formerly retired late", check=_is_named_house, sure=False),
+    pattern("INSTITUTION", rf"\b(?:attends|attending|pupil[ ]at|student[ ]at|enrolled[ ]at|studies[ ]at|studying[ ]at|graduated[ ]from|goes[ ]to|year[ ]\d{{1,2}}[ ]at|teaches[ ]at|teacher[ ]at|lecturer[ ]at)[ ](?:the[ ])?(?P<x>{_NAME})(?=[ ]?[),.;:\n]|$|[ ](?:and|in|where|with|on|as|but|for)\b)", 0, starts="attends attending pupil student enrolled studies studying graduated goes year teaches teacher lecturer", check=_is_named_house, sure=False),
+    pattern("INSTITUTION", rf"\b(?i:{_KIND})[ ]?[:(,–-][ ]?(?P<x>{_W}(?:[ ](?:{_W}|na|an|of|the|de|la|and|&)){{0,5}}?)(?=[ ]?[),.;\n]|$)", 0, starts=first_words(_KIND), check=_is_named_house, sure=False),
+    pattern("INSTITUTION", rf"(?<!\w)(?P<x>{UPPER}[a-zäöüß]*{_GERMAN}(?:[ ](?:am|an der|im|in|der|van|St\.|Sankt|Sint|de)){{0,2}}[ -]{UPPER}[^\W\d_]{{3,}}(?:[ /-]{UPPER}[^\W\d_]{{3,}}){{0,2}})(?!\w)", 0, shape=rf"{_GERMAN}[ -]", check=_is_named_compound, sure=False),
+    pattern("INSTITUTION", rf"\b(?P<x>(?i:{_PUBLIC})[ ](?i:hospital|hosp\.?|clinic|health[ ]cent(?:er|re)|medical[ ]college)(?:,[ ]|[ ])(?:{UPPER}[^\W\d_]{{3,}}|[a-z]{{4,}}))(?!\w)", 0, starts=first_words(_PUBLIC), check=_is_somewhere, sure=False),
+    pattern("INSTITUTION", rf"(?<![\w.-])(?P<x>[A-Z][a-z]{{2,}}[A-Z][a-z]{{2,}}(?:[ ]{_W}){{1,2}})(?!\w)", 0, shape=r"[A-Z][a-z]{2,}[A-Z][a-z]{2,}[ ][A-Z]", check=_is_brand, sure=False),
+)  # fmt: skip
