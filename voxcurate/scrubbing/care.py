@@ -35,7 +35,7 @@ GENERIC = word_set("""
     with on by via or der die das des de du la le les van het een und et y e her was is has had be been
     go going went come back sent seen called she he they it patient pt until after before then still
     large small left right upper lower main central north south east west medicine weight loss memory
-    tumor tumour board bariatric colorectal robotic minimally invasive abdominal pelvic head neck
+    number cataract tumor tumour board bariatric colorectal robotic minimally invasive abdominal pelvic head neck
     dc d/c dispo plan awaiting accepted bed alone independent residential locked men's mens women's
     hepatobiliary upper-gi lower interventional ground first second third floor
     subacute sub-acute acute short level total hip knee continuing care visiting vna pulm ortho peds

@@ -69,7 +69,7 @@ _EXAM_BEFORE = re.compile(
     re.IGNORECASE,
 )
 # billing codes of imaging, 7xxxx, beside an examination or another such code; items of a schedule
-_BILLED = re.compile(r"7[0-9]\d{3}(?:\^[A-Z]+)?")
+_BILLED = re.compile(r"(?:7\d|99)\d{3}(?:\^[A-Z]+)?")
 _BILLED_NEAR = re.compile(
     rf"\b{one_of('explained', 'billed_near')}(?!\w)",
     re.IGNORECASE,

@@ -34,6 +34,7 @@ MEDICAL_NOUN = re.compile(
 STRONG_NOUN = re.compile(
     rf"(?:['’]s?)?(?:[ ](?:and|or|&)[ ][A-Z][^\W\d_]+(?:['’]s)?)?[ -]{one_of('medical', 'strong_noun')}(?:e?s)?\b"
 )  # fmt: skip
+STRONG_NOUN_ANY_CASE = re.compile(STRONG_NOUN.pattern, re.IGNORECASE)  # where capitals say nothing
 
 # endings of clinical words and of drugs
 CLINICAL = re.compile(rf"{one_of('medical', 'clinical')}$")

@@ -4,7 +4,7 @@ import re
 from itertools import pairwise
 
 from voxcurate.scrubbing import name_words as w
-from voxcurate.scrubbing.medical import STRONG_NOUN
+from voxcurate.scrubbing.medical import STRONG_NOUN_ANY_CASE
 from voxcurate.scrubbing.name_judging import JudgedNames
 from voxcurate.scrubbing.name_spans import COMMA, JOIN
 
@@ -102,7 +102,7 @@ class CaselessNames(JudgedNames):
         if words.languages[i] != "e" and not (words.caseless[i] and fame == 3):
             return False
         short = 4 if fame == 3 and (words.caseless[i] or words.shapes[i] == "L") else 5
-        return len(low) >= short and STRONG_NOUN.match(words.text, words.ends[i]) is None
+        return len(low) >= short and STRONG_NOUN_ANY_CASE.match(words.text, words.ends[i]) is None
 
     def _before_age(self, i: int) -> int:
         """The index after two or three words in capitals before "is a 71 year old"; else 0."""

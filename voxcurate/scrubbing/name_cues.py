@@ -8,7 +8,7 @@ from voxcurate.scrubbing.name_spans import COMMA, JOIN, NameSpans
 from voxcurate.scrubbing.vocabulary import fold
 from voxcurate.scrubbing.wordlist import word_set
 
-_AFTER_LABEL = re.compile(r"[ \t]*(?:\([^()\n]{0,20}\))?[ \t]*[:=][ \t]*(?:\n[ \t]*)?\Z")
+_AFTER_LABEL = re.compile(r"[ \t]*(?:\([^()\n]{0,20}\))?[ \t]*[:=][ \t]*(?:\n[ \t]*)?\Z|\][ \t]?\Z")
 _AFTER_TITLE = re.compile(r"\.?[ \t]*(?:\n[ \t]*)?\Z")
 _AFTER_VERB = re.compile(r"(?:[ \t]*,)?[ \t]*(?:\n[ \t]*)?\Z|[ \t]*[(\"“][ \t]*\Z|\.[ \t]\Z")
 _PLAIN_TITLES = word_set("dr mr mrs ms miss prof professor mx sir")

@@ -62,6 +62,8 @@ class JudgedNames(SpreadNames):
             if j - i > 1 and words.shapes[i] == "I":
                 return self._judge_initialled(i, core[0])
             return self._judge_lone(core[0], j)
+        if self._is_foreign_eponym(i, lows):
+            return ""
         if "n" in kinds:
             unknown = [low for low, kind in zip(lows, kinds, strict=True) if kind == "u"]
             if (
@@ -96,6 +98,13 @@ class JudgedNames(SpreadNames):
             if min(scores) > -5 and sum(scores) + bonus > -1:
                 return "doubtful"
         return ""
+
+    def _is_foreign_eponym(self, i: int, lows: list[str]) -> bool:
+        """ "Mikroangiopathie Fazekas", "Maladie de Forestier": no given name before an eponym."""
+        known = self.lexicon
+        if self.words.languages[i] == "e" or not any(low in known.eponyms for low in lows):
+            return False
+        return not any(low in known.given or low in known.surnames for low in lows[:-1])
 
     def _are_listed(self, lows: list[str]) -> bool:
         """Whether a given name begins the words and a name, or what looks like one, ends them."""

@@ -5,7 +5,7 @@ from functools import lru_cache
 
 from voxcurate.scrubbing import name_words as w
 from voxcurate.scrubbing.hits import Hit
-from voxcurate.scrubbing.medical import MEDICAL_NOUN, STRONG_NOUN
+from voxcurate.scrubbing.medical import MEDICAL_NOUN, STRONG_NOUN, STRONG_NOUN_ANY_CASE
 from voxcurate.scrubbing.name_reading import Words
 from voxcurate.scrubbing.vocabulary import lexicon
 from voxcurate.scrubbing.wordlist import word_set
@@ -280,7 +280,8 @@ class NameSpans:
         if classed and all(words.low[k] in known or words.low[k] in _ROMAN for k in range(i, j)):
             return self._is_bare(i, j)
         initialled = words.shapes[i] == "I" and j - i > 1 and words.gap(i + 1)[:1] == "."
-        if not initialled and STRONG_NOUN.match(words.text, words.ends[j - 1]):
+        noun = STRONG_NOUN_ANY_CASE if words.caseless[j - 1] else STRONG_NOUN
+        if not initialled and noun.match(words.text, words.ends[j - 1]):
             return self._is_bare(i, j)
         if not any(
             part in self.lexicon.eponyms for k in range(i, j) for part in words.low[k].split("-")

@@ -125,6 +125,7 @@ NUMBERS: tuple[Pattern, ...] = (
     pattern("AGE", r"\b(?:(?:grand|great-?\s?grand|step)?(?:mother|father|parents?)|ma|mom|mum|dad|wife|husband|spouse|partner|aunt|uncle|sister|brother|neighbou?r|friend|pt|patient|resident|widow(?:er)?|lady|woman|man|gentleman),?\s\((?:aged?\s|now\s)?(?P<x>9\d|1[01]\d)\)", near="mother father grandmother grandfather grandparent parent parents stepmother stepfather ma mom mum dad wife husband spouse partner aunt uncle sister brother neighbor neighbour friend pt patient resident widow widower lady woman man gentleman", labelled=True),
     pattern("AGE", r"\x01['’]?s?,?\s?\((?:aged?\s)?(?P<x>9\d|1[01]\d)(?:\s?[FMfmWw])?\)", shape=r"\x01\W{1,4}(?:aged? )?[91]", labelled=True),
     pattern("AGE", r"\((?:b\.|born|dob|\*|geb\.?|n[ée]e?|°)?[^()\n]{0,24}\x01,\s(?:aged?\s|now\s)?(?P<x>9\d|1[01]\d)\)", shape=r"\x01,\s(?:aged? |now )?[91]", labelled=True),
+    pattern("AGE", r"\x01,\s(?P<x>9\d|1[01]\d)(?![\w%°]|[.,/:-]\d|\s?(?:mm|cm|mg|ml|kg|bpm|percent|mmhg|hu|and|to|over)\b)", shape=r"\x01,\s[91]", labelled=True),
     pattern("AGE", r"\x01,\s(?:aged?\s)?(?P<x>9\d|1[01]\d)(?=,\s)", shape=r"\x01,\s(?:aged? )?[91]", labelled=True),
     pattern("AGE", r"(?<![\w.])(?:[FMfmWw]|male|female|man|woman|lady|gentleman|sex)\s?[/,]?\s?(?:of\s|aged\s)?(?P<x>9\d|1[01]\d)(?=\s*(?:[,;)\n]|$|y|\.\s|\s[A-Z]|\s(?:with|who|admitted|has|was|is|from|p/w|presents)))", labelled=True, check=_is_no_temperature, near="f m w male female man woman lady gentleman sex"),
     pattern("AGE", r"(?<!\w)(?P<x>0(?:9\d|1[0-2]\d)|9\d|1[0-2]\d)Y(?!\w)", 0, shape=r"\dY"),
@@ -132,5 +133,6 @@ NUMBERS: tuple[Pattern, ...] = (
     pattern("AGE", rf"\b(?P<x>{_WORDY_NINETY})(?=[\s-]*(?:year|yr|y/?o))", near="ninety hundred", labelled=True),
     pattern("AGE", rf"\b(?:aged?|turned|is\s+now|(?:she|he|pt|patient|mother|father)(?:\s+is|['’]s))\s+(?P<x>{_WORDY_NINETY})\b(?!\s*(?:percent|%|degrees|mm|cm|mg))", near="ninety hundred", labelled=True),
     pattern("AGE", r"\b(?:in\s+(?:his|her|their)\s+(?:early\s+|mid[\s-]+|late\s+)?)(?P<x>90['’]?s|nineties|100['’]?s)\b", starts="in", labelled=True),
+    pattern("AGE", r"(?<![\w.])(?P<x>9\d|1[01]\d)(?=[ -]?(?:j\.|jährig|jaar|ans\b|anni\b|años|anos\b|a\.|éves|letá|letý|lat\b|vuotias|år|g\.\b|urte))", labelled=True, digits=2),
     pattern("AGE", r"\b(?:nonagenarian|centenarian)\b".replace(r"\b(?:", r"\b(?P<x>", 1), starts="nonagenarian centenarian", labelled=True),
 )  # fmt: skip

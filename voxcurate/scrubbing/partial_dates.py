@@ -186,6 +186,7 @@ def is_pointed_day(text: str, start: int, end: int) -> bool:
     return (
         _POINTED_BEFORE.search(before) is not None
         and _DASHED_AFTER.match(after) is not None
+        and re.match(r"[ ]?T\b", after) is None
         and (sure or re.search(r"\d\.\d{1,2}\b[^.\n]*$", before) is None)
     )
 

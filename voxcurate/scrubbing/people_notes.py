@@ -116,7 +116,7 @@ NOTES: tuple[Pattern, ...] = (
     pattern("NAME", r"\x01,[ ](?P<x>[A-Z])(?=[ ](?:in|from|at)\b|,|\n|$)", 0, shape=r"\x01,[ ][A-Z]", sure=False),
     pattern("NAME", rf"\x01[ ](?P<x>S(?:t|te|ain|ainte)[.-][ ]?{_W})", 0, shape=r"\x01[ ]S", sure=False),
     pattern("NAME", r"\x01[ ]?(?P<x>[sdwhf])/(?=\x01)", 0, shape=r"\x01[ ]?[sdwhf]/"),
-    pattern("NAME", r"(?:,[ ]|:[ ])(?P<x>(?:[A-Z]\.[ ]?){1,2})(?=\x01)", 0, shape=r"[A-Z]\.[ ]?\x01", sure=False),
+    pattern("NAME", r"(?:,[ ]|:[ ])(?P<x>(?:[A-Z]\.[ ]?){1,2})(?=\x01)", 0, shape=r"[A-Z]\.[ ]?\x01", check=_is_no_degree, sure=False),
     pattern("NAME", rf"\b(?:Dr|Prof|Mr|Mrs|Ms|Miss|Smt|Shri)\.?[ ]\x01[ ](?P<x>{_W})(?=[ ]?[(,.;\n])", 0, starts="dr prof mr mrs ms miss smt shri", check=_is_no_degree, sure=False),
     pattern("NAME", rf"\x01\.[ ](?P<x>{_W})(?=[,;(])", 0, shape=r"\x01\.[ ]", check=_is_nickname, sure=False),
     pattern("NAME", r"\b(?:sign-?off|minutes|typed|transcribed|scribe|initials?|typist|prepared[ ]by)[ ]?:[ ]?(?P<x>[A-Za-z]{2,3})(?=[ ]*(?:\n|$|\x01|[ ]{2}))", starts="sign signoff minutes typed transcribed scribe initial initials typist prepared", labelled=True, check=_is_no_plain_word, sure=False),

@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from voxcurate.scrubbing.hits import Hit
 from voxcurate.scrubbing.months import MONTH_WORDS
 from voxcurate.scrubbing.pattern import HOLE, UPPER
+from voxcurate.scrubbing.towns import STATE_NAMES
 from voxcurate.scrubbing.vocabulary import fold, lexicon
 from voxcurate.scrubbing.wordlist import word_set
 
 _STATES = r"(?:A[LKZR]|C[AOT]|D[EC]|FL|GA|HI|I[DLNA]|K[SY]|LA|M[EDAINSOT]|N[EVHJMYCD]|O[HKR]|PA|RI|S[CD]|T[NX]|UT|V[TAI]|W[AVIY]|PR|GU)"
-_STATE_NAMES = r"(?:Alabama|Alaska|Arizona|Arkansas|California|Colorado|Connecticut|Delaware|Florida|Georgia|Hawaii|Idaho|Illinois|Indiana|Iowa|Kansas|Kentucky|Louisiana|Maine|Maryland|Massachusetts|Michigan|Minnesota|Mississippi|Missouri|Montana|Nebraska|Nevada|New\s(?:Hampshire|Jersey|Mexico|York)|North\s(?:Carolina|Dakota)|Ohio|Oklahoma|Oregon|Pennsylvania|Rhode\sIsland|South\s(?:Carolina|Dakota)|Tennessee|Texas|Utah|Vermont|Virginia|Washington|West\sVirginia|Wisconsin|Wyoming)"
 _UK = r"(?:[A-PR-UWYZ][A-HK-Y]?\d[A-Z\d]?\s?\d(?!MM|CM|ML|CC|HU|MG|KG|PM|AM)[ABD-HJLNP-UW-Z]{2})"
 _CAP = rf"(?:St\.|Ste\.|Sankt|{UPPER}[^\W\d_]+(?:['’-][^\W\d_]+)*)"
 _TOWN = rf"(?:{_CAP}(?:[ -](?:(?:am|an der|ob der|im|in|bei|sur|sous|lès|les|de|la|le|upon|on|under|next|aan|den|op|do|da|dos|das|of|del)[ -])?{_CAP}){{0,3}})"
@@ -25,7 +25,7 @@ _DAY_WORD = re.compile(
 )
 # codes that stand before or after a town; the town is taken in
 _ANCHORS: tuple[re.Pattern[str], ...] = (
-    re.compile(rf"(?<!\w)(?:{_STATES}\.?|{_STATE_NAMES}),?\s+\d{{5}}(?:-\d{{4}})?(?![\w%]|[.,]\d)"),
+    re.compile(rf"(?<!\w)(?:{_STATES}\.?|{STATE_NAMES}),?\s+\d{{5}}(?:-\d{{4}})?(?![\w%]|[.,]\d)"),
     re.compile(r"(?<!\w)(?:NSW|VIC|Vic|QLD|Qld|SA|WA|TAS|Tas|ACT|NT)\.?,?\s+\d{4}(?![\w%]|[.,]\d)"),
     re.compile(r"(?<!\w)(?:(?:ON|QC|BC|AB|MB|SK|NS|NB|NL|PE|YT|NT|NU)\.?,?\s+[ABCEGHJ-NPRSTVXY]\d[A-Z]\s?|[ABCEGHJ-NPRSTVXY]\d[A-Z][ ])\d[A-Z]\d(?!\w)"),
     re.compile(r"(?<![\w-])[ACDEFHKNPRTVWXY]\d[\dW][ ](?=[A-Z\d]*\d)(?=\d*[A-Z])[\dACDEFHKNPRTVWXY]{4}(?!\w)"),
@@ -60,7 +60,7 @@ _HOUSE = re.compile(
     rf"\d{{1,5}}[A-Za-z]?(?:\s?[-/]\s?\d{{1,5}}[A-Za-z]?)?,?[ ](?:[NSEW]{{1,2}}\.?[ ]|(?:North|South|East|West)\s)?(?P<words>(?:(?:{UPPER}[\w'’-]*|(?:St|Mt|Ft|Dr|[NSEWA-Z])\.|\d{{1,3}}(?:st|nd|rd|th)|de|del|la|the|of|and|&)[ ]){{1,4}})(?P<type>{UPPER}[\w]*)\.?(?!\w)"
 )
 _POST = rf"(?:{_UK}|\d{{3}}[ ]?\d{{3}}|\d{{4,6}}(?:-\d{{4}})?)(?![\w%]|[.,]\d)"
-_STATE = rf"(?:{_STATES}|{_STATE_NAMES}|[A-Z]{{2,3}})"
+_STATE = rf"(?:{_STATES}|{STATE_NAMES}|[A-Z]{{2,3}})"
 _TAIL = re.compile(
     rf"(?:[ ](?:NE|NW|SE|SW|N|S|E|W|North|South|East|West)\b\.?)?(?:,?[ ](?i:apt|apartment|unit|suite|ste|flat|floor|fl|lot|rm|villa|shop|office|level|building|bldg|block|#)\.?[ ]?#?\w{{1,5}})?"
     rf"(?:(?:,[ ]?|,?\n|[ ]){_TOWN}(?:,[ ]{_TOWN})?,?[ ](?:{_STATE}\b\.?,?[ ])?{_POST}|,?[ ](?:{_STATE}\b\.?,?[ ])?{_POST}|,[ ]{_TOWN}(?:,[ ]{_TOWN})?(?:,?[ ]{_STATES}\b)?)?"

@@ -5,6 +5,7 @@ import re
 
 from voxcurate.scrubbing.forms import first_words, one_of
 from voxcurate.scrubbing.pattern import UPPER, Pattern, pattern
+from voxcurate.scrubbing.towns import is_listed
 from voxcurate.scrubbing.vocabulary import fold, lexicon
 from voxcurate.scrubbing.wordlist import word_set
 
@@ -49,7 +50,7 @@ def _is_small_home(text: str, start: int, end: int) -> bool:
 
 def _is_heading_town(text: str, start: int, end: int) -> bool:
     words = [fold(word) for word in re.split(r"[ -]", text[start:end])]
-    return words[0] in lexicon().places or all(lexicon().kind(word) != "w" for word in words)
+    return is_listed(fold(text[start:end])) or all(lexicon().kind(word) != "w" for word in words)
 
 
 def _is_named_street(text: str, start: int, end: int) -> bool:

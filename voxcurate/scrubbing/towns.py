@@ -7,8 +7,9 @@ from voxcurate.scrubbing.forms import first_words, one_of
 from voxcurate.scrubbing.pattern import UPPER, Pattern, pattern
 from voxcurate.scrubbing.vocabulary import fold, lexicon
 
-_CAP = rf"(?:St\.|{UPPER}[^\W\d_]+(?:['’-][^\W\d_]+)*)"
+_CAP = rf"(?:St\.|(?:d['’])?{UPPER}[^\W\d_]+(?:['’-][^\W\d_]+)*)"
 _TOWN = rf"{_CAP}(?:[ -](?:(?:am|an der|im|in|bei|sur|sous|lès|les|de|la|le|upon|on|under|aan|den|op|do|da|dos|das|of|na|ob der)[ -])?{_CAP}){{0,3}}"
+STATE_NAMES = r"(?:Alabama|Alaska|Arizona|Arkansas|California|Colorado|Connecticut|Delaware|Florida|Georgia|Hawaii|Idaho|Illinois|Indiana|Iowa|Kansas|Kentucky|Louisiana|Maine|Maryland|Massachusetts|Michigan|Minnesota|Mississippi|Missouri|Montana|Nebraska|Nevada|New[ ](?:Hampshire|Jersey|Mexico|York)|North[ ](?:Carolina|Dakota)|Ohio|Oklahoma|Oregon|Pennsylvania|Rhode[ ]Island|South[ ](?:Carolina|Dakota)|Tennessee|Texas|Utah|Vermont|Virginia|Washington|West[ ]Virginia|Wisconsin|Wyoming)"
 _LABEL = one_of("towns", "label")
 _SETTLEMENT = one_of("towns", "settlement")
 
@@ -54,7 +55,9 @@ TOWNS: tuple[Pattern, ...] = (
     # a line of a letter's head: after one that names somebody or somewhere, before a gap or another
     pattern("ADDRESS", rf"\x01[^\n\x01]{{0,24}}\n[ ]*(?P<x>{_TOWN})(?=,?[ ]*(?:\Z|\n[ ]*(?:\n|\x01|\Z|(?i:tel|t[ée]l|phone|fax|e-?mail|dob|ref|re:|our|your|dear|date))))", 0, shape=rf"\n[ ]*{UPPER}", check=_is_whole_town, sure=False),
     pattern("ADDRESS", rf"\x01,[ ](?P<x>{_TOWN}(?:,[ ]{_TOWN})?)(?=[ ]*(?:\n|\Z|[;)]|\.(?:[ \n]|\Z)))", 0, shape=r"\x01,[ ]", check=_is_whole_town, sure=False),
-    pattern("ADDRESS", rf"\x01,[ ](?P<x>(?:The[ ])?{_CAP}[ ](?:Street|Road|Lane|Avenue|Terrace|Close|Row|Square|Green|Hill|Place)(?:,[ ]{_TOWN}){{1,2}})(?!\w)", 0, near="street road lane avenue terrace close row square green hill place"),
+    pattern("ADDRESS", rf"\x01,[ ](?P<x>(?:The[ ])?{_CAP}[ ](?:Street|Road|Lane|Avenue|Terrace|Close|Row|Square|Green|Hill|Place)(?:,[ ]{_TOWN}){{0,2}})(?=,[ ](?:\x01|{_TOWN})|[ ]*\n)", 0, near="street road lane avenue terrace close row square green hill place"),
+    pattern("ADDRESS", rf"\b\d{{1,3}}[ ]?[MFmf],[ ](?P<x>{_TOWN})(?=[.,;]|\n|$)", 0, shape=r"\d[ ]?[MFmf],[ ]", check=_is_whole_town, sure=False),
+    pattern("ADDRESS", rf"(?<!\w)(?P<x>{_TOWN},[ ](?:{STATE_NAMES}))(?!\w)", 0, near=first_words(STATE_NAMES), check=_is_strange, sure=False),
     pattern("ADDRESS", rf"(?<![\w,])(?P<x>{_TOWN},?[ ](?!19|20)\d{{4}})(?=[ ]*(?:\n|\Z|[.,;)]))", 0, shape=r"[^\W\d],?[ ]\d{4}", check=_is_coded, sure=False),
     pattern("ADDRESS", r"\b(?:p\.?[ ]?o\.?[ ]?box|p\.?o\.?b\.?|private[ ]bag|p\.?m\.?b\.?|postnet[ ]suite|gpo[ ]box|locked[ ]bag)[ ]?(?:no\.?[ ])?(?P<x>(?:[A-Z]{1,3}[ ]?)?\d{1,6})(?!\w|[.,/-]\d)", starts="p po pob private pmb postnet gpo locked", labelled=True),
 )  # fmt: skip
