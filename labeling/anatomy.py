@@ -1,4 +1,4 @@
-"""The written anatomy: what a file of ``configs/anatomy`` may say."""
+"""The written anatomy: what a file of ``configs/anatomy`` may say. `docs/rules.md` explains it."""
 
 from typing import Literal
 
@@ -6,6 +6,7 @@ from pydantic import Field
 
 from voxcurate.config import Config
 
+Direction = Literal["left_of", "right_of", "in_front_of", "behind", "above", "below"]
 DIRECTIONS = {  # axis and sign in RAS+: is a's coordinate larger or smaller than b's
     "left_of": (0, -1.0),
     "right_of": (0, 1.0),
@@ -31,15 +32,25 @@ class ClassRules(Config):
     height_mm: tuple[float, float] | None = None
     lies: Literal["left", "right", ""] = ""
     sex: Literal["male", "female", ""] = ""
+    side_margin_mm: float | None = Field(
+        None, description="how far to its side the centroid lies at least; default: the file's"
+    )
+    midline_mm: float | None = Field(
+        None, gt=0, description="how far from the body's middle the centroid may lie"
+    )
+    pair_ratio: float | None = Field(
+        None, gt=1, description="volume of the larger of the two sides over that of the smaller"
+    )
+    removable: bool = Field(
+        False, description="surgery may have taken it, or it never was: absence is no proof"
+    )
 
 
 class Relation(Config):
     """The centroid of `a` lies so many mm in a direction from that of `b`, or further."""
 
     a: str
-    is_: Literal["left_of", "right_of", "in_front_of", "behind", "above", "below"] = Field(
-        alias="is"
-    )
+    is_: Direction = Field(alias="is")
     b: str
     margin_mm: float = 0.0
 
@@ -49,6 +60,61 @@ class Presence(Config):
 
     given: tuple[str, ...]
     want: str
+    may_be_cut: tuple[str, ...] = Field((), description="those of `given` that the scan may cut")
+    sex: Literal["male", "female", ""] = Field("", description="only asked of this sex")
+
+
+class Overlap(Config):
+    """How much `a` and `b` may share at most, mL."""
+
+    a: str
+    b: str
+    ml: float = Field(0.0, ge=0)
+
+
+class Continuity(Config):
+    """A tube is there at every level along the body axis: between the centroids of two structures,
+    or, where none are named, between its own ends."""
+
+    class_: str = Field(alias="class")
+    between: tuple[str, str] | None = None
+    gap_mm: float = Field(10.0, gt=0, description="longest gap allowed; never below two levels")
+
+
+class Order(Config):
+    """Classes in a row: each lies in a direction from all that follow."""
+
+    classes: tuple[str, ...]
+    is_: Direction = Field(alias="is")
+    margin_mm: float = 0.0
+    by: Literal["centroid", "end"] = Field(
+        "centroid", description="end: what reaches furthest in the direction"
+    )
+    complete: bool = Field(False, description="none between two that are there can be absent")
+
+
+class Between(Config):
+    """From left to right the centroid lies between those of two structures."""
+
+    class_: str = Field(alias="class")
+    of: tuple[str, str]
+    margin_mm: float = Field(0.0, description="how far beyond them it may lie")
+
+
+class Nearer(Config):
+    """Along the body axis a centroid lies nearer to one of `to` than to any of `than`."""
+
+    class_: str = Field(alias="class")
+    to: tuple[str, ...]
+    than: tuple[str, ...]
+
+
+class Near(Config):
+    """The centroids of `a` and `b` lie no further apart than `mm`."""
+
+    a: str
+    b: str
+    mm: float = Field(gt=0)
 
 
 class AnatomyFile(Config):
@@ -57,6 +123,15 @@ class AnatomyFile(Config):
     region: str
     midline: tuple[str, ...] = ()
     side_margin_mm: float = 5.0
+    anchors: tuple[str, ...] = Field(
+        (), description="classes that tell left from right, the most trusted first"
+    )
     classes: dict[str, ClassRules] = Field({})
     relations: tuple[Relation, ...] = ()
     presence: tuple[Presence, ...] = ()
+    overlaps: tuple[Overlap, ...] = ()
+    continuity: tuple[Continuity, ...] = ()
+    orders: tuple[Order, ...] = ()
+    between: tuple[Between, ...] = ()
+    nearer: tuple[Nearer, ...] = ()
+    near: tuple[Near, ...] = ()
