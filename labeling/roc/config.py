@@ -1,0 +1,79 @@
+"""Settings of the ROC analysis for tumours, and ScaleMAI's published ones."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from voxcurate.config import Config
+
+ScoreName = Literal["max", "quantile", "top", "mean"]
+HitRule = Literal["iou", "voxel", "centre"]
+
+
+class RocConfig(Config):
+    """What is a candidate, when it hits a lesion, and what people's time costs."""
+
+    candidate_above: float = Field(
+        0.05, gt=0, lt=1, description="probability above which voxels join into candidates; low, "
+        "for what is below it can never be found",
+    )  # fmt: skip
+    score: ScoreName = Field(
+        "top", description="of a candidate: its highest probability, a high quantile, the mean of "
+        "its `top_ml` highest, or the mean of all",
+    )  # fmt: skip
+    quantile: float = Field(0.95, gt=0, le=1, description="of score quantile")
+    top_ml: float = Field(
+        0.1, gt=0, description="of score top: a ball of 6 mm; one bright voxel alone is no lesion"
+    )
+    drawn_share: float = Field(
+        0.5, gt=0, le=1, description="a candidate's mask is where the probability is at least this "
+        "share of its highest, and all that is at least 0.5",
+    )  # fmt: skip
+    minimum_ml: float = Field(
+        0.014, ge=0, description="smaller candidates and lesions do not count; a ball of 3 mm"
+    )
+    contain: bool = Field(True, description="drop candidates apart from the lesion's organ")
+    organs: dict[str, tuple[str, ...]] = Field(
+        {}, description="lesion class to the organs that hold it; others as configs/classes.yaml "
+        "says by `inside`, else by the organs that it overlaps",
+    )  # fmt: skip
+    organ_gap_mm: float = Field(
+        3.0, ge=0, description="largest gap between a candidate and its organ"
+    )
+    hit: HitRule = Field(
+        "iou", description="a candidate hits a lesion if their masks' intersection over union "
+        "reaches `hit_iou`; if they share a voxel; or if the candidate's centre lies in it",
+    )  # fmt: skip
+    hit_iou: float = Field(0.1, gt=0, le=1, description="0.1 is customary for detection in 3-D")
+    sensitivity: float = Field(
+        0.99, gt=0, le=1, description="wanted at the operating point; published: 99 %"
+    )
+    sensitivity_of: Literal["lesion", "patient"] = "lesion"
+    seconds_per_false_positive: float = Field(
+        5.0, ge=0, description="to remove one; published: less than 5 s"
+    )
+    minutes_per_missed: tuple[float, float] = Field(
+        (4.0, 5.0), description="to draw a missed tumour, least and most; published: 4 to 5"
+    )
+    seconds_per_found: float = Field(
+        0.0, ge=0, description="to accept a candidate that is right; published: not counted"
+    )
+    draws: int = Field(1000, ge=0, description="bootstrap resamples of the patients; 0: none")
+    finding_confidence: float = Field(
+        0.5, ge=0, le=1, description="of a report's no that removes candidates without a person"
+    )
+    budget: int = Field(200, ge=0, description="candidates of one round that go to people")
+
+
+def published_roc() -> RocConfig:
+    """ScaleMAI (arXiv:2501.03410) section A.3, as far as it is told.
+
+    The paper sweeps the threshold of the voxels, which is the highest probability of a candidate,
+    wants 99 % sensitivity, counts 5 s for a false positive and 4 to 5 minutes for a missed tumour.
+    It does not say what a hit is (its readers mark any point inside), nor of a smallest size or
+    organ: here any shared voxel counts, and everything is a candidate.
+    """
+    return RocConfig(score="max", hit="voxel", minimum_ml=0.0, contain=False)
+
+
+PRESETS = {"default": RocConfig, "scalemai": published_roc}
