@@ -1,0 +1,1 @@
+"""The vision judge: two labels of one structure, shown to a vision-language model."""
