@@ -12,12 +12,14 @@ from typing import Any
 
 import numpy as np
 
+from labeling.structures import bounding_box, common_mask
 from voxcurate.catalog import Label, Measure, Writer
 from voxcurate.classes import Vocabulary
 from voxcurate.ids import content_id
 from voxcurate.labelmaps import Sparse, read_sparse
 from voxcurate.ledger import Item, LedgerResult, run_items
 from voxcurate.stage import StageContext
+from voxcurate.volume import ML_PER_MM3
 
 STAGE = "assemble_conflicts"
 NAME = "conflict_ml"
@@ -122,29 +124,14 @@ def compare(payload: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _shared(a: Sparse, b: Sparse) -> dict[str, Any] | None:
-    low = [max(p.start, q.start) for p, q in zip(a.box, b.box, strict=True)]
-    high = [min(p.stop, q.stop) for p, q in zip(a.box, b.box, strict=True)]
-    if any(first >= last for first, last in zip(low, high, strict=True)):
-        return None
-    parts = [
-        mask.array[
-            tuple(
-                slice(first - side.start, last - side.start)
-                for first, last, side in zip(low, high, mask.box, strict=True)
-            )
-        ]
-        != 0
-        for mask in (a, b)
-    ]
-    both = parts[0] & parts[1]
+    both, place = common_mask(a.array, a.box, b.array, b.box)
     voxels = int(np.count_nonzero(both))
     if not voxels:
         return None
-    places = np.argwhere(both)
-    ml = voxels * abs(float(np.linalg.det(a.affine[:3, :3]))) / 1000
+    ml = voxels * abs(float(np.linalg.det(a.affine[:3, :3]))) * ML_PER_MM3
     box = [
-        [int(first + start), int(last + start + 1)]
-        for first, last, start in zip(places.min(0), places.max(0), low, strict=True)
+        [outer.start + inner.start, outer.start + inner.stop]
+        for outer, inner in zip(place, bounding_box(both), strict=True)
     ][::-1]  # files lie (K, J, I)
     return {"voxels": voxels, "ml": round(ml, 4), "box": box}
 

@@ -14,6 +14,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from labeling.structures import common_parts
 from voxcurate.volume import Box
 
 Kind = Literal["model", "machine", "human"]
@@ -135,14 +136,8 @@ def _bits(part: Part, box: Box) -> npt.NDArray[np.uint64]:
     sides = [side.stop - side.start for side in box]
     whole = np.zeros(-(-int(np.prod(sides)) // 64) * 64, np.bool_)
     inside = whole[: int(np.prod(sides))].reshape(sides)
-    mine, theirs = [], []
-    for own, side in zip(part.box, box, strict=True):
-        low, high = max(own.start, side.start), min(own.stop, side.stop)
-        if low >= high:
-            return np.packbits(whole).view(np.uint64)
-        mine.append(slice(low - own.start, high - own.start))
-        theirs.append(slice(low - side.start, high - side.start))
-    inside[tuple(theirs)] = part.mask[tuple(mine)]
+    mine, theirs = common_parts(part.box, box)
+    inside[theirs] = part.mask[mine]
     return np.packbits(whole).view(np.uint64)
 
 

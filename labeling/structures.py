@@ -183,8 +183,23 @@ def common_voxels(a: Structure, b: Structure) -> int:
     """
     if a.shape != b.shape:
         raise GeometryError(f"want structures of one volume, found {a.shape} and {b.shape}")
-    in_a, in_b = common_parts(a.box, b.box)
-    return int(np.count_nonzero(a.mask[in_a] & b.mask[in_b]))
+    return int(np.count_nonzero(common_mask(a.mask, a.box, b.mask, b.box)[0]))
+
+
+def common_mask(
+    one: npt.NDArray[Any], one_box: Box, two: npt.NDArray[Any], two_box: Box
+) -> tuple[Mask, Box]:
+    """What two masks of one volume share, each cropped to its box (non-zero is inside), and where
+    in the volume that lies; nothing at `NOWHERE` if the boxes are apart."""
+    in_one, in_two = common_parts(one_box, two_box)
+    shared = (one[in_one] != 0) & (two[in_two] != 0)
+    if in_one == NOWHERE:
+        return shared, NOWHERE
+    i, j, k = (
+        slice(outer.start + inner.start, outer.start + inner.stop)
+        for outer, inner in zip(one_box, in_one, strict=True)
+    )
+    return shared, (i, j, k)
 
 
 def common_parts(one: Box, two: Box) -> tuple[Box, Box]:
