@@ -3,6 +3,7 @@ next."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from typing import Any
 
 from agent.config import RoundConfig
 from voxcurate.catalog import Model, Round
@@ -123,13 +124,18 @@ def _review(context: StageContext, config: RoundConfig) -> StageResult:
 
     queued = review.export_review(context, config.labeling)
     taken = review.import_review(context)
+    late = review.import_late(context)
     waiting = review.pending(context)
     if waiting and config.wait_for_review:
         from langgraph.types import interrupt
 
         interrupt({"waiting": len(waiting)})
-    counts = {**queued.counts, **taken.counts, "not_looked_at": len(waiting)}
-    return StageResult(counts, {**queued.failed, **taken.failed})
+    counts: dict[str, Any] = {**queued.counts, **taken.counts, "not_looked_at": len(waiting)}
+    if late.counts:
+        counts["late_answers"] = {
+            f"round {number}": sum(n.values()) for number, n in late.counts.items()
+        }
+    return StageResult(counts, {**queued.failed, **taken.failed, **late.failed})
 
 
 def _assemble(context: StageContext, config: RoundConfig) -> StageResult:

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,7 +44,10 @@ class RankedCase:
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the priority list; cases in falling order, in each the worst class first."""
+    """A line of the priority list; cases in falling order, in each the worst class first.
+
+    `chosen`: people look at this structure. `region` is None where nothing of it is attended.
+    """
 
     rank: int
     case_rank: int
@@ -64,10 +67,19 @@ class Row:
     n_models: int
 
 
-def rank_cases(totals: Mapping[str, float], config: PriorityConfig) -> list[RankedCase]:
-    """Cases by falling score, equal ones by name, with the cut."""
-    order = sorted(totals, key=lambda case: (-totals[case], case))
-    chosen = outliers([totals[case] for case in order], config)
+def falling(totals: Mapping[str, float]) -> list[str]:
+    """Cases by falling score, equal ones by name."""
+    return sorted(totals, key=lambda case: (-totals[case], case))
+
+
+def rank_cases(
+    totals: Mapping[str, float],
+    config: PriorityConfig,
+    is_open: Callable[[str], bool] = lambda _: True,
+) -> list[RankedCase]:
+    """Cases by falling score, with the cut; `is_open`: whether a case has anything to look at."""
+    order = falling(totals)
+    chosen = outliers([totals[c] for c in order], config, lambda place: is_open(order[place]))
     return [
         RankedCase(place, case, totals[case], is_chosen)
         for place, (case, is_chosen) in enumerate(zip(order, chosen, strict=True), 1)
@@ -75,12 +87,27 @@ def rank_cases(totals: Mapping[str, float], config: PriorityConfig) -> list[Rank
 
 
 def rows_of(
-    place: RankedCase, classes: Mapping[str, ClassScore], kind: Score, first: int
+    place: RankedCase,
+    classes: Mapping[str, ClassScore],
+    kind: Score,
+    first: int,
+    drawn: Collection[str] = (),
 ) -> list[Row]:
-    """A case's lines, the worst class first; `first` is the rank of its first line. A class without
-    attention has none."""
-    falling = sorted(classes.items(), key=lambda item: (-item[1].score(kind), item[0]))
-    seen = [(name, s) for name, s in falling if s.attention > 0]
+    """A case's lines, the worst class first.
+
+    A class without attention has none. One with a score of 0 (only its soft border has some) has
+    no region, and nobody looks at it.
+
+    Args:
+        place: the case in the list.
+        classes: its scores.
+        kind: which of them ranks.
+        first: the rank of its first line.
+        drawn: classes whose label is a person's: the models' attention says nothing of it, and
+            nobody looks at it for that.
+    """
+    worst = sorted(classes.items(), key=lambda item: (-item[1].score(kind), item[0]))
+    seen = [(name, s) for name, s in worst if s.attention > 0]
     return [
         Row(
             rank=rank,
@@ -89,9 +116,9 @@ def rows_of(
             class_id=name,
             score=s.score(kind),
             case_score=place.score,
-            chosen=place.chosen,
+            chosen=place.chosen and s.score(kind) > 0 and name not in drawn,
             reason=s.reason,
-            region=s.region,
+            region=s.region if s.score(kind) > 0 else None,
             attention_mm3=s.attention_mm3,
             organ_ml=s.organ_ml,
             attended_ml=s.attended_ml,

@@ -1,7 +1,7 @@
 """Review by people: the queue, its export to a folder, and what comes back."""
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,8 +9,10 @@ from typing import Any
 from labeling.config import LabelingConfig
 from labeling.detect import results_of
 from labeling.fuse import attention_path
+from labeling.history import in_time
 from labeling.priority import entries, ranked_cases
 from labeling.review_folder import (
+    QUEUE,
     REVISED,
     VERDICTS,
     item_folder,
@@ -38,7 +40,7 @@ def export_review(ctx: StageContext, config: LabelingConfig) -> StageResult:
     An empty queue exports nothing.
     """
     folder = review_folder(ctx)
-    if (folder / "queue.csv").is_file():
+    if (folder / QUEUE).is_file():
         return StageResult({"queued": len(read_queue(folder)), "pending": len(pending(ctx))})
     queue = build_queue(ctx, config)
     scans = {scan.case_id: scan for scan in ctx.scans()}
@@ -121,13 +123,40 @@ def import_review(ctx: StageContext, folder: Path | None = None) -> StageResult:
     Raises:
         ReviewError: there is no queue to read.
     """
-    counts: dict[str, int] = dict.fromkeys((*VERDICTS, "open"), 0)
-    if folder is None and not (review_folder(ctx) / "queue.csv").is_file():
-        return StageResult(counts)
+    if folder is None and not (review_folder(ctx) / QUEUE).is_file():
+        return StageResult(dict.fromkeys((*VERDICTS, "open"), 0))
     folder = folder or review_folder(ctx)
+    return _import(ctx, folder, read_queue(folder))
+
+
+def import_late(ctx: StageContext) -> StageResult:
+    """Read what people have answered by now to earlier rounds' items that were open; it is never
+    too late.
+
+    Returns:
+        The rounds with such answers, each with their number by verdict; failures by round and item.
+    """
+    found: dict[str, dict[str, int]] = {}
+    failed: dict[str, str] = {}
+    for number in range(1, ctx.round):
+        then = replace(ctx, round=number, cohort=frozenset())
+        try:
+            taken = _import(then, review_folder(then), pending(then))
+        except ReviewError as error:
+            failed[f"round {number}"] = str(error)
+            continue
+        said = {verdict: n for verdict, n in taken.counts.items() if n and verdict != "open"}
+        if said:
+            found[str(number)] = said
+        failed |= {f"round {number} {key}": why for key, why in taken.failed.items()}
+    return StageResult(found, failed)
+
+
+def _import(ctx: StageContext, folder: Path, rows: Iterable[Mapping[str, str]]) -> StageResult:
+    counts: dict[str, int] = dict.fromkeys((*VERDICTS, "open"), 0)
     failed: dict[str, str] = {}
     scans = {scan.case_id: scan for scan in ctx.scans("train", "validation")}
-    for row in read_queue(folder):
+    for row in rows:
         key = f"{row['case_id']}/{row['class_id']}"
         try:
             counts[_import_one(ctx, folder, row, scans)] += 1
@@ -139,12 +168,11 @@ def import_review(ctx: StageContext, folder: Path | None = None) -> StageResult:
 def pending(ctx: StageContext) -> list[dict[str, Any]]:
     """The items of this round's queue that nobody has answered; empty if nothing was exported."""
     folder = review_folder(ctx)
-    if not (folder / "queue.csv").is_file():
+    if not (folder / QUEUE).is_file():
         return []
-    verdicts = ("confirm", "accept", "revised", "retire", "skip")
     answered = {
         (d.case_id, d.class_id)
-        for d in ctx.catalog.rows(Decision, round=ctx.round, stage="review", verdict=verdicts)
+        for d in ctx.catalog.rows(Decision, round=ctx.round, stage="review", verdict=VERDICTS)
     }
     return [
         dict(row) for row in read_queue(folder) if (row["case_id"], row["class_id"]) not in answered
@@ -184,12 +212,10 @@ def _salient(
     cases: Collection[str],
     taken: set[tuple[str, str]],
 ) -> list[dict[str, Any]]:
-    """Machine-made labels of the priority list's outliers, the class with most attention each."""
+    """What the priority list asks people to look at: of each case the worst structure that is not
+    `taken` already."""
     chosen = [c for c in ranked_cases(ctx, config.priority) if c.chosen and c.case_id in cases]
-    ids = [c.case_id for c in chosen]
-    fused, current = _fused(ctx, ids), ctx.catalog.current(ctx.round - 1, case_id=ids)
-    drawn: dict[str, Any] = {"case_id": ids, "origin": ("original", "revised")}
-    people = {label_id for (label_id,) in ctx.catalog.columns(Label, "label_id", **drawn)}
+    fused = _fused(ctx, [c.case_id for c in chosen])
     verdicts = ("replace", "remove")
     judged = {
         (d.case_id, d.class_id): d.other_label
@@ -198,9 +224,7 @@ def _salient(
     found: dict[str, dict[str, Any]] = {}
     for entry in entries(ctx, config, chosen):
         case_id, class_id = key = (entry.row.case_id, entry.row.class_id)
-        pointer = current.get(key)
-        is_ours = pointer is None or pointer.label_id not in people
-        if case_id in found or not is_ours or key in taken:
+        if case_id in found or not entry.row.chosen or key in taken:
             continue
         made = fused.get(case_id, {}).get(class_id)
         if made is not None:
@@ -291,6 +315,8 @@ def _import_one(
         return verdict
     if verdict == "accept" and not item["candidate_id"]:
         raise ReviewError("verdict accept, but there is no candidate", case_id=case_id)
+    if _is_said(ctx, made):
+        return verdict
     with ctx.catalog.write() as writer:
         _unsay(writer, item, made)
         if verdict == "confirm":
@@ -331,8 +357,9 @@ def _adopt_revised(
                 facts={"revision": len(old) + 1},
             )
         made = replace(decision, other_label=label.label_id)
-        _unsay(writer, item, made)
-        writer.decide(made)
+        if not (same and _is_said(ctx, made)):
+            _unsay(writer, item, made)
+            writer.decide(made)
 
 
 def _check_labels(ctx: StageContext, item: Mapping[str, Any]) -> None:
@@ -346,6 +373,20 @@ def _check_labels(ctx: StageContext, item: Mapping[str, Any]) -> None:
             "item.json names label versions that are not of this structure",
             case_id=place["case_id"],
         )
+
+
+def _is_said(ctx: StageContext, decision: Decision) -> bool:
+    """Whether this is the last answer to its item: reading it again must not take back what was
+    decided since."""
+    place: dict[str, Any] = {"case_id": decision.case_id, "class_id": decision.class_id}
+    said = ctx.catalog.rows(
+        Decision, round=decision.round, stage="review", verdict=VERDICTS, **place
+    )
+    last = next(reversed(in_time(said)), None)
+    return last is not None and all(
+        getattr(last, name) == getattr(decision, name)
+        for name in ("verdict", "reason", "actor", "label_id", "other_label")
+    )
 
 
 def _unsay(writer: Writer, item: Mapping[str, Any], decision: Decision) -> None:

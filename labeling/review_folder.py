@@ -45,7 +45,7 @@ For each structure do one of these:
 in queue.csv. The reviewer and comment columns are free; both go into every export, so write
 initials, not names. A revised mask must have the geometry of ct.nii.gz: same shape, same affine,
 0 outside and anything else inside.
-Then run: voxcurate review import
+Then run: voxcurate review import, and voxcurate round; once the round is over, voxcurate assemble.
 """
 
 

@@ -44,3 +44,18 @@ def test_a_budget_takes_the_first_and_never_what_has_no_attention():
     config = PriorityConfig(rule="budget", budget=2)
     assert outliers([5.0, 9.0, 7.0], config) == [False, True, True]
     assert outliers([0.0, 9.0], config) == [False, True]
+
+
+def test_the_next_score_takes_the_place_of_one_without_anything_to_do():
+    values, asked = [5.0, 9.0, 7.0, 1.0, 0.0], []
+
+    def is_open(place):
+        asked.append(place)
+        return place != 1
+
+    budget = PriorityConfig(rule="budget", budget=2)
+    assert outliers(values, budget, is_open) == [True, False, True, False, False]
+    assert asked == [1, 2, 0]  # the largest first, and no further than needed
+    assert sum(outliers(values, PriorityConfig(fraction=0.2), is_open)) == 1
+    robust = PriorityConfig(rule="robust")
+    assert outliers([1.0] * 9 + [50.0], robust, lambda _: False) == [False] * 10

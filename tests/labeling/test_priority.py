@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 
 from labeling import fuse, priority
-from labeling.config import LabelingConfig, PriorityConfig
-from tests.labeling.conftest import CLASSES
-from voxcurate.catalog import Measure
+from labeling.attention_scores import ClassScore, Region
+from labeling.attention_tables import RankedCase, rows_of
+from labeling.config import LabelingConfig, PriorityConfig, ReviewConfig
+from labeling.review import build_queue
+from tests.labeling.conftest import CLASSES, build
+from voxcurate.catalog import Assembly, Decision, Label, Measure
 from voxcurate.errors import CurationError
 
 CONFIG = LabelingConfig()
@@ -24,9 +27,11 @@ def table(world):
 
 
 @pytest.fixture
-def fused(world_with_errors):
-    fuse.run(world_with_errors.ctx, CONFIG)
-    return world_with_errors
+def fused(tmp_path):
+    """Spleens are the models' alone; people drew the rest."""
+    world = build(tmp_path / "ws", planted={}, unlabelled=("spleen",))
+    fuse.run(world.ctx, CONFIG)
+    return world
 
 
 def test_cases_in_falling_order_and_in_each_the_worst_class_first(fused):
@@ -38,12 +43,18 @@ def test_cases_in_falling_order_and_in_each_the_worst_class_first(fused):
     assert not set(cases) & {"src_case11", "src_case12"}  # test
     totals = [next(float(x["case_score"]) for x in lines if x["case_id"] == c) for c in cases]
     assert totals == sorted(totals, reverse=True)
+    first_open = next(
+        x["case_id"] for x in lines if x["class_id"] == "spleen" and float(x["score"]) > 0
+    )
     for case in cases:
         own = [line for line in lines if line["case_id"] == case]
         scores = [float(line["score"]) for line in own]
         assert scores == sorted(scores, reverse=True)
         assert {line["class_id"] for line in own} <= set(CLASSES)
-        assert {line["chosen"] for line in own} == {str(int(case == cases[0]))}
+        for line in own:
+            is_open = line["class_id"] == "spleen" and float(line["score"]) > 0
+            assert line["drawn_by_people"] == str(int(line["class_id"] != "spleen"))
+            assert line["chosen"] == str(int(case == first_open and is_open))
     first = lines[0]
     assert first["score"] == first["share"]
     assert first["reason"].startswith("models")
@@ -118,3 +129,41 @@ def test_the_box_of_the_worst_region_holds_the_strongest_attention(fused):
                 i, j, k = (slice(a, b) for a, b in row.region.box)
                 inside[i, j, k] = True
         assert stored[inside].max() == stored.max()
+
+
+@pytest.mark.parametrize("settings", [{}, {"rule": "budget", "budget": 3}, {"fraction": 0.5}])
+def test_list_and_review_queue_ask_for_the_same(fused, settings):
+    config = ranking_by(**settings)
+    ranked = priority.ranked_cases(fused.ctx, config.priority)
+    rows = [entry.row for entry in priority.entries(fused.ctx, config, ranked)]
+    asked = {(row.case_id, row.class_id) for row in rows if row.chosen}
+    assert len(asked) == sum(case.chosen for case in ranked) > 0
+    config = config.model_copy(update={"review": ReviewConfig(budget=20, priority_share=1.0)})
+    queue = build_queue(fused.ctx, config)
+    assert {(item["case_id"], item["class_id"]) for item in queue} == asked
+
+
+def test_nobody_is_asked_about_what_people_drew_or_confirmed(fused):
+    ctx = fused.ctx
+    everything = priority.ranked_cases(ctx, PriorityConfig(rule="budget", budget=100))
+    first = next(case.case_id for case in everything if case.chosen)
+    with ctx.catalog.write() as writer:
+        (spleen,) = writer.rows(Label, case_id=first, class_id="spleen")
+        writer.point(Assembly(0, first, "spleen", spleen.label_id, "pseudo"))
+        made = Decision("", 1, "review", first, "spleen", spleen.label_id, "confirm", "", "human:a")
+        writer.flag(spleen.label_id, made, confirmed=True)
+    rest = priority.ranked_cases(ctx, PriorityConfig(rule="budget", budget=100))
+    chosen = [case.case_id for case in everything if case.chosen]
+    assert [case.case_id for case in rest if case.chosen] == [c for c in chosen if c != first]
+
+
+def test_a_score_of_nothing_has_no_region_and_nobody_looks_at_it():
+    border = ClassScore(
+        2, 1.0, 2.0, 0.0, 3.0, 9, 3.0, 50.0, 0.0, 0.0, 0.1, 0.1, "models unsure (60%)",
+        Region(((0, 2), (0, 2), (0, 2)), 3.0),
+    )  # fmt: skip
+    case = RankedCase(1, "a", 0.4, True)
+    (share,) = rows_of(case, {"liver": border}, "share", 1)
+    assert (share.score, share.region, share.chosen) == (0.0, None, False)
+    (total,) = rows_of(case, {"liver": border}, "sum", 1)
+    assert (total.region, total.chosen) == (border.region, True)
