@@ -1,12 +1,13 @@
 """Stage assemble: which label version counts for each structure, by trust."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from labeling.config import AssembleConfig, LabelingConfig
 from labeling.conflicts import find_conflicts
-from labeling.quality import TRUSTED, withheld_classes
+from labeling.quality import MACHINE_MADE, TRUSTED, Standing, standing
 from labeling.versions import write_version
 from voxcurate.catalog import Assembly, Decision, Label, Scan, WorkItem
 from voxcurate.labels import rebuild_view
@@ -21,27 +22,32 @@ def run(ctx: StageContext, config: LabelingConfig) -> StageResult:
 
     A test scan only ever gets original labels. A class whose versions are all retired keeps the
     best of them under the trust "retired", which says that it is not to be trained on and leaves
-    the view. Each changed pointer is a Decision with the old and the new version. Then labels of
-    classes that exclude each other are compared (`labeling.conflicts`), and the dataset as it now
-    stands is written as a version (`labeling.versions`).
+    the view. An empty machine-drawn label of a class that nobody has measured says nothing: the
+    structure stays unknown, and is counted as such. Each changed pointer is a Decision with the old
+    and the new version. Then labels of classes that exclude each other are compared
+    (`labeling.conflicts`), and the dataset as it now stands is written as a version
+    (`labeling.versions`).
     """
-    withheld = withheld_classes(ctx, config.assemble)
+    found = standing(ctx, config.assemble)
+    unknown: Counter[str] = Counter()
     counts: dict[str, Any] = {"cases": 0, "changed": 0}
     failed: Mapping[str, str] = {}
     for batch in _batches(ctx):
         moves = [
-            _assemble_case(ctx, config.assemble, scan, batch, withheld, counts)
+            _assemble_case(ctx, config.assemble, scan, batch, found, counts, unknown)
             for scan in batch.scans
         ]
         _point(ctx, [move for case in moves for move in case])
     if config.assemble.compare:
         compared = find_conflicts(ctx, list(ctx.cases()))
         failed = compared.failed
-        found = [len(result["conflicts"]) for result in compared.results.values()]
-        counts["cases_in_conflict"] = sum(1 for n in found if n)
-        counts["conflicts"] = sum(found)
-    if withheld:
-        counts["pseudo_labels_withheld"] = withheld
+        sizes = [len(result["conflicts"]) for result in compared.results.values()]
+        counts["cases_in_conflict"] = sum(1 for n in sizes if n)
+        counts["conflicts"] = sum(sizes)
+    if found.withheld:
+        counts["pseudo_labels_withheld"] = dict(found.withheld)
+    if unknown:
+        counts["left_unknown"] = dict(sorted(unknown.items()))
     counts["dataset_version"] = write_version(ctx)
     return StageResult(counts, failed)
 
@@ -84,8 +90,9 @@ def _assemble_case(
     config: AssembleConfig,
     scan: Scan,
     batch: _Batch,
-    withheld: Mapping[str, float],
+    quality: Standing,
     counts: dict[str, Any],
+    unknown: Counter[str],
 ) -> list[tuple[Assembly, Assembly | None]]:
     """Show what counts in the scan's view; the pointers to move, with those that they replace."""
     versions = batch.versions.get(scan.case_id, {})
@@ -98,10 +105,19 @@ def _assemble_case(
                 config,
                 split=scan.split,
                 newest=batch.newest,
-                withheld=class_id in withheld,
+                withheld=class_id in quality.withheld,
+                measured=class_id in quality.measured,
             )
         )
     }
+    unknown.update(
+        class_id
+        for class_id, labels in versions.items()
+        if class_id not in chosen
+        and class_id not in quality.measured
+        and (scan.case_id, class_id) not in batch.now
+        and any(_says_absent(label) for label in labels)
+    )
     changes = {
         class_id: (label, trust)
         for class_id, (label, trust) in chosen.items()
@@ -150,13 +166,22 @@ def choose(
     split: str = "train",
     newest: set[str] | frozenset[str] = frozenset(),
     withheld: bool = False,
+    measured: bool = True,
 ) -> tuple[Label, str] | None:
     """The most trusted version and its trust; None if there is none that may count.
 
     Retired versions come last. Of equal trust the scan's own come before those carried over from a
     copy of it, then the newest round counts, then what the round's last fusion made (`newest`),
-    then the last revision. A test scan gets no carried label. `withheld`: what only a machine drew,
-    and did not draw to mend a given label, does not count.
+    then the last revision. A test scan gets no carried label.
+
+    Args:
+        labels: the versions of a structure.
+        config: the trust order.
+        split: of the scan.
+        newest: what the round's last fusion made.
+        withheld: what only a machine drew, and did not draw to mend a given label, does not count.
+        measured: False: nobody knows how good machines are at this class. That they find nothing
+            says nothing then, neither does what they found nothing in.
     """
     allowed = [
         x
@@ -167,6 +192,10 @@ def choose(
         given = any(x.origin in TRUSTED for x in allowed)
         stays = (*TRUSTED, "judged") if given else TRUSTED
         allowed = [x for x in allowed if x.origin in stays or x.confirmed]
+    if not measured and not any(x.origin in TRUSTED for x in allowed):
+        silent = {x.label_id for x in allowed if _says_absent(x)}
+        silent |= {x.parent for x in allowed if x.label_id in silent} - {""}
+        allowed = [x for x in allowed if x.label_id not in silent]
     if not allowed:
         return None
 
@@ -180,6 +209,12 @@ def choose(
 
     best = min(allowed, key=rank)
     return best, RETIRED if best.retired else trust_level(best, config)
+
+
+def _says_absent(label: Label) -> bool:
+    """Whether a machine alone says that a structure is not there."""
+    is_ours = label.origin in MACHINE_MADE and not label.confirmed and not label.gold
+    return is_ours and not label.voxels
 
 
 def trust_level(label: Label, config: AssembleConfig) -> str:

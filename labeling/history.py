@@ -56,7 +56,7 @@ def history(catalog: Catalog, case_id: str, class_id: str) -> History:
     decisions = catalog.rows(Decision, **where)
     pointers = sorted(catalog.rows(Assembly, **where), key=lambda p: p.round)
     if not versions and not decisions:
-        raise CatalogError(f"no label of {class_id} was ever made", case_id=case_id)
+        raise CatalogError(f"nobody has labelled {class_id} on this scan yet", case_id=case_id)
     steps = [_drawn(version, decisions) for version in versions]
     steps += [_decided(decision) for decision in in_time(decisions)]
     steps.sort(key=lambda step: (step.round, step.when))  # stable; a version has no time of its own

@@ -1,5 +1,7 @@
 """How far the round's predictions of a class can be trusted, measured before their labels count."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
@@ -8,6 +10,20 @@ from voxcurate.catalog import Label, Measure
 from voxcurate.stage import StageContext
 
 TRUSTED = ("original", "revised")
+MACHINE_MADE = ("pseudo", "judged")
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How far machines' labels of a class can be trusted.
+
+    Attributes:
+        withheld: classes whose machine-drawn labels do not count yet, with their quality.
+        measured: classes whose quality is known.
+    """
+
+    withheld: Mapping[str, float] = field(default_factory=dict)
+    measured: frozenset[str] = frozenset()
 
 
 def class_quality(ctx: StageContext) -> dict[str, tuple[float, int]]:
@@ -32,16 +48,18 @@ def class_quality(ctx: StageContext) -> dict[str, tuple[float, int]]:
     return {class_id: (median(found), len(found)) for class_id, found in sorted(values.items())}
 
 
-def withheld_classes(ctx: StageContext, config: AssembleConfig) -> dict[str, float]:
-    """Classes whose pseudo labels do not count yet, with their quality.
+def standing(ctx: StageContext, config: AssembleConfig) -> Standing:
+    """Which classes' machine-drawn labels wait, and which are measured at all.
 
     An undertrained network predicts nothing, and an empty pseudo label taken for the truth teaches
     the next network to predict nothing. So the machine's labels of a class wait until its quality,
     measured on at least `minimum_labels`, reaches `minimum_dsc`. A class without trusted labels to
-    measure it on is not held back.
+    measure it on is not held back; but that a structure is absent, nobody can say of it.
     """
-    return {
+    quality = {
         class_id: round(dsc, 4)
         for class_id, (dsc, n) in class_quality(ctx).items()
-        if n >= config.minimum_labels and dsc < config.minimum_dsc
+        if n >= config.minimum_labels
     }
+    withheld = {class_id: dsc for class_id, dsc in quality.items() if dsc < config.minimum_dsc}
+    return Standing(withheld, frozenset(quality))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from labeling.assemble import RETIRED, choose, newest_fused, show_current, trust_level
 from labeling.config import AssembleConfig
 from labeling.history import MOVES, in_time
-from labeling.quality import withheld_classes
+from labeling.quality import standing
 from voxcurate.catalog import Assembly, Catalog, Decision, Label, Scan
 from voxcurate.errors import CatalogError
 from voxcurate.stage import StageContext
@@ -65,10 +65,17 @@ def undo(
     if wanted == pointer.label_id and pointer.trust != RETIRED:
         raise CatalogError(f"{class_id}: version {wanted} counts already", case_id=case_id)
     newest = newest_fused(ctx, [case_id])
-    withheld = class_id in withheld_classes(ctx, config)
+    quality = standing(ctx, config)
 
     def chosen_of(labels: Sequence[Label]) -> str:
-        found = choose(labels, config, split=scan.split, newest=newest, withheld=withheld)
+        found = choose(
+            labels,
+            config,
+            split=scan.split,
+            newest=newest,
+            withheld=class_id in quality.withheld,
+            measured=class_id in quality.measured,
+        )
         return found[0].label_id if found else wanted
 
     aside = _in_the_way(list(versions.values()), wanted, chosen_of)

@@ -4,7 +4,7 @@ import pytest
 
 from labeling.assemble import choose, run
 from labeling.config import AssembleConfig, LabelingConfig
-from labeling.quality import class_quality, withheld_classes
+from labeling.quality import class_quality, standing
 from tests.voxcurate.factories import a_label, a_scan
 from voxcurate.catalog import Assembly, Catalog, Measure
 from voxcurate.classes import load_vocabulary
@@ -37,6 +37,7 @@ def ctx(tmp_path, monkeypatch):
                     class_id=class_id,
                     origin="pseudo",
                     round=1,
+                    voxels=5,
                 )
             )
     yield context
@@ -55,9 +56,11 @@ def test_seen_cases_and_machine_labels_do_not_count(ctx):
 
 
 def test_a_poor_class_is_withheld_and_one_that_cannot_be_measured_is_not(ctx):
-    assert withheld_classes(ctx, AssembleConfig()) == {"spleen": 0.2}
-    assert withheld_classes(ctx, AssembleConfig(minimum_labels=2)) == {"aorta": 0.05, "spleen": 0.2}
-    assert withheld_classes(ctx, AssembleConfig(minimum_dsc=0.0)) == {}
+    found = standing(ctx, AssembleConfig())
+    assert (found.withheld, found.measured) == ({"spleen": 0.2}, {"liver", "spleen"})
+    found = standing(ctx, AssembleConfig(minimum_labels=2))
+    assert found.withheld == {"aorta": 0.05, "spleen": 0.2}
+    assert standing(ctx, AssembleConfig(minimum_dsc=0.0)).withheld == {}
 
 
 def test_withheld_pseudo_labels_get_no_pointer(ctx):
@@ -93,3 +96,35 @@ def test_what_mends_a_given_label_stays():
     assert choose([judged, pseudo], config, withheld=True) is None
     confirmed = a_label(label_id="c", origin="pseudo", confirmed=True)
     assert choose([confirmed], config, withheld=True) == (confirmed, "human")
+
+
+def test_that_machines_find_nothing_makes_a_structure_unknown_unless_they_were_measured(ctx):
+    with ctx.catalog.write() as writer:
+        writer.add(a_scan(case_id="a_4", path="scans/a_4/ct.nii.gz"))
+        for class_id in ("liver", "aorta"):
+            empty = {"origin": "pseudo", "round": 1, "voxels": 0}
+            writer.add(a_label(label_id=f"e_{class_id}", case_id="a_4", class_id=class_id, **empty))
+    counts = run(ctx, LabelingConfig()).counts
+    current = ctx.catalog.current()
+    assert current["a_4", "liver"].label_id == "e_liver"  # absent: good models say so
+    assert ("a_4", "aorta") not in current  # fewer than three labels measure the aorta
+    assert counts["left_unknown"] == {"aorta": 1}
+    assert current["a_3", "aorta"].label_id == "p_aorta"  # what they do find counts
+
+
+def test_only_people_and_sources_say_that_an_unmeasured_structure_is_absent():
+    config = AssembleConfig()
+    pseudo = a_label(label_id="p", origin="pseudo", round=1)
+    assert choose([pseudo], config) == (pseudo, "pseudo")
+    assert choose([pseudo], config, measured=False) is None
+    found = a_label(label_id="f", origin="pseudo", round=1, voxels=9)
+    judged = a_label(label_id="j", origin="judged", parent="f", round=1)
+    assert choose([found, judged], config, measured=False) is None  # the judge took it away
+    assert choose([found, pseudo], config, measured=False) == (found, "pseudo")
+    source = a_label(label_id="o")
+    assert choose([source, pseudo], config, measured=False) == (source, "original")
+    retired = a_label(label_id="r", voxels=5, retired=True)
+    mended = a_label(label_id="m", origin="judged", parent="r", round=1)
+    assert choose([retired, mended], config, measured=False) == (mended, "judged")
+    seen = a_label(label_id="c", origin="pseudo", confirmed=True)
+    assert choose([seen], config, measured=False) == (seen, "human")

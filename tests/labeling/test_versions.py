@@ -73,7 +73,7 @@ def test_a_history_names_every_version_and_why_the_last_one_counts(assembled):
 
 def test_of_an_unknown_structure_there_is_no_history(assembled):
     world, _, _ = assembled
-    with pytest.raises(CatalogError, match="no label of aorta"):
+    with pytest.raises(CatalogError, match="nobody has labelled aorta"):
         history(world.ctx.catalog, "src_case00", "aorta")
 
 
