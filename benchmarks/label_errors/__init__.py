@@ -1,0 +1,1 @@
+"""How well are wrong labels found and mended? ``python -m benchmarks.label_errors``."""

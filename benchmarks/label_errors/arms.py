@@ -1,0 +1,110 @@
+"""One corrupted data set after the other: plant, detect, score, mend."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from agent.cohort.label_errors import Severity
+from benchmarks.label_errors.detectors import SoftVoxels, score_labels
+from benchmarks.label_errors.mending import Outcome, mend_rounds, typical_dice
+from benchmarks.label_errors.planting import Planted, Truth, choose
+from benchmarks.label_errors.scoring import Row
+from benchmarks.label_errors.workspaces import base, check, context, copy, plant, retrain
+from labeling import detect, fuse
+from labeling.config import JudgeConfig, LabelingConfig
+from labeling.detect import results_of
+
+MENDING = ("pseudo", "judged", "original")
+GROUPS: dict[str, tuple[Severity, ...]] = {"gross": ("gross",), "finer": ("moderate", "subtle")}
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A corrupted data set: what is planted, and whether the networks were trained on it."""
+
+    group: str
+    rate: float
+    seed: int
+    trained: bool = False
+
+    @property
+    def name(self) -> str:
+        """Of its folder."""
+        percent = f"{100 * self.rate:g}".replace(".", "_")
+        return f"{'trained_' if self.trained else ''}{self.group}_{percent}_s{self.seed}"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What came out of an arm."""
+
+    arm: Arm
+    errors: list[Planted]
+    rows: list[Row]
+    outcomes: list[Outcome] = field(default_factory=list)
+
+    def plain(self) -> dict[str, Any]:
+        """As plain data."""
+        return asdict(self)
+
+
+def settings() -> LabelingConfig:
+    """The product's defaults, with originals mended too: the copies' errors are planted."""
+    return LabelingConfig(judge=JudgeConfig(auto_mend=MENDING))
+
+
+def measure(
+    folder: Path,
+    predicted: Path,
+    arms: Sequence[Arm],
+    *,
+    rounds: Callable[[Arm], int],
+    cases: int = 0,
+    effort: float = 1.0,
+) -> Iterator[Measured]:
+    """Each arm in turn.
+
+    Args:
+        folder: for copies of the workspace; networks trained on corrupted labels stay there.
+        predicted: as `benchmarks.attention_quality` leaves it.
+        arms: what is wanted.
+        rounds: of mending, for an arm; 0: detection only.
+        cases: the first so many only (for a quick look); 0: all.
+        effort: times the usual training steps.
+    """
+    config = settings()
+    ctx = base(folder / "base", predicted, config)
+    wanted = [scan.case_id for scan in ctx.scans()][: cases or None]
+    truth = Truth(ctx, wanted)
+    typical = typical_dice({c: r for c, r in results_of(ctx, "detect").items() if c in wanted})
+    soft = SoftVoxels()
+    for arm in arms:
+        errors = choose(truth, arm.rate, arm.seed, GROUPS[arm.group])
+        place = folder / arm.name
+        if arm.trained:
+            if not (place / "done").exists():
+                copy(predicted, place, learned=False)
+                plant(context(place), errors)
+                retrain(context(place), effort)
+                (place / "done").touch()
+            source, place = place, folder / f"{arm.name}_run"
+            copy(source, place)
+        else:
+            copy(folder / "base", place)
+            plant(context(place), errors)
+        own = context(place, cases=frozenset(wanted) if cases else frozenset())
+        check(fuse.run(own, config))
+        check(detect.run(own, config))
+        planted = {(e.case_id, e.class_id): e for e, _ in errors}
+        scored = score_labels(own, config, SoftVoxels() if arm.trained else soft, arm.seed)
+        rows = []
+        for one in (x for x in scored if x.case_id in wanted):
+            error = planted.get((one.case_id, one.class_id))
+            kind, severity = (error.kind, error.severity) if error else ("", "")
+            rows.append(Row(arm.rate, arm.seed, one.case_id, one.class_id, kind, severity,
+                            dict(one.scores)))  # fmt: skip
+        only = [error for error, _ in errors]
+        n = rounds(arm)
+        outcomes = mend_rounds(own, config, truth, only, typical, n) if n else []
+        yield Measured(arm, only, rows, outcomes)
