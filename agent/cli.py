@@ -25,6 +25,7 @@ from agent.priority_cli import priority
 from agent.reading_cli import read_reports
 from agent.report_cli import app as report_app
 from agent.review_cli import app as review_app
+from agent.roc_cli import roc
 from agent.statistics_cli import statistics
 
 app = typer.Typer(
@@ -46,6 +47,7 @@ app.command()(check)
 app.add_typer(models_app, name="models")
 app.command()(predict)
 app.command()(fuse)
+app.command()(roc)
 app.command()(clean)
 app.command()(assemble)
 app.command()(statistics)

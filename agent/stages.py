@@ -30,6 +30,8 @@ LEDGER_NAMES = {
     "clean_pair": "clean",
     "clean_labels": "clean",
     "fuse_quality": "fuse",
+    "roc": "judge",
+    "roc_review": "review",
     "train_zoo": "coldstart",
     "train_flagship": "train",
 }
@@ -114,18 +116,27 @@ def _detect(context: StageContext, config: RoundConfig) -> StageResult:
 
 
 def _judge(context: StageContext, config: RoundConfig) -> StageResult:
+    from agent.lesions import run_roc
     from labeling import judge
 
-    return judge.run(context, config.labeling)
+    judged, lesions = judge.run(context, config.labeling), run_roc(context, config)
+    counts: dict[str, Any] = dict(judged.counts)
+    if lesions.counts:
+        counts["lesions"] = dict(lesions.counts)
+    return StageResult(counts, {**judged.failed, **lesions.failed})
 
 
 def _review(context: StageContext, config: RoundConfig) -> StageResult:
+    from agent.lesions import export_roc
     from labeling import review
+    from labeling.roc.answers import import_lesions, pending_lesions
 
     queued = review.export_review(context, config.labeling)
+    lesions = export_roc(context, config)
     taken = review.import_review(context)
     late = review.import_late(context)
-    waiting = review.pending(context)
+    drawn = import_lesions(context)
+    waiting = [*pending_lesions(context), *review.pending(context)]
     if waiting and config.wait_for_review:
         from langgraph.types import interrupt
 
@@ -135,7 +146,9 @@ def _review(context: StageContext, config: RoundConfig) -> StageResult:
         counts["late_answers"] = {
             f"round {number}": sum(n.values()) for number, n in late.counts.items()
         }
-    return StageResult(counts, {**queued.failed, **taken.failed, **late.failed})
+    counts |= {**lesions.counts, **drawn.counts}
+    failed = [queued.failed, taken.failed, late.failed, lesions.failed, drawn.failed]
+    return StageResult(counts, {key: why for part in failed for key, why in part.items()})
 
 
 def _assemble(context: StageContext, config: RoundConfig) -> StageResult:

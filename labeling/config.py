@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from labeling.roc.config import RocConfig
 from voxcurate.config import Config
 
 Score = Literal["share", "sum", "per-ml", "per-slice", "voxels"]
@@ -193,6 +194,7 @@ class LabelingConfig(Config):
     rules: RulesConfig = RulesConfig()
     detect: DetectConfig = DetectConfig()
     judge: JudgeConfig = JudgeConfig()
+    roc: RocConfig = RocConfig()
     review: ReviewConfig = ReviewConfig()
     assemble: AssembleConfig = AssembleConfig()
     statistics: StatisticsConfig = StatisticsConfig()

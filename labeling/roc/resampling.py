@@ -135,7 +135,7 @@ def _of_draws(
         wrongly = flagged[1] / n_negative[:, None]
         per_scan = false / scans[:, None]
         result = {
-            "auc": np.trapezoid(patients, wrongly, axis=1),
+            "auc": _area(wrongly, patients),
             "froc": _at(per_scan, sensitivity, rates),
             "roc": _at(wrongly, patients, shares),
         }
@@ -163,6 +163,12 @@ def _of_draws(
             "chosen_false_per_scan": np.where(is_told, per_scan[row, chosen], np.nan),
             "unseen": np.where(is_told, hits[row, chosen] / total, np.nan),
         }
+
+
+def _area(x: Floats, y: Floats) -> Floats:
+    """Of each row the area under the curve, which ends at (1, 1)."""
+    x, y = (np.pad(side, ((0, 0), (0, 1)), constant_values=1.0) for side in (x, y))
+    return np.asarray(np.trapezoid(y, x, axis=1))
 
 
 def _at(x: Floats, y: Floats, places: Floats) -> Floats:

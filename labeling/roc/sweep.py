@@ -111,7 +111,14 @@ class Sweep:
     @property
     def auc(self) -> float:
         """Area under the ROC of the patients; NaN where one of the two kinds is missing."""
-        return area(self.false_patients, self.patient_sensitivity)
+        return area(*self.roc)
+
+    @property
+    def roc(self) -> tuple[Floats, Floats]:
+        """Share of false patients, and of positive patients found. The last point is (1, 1), where
+        patients without any candidate count too: nobody would work there, but the area needs it."""
+        x, y = (np.append(side, 1.0) for side in (self.false_patients, self.patient_sensitivity))
+        return x, y
 
     @property
     def froc_score(self) -> float:
@@ -224,7 +231,7 @@ def at_false_rates(found: Sweep, rates: Sequence[float]) -> Floats:
 
 def area(x: Floats, y: Floats) -> float:
     """Area under a curve by trapezoids."""
-    if np.isnan(x[-1]) or np.isnan(y[-1]):
+    if np.isnan(x).any() or np.isnan(y).any():
         return float("nan")
     return float(np.trapezoid(y, x))
 
