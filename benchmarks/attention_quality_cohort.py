@@ -8,7 +8,7 @@ which case ids and thereby folds depend, is a fixed one: the scans are public.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from agent.ingest import ingest
@@ -56,12 +56,15 @@ def open_cohort(folder: Path, scans: Path, source: str) -> StageContext:
     return context
 
 
-def train_and_predict(context: StageContext, effort: float = 1.0) -> None:
+def train_and_predict(
+    context: StageContext, effort: float = 1.0, only: Collection[str] = ()
+) -> None:
     """Train each network without each fold, and predict what it has not seen.
 
     Args:
         context: of `open_cohort`.
         effort: times the usual number of steps.
+        only: names of models (``unet_small_fold0``); empty: all.
 
     Raises:
         CurationError: a network cannot be trained, or a scan not be predicted.
@@ -91,6 +94,7 @@ def train_and_predict(context: StageContext, effort: float = 1.0) -> None:
         )
         for fold in range(FOLDS)
         for network, steps in STEPS.items()
+        if not only or f"{network}_fold{fold}" in only
     ]
     _stop_at(dict(train(context, runs, threads=0, limit_s=86400.0).failed))
     for model in of_round(context, "zoo"):

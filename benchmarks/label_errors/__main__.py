@@ -42,6 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--cases", type=int, default=0, help="the first so many scans only")
     parser.add_argument("--trained", action="store_true", help="networks of the corrupted labels")
     parser.add_argument("--effort", type=float, default=1.0, help="times the usual training steps")
+    parser.add_argument("--models", default="", help="only these: unet_small_fold0,...")
     parser.add_argument("--half", choices=("even", "odd", "all"), default="even")
     parser.add_argument("--json", type=Path, help="write all figures there too")
     given = parser.parse_args(arguments)
@@ -58,6 +59,7 @@ def main(arguments: list[str] | None = None) -> int:
     measured = []
     for one in measure(
         given.folder, given.predicted, arms, cases=given.cases, effort=given.effort,
+        models=tuple(name for name in given.models.split(",") if name),
         rounds=lambda arm: given.rounds if arm.rate in mended else 0,
     ):  # fmt: skip
         measured.append(one)

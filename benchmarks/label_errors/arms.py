@@ -1,6 +1,6 @@
 """One corrupted data set after the other: plant, detect, score, mend."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from benchmarks.label_errors.planting import Planted, Truth, choose
 from benchmarks.label_errors.scoring import Row
 from benchmarks.label_errors.workspaces import base, check, context, copy, plant, retrain
 from labeling import detect, fuse
-from labeling.config import JudgeConfig, LabelingConfig
+from labeling.config import FuseConfig, JudgeConfig, LabelingConfig
 from labeling.detect import results_of
 
 MENDING = ("pseudo", "judged", "original")
@@ -49,9 +49,9 @@ class Measured:
         return asdict(self)
 
 
-def settings() -> LabelingConfig:
+def settings(models: tuple[str, ...] = ()) -> LabelingConfig:
     """The product's defaults, with originals mended too: the copies' errors are planted."""
-    return LabelingConfig(judge=JudgeConfig(auto_mend=MENDING))
+    return LabelingConfig(judge=JudgeConfig(auto_mend=MENDING), fuse=FuseConfig(models=models))
 
 
 def measure(
@@ -62,6 +62,7 @@ def measure(
     rounds: Callable[[Arm], int],
     cases: int = 0,
     effort: float = 1.0,
+    models: tuple[str, ...] = (),
 ) -> Iterator[Measured]:
     """Each arm in turn.
 
@@ -72,9 +73,12 @@ def measure(
         rounds: of mending, for an arm; 0: detection only.
         cases: the first so many only (for a quick look); 0: all.
         effort: times the usual training steps.
+        models: names of the models that count; the scans that they predict are measured. Empty:
+            all of them.
     """
-    config = settings()
-    ctx = base(folder / "base", predicted, config)
+    config = settings(models)
+    clean = folder / "_".join(["base", *models])
+    ctx = base(clean, predicted, config)
     wanted = [scan.case_id for scan in ctx.scans()][: cases or None]
     truth = Truth(ctx, wanted)
     typical = typical_dice({c: r for c, r in results_of(ctx, "detect").items() if c in wanted})
@@ -86,12 +90,12 @@ def measure(
             if not (place / "done").exists():
                 copy(predicted, place, learned=False)
                 plant(context(place), errors)
-                retrain(context(place), effort)
+                retrain(context(place), effort, models)
                 (place / "done").touch()
             source, place = place, folder / f"{arm.name}_run"
             copy(source, place)
         else:
-            copy(folder / "base", place)
+            copy(clean, place)
             plant(context(place), errors)
         own = context(place, cases=frozenset(wanted) if cases else frozenset())
         check(fuse.run(own, config))
@@ -99,7 +103,8 @@ def measure(
         planted = {(e.case_id, e.class_id): e for e, _ in errors}
         scored = score_labels(own, config, SoftVoxels() if arm.trained else soft, arm.seed)
         rows = []
-        for one in (x for x in scored if x.case_id in wanted):
+        seen = {case for case, r in results_of(own, "detect").items() if _is_seen(r)}
+        for one in (x for x in scored if x.case_id in seen.intersection(wanted)):
             error = planted.get((one.case_id, one.class_id))
             kind, severity = (error.kind, error.severity) if error else ("", "")
             rows.append(Row(arm.rate, arm.seed, one.case_id, one.class_id, kind, severity,
@@ -107,4 +112,10 @@ def measure(
         only = [error for error, _ in errors]
         n = rounds(arm)
         outcomes = mend_rounds(own, config, truth, only, typical, n) if n else []
+        outcomes = [x for x in outcomes if x.case_id in seen]
         yield Measured(arm, only, rows, outcomes)
+
+
+def _is_seen(result: Mapping[str, Any]) -> bool:
+    """Whether a case has predictions."""
+    return any(row["comparison"]["n_models"] for row in result["rows"])

@@ -7,7 +7,7 @@ still fit, so that a copy's detection computes the changed cases only.
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -138,9 +138,9 @@ def next_round(ctx: StageContext) -> StageContext:
     return replace(ctx, round=ctx.round + 1)
 
 
-def retrain(ctx: StageContext, effort: float) -> None:
+def retrain(ctx: StageContext, effort: float, only: Collection[str]) -> None:
     """Networks of `benchmarks.attention_quality`, trained on the labels as they are here."""
-    train_and_predict(ctx, effort)
+    train_and_predict(ctx, effort, only)
 
 
 def check(result: StageResult) -> StageResult:
