@@ -35,6 +35,7 @@ from benchmarks.duplicate_copies import (
     subvoxel,
     thick,
     whole,
+    wrong_slice_distance,
 )
 from voxcurate.volume import Volume
 
@@ -84,6 +85,42 @@ def lost_spacing_crop(scan: Volume, rng: Rng) -> Volume:
 def lost_spacing_flip(scan: Volume, rng: Rng) -> Volume:
     """1 x 1 x 1 mm in the header, and flipped against it."""
     return lost_spacing(flipped_against_header(scan, rng), rng)
+
+
+def lost_spacing_values(scan: Volume, rng: Rng) -> Volume:
+    """1 x 1 x 1 mm in the header, noisy, in a window."""
+    return _one((clipped, eight_bit), rng)(noisy(lost_spacing(scan, rng), rng), rng)
+
+
+def lost_spacing_crop_values(scan: Volume, rng: Rng) -> Volume:
+    """60 to 70 % of the body, 1 x 1 x 1 mm in the header, noisy, in other values."""
+    part = noisy(lost_spacing_crop(scan, rng), rng)
+    return _one((offset_gain, clipped, eight_bit, jpeg), rng)(part, rng)
+
+
+def lost_spacing_crop_flip(scan: Volume, rng: Rng) -> Volume:
+    """60 to 70 % of the body, 1 x 1 x 1 mm in the header, and flipped against it."""
+    return flipped_against_header(lost_spacing_crop(scan, rng), rng)
+
+
+def wrong_slice_distance_crop(scan: Volume, rng: Rng) -> Volume:
+    """60 to 70 % of the body, slices half or twice as far apart as they are."""
+    return wrong_slice_distance(_part(scan, rng), rng)
+
+
+def flipped_crop_values(scan: Volume, rng: Rng) -> Volume:
+    """60 to 70 % of the body, flipped against the header, noisy, in a window."""
+    return _one((clipped, eight_bit), rng)(noisy(flipped_crop(scan, rng), rng), rng)
+
+
+def resampled_crop_jpeg(scan: Volume, rng: Rng) -> Volume:
+    """60 to 70 % of the body, on other voxels, through JPEG."""
+    return jpeg(_one((coarser, finer), rng)(_part(scan, rng), rng), rng)
+
+
+def lost_spacing_resampled(scan: Volume, rng: Rng) -> Volume:
+    """On other voxels, then 1 x 1 x 1 mm in the header."""
+    return lost_spacing(_one((coarser, finer), rng)(scan, rng), rng)
 
 
 def tilted(scan: Volume, rng: Rng) -> Volume:
@@ -155,5 +192,8 @@ COPIES: dict[str, Maker] = SINGLE | {
     for maker in (
         *(two_things, five_things, clipped_crop, slices_5mm, pet_grid, tilted, rotated),
         *(quarter_turned, flipped_crop, quarter_turned_crop, lost_spacing_crop, lost_spacing_flip),
+        *(lost_spacing_values, lost_spacing_crop_values, lost_spacing_crop_flip),
+        *(wrong_slice_distance_crop, flipped_crop_values, resampled_crop_jpeg),
+        *(lost_spacing_resampled,),
     )
 }

@@ -11,7 +11,13 @@ import numpy.typing as npt
 
 from benchmarks.duplicate_copies import whole
 from cleaning.duplicates.grid import canonical
-from cleaning.duplicates.hashing import CUBE_MM, N_LANDMARKS, fingerprint, view_codes
+from cleaning.duplicates.hashing import (
+    CUBE_MM,
+    N_LANDMARKS,
+    all_voxel_marks,
+    fingerprint,
+    view_codes,
+)
 from cleaning.duplicates.landmarks import landmarks
 from cleaning.duplicates.search import close_pairs
 from voxcurate.volume import Volume
@@ -117,6 +123,7 @@ def hash_speed() -> dict[str, Any]:
     def ours() -> None:
         scan = canonical(volume, CUBE_MM)
         landmarks(scan, N_LANDMARKS)
+        all_voxel_marks(volume, scan)
         view_codes(scan)
 
     def peer() -> None:

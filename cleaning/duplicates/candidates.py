@@ -9,13 +9,16 @@ import numpy.typing as npt
 from cleaning.duplicates._votes import best_offsets
 from cleaning.duplicates.config import DuplicateConfig
 from cleaning.duplicates.hashing import ScanCodes
-from cleaning.duplicates.landmarks import Bits, flipped, joined, turned
+from cleaning.duplicates.landmarks import Bits, Landmarks, flipped, joined, turned
 from cleaning.duplicates.placing import UPRIGHT, Turn, inverse_turn, turned_places
 from cleaning.duplicates.search import ClosePairs, close_pairs
+from cleaning.duplicates.voxel_marks import CUBE, Powers
 
 MAX_EQUAL = 64
 STRONGEST = 48  # landmarks of a scan that are turned
 SAME_CUBE = 0.01
+
+Offset = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
@@ -31,31 +34,41 @@ class Candidate:
         view_distance: smaller Hamming distance of the two views of 256 bits; 256 if not found.
         turn: how the second was turned and flipped against its header before its view agreed.
         vote_turn: the same, before the landmarks agreed; places of the second are turned with it.
+        voxel_offset: the same offset in voxels, of landmarks on the scans' own voxels.
+        voxel_turn: how the second was turned before those agreed.
     """
 
     first: int
     second: int
     votes: int = 0
-    offset_mm: tuple[float, float, float] | None = None
+    offset_mm: Offset | None = None
     spread_mm: float = 0.0
     view_distance: int = 256
     turn: Turn = UPRIGHT
     vote_turn: Turn = UPRIGHT
+    voxel_offset: Offset | None = None
+    voxel_turn: Turn = UPRIGHT
 
     def swapped(self) -> "Candidate":
         """The same two, the other first."""
-        offset, back = None, inverse_turn(self.vote_turn)
-        if self.offset_mm is not None:
-            i, j, k = -turned_places(np.array([self.offset_mm]), back)[0]
-            offset = (float(i), float(j), float(k))
         return replace(
             self,
             first=self.second,
             second=self.first,
-            offset_mm=offset,
+            offset_mm=_undone(self.offset_mm, self.vote_turn),
             turn=inverse_turn(self.turn),
-            vote_turn=back,
+            vote_turn=inverse_turn(self.vote_turn),
+            voxel_offset=_undone(self.voxel_offset, self.voxel_turn),
+            voxel_turn=inverse_turn(self.voxel_turn),
         )
+
+
+def _undone(offset: Offset | None, turn: Turn) -> Offset | None:
+    """The offset from the second to the first."""
+    if offset is None:
+        return None
+    i, j, k = -turned_places(np.array([offset]), inverse_turn(turn))[0]
+    return float(i), float(j), float(k)
 
 
 def candidates(
@@ -80,6 +93,10 @@ def candidates(
             found[key] = c
         else:
             found[key] = replace(old, view_distance=c.view_distance, turn=c.turn)
+    for c in by_voxels(prints, config, known=known):
+        key = c.first, c.second
+        old = found.get(key, c)
+        found[key] = replace(old, voxel_offset=c.voxel_offset, voxel_turn=c.voxel_turn)
     return [found[key] for key in sorted(found)]
 
 
@@ -144,6 +161,12 @@ class _Marks:
         scan = np.repeat(np.array(numbers, np.int64), [len(part) for part in parts])
         return cls(scan, every.codes, every.places_mm, every.cube_mm)
 
+    @classmethod
+    def one(cls, number: int, marks: Landmarks) -> "_Marks":
+        """Those of one scan."""
+        scan = np.full(len(marks), number, np.int64)
+        return cls(scan, marks.codes, marks.places_mm, marks.cube_mm)
+
     def turned(self, turn: Turn) -> "_Marks":
         """Turned and flipped about the origin."""
         return replace(
@@ -192,6 +215,73 @@ def _voted(
         )
         for n in np.flatnonzero(keep)
     ]
+
+
+def by_voxels(
+    prints: Sequence[ScanCodes], config: DuplicateConfig, *, known: int = 0
+) -> list[Candidate]:
+    """Pairs with enough votes on their voxels, where at least one of them lost its spacing.
+
+    Those that did are turned and flipped in all 48 ways and compared with all others.
+    """
+    sets = [(n, one) for n, each in enumerate(prints) for one in each.voxels]
+    lost = [s for s, (n, _) in enumerate(sets) if len(prints[n].voxels) > 1]
+    if not lost or known >= len(prints):
+        return []
+    numbers = np.array([n for n, _ in sets])
+    powers = [one.powers for _, one in sets]
+    parts = [_Marks.one(s, one.landmarks) for s, (_, one) in enumerate(sets)]
+    base, asked = parts[0].joined(parts[1:]), parts[lost[0]].joined([parts[s] for s in lost[1:]])
+    n, m = len(base.codes), max(1, len(asked.codes))
+    turns, at_once = all_turns(), max(1, n // m)
+    found: dict[tuple[int, int], Candidate] = {}
+    for start in range(0, len(turns), at_once):
+        part = turns[start : start + at_once]
+        both = base.joined([asked.turned(turn) for turn in part])
+        pairs = close_pairs(both.codes, config.radius_bits, known=n, max_equal=MAX_EQUAL)
+        one, other = numbers[both.scan[pairs.first]], numbers[both.scan[pairs.second]]
+        pairs = pairs.only((pairs.first < n) & (one != other) & (np.maximum(one, other) >= known))
+        for number, turn in enumerate(part):
+            mine = pairs.only((pairs.second - n) // m == number)
+            rungs = (
+                np.array([_rung(p) for p in powers]),
+                np.array([_rung(_turned_powers(p, turn)) for p in powers]),
+            )
+            same = rungs[0][both.scan[mine.first]] == rungs[1][both.scan[mine.second]]
+            for c in _voted(both, mine.only(same), config, turn):
+                _note_voxels(found, c, numbers, powers[c.first])
+    return [found[key] for key in sorted(found)]
+
+
+def _note_voxels(
+    found: dict[tuple[int, int], Candidate],
+    c: Candidate,
+    numbers: npt.NDArray[np.int64],
+    powers: Powers,
+) -> None:
+    """The candidate of two rungs as one of their scans, kept if it has the most votes so far."""
+    assert c.offset_mm is not None
+    i, j, k = (x / CUBE * 2**power for x, power in zip(c.offset_mm, powers, strict=True))
+    one = Candidate(
+        int(numbers[c.first]),
+        int(numbers[c.second]),
+        c.votes,
+        voxel_offset=(i, j, k),
+        voxel_turn=c.vote_turn,
+    )
+    each = one if one.first < one.second else one.swapped()
+    old = found.get((each.first, each.second))
+    if old is None or old.votes < each.votes:
+        found[each.first, each.second] = each
+
+
+def _turned_powers(powers: Powers, turn: Turn) -> Powers:
+    i, j, k = (powers[axis] for axis in turn[0])
+    return i, j, k
+
+
+def _rung(powers: Powers) -> int:
+    return powers[0] * 64 + powers[1] * 8 + powers[2]
 
 
 def by_views(

@@ -1,9 +1,10 @@
 """The fingerprint of a scan: what is kept of it to find and to prove its duplicates.
 
-Four parts, definition version 2, pinned, for fingerprints are stored (docs/duplicates.md):
+Five parts, definition version 3, pinned, for fingerprints are stored (docs/duplicates.md):
 
 - `pixels`: a hash of the values in RAS+ order: equal for any lossless re-encoding.
 - `landmarks`: places and 256-bit codes of up to 128 landmarks: found again in any crop.
+- `voxels`: landmarks on the scan's own voxels, for copies that are cropped and lost their spacing.
 - `whole`, `body`: one 256-bit code each of the whole field of view and of the body's box, scaled to
   32 x 32 x 32: they need no spacing, and know the scan that is too thin for landmarks.
 - `thumbnail`: the scan in cubes of 5 mm or more.
@@ -25,10 +26,11 @@ from cleaning.duplicates._kernels import spectra
 from cleaning.duplicates.grid import Canonical, Grid, canonical, plain
 from cleaning.duplicates.landmarks import Bits, Landmarks, frequencies, joined, landmarks
 from cleaning.duplicates.thumbnail import Thumbnail, body_box, resized, thumbnail
+from cleaning.duplicates.voxel_marks import VoxelMarks, voxel_marks
 from voxcurate.geometry import ras_axes
 from voxcurate.volume import Volume
 
-HASH_VERSION = 2
+HASH_VERSION = 3
 CUBE_MM = 5.0
 FINE_CUBE_MM = 3.2
 FINE_BELOW_MM = 200.0  # mean side of a scan that gets finer landmarks too
@@ -49,6 +51,7 @@ class ScanCodes:
         frame: from mm along the canonical axes to RAS+ world mm, ``(4, 4)``.
         spacing: of the scan, mm, RAS+ order.
         is_empty: a constant scan, of which nothing can be said.
+        voxels: landmarks on the scan's own voxels, on several rungs if its spacing was lost.
     """
 
     pixels: str
@@ -58,6 +61,7 @@ class ScanCodes:
     frame: npt.NDArray[np.float64]
     spacing: tuple[float, float, float]
     is_empty: bool = False
+    voxels: tuple[VoxelMarks, ...] = ()
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "ScanCodes":
@@ -77,14 +81,15 @@ class ScanFingerprint(ScanCodes):
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data for the catalog, below 20 kB."""
-        places = np.rint(self.landmarks.places_mm / PLACE_STEP_MM).astype("<i4")
         return {
             "version": HASH_VERSION,
             "pixels": self.pixels,
             "whole": self.whole.tobytes().hex(),
             "body": self.body.tobytes().hex(),
-            "codes": _text(self.landmarks.codes.tobytes()),
-            "places": _text(places.astype("<u2").tobytes()),
+            **_marks_out(self.landmarks),
+            "voxels": [
+                {"powers": list(one.powers), **_marks_out(one.landmarks)} for one in self.voxels
+            ],
             "cubes_mm": [
                 [round(float(side), 4), int(n)]
                 for side, n in zip(
@@ -110,24 +115,39 @@ class ScanFingerprint(ScanCodes):
 def _codes_in(data: Mapping[str, Any]) -> dict[str, Any]:
     if data.get("version") != HASH_VERSION:
         raise ValueError(f"want fingerprint version {HASH_VERSION}, got {data.get('version')}")
-    places = np.frombuffer(base64.b85decode(data["places"]), "<u2").reshape(-1, 3)
     sides = [np.full(n, -side, np.float32) for side, n in data["cubes_mm"]]
     frame = np.eye(4)
     frame[:3] = np.reshape(data["frame"], (3, 4))
     i, j, k = data["spacing"]
     return {
         "pixels": data["pixels"],
-        "landmarks": Landmarks(
-            (places * PLACE_STEP_MM).astype(np.float32),
-            np.frombuffer(base64.b85decode(data["codes"]), np.uint8).reshape(-1, 32),
-            np.concatenate([np.zeros(0, np.float32), *sides]),
-        ),
+        "landmarks": _marks_in(data, np.concatenate([np.zeros(0, np.float32), *sides])),
+        "voxels": tuple(_voxels_in(one) for one in data["voxels"]),
         "whole": np.frombuffer(bytes.fromhex(data["whole"]), np.uint8),
         "body": np.frombuffer(bytes.fromhex(data["body"]), np.uint8),
         "frame": frame,
         "spacing": (float(i), float(j), float(k)),
         "is_empty": bool(data["is_empty"]),
     }
+
+
+def _voxels_in(data: Mapping[str, Any]) -> VoxelMarks:
+    i, j, k = data["powers"]
+    return VoxelMarks((int(i), int(j), int(k)), _marks_in(data))
+
+
+def _marks_in(data: Mapping[str, Any], cube_mm: npt.NDArray[np.float32] | None = None) -> Landmarks:
+    places = np.frombuffer(base64.b85decode(data["places"]), "<u2").reshape(-1, 3)
+    return Landmarks(
+        (places * PLACE_STEP_MM).astype(np.float32),
+        np.frombuffer(base64.b85decode(data["codes"]), np.uint8).reshape(-1, 32),
+        np.full(len(places), CUBE_MM, np.float32) if cube_mm is None else cube_mm,
+    )
+
+
+def _marks_out(marks: Landmarks) -> dict[str, str]:
+    places = np.rint(marks.places_mm / PLACE_STEP_MM).astype("<i4")
+    return {"codes": _text(marks.codes.tobytes()), "places": _text(places.astype("<u2").tobytes())}
 
 
 def fingerprint(volume: Volume, modality: str = "CT") -> ScanFingerprint:
@@ -148,6 +168,16 @@ def fingerprint(volume: Volume, modality: str = "CT") -> ScanFingerprint:
         frame=scan.frame,
         spacing=(i, j, k),
         is_empty=scan.is_constant,
+        voxels=all_voxel_marks(volume, scan),
+    )
+
+
+def all_voxel_marks(volume: Volume, scan: Canonical) -> tuple[VoxelMarks, ...]:
+    """The landmarks on a scan's own voxels; none for a constant scan."""
+    if scan.is_constant:
+        return ()
+    return tuple(
+        VoxelMarks(one.powers, _storable(one.landmarks)) for one in voxel_marks(volume, scan.window)
     )
 
 

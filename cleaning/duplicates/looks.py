@@ -21,6 +21,7 @@ from cleaning.duplicates.placing import (
 )
 from cleaning.duplicates.registration import Agreement, Image, agreement
 
+Size = Literal["", "voxels", "bodies"]
 STILL_MM = 0.8  # blocks of a leaning scan move farther
 
 
@@ -33,6 +34,7 @@ class Look:
         turn: the part of it that turns by quarters and flips.
         placed: the second's images, so placed.
         lean_deg: by how much it was turned beyond what the headers say.
+        size: what was taken for the same size.
     """
 
     found: Agreement
@@ -40,6 +42,7 @@ class Look:
     turn: Turn
     placed: tuple[Image, ...]
     lean_deg: float = 0.0
+    size: Size = ""
 
 
 def best_look(
@@ -60,7 +63,7 @@ def best_look(
     """
     told = told_lean(one, other)
     best: Look | None = None
-    for offset, turn, size in _tries(candidate):
+    for offset, turn, size in _tries(candidate, np.array(one.spacing)):
         lean = told if turn == UPRIGHT else np.eye(3)
         placed = [
             _placed(image, other_image, turn, size, one, other, lean)
@@ -72,7 +75,7 @@ def best_look(
             start = lean @ (middle + offset) - middle if len(images) > 1 else None
         for image, (there, way) in zip(images, placed, strict=True):
             found = agreement(image, there, start, min_overlap=config.min_overlap)
-            look = Look(found, way, turn, tuple(there for there, _ in placed))
+            look = Look(found, way, turn, tuple(there for there, _ in placed), size=size)
             best = _better(look, best)
         if best is not None and best.found.ncc >= config.min_ncc:
             break
@@ -140,15 +143,21 @@ def _straightened(look: Look, images: Sequence[Image], config: DuplicateConfig) 
     return best if best is not None and _quality(best.found) > _quality(look.found) else look
 
 
-Try = tuple[npt.NDArray[np.float64] | None, Turn, Literal["", "voxels", "bodies"]]
+Try = tuple[npt.NDArray[np.float64] | None, Turn, Size]
 
 
-def _tries(candidate: Candidate) -> list[Try]:
-    """Offset, turn and what is taken for the same size: the landmarks' vote first, then the views:
-    as the headers say, voxel for voxel (a header lost its spacing), body for body."""
+def _tries(candidate: Candidate, spacing: npt.NDArray[np.float64]) -> list[Try]:
+    """Offset, turn and what is taken for the same size.
+
+    The landmarks' vote first, then that on the voxels (of the first's `spacing`, mm), then the
+    views: as the headers say, voxel for voxel (a header lost its spacing), body for body.
+    """
     tries: list[Try] = []
     if candidate.offset_mm is not None:
         tries.append((np.asarray(candidate.offset_mm), candidate.vote_turn, ""))
+    if candidate.voxel_offset is not None:
+        offset = np.asarray(candidate.voxel_offset) * spacing
+        tries.append((offset, candidate.voxel_turn, "voxels"))
     if candidate.view_distance < 256:
         tries += [
             (None, candidate.turn, ""),

@@ -70,6 +70,8 @@ class DuplicatePair:
     vote_turn: Turn = UPRIGHT
     lean_deg: float = 0.0
     projection_bits: int = 0
+    voxel_offset: tuple[float, float, float] | None = None
+    voxel_turn: Turn = UPRIGHT
 
     @property
     def is_copy(self) -> bool:
@@ -221,6 +223,8 @@ def confirm(
         candidate.view_distance,
         turn=candidate.turn,
         vote_turn=candidate.vote_turn,
+        voxel_offset=candidate.voxel_offset,
+        voxel_turn=candidate.voxel_turn,
     )
     image, there = image_of(one), image_of(other)
     if candidate.offset_mm is not None and candidate.view_distance == 256:
@@ -269,6 +273,11 @@ def judged(
     )
 
 
+def _voxels_agree(look: Look, pair: DuplicatePair) -> bool:
+    """Whether the look is the one that landmarks on the scans' own voxels asked for."""
+    return pair.voxel_offset is not None and look.size == "voxels" and look.turn == pair.voxel_turn
+
+
 def _kind(
     look: Look, pair: DuplicatePair, coarsest_mm: float, config: DuplicateConfig, is_fine: bool
 ) -> Kind | None:
@@ -277,8 +286,8 @@ def _kind(
         return None
     has_votes = pair.votes > 0 and look.turn == pair.vote_turn and is_same_size(look.way)
     if not has_votes and (look.turn != UPRIGHT or not is_same_size(look.way)):
-        is_odd_view = pair.view_distance > config.odd_view_radius_bits
-        if is_odd_view or not is_alike(found, config.min_odd_ncc, config.min_odd_detail_ncc):
+        is_far = pair.view_distance > config.odd_view_radius_bits and not _voxels_agree(look, pair)
+        if is_far or not is_alike(found, config.min_odd_ncc, config.min_odd_detail_ncc):
             return None
     if not is_alike(found, config.min_ncc, config.min_detail_ncc):
         is_patient = look.turn == UPRIGHT and is_alike(
@@ -296,6 +305,6 @@ def _kind(
         odds = (found.shift_mm / limit) ** 2 + (found.misfit / config.max_misfit) ** 2
         if odds > config.max_odds:
             return "same_patient"
-    elif found.shift_mm > config.max_coarse_shift_mm:
+    elif found.n_blocks and found.shift_mm > config.max_coarse_shift_mm:
         return "same_patient"
     return "transformed"

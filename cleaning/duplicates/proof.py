@@ -70,6 +70,8 @@ def proved(
         view_distance=pair.view_distance,
         turn=pair.turn,
         vote_turn=pair.vote_turn,
+        voxel_offset=pair.voxel_offset,
+        voxel_turn=pair.voxel_turn,
     )
     return judged(pair, one, other, images, others, candidate, config)
 
