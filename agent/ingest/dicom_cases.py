@@ -1,7 +1,6 @@
 """The cases of a DICOM tree: a series is a scan; its segmentations are linked by the header."""
 
 import os
-import struct
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,6 +12,8 @@ from agent.ingest.identities import storable
 from agent.ingest.records import Case, MaskInput, id_of
 from voxcurate.classes import Vocabulary
 from voxcurate.dicom import Series, find_series, identifiers, quiet_pydicom
+from voxcurate.dicom_file import open_dicom
+from voxcurate.errors import VolumeReadError
 from voxcurate.ids import case_id
 from voxcurate.layouts import our_class
 from voxcurate.sources import SourceConfig
@@ -120,12 +121,9 @@ def _header(path: Path) -> "Dataset":
     Raises:
         ValueError: it cannot be read.
     """
-    from pydicom import dcmread
-    from pydicom.errors import InvalidDicomError
-
     try:
-        header = dcmread(path, stop_before_pixels=True)
-    except (InvalidDicomError, OSError, EOFError, KeyError, AttributeError, struct.error):
+        header = open_dicom(path, stop_before_pixels=True)
+    except VolumeReadError:
         raise ValueError("no readable DICOM") from None
     if "SOPClassUID" not in header and "MediaStorageSOPClassUID" not in header.file_meta:
         raise ValueError("no readable DICOM")

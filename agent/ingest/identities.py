@@ -3,14 +3,13 @@ original paths, UIDs or names."""
 
 import json
 import os
-import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
+from agent.ingest.private import PrivateStore
 from voxcurate.errors import WorkspaceError
 from voxcurate.identifiers import Identifiers
 from voxcurate.workspace import Workspace
@@ -48,7 +47,7 @@ class Identity:
     identifiers: Identifiers = field(default_factory=Identifiers)
 
 
-class Identities:
+class Identities(PrivateStore):
     """The map of one workspace: ``private/identities.sqlite``, mode 600 in a folder of mode 700.
 
     A context manager; a change is on disk when its call returns.
@@ -58,29 +57,7 @@ class Identities:
     """
 
     def __init__(self, workspace: Workspace) -> None:
-        folder = workspace.private
-        folder.mkdir(mode=0o700, exist_ok=True)
-        folder.chmod(0o700)
-        path = folder / FILE_NAME
-        try:
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-            path.chmod(0o600)
-            self._connection = sqlite3.connect(path)
-            with self._connection:
-                self._connection.executescript(_TABLES)
-        except (OSError, sqlite3.Error):
-            raise WorkspaceError("cannot open the private map of identities") from None
-
-    def __enter__(self) -> "Identities":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._connection.close()
+        super().__init__(workspace, FILE_NAME, _TABLES, title="map of identities")
 
     def add(self, identities: Iterable[Identity]) -> None:
         """Add cases in one transaction; a known case is replaced."""
@@ -98,8 +75,8 @@ class Identities:
             )
             for one in identities
         ]
-        with self._connection:
-            self._connection.executemany(f"REPLACE INTO identity VALUES ({marks})", rows)
+        with self.connection:
+            self.connection.executemany(f"REPLACE INTO identity VALUES ({marks})", rows)
 
     def lookup(self, case_id: str) -> Identity | None:
         """The case's origin; None if the id is unknown."""
@@ -135,15 +112,15 @@ class Identities:
 
     def source_at(self, root: Path) -> str | None:
         """The name of the source that a folder was ingested as, without its own description."""
-        row = self._connection.execute(
+        row = self.connection.execute(
             "SELECT name FROM source WHERE root = ?", (storable(str(root)),)
         ).fetchone()
         return str(row[0]) if row else None
 
     def name_source(self, root: Path, name: str) -> None:
         """Remember which description belongs to a folder."""
-        with self._connection:
-            self._connection.execute(
+        with self.connection:
+            self.connection.execute(
                 "REPLACE INTO source VALUES (?, ?)", (storable(str(root)), name)
             )
 
@@ -161,8 +138,8 @@ class Identities:
 
     def add_anchors(self, days: Iterable[tuple[str, str]]) -> None:
         """Give each patient (once in `days`, ISO) a day 0, unless there is one."""
-        with self._connection:
-            self._connection.executemany("INSERT OR IGNORE INTO anchor VALUES (?, ?)", days)
+        with self.connection:
+            self.connection.executemany("INSERT OR IGNORE INTO anchor VALUES (?, ?)", days)
 
     def anchors_of(self, patients: Sequence[str]) -> dict[str, date]:
         """Day 0 of each of these patients who has one."""
@@ -170,7 +147,7 @@ class Identities:
         for start in range(0, len(patients), _MANY):
             part = patients[start : start + _MANY]
             marks = ", ".join("?" * len(part))
-            rows = self._connection.execute(
+            rows = self.connection.execute(
                 f"SELECT patient, day FROM anchor WHERE patient IN ({marks})",
                 tuple(part),
             )
@@ -179,7 +156,7 @@ class Identities:
 
     def _select(self, where: str, values: tuple[str, ...]) -> Iterator[Identity]:
         names = ", ".join(_COLUMNS)
-        for row in self._connection.execute(f"SELECT {names} FROM identity {where}", values):
+        for row in self.connection.execute(f"SELECT {names} FROM identity {where}", values):
             told: dict[str, Any] = dict(zip(_COLUMNS, row, strict=True))
             told["identifiers"] = Identifiers.model_validate(json.loads(row[-1]))
             yield Identity(**told)

@@ -1,6 +1,6 @@
 """The last step of ingest: scans enter the catalog together, with splits, pointers and days."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -8,12 +8,14 @@ from typing import Any
 from agent.ingest.config import IngestConfig
 from agent.ingest.identities import Identities
 from agent.ingest.items import STAGE
+from agent.ingest.prints import Prints, fresh_prints, prints_of, unlinked_lines
 from agent.ingest.split import Member, join, share_out
-from voxcurate.catalog import Assembly, Decision, Label, Report, Scan, WorkItem, Writer
+from voxcurate.catalog import Assembly, Decision, Label, Report, Scan, ScanHead, Writer
 from voxcurate.catalog.records import Split
 from voxcurate.stage import StageContext
 
 REPORT = "report"
+AT_ONCE = 100  # pairs whose thumbnails are held together
 
 
 @dataclass(frozen=True)
@@ -33,25 +35,22 @@ def register(
     Works from the ledger alone, so that what a killed run had finished comes in with the next one.
     Splits, patients and duplicate groups that are in the catalog stay as they are.
     """
-    lines = [
-        line
-        for line in context.catalog.rows(WorkItem, round=0, stage=STAGE, status="done", variant="")
-        if line.result.get("linked") is False
-    ]
+    catalog = context.catalog
+    lines = unlinked_lines(catalog)
     if not lines:
         return Registered()
-    lines.sort(key=lambda line: (line.subject, line.updated))
-    known = {scan.case_id: scan for scan in context.catalog.rows(Scan)}
+    known: dict[str, Scan] = {scan.case_id: scan for scan in catalog.rows(ScanHead)}
     fresh = {line.subject: line.result for line in lines if line.subject not in known}
-    groups = duplicate_groups(known, {c: r["scan"]["fingerprint"] for c, r in fresh.items()})
+    groups = duplicate_groups(known, fresh, prints_of(catalog, fresh))
     truths = _truths(context, known)
     splits, bridges = share_out(_members(known, fresh, groups, truths), config.split, key)
     days = _days(identities, {**{c: s.patient for c, s in known.items()}, **_patients(fresh)})
     with context.catalog.write() as writer:
-        for case_id, result in sorted(fresh.items()):
-            facts = _facts(result["scan"]["facts"], days.get(case_id), bridges.get(case_id))
-            scan = {**result["scan"], "facts": facts, "split": splits[case_id]}
-            writer.put(Scan(**scan, duplicate_group=groups[case_id][0]))
+        for case_id, mark in fresh_prints(writer, fresh):
+            scan = fresh[case_id]["scan"]
+            facts = _facts(scan["facts"], days.get(case_id), bridges.get(case_id))
+            own = {"facts": facts, "split": splits[case_id], "fingerprint": mark}
+            writer.put(Scan(**{**scan, **own}, duplicate_group=groups[case_id][0]))
         for line in lines:
             _update(writer, known.get(line.subject), line.result, days.get(line.subject))
             _point(writer, line.subject, line.result, splits.get(line.subject))
@@ -62,27 +61,37 @@ def register(
 
 
 def duplicate_groups(
-    known: Mapping[str, Scan], fresh: Mapping[str, Mapping[str, Any]]
+    known: Mapping[str, Scan], fresh: Collection[str], prints: Prints
 ) -> dict[str, tuple[str, ...]]:
     """Duplicate groups of each new scan: those of the scans it repeats, else its own.
 
     A group is named by its smallest case id when it began. A scan that repeats members of several
     older groups belongs to the first (smallest); those groups stay apart. Scans in the catalog are
     not compared with each other again, and those with a fingerprint of an older kind not at all.
-    """
-    from cleaning.duplicates.hashing import HASH_VERSION, ScanFingerprint
-    from cleaning.duplicates.pairs import compare
 
-    prints = {case_id: scan.fingerprint for case_id, scan in known.items()} | dict(fresh)
-    marks = {
-        case_id: ScanFingerprint.from_dict(dict(mark))
-        for case_id, mark in prints.items()
+    Args:
+        known: scans of the catalog; their fingerprints are not looked at here.
+        fresh: cases that are new.
+        prints: gives the fingerprints of cases. The codes of all are in memory together, their
+            thumbnails few at a time.
+    """
+    from cleaning.duplicates.hashing import HASH_VERSION, ScanCodes, ScanFingerprint
+    from cleaning.duplicates.pairs import confirm, suspects
+
+    codes = {
+        case_id: ScanCodes.from_dict(mark)
+        for case_id, mark in prints({*known, *fresh})
         if mark.get("version") == HASH_VERSION
     }
-    stored = {case_id: mark for case_id, mark in marks.items() if case_id in known}
-    new = {case_id: mark for case_id, mark in marks.items() if case_id not in known}
-    pairs = [pair for pair in compare(new, known=stored) if pair.is_copy]
-    links: dict[str, list[str]] = {case_id: [f"case:{case_id}"] for case_id in prints}
+    pairs, tries = suspects(codes, known={case_id for case_id in codes if case_id in known})
+    del codes
+    for start in range(0, len(tries), AT_ONCE):
+        part = tries[start : start + AT_ONCE]
+        wanted = {case_id for one in part for case_id in one[:2]}
+        marks = {c: ScanFingerprint.from_dict(mark) for c, mark in prints(wanted)}
+        found = (confirm(a, marks[a], b, marks[b], candidate) for a, b, candidate in part)
+        pairs += [pair for pair in found if pair is not None and pair.is_copy]
+    links: dict[str, list[str]] = {case_id: [f"case:{case_id}"] for case_id in (*known, *fresh)}
     for pair in pairs:
         links[pair.second].append(f"case:{pair.first}")
     result: dict[str, tuple[str, ...]] = {}
@@ -167,7 +176,8 @@ def _update(writer: Writer, scan: Scan | None, result: Mapping[str, Any], day: i
     facts = _facts(result["scan"]["facts"], day, bridges)
     complete = result["scan"]["complete"]
     if facts != scan.facts or complete != scan.complete:
-        writer.put(replace(scan, facts=facts, complete=complete))
+        (whole,) = writer.rows(Scan, case_id=scan.case_id)
+        writer.put(replace(whole, facts=facts, complete=complete))
 
 
 def _point(writer: Writer, case_id: str, result: Mapping[str, Any], split: Split | None) -> None:

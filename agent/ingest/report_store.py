@@ -6,16 +6,13 @@ and the memory does not grow with their number.
 """
 
 import json
-import os
-import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, fields
-from types import TracebackType
 from typing import Any
 
+from agent.ingest.private import PrivateStore
 from agent.ingest.report_keys import Outcome, PartRules, ReportKeys, ScanKeys
-from voxcurate.errors import WorkspaceError
 from voxcurate.workspace import Workspace
 
 FILE_NAME = "reports.sqlite"
@@ -48,33 +45,13 @@ CREATE TEMP TABLE pending (patient TEXT, report_id TEXT, PRIMARY KEY (patient, r
 """
 
 
-class ReportStore:
+class ReportStore(PrivateStore):
     """The store of one workspace; a context manager."""
 
     def __init__(self, workspace: Workspace) -> None:
-        folder = workspace.private
-        folder.mkdir(mode=0o700, exist_ok=True)
-        folder.chmod(0o700)
-        path = folder / FILE_NAME
-        try:
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-            path.chmod(0o600)
-            self.connection = sqlite3.connect(path, isolation_level=None)
-            self.connection.execute("PRAGMA temp_store = FILE")
-            self.connection.executescript(_TABLES)
-        except (OSError, sqlite3.Error):
-            raise WorkspaceError("cannot open the private store of reports") from None
-
-    def __enter__(self) -> "ReportStore":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.connection.close()
+        tables = f"PRAGMA temp_store = FILE; {_TABLES}"
+        title = "store of reports"
+        super().__init__(workspace, FILE_NAME, tables, title=title, isolation_level=None)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

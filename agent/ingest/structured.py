@@ -4,14 +4,14 @@ The tree of containers becomes headings, texts, codes and measurements their lin
 what, and references to images, stay out of the text; their names and UIDs go to the scrubber.
 """
 
-import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from voxcurate.dicom import Series, identifiers, quiet_pydicom
-from voxcurate.errors import SourceError
+from voxcurate.dicom_file import UNREADABLE, open_dicom
+from voxcurate.errors import SourceError, VolumeReadError
 from voxcurate.identifiers import Identifiers
 
 if TYPE_CHECKING:
@@ -26,16 +26,7 @@ _EVIDENCE = (
 _SAID_ELSEWHERE = ("121049", "121046")  # language and country of the text
 _CONTEXT = ("HAS OBS CONTEXT", "HAS ACQ CONTEXT")
 _MAX_DEPTH = 30
-_BROKEN = (
-    OSError,
-    EOFError,
-    ValueError,
-    KeyError,
-    AttributeError,
-    NotImplementedError,
-    TypeError,
-    struct.error,
-)
+_BROKEN: tuple[type[Exception], ...] = (*UNREADABLE, VolumeReadError)
 
 
 @dataclass(frozen=True)
@@ -67,14 +58,11 @@ def is_structured(path: Path) -> bool:
     Raises:
         SourceError: its header cannot be read.
     """
-    from pydicom import dcmread
-    from pydicom.errors import InvalidDicomError
-
     try:
         with quiet_pydicom():
-            header = dcmread(path, specific_tags=["SOPClassUID"], stop_before_pixels=True)
+            header = open_dicom(path, specific_tags=["SOPClassUID"], stop_before_pixels=True)
             kind = str(header.get("SOPClassUID", ""))
-    except (*_BROKEN, InvalidDicomError):
+    except _BROKEN:
         raise SourceError("a DICOM file cannot be read") from None
     return kind.startswith(_SR) and kind != _KEY_OBJECTS
 
@@ -85,15 +73,12 @@ def read_structured(path: Path) -> Structured | None:
     Raises:
         SourceError: it is broken.
     """
-    from pydicom import dcmread
-    from pydicom.errors import InvalidDicomError
-
     if not is_structured(path):
         return None
     try:
         with quiet_pydicom():
-            return _report(dcmread(path))
-    except (*_BROKEN, InvalidDicomError):
+            return _report(open_dicom(path))
+    except _BROKEN:
         raise SourceError("a DICOM structured report cannot be read") from None
 
 
