@@ -78,6 +78,7 @@ class Continuity(Config):
 
     class_: str = Field(alias="class")
     between: tuple[str, str] | None = None
+    ends: bool = Field(False, description="between their facing ends instead")
     gap_mm: float = Field(10.0, gt=0, description="longest gap allowed; never below two levels")
 
 

@@ -119,8 +119,10 @@ def _span(case: Case, rule: Continuity) -> tuple[float, float]:
     if rule.between is None:
         low, high = case.there[rule.class_].extent[:, 2]
         return float(low), float(high)
-    low, high = sorted(float(case.there[c].centroid[2]) for c in rule.between)
-    return low, high
+    lower, upper = sorted((case.there[c] for c in rule.between), key=lambda x: x.centroid[2])
+    if rule.ends:
+        return float(lower.extent[1, 2]), float(upper.extent[0, 2])
+    return float(lower.centroid[2]), float(upper.centroid[2])
 
 
 def _ends(case: Case, rule: Continuity) -> str:
