@@ -8,8 +8,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from agent.console import DONE, SOME_FAILED, WIDTH, run_command, show_json
-from agent.options import JsonOption
-from agent.priority_view import CUT_HELP, ROWS_SHOWN, SCORE_HELP, priority_of, show_rows
+from agent.options import (
+    ClassOption,
+    CutOption,
+    JsonOption,
+    LabelsOption,
+    LayoutOption,
+    MoreFolders,
+    PredictionsOption,
+    ScoreOption,
+    TopPercentOption,
+)
+from agent.prediction_view import warn_of_models
+from agent.priority_view import ROWS_SHOWN, cut_words, priority_of, show_rows
+from voxcurate.errors import ConfigError
 
 if TYPE_CHECKING:
     from labeling.attention_batch import Batch
@@ -20,31 +32,19 @@ if TYPE_CHECKING:
 
 
 def attention(
-    predictions: Annotated[
-        list[Path],
-        typer.Option(
-            help="Folder of one model's predictions; again for each further model. Soft, one-hot "
-            "or hard masks per class, or label maps; cases are matched by name."
-        ),
-    ],
     out: Annotated[Path, typer.Option(help="Folder to write to.")],
+    more: MoreFolders = None,
+    predictions: PredictionsOption = None,
     truth: Annotated[
         Path | None,
         typer.Option(help="True labels: adds how well attention finds errors (Table 1)."),
     ] = None,
-    classes: Annotated[
-        list[str] | None, typer.Option(help="Only this class; may be given again.")
-    ] = None,
-    labels: Annotated[
-        Path | None,
-        typer.Option(help="Names of a label map's values: JSON or YAML, as in dataset.json."),
-    ] = None,
-    layout: Annotated[
-        str, typer.Option(help="What files directly in a folder are: masks, maps, or auto.")
-    ] = "auto",
-    score: Annotated[str, typer.Option(help=SCORE_HELP)] = "share",
-    cut: Annotated[str, typer.Option(help=CUT_HELP)] = "top",
-    top_percent: Annotated[float, typer.Option(help="For --cut top.", min=0, max=100)] = 5.0,
+    classes: ClassOption = None,
+    labels: LabelsOption = None,
+    layout: LayoutOption = "auto",
+    score: ScoreOption = "",
+    cut: CutOption = "",
+    top_percent: TopPercentOption = None,
     entropy: Annotated[
         str, typer.Option(help="published (-p ln p, eq. 2) or binary (of p and 1 - p).")
     ] = "published",
@@ -74,23 +74,29 @@ def attention(
     """
 
     def command() -> int:
+        from agent.asked_classes import asked_classes, classes_there
         from agent.prediction_folders import cases_of, models_of
         from labeling.config import PriorityConfig
         from voxcurate.classes import load_vocabulary
         from voxcurate.config import build
 
+        folders = [*(predictions or []), *(more or [])]
+        if not folders:
+            raise ConfigError("want --predictions FOLDER, again for each further model")
         vocabulary = load_vocabulary()
-        models = models_of(predictions, vocabulary, labels, layout)
-        true = None if truth is None else cases_of(truth, vocabulary, labels, layout)
-        batch = _run(
-            models, vocabulary, out, _wanted(classes or (), vocabulary, entropy, released, masks,
-            class_maps), build(PriorityConfig, priority_of(score, cut, top_percent)), true,
-            min_region_mm3,
-        )  # fmt: skip
+        listed = build(PriorityConfig, priority_of(score, cut, top_percent))
+        models = models_of(folders, vocabulary, labels, layout)
+        true = None
+        if truth is not None:
+            true = cases_of(truth, vocabulary, labels, layout, "the truth")
+        there = classes_there(case for cases in models.values() for case in cases.values())
+        chosen = asked_classes(classes or (), vocabulary, there)
+        wanted = _wanted(chosen, entropy, released, masks, class_maps)
+        batch = _run(models, vocabulary, out, wanted, listed, true, min_region_mm3)
         if as_json:
             show_json(_plain(batch, models))
         else:
-            _show(batch, score)
+            _show(batch, listed)
         _warn(batch, models)
         return SOME_FAILED if batch.failed or batch.missing else DONE
 
@@ -99,7 +105,6 @@ def attention(
 
 def _wanted(
     classes: Sequence[str],
-    vocabulary: "Vocabulary",
     entropy: str,
     released: bool,
     masks: bool,
@@ -111,8 +116,7 @@ def _wanted(
 
     plain = released_attention().model_dump() if released else {}
     config = build(AttentionConfig, plain, {"entropy": entropy})
-    chosen = frozenset(vocabulary.resolve(c) or c for c in classes)
-    return Wanted(config, classes=chosen, masks=masks, class_maps=class_maps)
+    return Wanted(config, classes=frozenset(classes), masks=masks, class_maps=class_maps)
 
 
 def _run(
@@ -156,9 +160,10 @@ def _plain(batch: "Batch", models: "Mapping[str, Any]") -> dict[str, Any]:
     }
 
 
-def _show(batch: "Batch", score: str) -> None:
+def _show(batch: "Batch", config: "PriorityConfig") -> None:
     n = len({row.case_id for row in batch.rows if row.chosen})
-    show_rows(batch.rows[:ROWS_SHOWN], score, f"{len(batch.scores)} cases, {n} for review")
+    title = f"{len(batch.scores)} cases, {n} to look at ({cut_words(config)})"
+    show_rows(batch.rows[:ROWS_SHOWN], config.score, title)
     if len(batch.rows) > ROWS_SHOWN:
         typer.echo(f"... and {len(batch.rows) - ROWS_SHOWN} more in priority.csv")
     if batch.evaluation:
@@ -206,7 +211,4 @@ def _warn(batch: "Batch", models: "Mapping[str, Any]") -> None:
             "note: one model: inconsistency is undefined, attention is uncertainty and overlap",
             err=True,
         )
-    for case, lacking in batch.missing.items():
-        typer.echo(f"missing: {case}: no prediction of {', '.join(lacking)}", err=True)
-    for case, why in batch.failed.items():
-        typer.echo(f"failed: {case}: {why}", err=True)
+    warn_of_models(models, batch.missing, batch.failed)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from agent.console import DONE, SOME_FAILED, run_command
+from agent.options import JsonOption, PathsOption, ScansArgument, SetOption, WorkersOption
 from voxcurate.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -33,14 +34,8 @@ class Options:
 
 
 def check(
-    paths: Annotated[
-        list[Path],
-        typer.Argument(
-            help="Files (NIfTI, NRRD, MetaImage, DICOM) or folders of them, case folders with "
-            "ct.nii.gz, DICOM trees."
-        ),
-    ],
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+    paths: ScansArgument,
+    as_json: JsonOption = False,
     pictures: Annotated[
         Path | None,
         typer.Option(help="Folder for a picture of each suspect or rejected scan, by its number."),
@@ -53,21 +48,11 @@ def check(
             "Scans that show none of them are rejected."
         ),
     ] = None,
-    with_paths: Annotated[
-        bool,
-        typer.Option(
-            "--paths", help="Name files below a folder too; their names may identify patients."
-        ),
-    ] = False,
+    with_paths: PathsOption = False,
     with_masks: Annotated[
         bool, typer.Option("--masks", help="Check files that are named as masks or labels, too.")
     ] = False,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", help="A limit, as key=value (docs/checks.md lists them); may be given again."
-        ),
-    ] = None,
+    settings: SetOption = None,
     vision: Annotated[
         list[str] | None,
         typer.Option(
@@ -79,13 +64,13 @@ def check(
         Path | None,
         typer.Option(help="Folder that keeps the model's replies, malformed ones too."),
     ] = None,
-    workers: Annotated[int, typer.Option(min=0, help="Processes; 0: one per core.")] = 0,
+    workers: WorkersOption = 0,
 ) -> None:
     """Check scans: broken files, incomplete series, values that are no HU, wrong axes, artefacts.
 
     Each scan passes, is suspect (a person should look), or is rejected, with the reasons and what
     was measured. Scans in a folder are numbered in the order of their paths. The exit status is 1
-    if any scan is rejected.
+    if any scan is rejected. docs/checks.md lists the limits that --set may change.
 
     Example: voxcurate check cohort/ --region abdomen --pictures evidence --json > checks.json
     """

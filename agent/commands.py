@@ -169,39 +169,29 @@ def answer(given: Path | None, question: str, options: "AskOptions") -> "AskResu
         return answers.answer(workspace, catalog, question, options, config.questions, engine)
 
 
-def review_items(given: Path | None) -> list[dict[str, Any]]:
-    """The open items of the review queue."""
-    from labeling.review import pending
+def check_cases(catalog: Catalog, cases: Sequence[str]) -> None:
+    """Whether a workspace has scans of these ids.
 
-    with opened(given) as (workspace, catalog):
-        return [dict(item) for item in pending(_last_round(workspace, catalog))]
+    Raises:
+        ConfigError: it lacks one.
+    """
+    from voxcurate.catalog import Scan
 
-
-def export_review(given: Path | None) -> StageResult:
-    """Write the review folder anew."""
-    from agent.rounds import config_of
-    from labeling import review
-
-    with opened(given, write=True) as (workspace, catalog):
-        context = _last_round(workspace, catalog)
-        return review.export_review(context, config_of(catalog, context.round).labeling)
-
-
-def import_review(given: Path | None) -> StageResult:
-    """Read the review folder back."""
-    from labeling import review
-
-    with opened(given, write=True) as (workspace, catalog):
-        return review.import_review(_last_round(workspace, catalog))
+    known = {case for (case,) in catalog.columns(Scan, "case_id", case_id=list(cases))}
+    if missing := sorted(set(cases) - known):
+        raise ConfigError(
+            f"no scan {', '.join(missing)} in this workspace; 'voxcurate labels list' and "
+            "'voxcurate checks list --status all' show ids"
+        )
 
 
 def evaluation_of(given: Path | None, number: int = 0) -> dict[str, Any]:
     """A round's evaluation as a table."""
+    from agent.by_hand import by_hand
     from agent.evaluation import round_table
 
-    with opened(given) as (workspace, catalog):
-        context = _last_round(workspace, catalog)
-        return round_table(workspace, number or context.round)
+    with by_hand(given, write=False, needs_round=True) as (context, _):
+        return round_table(context.workspace, number or context.round)
 
 
 def export_dataset(given: Path | None, out: Path, splits: Sequence[str]) -> StageResult:
@@ -226,13 +216,3 @@ def score(given: Path | None, truth: Path) -> Any:
     from agent.score import score_demo
 
     return score_demo(Workspace.find(given).root, truth)
-
-
-def _last_round(workspace: Workspace, catalog: Catalog) -> StageContext:
-    from agent.rounds import context_of
-    from voxcurate.catalog import Round
-
-    rounds = catalog.rows(Round)
-    if not rounds:
-        raise ConfigError("no round has been run yet: 'voxcurate round'")
-    return context_of(workspace, catalog, rounds[-1].number)

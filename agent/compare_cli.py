@@ -3,31 +3,29 @@
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from agent.console import DONE, SOME_FAILED, WIDTH, run_command, show_json
-from agent.options import JsonOption
+from agent.options import ClassOption, JsonOption, LabelsOption, Layout, LayoutOption
 from voxcurate.errors import ConfigError, CurationError
 
 if TYPE_CHECKING:
-    from voxcurate.case_files import CaseFiles, Kind
+    from voxcurate.case_files import CaseFiles
     from voxcurate.classes import Vocabulary
     from voxcurate.comparison import Agreement, Comparison, Rules
 
 CASES_SHOWN = 5  # up to so many, each case has its own table
 THREADS = 4  # two volumes of each lie in memory
-KINDS = ("auto", "masks", "maps")
 
 
 def compare(
     a: Annotated[Path, typer.Argument(help="Label map, folder of masks, or folder of cases.")],
     b: Annotated[Path, typer.Argument(help="The same of the other labelling.")],
-    classes: Annotated[
-        list[str] | None, typer.Option(help="Only this class; may be given again.")
-    ] = None,
+    classes: ClassOption = None,
     tolerance_mm: Annotated[
         float | None,
         typer.Option(
@@ -35,17 +33,8 @@ def compare(
             "diagonal of the scan."
         ),
     ] = None,
-    labels: Annotated[
-        Path | None,
-        typer.Option(help="Names of a label map's values: JSON or YAML, as in dataset.json."),
-    ] = None,
-    layout: Annotated[
-        str,
-        typer.Option(
-            help="What files directly in a folder are: masks (of one case), maps (one per case), "
-            "or auto."
-        ),
-    ] = "auto",
+    labels: LabelsOption = None,
+    layout: LayoutOption = "auto",
     nsd: Annotated[bool, typer.Option("--nsd/--no-nsd", help="DSC and volumes only.")] = True,
     missing_is_empty: Annotated[
         bool,
@@ -69,14 +58,14 @@ def compare(
         vocabulary = load_vocabulary()
         if tolerance_mm is not None and not 0 <= tolerance_mm < float("inf"):
             raise ConfigError(f"want a tolerance of 0 mm or more, found {tolerance_mm}")
-        if layout not in KINDS:
-            raise ConfigError(f"want --layout {', '.join(KINDS)}, found {layout!r}")
-        wanted = frozenset(vocabulary.resolve(c) or c for c in classes or ())
-        rules = Rules(wanted, tolerance_mm, nsd, missing_is_empty)
-        found = compared(a, b, vocabulary, rules, labels=labels, kind=layout)  # type: ignore[arg-type]
+        rules = Rules(frozenset(), tolerance_mm, nsd, missing_is_empty)
+        found = compared(
+            a, b, vocabulary, rules, classes=classes or (), labels=labels, layout=layout
+        )
         if as_json:
-            show_json(found.to_json())
+            show_json({"A": str(a), "B": str(b), **found.to_json()})
         else:
+            typer.echo(f"A: {a}\nB: {b}")
             _show(found)
         return SOME_FAILED if found.failed or found.only_in_a or found.only_in_b else DONE
 
@@ -89,21 +78,35 @@ def compared(
     vocabulary: "Vocabulary",
     rules: "Rules",
     *,
+    classes: Sequence[str] = (),
     labels: Path | None = None,
-    kind: "Kind" = "auto",
+    layout: Layout = "auto",
 ) -> "Comparison":
     """Two trees, matched by the names of their cases; a single case matches a single case.
 
+    Args:
+        a: the first tree.
+        b: the second one.
+        vocabulary: for the classes' names and tolerances.
+        rules: how to compare.
+        classes: names of the only ones to compare; empty: all.
+        labels: file with the names of label maps' values.
+        layout: what files directly in a folder are.
+
     Raises:
         SourceError: one of them holds no labels.
-        ConfigError: the two have no case in common.
+        ConfigError: the two have no case in common, or none has a class that is asked for.
     """
-    from voxcurate.case_files import find_cases, read_names
+    from agent.asked_classes import asked_classes, classes_there
+    from agent.prediction_folders import cases_of
     from voxcurate.comparison import Comparison, compare_case
     from voxcurate.progress import progress
 
-    names = None if labels is None else read_names(labels, vocabulary)
-    one, two = (find_cases(root, vocabulary, names=names, kind=kind) for root in (a, b))
+    one, two = (
+        cases_of(root, vocabulary, labels, layout, side) for root, side in ((a, "A"), (b, "B"))
+    )
+    there = classes_there([*one.values(), *two.values()])
+    rules = replace(rules, classes=frozenset(asked_classes(classes, vocabulary, there)))
     if len(one) == len(two) == 1 and one.keys() != two.keys():
         two = dict(zip(one, two.values(), strict=True))
     both = [case for case in one if case in two]

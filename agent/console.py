@@ -74,8 +74,9 @@ def show_result(name: str, result: "StageResult", *, as_json: bool) -> int:
         show_json({"stage": name, "counts": dict(result.counts), "failed": dict(result.failed)})
     else:
         for key, value in result.counts.items():
-            typer.echo(f"{key.replace('_', ' ')}: {_short(value)}")
-        _show_failures(result.failed)
+            shown = _short(value).strip("()") if isinstance(value, Mapping) else _short(value)
+            typer.echo(f"{key.replace('_', ' ')}: {shown or 'none'}")
+        show_failures(result.failed)
     return SOME_FAILED if result.failed else DONE
 
 
@@ -130,7 +131,7 @@ def show_status(status: Mapping[str, Any], *, as_json: bool) -> int:
         for row in item["stages"]:
             table.add_row(*(str(cell) for cell in row.values()))
         console.print(table)
-    _show_failures(status["failures"])
+    show_failures(status["failures"])
     typer.echo(f"next: {status['next']}")
     return DONE
 
@@ -163,7 +164,8 @@ def show_scores(table: Any, *, as_json: bool) -> int:
     return DONE
 
 
-def _show_failures(failed: Mapping[str, str], limit: int = 30) -> None:
+def show_failures(failed: Mapping[str, str], limit: int = 30) -> None:
+    """Items that failed and why, the first of them."""
     for key, why in sorted(failed.items())[:limit]:
         typer.echo(f"failed: {key}: {why}")
     if len(failed) > limit:
@@ -172,9 +174,9 @@ def _show_failures(failed: Mapping[str, str], limit: int = 30) -> None:
 
 def _short(value: Any) -> str:
     if isinstance(value, float):
-        return f"{value:.3g}"
+        return f"{value:.3g}" if value else "0.0"
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{k} {_short(v)}" for k, v in value.items()) + "}"
+        return "(" + ", ".join(f"{k} {_short(v)}" for k, v in value.items()) + ")"
     if isinstance(value, (list, tuple)) and len(value) > 6:
         return f"{len(value)} items"
     return str(value)

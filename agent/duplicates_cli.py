@@ -7,6 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from agent.console import DONE, SOME_FAILED, run_command
+from agent.options import (
+    JsonOption,
+    ModalityOption,
+    PathsOption,
+    ScansArgument,
+    SetOption,
+    WorkersOption,
+    WorkspaceOption,
+)
 
 if TYPE_CHECKING:
     from cleaning.duplicates.find import Found
@@ -21,14 +30,8 @@ INTERRUPTED = "interrupted; nothing is kept, the same command begins anew"
 
 @app.command()
 def find(
-    paths: Annotated[
-        list[Path],
-        typer.Argument(
-            help="Files (NIfTI, NRRD, MetaImage, DICOM) or folders of them, case folders with "
-            "ct.nii.gz, DICOM trees."
-        ),
-    ],
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+    paths: ScansArgument,
+    as_json: JsonOption = False,
     pictures: Annotated[
         Path | None, typer.Option(help="Folder for a picture of each pair, both side by side.")
     ] = None,
@@ -43,27 +46,18 @@ def find(
     name: Annotated[
         str, typer.Option(help="What the scans' names begin with in --save; default: the path.")
     ] = "",
-    modality: Annotated[str, typer.Option(help="CT, MR ...")] = "CT",
-    with_paths: Annotated[
-        bool,
-        typer.Option(
-            "--paths", help="Name files below a folder too; their names may identify patients."
-        ),
-    ] = False,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", help="A threshold, as key=value (docs/duplicates.md); may be given again."
-        ),
-    ] = None,
-    workers: Annotated[int, typer.Option(min=0, help="Processes; 0: one per core.")] = 0,
+    modality: ModalityOption = "CT",
+    with_paths: PathsOption = False,
+    settings: SetOption = None,
+    workers: WorkersOption = 0,
 ) -> None:
     """Find copies of scans: re-saved, resampled, reoriented, cropped, windowed, in other units.
 
     Of each group of copies one stays, the one with the finest voxels; how to carry labels over to
     it is in the JSON (to_keeper, world mm). Other phases and follow-ups of a patient, and mirror
     images, are linked and stay. Scans in a folder are numbered in the order of their paths. The
-    exit status is 1 if a scan could not be read.
+    exit status is 1 if a scan could not be read. docs/duplicates.md lists the thresholds that
+    --set may change.
 
     Example: voxcurate duplicates find cohort/ other/ --pictures pairs --json > duplicates.json
     """
@@ -207,20 +201,10 @@ def _show_pairs(found: "Found", members: set[str], called: Any) -> None:
         typer.echo(f"    {called(pair.first)} = {called(pair.second)}: {text}")
 
 
-WorkspaceOption = Annotated[
-    Path | None,
-    typer.Option(
-        "-w",
-        "--workspace",
-        help="Workspace folder; default: $VOXCURATE_WORKSPACE, else the one around.",
-    ),
-]
-
-
 @app.command(name="list")
 def list_(
     workspace: WorkspaceOption = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """List a workspace's families of copies, linked scans, and families that cross the splits.
 
@@ -244,7 +228,7 @@ def show(
         Path | None, typer.Option(help="Folder for a picture of each of its pairs.")
     ] = None,
     workspace: WorkspaceOption = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Show the pairs of a workspace's scan, what was measured, and which labels were handed on.
 

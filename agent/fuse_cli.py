@@ -1,14 +1,24 @@
 """``voxcurate fuse``: several models' predictions become one set of masks, and what was mended."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from agent.console import DONE, SOME_FAILED, WIDTH, run_command, show_json, show_result
-from agent.options import JsonOption, SetOption, WorkspaceOption
+from agent.options import (
+    ClassOption,
+    JsonOption,
+    LabelsOption,
+    Layout,
+    LayoutOption,
+    MoreFolders,
+    PredictionsOption,
+    SetOption,
+    WorkspaceOption,
+)
+from agent.prediction_view import warn_of_models
 from voxcurate.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -22,17 +32,8 @@ ROWS_SHOWN = 20
 
 
 def fuse(
-    more: Annotated[
-        list[Path] | None,
-        typer.Argument(metavar="[FOLDER]...", help="Further folders, after --predictions."),
-    ] = None,
-    predictions: Annotated[
-        list[Path] | None,
-        typer.Option(
-            help="Without a workspace: folder of one model's predictions, and then the others'. "
-            "Soft, one-hot or hard masks per class, or label maps; cases are matched by name."
-        ),
-    ] = None,
+    more: MoreFolders = None,
+    predictions: PredictionsOption = None,
     out: Annotated[
         Path | None, typer.Option(help="With --predictions: folder to write to.")
     ] = None,
@@ -52,16 +53,9 @@ def fuse(
     rules: Annotated[
         bool, typer.Option("--rules/--no-rules", help="Mend by the written anatomy.")
     ] = True,
-    classes: Annotated[
-        list[str] | None, typer.Option(help="With --predictions: only this class; again for more.")
-    ] = None,
-    labels: Annotated[
-        Path | None,
-        typer.Option(help="Names of a label map's values: JSON or YAML, as in dataset.json."),
-    ] = None,
-    layout: Annotated[
-        str, typer.Option(help="What files directly in a folder are: masks, maps, or auto.")
-    ] = "auto",
+    classes: ClassOption = None,
+    labels: LabelsOption = None,
+    layout: LayoutOption = "auto",
     settings: SetOption = None,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
@@ -69,17 +63,18 @@ def fuse(
     """Fuse several models' predictions into one set of masks that keep to the written anatomy.
 
     In a workspace: the pseudo labels and attention of its last round, as the round makes them.
-    Without: per case segmentations/, removed/ (what the rules took away) and fuse.json, and
-    rules.csv of all. What is done is not done again while inputs and settings stay.
+    Without, of the folders that --predictions names: per case segmentations/, removed/ (what the
+    rules took away) and fuse.json, and rules.csv of all. What is done is not done again while
+    inputs and settings stay.
 
-    Example: voxcurate fuse --predictions unet swin nnunet --out fused --method staple
+    Example: voxcurate fuse --predictions unet --predictions swin --predictions nnunet --out fused
     """
 
     def command() -> int:
         folders = [*(predictions or []), *(more or [])]
         chosen = _settings(method, threshold, rules)
         if not folders:
-            alone = {"--out": out, "--weights": weights, "--classes": classes, "--labels": labels}
+            alone = {"--out": out, "--weights": weights, "--class": classes, "--labels": labels}
             wrong = [name for name, value in alone.items() if value]
             if wrong:
                 raise ConfigError(f"{', '.join(wrong)}: only with --predictions")
@@ -129,14 +124,9 @@ def _in_workspace(given: Path | None, settings: Sequence[str]) -> "StageResult":
     from labeling import fuse as stage
 
     with by_hand(given, settings) as (context, config):
-        if not context.classes:  # before the first round: the classes that it would begin with
-            annotated = sorted({class_id for _, class_id in context.catalog.current()})
-            found = tuple(config.classes) or tuple(annotated)
-            if not found:
-                raise ConfigError("no class is annotated yet: --set classes=[liver,...] names them")
-            context = replace(context, classes=found)
-        lines = stage.predictions_of(context, config.labeling)
-        if not lines:
+        if not context.classes:
+            raise ConfigError("no class is annotated yet: --set classes=[liver,...] names them")
+        if not stage.predictions_of(context, config.labeling):
             raise ConfigError("no predictions in this round: 'voxcurate predict' makes some")
         return stage.run(context, config.labeling)
 
@@ -148,8 +138,9 @@ def _alone(
     weights: Path | None,
     classes: Sequence[str],
     labels: Path | None,
-    layout: str,
+    layout: Layout,
 ) -> "tuple[Batch, dict[str, dict[str, CaseFiles]]]":
+    from agent.asked_classes import asked_classes, classes_there
     from agent.prediction_folders import models_of
     from labeling.fuse_batch import fuse_folders, read_weights
     from voxcurate.classes import load_vocabulary
@@ -158,7 +149,8 @@ def _alone(
     vocabulary = load_vocabulary()
     models = models_of(folders, vocabulary, labels, layout)
     shares = read_weights(weights, list(models), vocabulary) if weights else None
-    wanted = [vocabulary.resolve(c) or c for c in classes]
+    there = classes_there(case for cases in models.values() for case in cases.values())
+    wanted = asked_classes(classes, vocabulary, there)
     with progress("fuse", len({c for cases in models.values() for c in cases})) as bar:
         batch = fuse_folders(
             models, vocabulary, out, config, classes=wanted, weights=shares,
@@ -213,7 +205,4 @@ def _warn(batch: "Batch", models: Mapping[str, Any], config: "LabelingConfig") -
             "were not checked there",
             err=True,
         )
-    for case, lacking in batch.missing.items():
-        typer.echo(f"missing: {case}: no prediction of {', '.join(lacking)}", err=True)
-    for case, why in batch.failed.items():
-        typer.echo(f"failed: {case}: {why}", err=True)
+    warn_of_models(models, batch.missing, batch.failed)

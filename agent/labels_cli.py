@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from agent.console import run_command
-from agent.options import JsonOption, SetOption, WorkspaceOption
+from agent.options import CaseOption, ClassOption, JsonOption, SetOption, WorkspaceOption
 from voxcurate.errors import ConfigError
 
 app = typer.Typer(
@@ -14,7 +14,9 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 CaseArgument = Annotated[str, typer.Argument(help="Case id.")]
-ClassArgument = Annotated[str, typer.Argument(metavar="CLASS", help="Class id, as in liver.")]
+ClassArgument = Annotated[
+    str, typer.Argument(metavar="CLASS", help="Class, by any of its names, as in liver.")
+]
 
 
 def assemble(
@@ -33,22 +35,22 @@ def assemble(
     def command() -> int:
         from agent.by_hand import by_hand
         from agent.console import show_result
+        from agent.labels_view import show_assembled
         from labeling import assemble as stage
 
         with by_hand(workspace, settings or []) as (context, config):
-            return show_result("assemble", stage.run(context, config.labeling), as_json=as_json)
+            result = stage.run(context, config.labeling)
+            if as_json:
+                return show_result("assemble", result, as_json=True)
+            return show_assembled(result, config.labeling.assemble)
 
     run_command(command)
 
 
 @app.command(name="list")
 def list_(
-    case: Annotated[
-        list[str] | None, typer.Option(help="Only this scan; may be given again.")
-    ] = None,
-    class_id: Annotated[
-        list[str] | None, typer.Option("--class", help="Only this class; may be given again.")
-    ] = None,
+    case: CaseOption = None,
+    classes: ClassOption = None,
     trust: Annotated[
         str,
         typer.Option(help="Only gold, human, original, judged, pseudo, synthetic or retired."),
@@ -62,11 +64,14 @@ def list_(
     """
 
     def command() -> int:
+        from agent.asked_classes import asked_classes
         from agent.commands import opened
         from agent.labels_view import counting_labels, show_labels
+        from agent.rounds import vocabulary_of
 
-        with opened(workspace) as (_, catalog):
-            found = counting_labels(catalog, case or (), class_id or (), trust)
+        with opened(workspace) as (found_in, catalog):
+            wanted = asked_classes(classes or (), vocabulary_of(found_in))
+            found = counting_labels(catalog, case or (), wanted, trust)
             return show_labels(found, as_json=as_json)
 
     run_command(command)
@@ -85,12 +90,16 @@ def history(
     """
 
     def command() -> int:
-        from agent.commands import opened
+        from agent.asked_classes import asked_classes
+        from agent.commands import check_cases, opened
         from agent.labels_view import show_history
+        from agent.rounds import vocabulary_of
         from labeling.history import history as history_of
 
-        with opened(workspace) as (_, catalog):
-            return show_history(history_of(catalog, case, class_id), as_json=as_json)
+        with opened(workspace) as (found, catalog):
+            check_cases(catalog, [case])
+            (wanted,) = asked_classes([class_id], vocabulary_of(found))
+            return show_history(history_of(catalog, case, wanted), as_json=as_json)
 
     run_command(command)
 
@@ -113,7 +122,9 @@ def undo(
     """
 
     def command() -> int:
+        from agent.asked_classes import asked_classes
         from agent.by_hand import by_hand
+        from agent.commands import check_cases
         from agent.labels_view import show_undone
         from labeling.undo import undo as undo_label
         from voxcurate.scrub import Scrubber
@@ -121,11 +132,13 @@ def undo(
         if not reason.strip():
             raise ConfigError("want a reason: it is kept with the decision")
         with by_hand(workspace) as (context, config):
+            check_cases(context.catalog, [case])
+            (wanted,) = asked_classes([class_id], context.vocabulary)
             undone = undo_label(
                 context,
                 config.labeling.assemble,
                 case,
-                class_id,
+                wanted,
                 actor=f"human:{by}",
                 reason=Scrubber().scrub(reason).text,
                 to=to,

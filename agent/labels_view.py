@@ -11,7 +11,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from agent.console import DONE, WIDTH, show_json
+from agent.commands import check_cases
+from agent.console import DONE, SOME_FAILED, WIDTH, show_failures, show_json
 from voxcurate.catalog import Assembly, Catalog, Label, Measure, Round, Scan
 from voxcurate.catalog.schema import TABLES
 from voxcurate.catalog.statements import conditions, newest_pointers
@@ -19,9 +20,11 @@ from voxcurate.errors import ConfigError
 from voxcurate.stage import IN_COHORT
 
 if TYPE_CHECKING:
+    from labeling.config import AssembleConfig
     from labeling.history import History
     from labeling.undo import Undone
     from labeling.versions import Change
+    from voxcurate.stage import StageResult
 
 TRUST_STYLES = {"gold": "bold yellow", "human": "green", "retired": "red", "pseudo": "cyan"}
 TRUSTS = ("gold", "human", "original", "judged", "pseudo", "synthetic", "retired")
@@ -39,9 +42,7 @@ def counting_labels(
         ConfigError: no such case, or no such trust.
     """
     table, label, scan = TABLES[Assembly], TABLES[Label], TABLES[Scan]
-    known = {case_id for (case_id,) in catalog.columns(Scan, "case_id", case_id=list(cases))}
-    if missing := sorted(set(cases) - known):
-        raise ConfigError(f"no scan is called {', '.join(missing)}")
+    check_cases(catalog, cases)
     if trust not in ("", *TRUSTS):
         raise ConfigError(f"want a trust of {', '.join(TRUSTS)}; found {trust!r}")
     chosen = {"case_id": list(cases), "class_id": list(classes), "trust": trust}
@@ -102,6 +103,33 @@ def show_labels(rows: Iterator[Mapping[str, Any]], *, as_json: bool) -> int:
             f"the first {MOST} labels; --case, --class or --trust asks for fewer, --json for all"
         )
     return DONE
+
+
+def show_assembled(result: "StageResult", config: "AssembleConfig") -> int:
+    """Print what an assembly did, in words."""
+    counts = dict(result.counts)
+    trusts = {trust: counts[trust] for trust in TRUSTS if counts.get(trust)}
+    told = ", ".join(f"{n} {trust}" for trust, n in trusts.items()) or "none"
+    typer.echo(f"{counts['cases']} scans, {sum(trusts.values())} labels: {told}")
+    typer.echo(f"changed now: {counts['changed']}")
+    if counts.get("conflicts"):
+        n, cases = counts["conflicts"], counts["cases_in_conflict"]
+        typer.echo(f"conflicts: {n} on {cases} scans; 'voxcurate labels conflicts' lists them")
+    if waiting := counts.get("pseudo_labels_withheld"):
+        named = ", ".join(f"{class_id} ({dsc:.2f})" for class_id, dsc in waiting.items())
+        typer.echo(
+            f"machines' labels wait until their models' median DSC with trusted labels reaches "
+            f"{config.minimum_dsc:.2f}: {named}"
+        )
+    if unknown := counts.get("left_unknown"):
+        named = ", ".join(f"{class_id} ({n} scans)" for class_id, n in unknown.items())
+        typer.echo(
+            f"unknown, not absent: {named}: the models found nothing there, but how well they find "
+            f"it nobody can measure (that takes {config.minimum_labels} trusted labels)"
+        )
+    typer.echo(f"version of the dataset: {counts['dataset_version']}")
+    show_failures(result.failed)
+    return SOME_FAILED if result.failed else DONE
 
 
 def show_json_rows(rows: Iterable[Mapping[str, Any]]) -> None:

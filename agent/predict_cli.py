@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from agent.console import DONE, SOME_FAILED, run_command, show_json, show_result
-from agent.options import JsonOption, WorkspaceOption
+from agent.options import CaseOption, JsonOption, ModalityOption, SetOption, WorkspaceOption
 from voxcurate.errors import ConfigError
 
 if TYPE_CHECKING:
-    from agent.predicting import Done
+    from collections.abc import Sequence
+
+    from agent.predicting import Alone, Done
 
 app = typer.Typer(help="The models that can segment scans.", no_args_is_help=True)
 ModelFolder = Annotated[
@@ -28,10 +30,7 @@ def predict(
             "workspace: those of its rounds.",
         ),
     ] = None,
-    case: Annotated[
-        list[str] | None,
-        typer.Option("--case", help="Only this scan of the workspace; again for more."),
-    ] = None,
+    case: CaseOption = None,
     inputs: Annotated[
         list[Path] | None,
         typer.Option(
@@ -47,16 +46,17 @@ def predict(
     soft: Annotated[
         bool, typer.Option("--soft", help="With --input: probabilities times 255, not masks.")
     ] = False,
-    modality: Annotated[str, typer.Option(help="With --input: the scans' modality.")] = "CT",
-    classes: Annotated[
-        Path | None, typer.Option(help="With --input: YAML file with classes of your own.")
+    modality: ModalityOption = "CT",
+    own_classes: Annotated[
+        Path | None,
+        typer.Option(
+            "--own-classes",
+            help="With --input: YAML file with classes of your own, as a workspace's classes.yaml.",
+        ),
     ] = None,
     workers: Annotated[int, typer.Option(min=1, help="With --input: scans at once.")] = 1,
     model_folder: ModelFolder = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="In a workspace: a setting, as predict.key=value."),
-    ] = None,
+    settings: SetOption = None,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -68,14 +68,21 @@ def predict(
     """
 
     def command() -> int:
+        from agent.predicting import Alone, predict_in_workspace
+
         if inputs:
             if out is None or not model:
                 raise ConfigError("--input wants --model and --out")
-            return _alone(
-                inputs, model, out, classes, model_folder, modality, soft, workers, as_json
-            )
-        from agent.predicting import predict_in_workspace
-
+            in_workspace = {"--case": case, "--set": settings, "--workspace": workspace}
+            wrong = [name for name, value in in_workspace.items() if value]
+            if wrong:
+                raise ConfigError(f"{', '.join(wrong)}: only without --input, in a workspace")
+            how = Alone(model, out, own_classes, model_folder, modality, soft, workers)
+            return _alone(inputs, how, as_json=as_json)
+        alone = {"--out": out, "--soft": soft, "--own-classes": own_classes}
+        wrong = [name for name, value in alone.items() if value]
+        if wrong:
+            raise ConfigError(f"{', '.join(wrong)}: only with --input")
         given = list(settings or [])
         if model_folder is not None:
             given.append(f"predict.model_folder={model_folder.resolve()}")
@@ -85,28 +92,9 @@ def predict(
     run_command(command)
 
 
-def _alone(
-    inputs: list[Path],
-    models: list[str],
-    out: Path,
-    classes: Path | None,
-    model_folder: Path | None,
-    modality: str,
-    soft: bool,
-    workers: int,
-    as_json: bool,
-) -> int:
-    from agent.predicting import Alone, predict_alone
+def _alone(inputs: "Sequence[Path]", how: "Alone", *, as_json: bool) -> int:
+    from agent.predicting import predict_alone
 
-    how = Alone(
-        models=models,
-        out=out,
-        classes=classes,
-        model_folder=model_folder,
-        modality=modality,
-        soft=soft,
-        workers=workers,
-    )
     done = predict_alone(inputs, how)
     if as_json:
         show_json(vars(done))
@@ -134,13 +122,11 @@ def models() -> None:
 @app.command(name="list")
 def list_models(
     model_folder: ModelFolder = None,
-    workspace: Annotated[
-        Path | None,
-        typer.Option("-w", "--workspace", help="Workspace whose own models are listed too."),
-    ] = None,
+    workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List the models: kind, classes, licence, and whether they can be used here or why not.
+    """List the models: kind, classes, licence, and whether they can be used here or why not; in a
+    workspace those that it trained, too.
 
     Example: voxcurate models list --json
     """

@@ -31,7 +31,7 @@ class Alone:
 
     models: Sequence[str]
     out: Path
-    classes: Path | None = None
+    own_classes: Path | None = None
     model_folder: Path | None = None
     modality: str = "CT"
     soft: bool = False
@@ -59,24 +59,13 @@ def predict_in_workspace(
     Raises:
         ConfigError: no such model or case, or no model at all.
     """
-    from agent.commands import opened
-    from agent.config import resolve
-    from agent.rounds import context_of, vocabulary_of
+    from agent.by_hand import by_hand
+    from agent.commands import check_cases
     from training import predict
-    from voxcurate.catalog import Round, Scan
-    from voxcurate.config import parse_overrides
 
-    with opened(given, write=True) as (workspace, catalog):
-        rounds = catalog.rows(Round)
-        context = (
-            context_of(workspace, catalog, rounds[-1].number)
-            if rounds
-            else StageContext(workspace, catalog, vocabulary_of(workspace), round=0)
-        )
-        config = resolve(workspace, overrides=parse_overrides(settings)).predict
-        unknown = sorted(set(cases) - {scan.case_id for scan in catalog.rows(Scan)})
-        if unknown:
-            raise ConfigError(f"no scan {', '.join(unknown)} in this workspace")
+    with by_hand(given, settings) as (context, whole):
+        check_cases(context.catalog, cases)
+        config = whole.predict
         if models:
             config = config.model_copy(update={"models": ()})
         chosen = _chosen(context, config, models)
@@ -162,7 +151,7 @@ def predict_alone(inputs: Sequence[Path], how: Alone) -> Done:
     from training.predictors.listing import why_not
     from training.predictors.spec import check_classes, find_model
 
-    vocabulary = load_vocabulary(*([how.classes] if how.classes else []))
+    vocabulary = load_vocabulary(*([how.own_classes] if how.own_classes else []))
     scans = dict(_scans(inputs))
     models = []
     for name in how.models:

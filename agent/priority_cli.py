@@ -9,8 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from agent.console import DONE, run_command, show_json
-from agent.options import JsonOption, SetOption, WorkspaceOption
-from agent.priority_view import CUT_HELP, ROWS_SHOWN, SCORE_HELP, cut_words, priority_of, show_rows
+from agent.options import (
+    CutOption,
+    JsonOption,
+    ScoreOption,
+    SetOption,
+    TopPercentOption,
+    WorkspaceOption,
+)
+from agent.priority_view import ROWS_SHOWN, cut_words, priority_of, show_rows
 from voxcurate.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -20,9 +27,9 @@ if TYPE_CHECKING:
 
 
 def priority(
-    score: Annotated[str, typer.Option(help=f"{SCORE_HELP} Default: the round's.")] = "",
-    cut: Annotated[str, typer.Option(help=f"{CUT_HELP} Default: the round's.")] = "",
-    top_percent: Annotated[float, typer.Option(help="For --cut top.", min=0, max=100)] = 5.0,
+    score: ScoreOption = "",
+    cut: CutOption = "",
+    top_percent: TopPercentOption = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -51,8 +58,9 @@ def priority(
 
         chosen = priority_of(score, cut, top_percent)
         given = [*(settings or []), *(f"labeling.priority.{k}={v}" for k, v in chosen.items())]
-        with by_hand(workspace, given) as (context, config):
-            if out is not None or not given:
+        writes = out is not None or not given
+        with by_hand(workspace, given, write=writes) as (context, config):
+            if writes:
                 stage.run(context, config.labeling, out)
             told = _told(context, config.labeling, whole=whole)
             if as_json:
@@ -66,7 +74,8 @@ def priority(
 
 
 def _told(context: "StageContext", config: "LabelingConfig", *, whole: bool) -> dict[str, Any]:
-    """The list with what it is about; `entries` are read when asked for.
+    """The list with what it is about, all of it or what people look at; `entries` are read when
+    asked for.
 
     Raises:
         ConfigError: there is no attention yet.
@@ -79,14 +88,15 @@ def _told(context: "StageContext", config: "LabelingConfig", *, whole: bool) -> 
             f"no attention in round {context.round}: predict with two models or more, then "
             "'voxcurate fuse', or run 'voxcurate round'"
         )
-    chosen = [case for case in ranked if case.chosen]
+    last = max((case.rank for case in ranked if case.chosen), default=0)
+    found = entries(context, config, ranked if whole else ranked[:last])
     return {
         "round": context.round,
         "score": config.priority.score,
         "cut": cut_words(config.priority),
         "cases": len(ranked),
-        "chosen": len(chosen),
-        "entries": entries(context, config, ranked if whole else chosen),
+        "chosen": sum(case.chosen for case in ranked),
+        "entries": found if whole else (entry for entry in found if entry.row.chosen),
     }
 
 
@@ -97,8 +107,13 @@ def _plain(entry: "Entry") -> dict[str, Any]:
 
 def _show(told: dict[str, Any], *, whole: bool) -> None:
     found: Iterator[Entry] = told["entries"]
-    rows = [entry.row for entry in (found if whole else islice(found, ROWS_SHOWN + 1))]
-    title = f"{told['cases']} cases, {told['chosen']} for review ({told['cut']})"
-    show_rows(rows if whole else rows[:ROWS_SHOWN], told["score"], title)
+    shown = list(found if whole else islice(found, ROWS_SHOWN + 1))
+    drawn = {(e.row.case_id, e.row.class_id) for e in shown if e.drawn_by_people}
+    rows = [entry.row for entry in shown]
+    title = f"{told['cases']} cases, {told['chosen']} to look at ({told['cut']})"
+    if rows:
+        show_rows(rows if whole else rows[:ROWS_SHOWN], told["score"], title, drawn)
+    else:
+        typer.echo(f"{title}: the models agree, or people drew what they disagree about")
     if not whole and len(rows) > ROWS_SHOWN:
         typer.echo("... and more: --all, or priority.csv of the round")

@@ -7,15 +7,12 @@ from agent.console import WIDTH
 from voxcurate.errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from labeling.attention_tables import Row
     from labeling.config import PriorityConfig
 
 ROWS_SHOWN = 20
-SCORE_HELP = (
-    "What ranks: share (of attended volume in itself and the organ), sum (as published, in mm3), "
-    "per-ml of organ, per-slice, voxels (as released)."
-)
-CUT_HELP = "Whom to look at: top (5 %), outliers, or a number of cases."
 COLUMNS = {
     "rank": "right",
     "case": "left",
@@ -27,12 +24,12 @@ COLUMNS = {
 }
 
 
-def priority_of(score: str = "", cut: str = "", top_percent: float = 5.0) -> dict[str, Any]:
+def priority_of(score: str = "", cut: str = "", top_percent: float | None = None) -> dict[str, Any]:
     """What the options of a command say, as settings of `PriorityConfig`; those not given are left
     out.
 
     Raises:
-        ConfigError: no such score or cut.
+        ConfigError: no such score or cut, or a share of the cases with another cut.
     """
     from labeling.config import Score
 
@@ -41,13 +38,20 @@ def priority_of(score: str = "", cut: str = "", top_percent: float = 5.0) -> dic
         if score not in get_args(Score):
             raise ConfigError(f"want --score {', '.join(get_args(Score))}, found {score!r}")
         found["score"] = score
-    if cut.isdigit():
+    if top_percent is not None:
+        if cut not in ("", "top"):
+            raise ConfigError(f"--top-percent goes with --cut top, found --cut {cut}")
+        if not top_percent:
+            raise ConfigError("want --top-percent above 0: nobody would look at anything")
+        cut, found["fraction"] = "top", top_percent / 100
+    if cut.isdigit() and int(cut):
         found |= {"rule": "budget", "budget": int(cut)}
     elif cut:
         rules = {"top": "top", "outliers": "robust"}
         if cut not in rules:
-            raise ConfigError(f"want --cut top, outliers or a number of cases, found {cut!r}")
-        found |= {"rule": rules[cut], "fraction": top_percent / 100}
+            wanted = "want --cut top, outliers or a number of cases from 1"
+            raise ConfigError(f"{wanted}, found {cut!r}")
+        found["rule"] = rules[cut]
     return found
 
 
@@ -55,11 +59,17 @@ def cut_words(config: "PriorityConfig") -> str:
     """The rule of the cut in words."""
     if config.rule == "budget":
         return f"the first {config.budget}"
-    return f"the top {config.fraction:.0%}" if config.rule == "top" else "robust outliers"
+    is_top = config.rule == "top"
+    return f"the top {100 * config.fraction:.3g} %" if is_top else "robust outliers"
 
 
-def show_rows(rows: "Sequence[Row]", score: str, title: str) -> None:
-    """Lines of the list as a table."""
+def show_rows(
+    rows: "Sequence[Row]",
+    score: str,
+    title: str,
+    drawn: "Collection[tuple[str, str]]" = (),
+) -> None:
+    """Lines of the list as a table; `drawn`: cases and classes whose label people drew."""
     from rich.console import Console
     from rich.table import Table
 
@@ -71,7 +81,8 @@ def show_rows(rows: "Sequence[Row]", score: str, title: str) -> None:
         table.add_column(column, justify=side)  # type: ignore[arg-type]
     for row in rows:
         box = ", ".join(f"{a}:{b}" for a, b in row.region.box) if row.region else ""
-        look = "yes" if row.chosen else ""
+        is_drawn = (row.case_id, row.class_id) in drawn
+        look = "yes" if row.chosen else "people drew it" if is_drawn else ""
         cells = (row.case_id, row.class_id, f"{row.score:.4g}", look, row.reason, box)
         table.add_row(str(row.rank), *cells)
     console.print(table)

@@ -1,9 +1,15 @@
 """``voxcurate review``: the queue of labels that people should look at."""
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
 import typer
 
-from agent.console import run_command
+from agent.console import SOME_FAILED, run_command
 from agent.options import JsonOption, WorkspaceOption
+
+if TYPE_CHECKING:
+    from voxcurate.stage import StageContext
 
 app = typer.Typer(help="The queue of labels that people should look at.", no_args_is_help=True)
 
@@ -16,10 +22,12 @@ def list_(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> Non
     """
 
     def command() -> int:
-        from agent.commands import review_items
+        from agent.by_hand import by_hand
         from agent.console import show_json
+        from labeling.review import pending
 
-        items = review_items(workspace)
+        with by_hand(workspace, write=False, needs_round=True) as (context, _):
+            items = pending(context)
         if as_json:
             show_json(items)
         else:
@@ -41,25 +49,87 @@ def export_(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> N
     """
 
     def command() -> int:
-        from agent.commands import export_review
+        from agent.by_hand import by_hand
         from agent.console import show_result
+        from labeling.review import export_review
 
-        return show_result("review export", export_review(workspace), as_json=as_json)
+        with by_hand(workspace, needs_round=True) as (context, config):
+            result = export_review(context, config.labeling)
+        return show_result("review export", result, as_json=as_json)
 
     run_command(command)
 
 
 @app.command(name="import")
-def import_(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
-    """Read back what people put into the review folder: revised masks and verdicts.
+def import_(
+    number: Annotated[
+        int,
+        typer.Option(
+            "--round",
+            min=0,
+            help="Read all answers of this round again. Default: those of the last round, and "
+            "what was open in earlier ones.",
+        ),
+    ] = 0,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Read back what people put into the review folders: revised masks and verdicts.
+
+    Answers to an earlier round are never too late. They count from the next 'voxcurate assemble'
+    on, or in the round that is under way.
 
     Example: voxcurate review import
     """
 
     def command() -> int:
-        from agent.commands import import_review
-        from agent.console import show_result
+        from agent.by_hand import by_hand
+        from agent.console import show_json
 
-        return show_result("review import", import_review(workspace), as_json=as_json)
+        with by_hand(workspace, needs_round=True) as (context, _):
+            told = _imported(context, number)
+        if as_json:
+            show_json(told)
+        else:
+            _show_imported(told)
+        return SOME_FAILED if told["failed"] else 0
 
     run_command(command)
+
+
+def _imported(context: "StageContext", number: int) -> dict[str, Any]:
+    """Answers by round and verdict, failures, and what to do next."""
+    from dataclasses import replace
+
+    from labeling.review import import_late, import_review, review_folder
+    from voxcurate.catalog import Round
+    from voxcurate.errors import ConfigError
+
+    asked = replace(context, round=number, cohort=frozenset()) if number else context
+    if number and not review_folder(asked).is_dir():
+        raise ConfigError(f"round {number} asked nobody: there is no review/{number}/")
+    taken = import_review(asked)
+    rounds: dict[str, Mapping[str, int]] = {str(asked.round): taken.counts}
+    failed = dict(taken.failed)
+    if not number:
+        late = import_late(context)
+        rounds, failed = {**late.counts, **rounds}, {**late.failed, **failed}
+    last = context.catalog.one(Round, number=context.round)
+    is_over = last is None or last.status == "done"
+    return {"rounds": rounds, "failed": failed, "next": "assemble" if is_over else "round"}
+
+
+def _show_imported(told: Mapping[str, Any]) -> None:
+    n_read = 0
+    for number, counts in told["rounds"].items():
+        said = {verdict: n for verdict, n in counts.items() if verdict != "open" and n}
+        n_read += sum(said.values())
+        shown = ", ".join(f"{n} {verdict}" for verdict, n in said.items()) or "no answers"
+        still = f"; {counts['open']} open" if "open" in counts else ""
+        typer.echo(f"round {number}: {shown}{still}")
+    for key, why in sorted(told["failed"].items()):
+        typer.echo(f"failed: {key}: {why}", err=True)
+    if told["next"] == "round":
+        typer.echo("next: voxcurate round goes on, and the answers count in it")
+    elif n_read:
+        typer.echo("next: voxcurate assemble lets the answers count")

@@ -203,7 +203,7 @@ def _note(catalog: Catalog, number: int, facts: dict[str, Any], **changes: Any) 
 
 def _start(workspace: Workspace, catalog: Catalog, config: RoundConfig) -> Round:
     vocabulary = vocabulary_of(workspace)
-    classes = list(config.classes) or _annotated(catalog)
+    classes = list(first_classes(catalog, config))
     if not classes:
         raise ConfigError("no class is annotated yet: name the target classes in the round's YAML")
     for class_id in classes:
@@ -224,8 +224,9 @@ def _start(workspace: Workspace, catalog: Catalog, config: RoundConfig) -> Round
     return started
 
 
-def _annotated(catalog: Catalog) -> list[str]:
-    return sorted({class_id for _, class_id in catalog.current()})
+def first_classes(catalog: Catalog, config: RoundConfig) -> tuple[str, ...]:
+    """The classes that a round begins with: those asked for, else all that are annotated."""
+    return config.classes or tuple(sorted({class_id for _, class_id in catalog.current()}))
 
 
 def versions() -> dict[str, str]:

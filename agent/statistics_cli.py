@@ -6,13 +6,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from agent.console import DONE, SOME_FAILED, run_command, show_json
-from agent.options import JsonOption, SetOption, WorkspaceOption
+from agent.options import (
+    ClassOption,
+    JsonOption,
+    LabelsOption,
+    Layout,
+    LayoutOption,
+    SetOption,
+    WorkspaceOption,
+)
 from voxcurate.errors import ConfigError
 
 if TYPE_CHECKING:
     from agent.statistics_view import Told
-
-KINDS = ("auto", "masks", "maps")
 
 
 def statistics(
@@ -23,9 +29,7 @@ def statistics(
             "person. Default: the workspace's last round."
         ),
     ] = None,
-    classes: Annotated[
-        list[str] | None, typer.Option("--class", help="Only this class; may be given again.")
-    ] = None,
+    classes: ClassOption = None,
     people: Annotated[
         list[str] | None,
         typer.Option(help="Name of a folder that people drew; may be given again."),
@@ -37,17 +41,8 @@ def statistics(
             "other folders, more than those of --people do?"
         ),
     ] = "",
-    labels: Annotated[
-        Path | None,
-        typer.Option(help="Names of a label map's values: JSON or YAML, as in dataset.json."),
-    ] = None,
-    layout: Annotated[
-        str,
-        typer.Option(
-            help="What files directly in a folder are: masks (of one case), maps (one per case), "
-            "or auto."
-        ),
-    ] = "auto",
+    labels: LabelsOption = None,
+    layout: LayoutOption = "auto",
     measure: Annotated[
         bool,
         typer.Option(
@@ -95,19 +90,17 @@ def _of_folders(
     people: list[str],
     machine: str,
     labels: Path | None,
-    layout: str,
+    layout: Layout,
 ) -> "Told":
     from agent.statistics_folders import FolderOptions, folder_statistics
     from agent.statistics_view import Told
     from voxcurate.classes import load_vocabulary
 
-    if layout not in KINDS:
-        raise ConfigError(f"want --layout {', '.join(KINDS)}, found {layout!r}")
     vocabulary = load_vocabulary()
     options = FolderOptions(
-        classes=frozenset(vocabulary.resolve(c) or c for c in classes),
+        classes=tuple(classes),
         labels=labels,
-        kind=layout,  # type: ignore[arg-type]
+        layout=layout,
         people=tuple(people),
         machine=machine,
     )
@@ -127,6 +120,7 @@ def _of_workspace(
 ) -> "Told":
     from dataclasses import replace
 
+    from agent.asked_classes import asked_classes
     from agent.by_hand import by_hand
     from agent.statistics_view import Told
     from labeling import agreement
@@ -139,7 +133,7 @@ def _of_workspace(
             failed = dict(agreement.run(context, config.labeling).failed)
         found = agreement.stored(context)
         if classes:
-            wanted = tuple(context.vocabulary.resolve(c) or c for c in classes)
+            wanted = tuple(asked_classes(classes, context.vocabulary))
             context = replace(context, classes=wanted)
             found = found and found.of_classes(wanted)
         time = config.labeling.statistics.time

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from agent.asked_classes import asked_classes, classes_there
+from agent.prediction_folders import cases_of, name_folders
 from labeling.agreement import Agreement
 from labeling.label_bias import FUSED, ORIGINAL, Bias, label_bias
 from labeling.statistics import (
@@ -21,7 +23,7 @@ from labeling.statistics import (
     dice_matrix,
     dice_table,
 )
-from voxcurate.case_files import CaseFiles, Kind, find_cases, read_names
+from voxcurate.case_files import CaseFiles, Kind
 from voxcurate.errors import ConfigError, CurationError, GeometryError, VolumeReadError
 from voxcurate.labelmaps import Sparse, read_sparse, same_affine
 from voxcurate.masks import label_boxes
@@ -59,16 +61,16 @@ class FolderOptions:
     """How folders are read.
 
     Attributes:
-        classes: only these; empty: all.
+        classes: only these, by any of their names; empty: all.
         labels: file with the names of label maps' values.
-        kind: what files directly in a folder are.
+        layout: what files directly in a folder are.
         people: names of the folders that people drew.
         machine: name of the folder whose labels are asked for a bias; empty: none.
     """
 
-    classes: frozenset[str] = frozenset()
+    classes: tuple[str, ...] = ()
     labels: Path | None = None
-    kind: Kind = "auto"
+    layout: Kind = "auto"
     people: tuple[str, ...] = ()
     machine: str = ""
 
@@ -83,21 +85,23 @@ def folder_statistics(
 
     Raises:
         SourceError: a folder holds no labels.
-        ConfigError: a folder is named in the options and is none of these.
+        ConfigError: a folder is given twice, one is named in the options and is none of these, or
+            no folder has a class that is asked for.
     """
     names = name_folders(folders)
     raters = _raters(names, options)
-    known = None if options.labels is None else read_names(options.labels, vocabulary)
     found = {
-        name: find_cases(folder, vocabulary, names=known, kind=options.kind)
+        name: cases_of(folder, vocabulary, options.labels, options.layout)
         for name, folder in zip(names, folders, strict=True)
     }
+    there = classes_there(case for own in found.values() for case in own.values())
+    wanted = frozenset(asked_classes(options.classes, vocabulary, there))
     cases = sorted({case for files in found.values() for case in files})
 
     def work(case: str) -> "_Case | str":
         try:
             files = {name: own[case] for name, own in found.items() if case in own}
-            return _read_case(case, files, options.classes)
+            return _read_case(case, files, wanted)
         except CurationError as error:
             return str(error)
 
@@ -127,22 +131,6 @@ def folder_statistics(
         agreement,
         failed,
     )
-
-
-def name_folders(folders: Sequence[Path]) -> list[str]:
-    """What folders are called: their last names, as many as tell them apart.
-
-    Raises:
-        ConfigError: one is given twice.
-    """
-    whole = [folder.resolve() for folder in folders]
-    if len(set(whole)) < len(whole):
-        raise ConfigError("want folders that differ, found one given twice")
-    for depth in range(1, max(len(path.parts) for path in whole) + 1):
-        names = [str(Path(*path.parts[-depth:])) for path in whole]
-        if len(set(names)) == len(names):
-            return names
-    raise AssertionError("paths that differ have names that differ")
 
 
 def _raters(names: Sequence[str], options: FolderOptions) -> list[Rater]:

@@ -6,7 +6,8 @@ scored, since nobody says that it is empty; `missing_is_empty` takes it as empty
 label that does not occur is empty.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -16,8 +17,8 @@ import numpy.typing as npt
 
 from voxcurate.case_files import CaseFiles
 from voxcurate.classes import Vocabulary
-from voxcurate.errors import GeometryError, VolumeReadError
-from voxcurate.labelmaps import overlap_of_files, same_affine
+from voxcurate.errors import CurationError, GeometryError, VolumeReadError
+from voxcurate.labelmaps import Overlap, overlap_of_files, same_affine
 from voxcurate.metrics import dsc_of_counts, score_labels
 from voxcurate.nifti import read_nifti
 from voxcurate.volume import Volume
@@ -119,12 +120,12 @@ def compare_case(
 
     Raises:
         GeometryError: the two do not lie on the same grid; names the class.
-        VolumeReadError: a file is broken.
+        VolumeReadError: a file is broken; names the side, A or B, and the class.
     """
     both_are_maps = one.label_map is not None and two.label_map is not None
     if both_are_maps and _values_agree(one.names, two.names):
         return _two_maps(one, two, vocabulary, rules)
-    maps = _Masks(one), _Masks(two)
+    maps = _Masks(one, "A"), _Masks(two, "B")
     result = {}
     for name in _wanted([*maps[0].names, *maps[1].names], rules):
         result[name] = _one_class(name, *maps, vocabulary, rules)
@@ -167,9 +168,9 @@ def summarise(found: Iterable[Agreement]) -> Summary:
 class _Masks:
     """A case's masks by class, each read when asked for; a label map is read once."""
 
-    def __init__(self, files: CaseFiles) -> None:
-        self._files = files
-        self._map = None if files.label_map is None else _label_map(files.label_map)
+    def __init__(self, files: CaseFiles, side: str) -> None:
+        self._files, self._side = files, side
+        self._map = None if files.label_map is None else _label_map(files.label_map, side)
         self._labels: dict[str, int] = {}
         if self._map is not None:
             named = files.names or {n: str(n) for n in range(1, int(self._map.array.max()) + 1)}
@@ -185,7 +186,8 @@ class _Masks:
             return self._map.with_array(self._map.array == self._labels.get(name, -1))
         if name not in self._files.masks:
             return None
-        volume = read_nifti(self._files.masks[name])
+        with _naming(f"{self._side}, mask {name}"):
+            volume = read_nifti(self._files.masks[name])
         return volume.with_array(volume.array != 0)
 
 
@@ -210,7 +212,7 @@ def _two_maps(
     assert two.label_map is not None
     names = {**one.names, **two.names}
     if not rules.with_nsd:
-        overlap = overlap_of_files(one.label_map, two.label_map)
+        overlap = _overlap(one.label_map, two.label_map)
         there = np.flatnonzero(overlap.counts.any(axis=0) | overlap.counts.any(axis=1))
         wanted = _labels_wanted(there.tolist(), names, rules)
         ml = abs(float(np.linalg.det(overlap.affine[:3, :3]))) / 1000.0
@@ -220,7 +222,7 @@ def _two_maps(
             for n, name in wanted.items()
             for a, b in [tuple(float(s[n]) if n < len(s) else 0.0 for s in sizes)]
         }
-    a, b = _label_map(one.label_map), _label_map(two.label_map)
+    a, b = _label_map(one.label_map, "A"), _label_map(two.label_map, "B")
     _check_grid("", a, b)
     found = _labels_present(a.array) | _labels_present(b.array)
     return _scores(
@@ -288,23 +290,43 @@ def _values_agree(one: Mapping[int, str], two: Mapping[int, str]) -> bool:
     return all(two.get(n, name) == name for n, name in one.items())
 
 
-def _label_map(path: Path) -> Volume:
+def _overlap(one: Path, two: Path) -> Overlap:
+    """The overlap of two label maps; a broken one is read again, to say which of them it is."""
+    try:
+        return overlap_of_files(one, two)
+    except VolumeReadError:
+        _label_map(one, "A")
+        _label_map(two, "B")
+        raise
+
+
+def _label_map(path: Path, side: str) -> Volume:
     """A label map as uint8.
 
     Raises:
-        VolumeReadError: its values are no labels from 0 to 255.
+        VolumeReadError: it is broken, or its values are no labels from 0 to 255; names the side.
     """
-    volume = read_nifti(path)
-    array = volume.array
-    if array.dtype == np.uint8:
-        return volume
-    labels = array.astype(np.uint8)
-    if not np.array_equal(labels, array):
-        raise VolumeReadError(
-            f"want whole numbers from 0 to {MAX_LABELS} in a label map, "
-            f"found {float(array.min()):g} to {float(array.max()):g} ({array.dtype.name})"
-        )
-    return volume.with_array(labels)
+    with _naming(f"{side}, label map"):
+        volume = read_nifti(path)
+        array = volume.array
+        if array.dtype == np.uint8:
+            return volume
+        labels = array.astype(np.uint8)
+        if not np.array_equal(labels, array):
+            raise VolumeReadError(
+                f"want whole numbers from 0 to {MAX_LABELS} in a label map, "
+                f"found {float(array.min()):g} to {float(array.max()):g} ({array.dtype.name})"
+            )
+        return volume.with_array(labels)
+
+
+@contextmanager
+def _naming(role: str) -> Iterator[None]:
+    """Say whose file it is that is wrong."""
+    try:
+        yield
+    except CurationError as error:
+        raise type(error)(f"{role}: {error}") from None
 
 
 def _labels_present(array: npt.NDArray[np.uint8]) -> set[int]:

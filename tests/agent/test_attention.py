@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 
 import nibabel
 import numpy as np
@@ -133,7 +134,7 @@ def test_what_is_missing_or_broken_is_named_and_the_rest_goes_on(folders, tmp_pa
     result, found = run(*arguments(folders, "m1", "m2", "m3"), "--out", tmp_path / "out")
     assert result.exit_code == 1
     assert found["missing"] == {"s2": ["m3"]}
-    assert "liver" in found["failed"]["s1"]
+    assert found["failed"]["s1"].startswith("model m2: class liver: ")
     assert set(found["cases"]) == {"s2"}
     assert found["cases"]["s2"]["liver"]["n_models"] == 2
     assert run("--predictions", tmp_path / "none", "--out", tmp_path / "out")[0].exit_code == 2
@@ -168,3 +169,40 @@ def test_four_axes_are_one_class_after_the_other(tmp_path):
     for score in found["cases"]["s1"].values():
         assert score["attention"] == 0  # the two say the same
         assert score["organ_ml"] > 0
+
+
+def test_one_model_is_not_taken_for_two(folders, tmp_path):
+    out = tmp_path / "out"
+    (tmp_path / "link").symlink_to(folders / "m1")
+    for other in (folders / "m1", tmp_path / "link"):
+        result, _ = run("--predictions", folders / "m1", "--predictions", other, "--out", out)
+        assert result.exit_code == 2
+        assert "is given twice" in result.stderr
+    assert not out.exists()
+    shutil.copytree(folders / "m1", tmp_path / "m9")
+    result, _ = run(*arguments(folders, "m1", "m9", "m2"), "--out", out)
+    assert result.exit_code == 0
+    assert "warning: m1 and m9 hold the same files" in result.stderr
+    assert "m2" not in result.stderr
+
+
+def test_folders_of_one_name_are_told_apart(folders, tmp_path):
+    shutil.copytree(folders / "m2", tmp_path / "other/m1")
+    result, found = run("--predictions", folders / "m1", tmp_path / "other/m1", "--out",
+                        tmp_path / "out")  # fmt: skip
+    assert result.exit_code == 0, result.output
+    assert found["models"] == [f"{folders.name}/m1", "other/m1"]
+
+
+def test_wrong_calls_name_what_was_typed(folders, monkeypatch):
+    monkeypatch.chdir(folders)
+    for words, said in (
+        (["--predictions", "m1", "nowhere", "--out", "o"], "error: nowhere: want a file or a"),
+        (["--predictions", "m1", "--out", "o", "--truth", "no"], "the truth (no): want a file"),
+        (["--predictions", "m1", "--out", "o", "--class", "livr"], "near it: liver"),
+        (["--out", "o"], "want --predictions"),
+    ):
+        result, _ = run(*words)
+        assert result.exit_code == 2
+        assert said in result.stderr
+        assert str(folders) not in result.stderr

@@ -95,7 +95,7 @@ def test_masks_under_other_names_are_matched_and_missing_files_are_named(tmp_pat
     _, found = run(tmp_path / "a", tmp_path / "b", "--missing-is-empty")
     assert found["cases"]["s1"]["kidney_left"]["dsc"] == 0
     assert found["cases"]["s1"]["kidney_left"]["nsd"] == 0
-    _, found = run(tmp_path / "a", tmp_path / "b", "--classes", "liver", "--tolerance-mm", "5")
+    _, found = run(tmp_path / "a", tmp_path / "b", "--class", "liver", "--tolerance-mm", "5")
     assert set(found["cases"]["s1"]) == {"liver"}
     assert found["cases"]["s1"]["liver"]["tolerance_mm"] == 5
 
@@ -123,7 +123,37 @@ def test_another_grid_is_named_and_the_others_go_on(maps):
     _, found = run(maps / "a", maps / "b", "--no-nsd")
     assert "(14, 17, 9)" in found["failed"]["case1"]
     (maps / "b" / "case1.nii.gz").write_bytes(b"no")
-    assert run(maps / "a", maps / "b")[0].exit_code == 1
+    for more in ((), ("--no-nsd",)):
+        result, found = run(maps / "a", maps / "b", *more)
+        assert result.exit_code == 1
+        assert found["failed"]["case1"].startswith("B, label map: ")
+
+
+def test_a_broken_mask_is_named_by_its_side_and_class(tmp_path, monkeypatch):
+    for side in "ab":
+        save(tmp_path / side / "s1/liver.nii.gz", LIVER[0])
+    (tmp_path / "a/s1/liver.nii.gz").write_bytes(b"no")
+    monkeypatch.chdir(tmp_path)
+    result, found = run("a", "b")
+    assert found["failed"]["s1"].startswith("A, mask liver: ")
+    assert (found["A"], found["B"]) == ("a", "b")
+    result = CliRunner().invoke(app, ["compare", "a", "nothing"])
+    assert "B (nothing): want a file or a folder" in result.stderr
+    assert str(tmp_path) not in result.output
+
+
+def test_a_class_that_is_not_there_is_an_error(maps):
+    for name, said in (
+        ("livr", "no class 'livr' in these files; near it: liver"),
+        ("bladder", "there are: liver, pancreas, spleen"),  # known, but in no file
+    ):
+        result, _ = run(maps / "a", maps / "b", "--class", name)
+        assert result.exit_code == 2
+        assert said in result.stderr
+    assert run(maps / "a", maps / "b", "--class", "LIVER")[0].exit_code == 0
+    for side in "ab":
+        (maps / side / "dataset.json").unlink()
+    assert run(maps / "a", maps / "b", "--class", "2")[0].exit_code == 0  # maps without names
 
 
 def test_tables_for_people_and_bad_calls(maps, tmp_path):

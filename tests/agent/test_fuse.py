@@ -103,7 +103,7 @@ def test_staple_weights_threshold_and_classes(folders, tmp_path):
     assert set(found["cases"]["s1"]["classes"]["liver"]["sensitivity"]) == {"m1", "m2", "m3"}
     (tmp_path / "w.yaml").write_text("m1: {spleen: 3}\nm2: 0.5\n")
     result, found = run(*given(folders, "m1", "m2", "m3"), "--out", tmp_path / "b",
-                        "--weights", tmp_path / "w.yaml", "--classes", "Spleen")  # fmt: skip
+                        "--weights", tmp_path / "w.yaml", "--class", "Spleen")  # fmt: skip
     assert list(found["cases"]["s1"]["classes"]) == ["spleen"]
     assert found["cases"]["s1"]["classes"]["spleen"]["weights"] == {"m1": 3.0, "m2": 0.5}
     np.testing.assert_array_equal(mask(tmp_path / "b", "s1", "spleen"), SPLEEN)

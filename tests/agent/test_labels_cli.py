@@ -74,8 +74,19 @@ def test_labels_are_assembled_told_and_taken_back(workspace):
 
 def test_what_is_not_there_is_an_error_with_status_2(workspace):
     where = ("-w", workspace)
-    assert call("labels", "history", "nobody", "liver", *where).exit_code == 2
-    assert call("labels", "undo", "nobody", "liver", "--reason", "x", *where).exit_code == 2
+    for words in (["history"], ["undo", "--reason", "x"]):
+        found = call("labels", *words, "nobody", "liver", *where)
+        assert found.exit_code == 2
+        assert "no scan nobody in this workspace" in found.stderr
+    case = told("labels", "list", *where)[0]["case_id"]
+    found = call("labels", "history", case, "livr", *where)
+    assert found.exit_code == 2
+    assert "no class 'livr' in the vocabulary; near it: liver" in found.stderr
+    found = call("labels", "history", case, "aorta", *where)
+    assert "nobody has labelled aorta on this scan yet" in found.stderr
+    assert call("labels", "list", "--class", "livr", *where).exit_code == 2
+    spoken = told("labels", "list", "--class", "Liver", *where)
+    assert {row["class_id"] for row in spoken} == {"liver"}
     found = call("labels", "diff", "v0", *where)
     assert found.exit_code == 2
     assert "no dataset version v0" in found.output
@@ -92,3 +103,21 @@ def test_long_lists_are_cut_on_a_terminal_and_whole_as_json(workspace, monkeypat
     parts = [told("labels", "list", "--trust", trust, *where) for trust in sorted(trusts)]
     assert sorted(str(row) for part in parts for row in part) == sorted(map(str, rows))
     assert told("labels", "list", "--trust", "gold", *where) == []
+
+
+def test_an_assembly_is_told_in_words(capsys):
+    from agent.labels_view import show_assembled
+    from labeling.config import AssembleConfig
+    from voxcurate.stage import StageResult
+
+    counts = {
+        "cases": 7, "changed": 2, "original": 9, "pseudo": 3, "conflicts": 0,
+        "pseudo_labels_withheld": {"aorta": 0.0, "liver": 0.4241}, "left_unknown": {"spleen": 3},
+        "dataset_version": "v1",
+    }  # fmt: skip
+    assert show_assembled(StageResult(counts, {"a": "broken"}), AssembleConfig()) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "7 scans, 12 labels: 9 original, 3 pseudo"
+    assert lines[2].endswith("reaches 0.50: aorta (0.00), liver (0.42)")
+    assert lines[3].startswith("unknown, not absent: spleen (3 scans): the models found nothing")
+    assert lines[-1] == "failed: a: broken"
