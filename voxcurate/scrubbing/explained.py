@@ -90,7 +90,7 @@ _CHANGE = re.compile(
     r"(?:[A-Z]\d{1,4}(?:[A-Z]|del|fs|dup|ins)|\d{3,4}del\w*)(?:/(?:[A-Z]\d{1,4}(?:[A-Z]|del|fs|dup|ins|X)|\d{3,4}del\w*))*"
 )
 _MORPHOLOGY = re.compile(r"[TMP]-[0-9A-F]{5}")
-_PRESSURES = re.compile(r"[~<>]?\d{2,3}/\d{2,3}(?:[-–/]\d{2,3}(?:/\d{2,3})?)*")
+_PRESSURES = re.compile(r"[~<>]?\d{2,3}/\d{2,3}(?:[-–/]\d{2,3})*")
 _VENTILATION = re.compile(
     rf"(?:\b{one_of('explained', 'ventilation')}\b[^\n\d]{{0,8}})(?:[\d./x-]+[ ,>]*){{0,2}}$",
     re.IGNORECASE,

@@ -11,6 +11,7 @@ from voxcurate.scrubbing.wordlist import word_set
 _AFTER_LABEL = re.compile(r"[ \t]*(?:\([^()\n]{0,20}\))?[ \t]*[:=][ \t]*(?:\n[ \t]*)?\Z|\][ \t]?\Z")
 _AFTER_TITLE = re.compile(r"\.?[ \t]*(?:\n[ \t]*)?\Z")
 _AFTER_VERB = re.compile(r"(?:[ \t]*,)?[ \t]*(?:\n[ \t]*)?\Z|[ \t]*[(\"“][ \t]*\Z|\.[ \t]\Z")
+_TITLED = w.TITLES | w.BETWEEN
 _PLAIN_TITLES = word_set("dr mr mrs ms miss prof professor mx sir")
 _DAYS = word_set(
     "may april june august march january february sunday monday tuesday wednesday thursday friday "
@@ -54,7 +55,7 @@ class IntroducedNames(NameSpans):
             and words.gap(k)[:1] != "."
         ):
             return
-        while k < words.n and (words.low[k] in w.TITLES or words.low[k] in w.BETWEEN):
+        while k < min(words.n, i + 6) and words.low[k] in _TITLED:
             if not _AFTER_TITLE.match(words.gap(k)):
                 break
             k += 1

@@ -110,7 +110,7 @@ NOTES: tuple[Pattern, ...] = (
     pattern("NAME", r"\b(?i:adjuster|attorney|atty|lawyer|solicitor|nurse|sister|carer|read[ ]by|cc|copy[ ]to|seen[ ]by|spoke[ ](?:to|with))[ ](?P<x>[a-z]+[ ][a-z]+)(?=[ ]?(?:[\d\x01,;(]|\n|$|do\b|md\b|rn\b))", 0, starts="adjuster attorney atty lawyer solicitor nurse sister carer read cc copy seen spoke", check=_is_small_person, sure=False),
     pattern("NAME", rf"(?<!\w)(?P<x>{_W})['’]s[ ](?=(?:line|device|scan|scans|films?|images?|drain|stent|mum|mom|dad|wife|husband|bloods|results?|report|letter|appointment|clinic|tube|biopsy|case)\b)", 0, shape=r"['’]s[ ]", check=_is_first_name, sure=False),
     pattern("NAME", rf"(?<!\w)(?P<x>{_W})[ ]\((?=(?:that['’]s|aka|a\.k\.a|real[ ]name|n[ée]e|formerly|born)\b)", 0, shape=r"[ ]\([tarnfb]", check=_is_nickname, sure=False),
-    pattern("NAME", rf"\n\s*\n(?P<x>{_W})\s*\Z", 0, shape=rf"\n\s*\n{_W}\s*\Z", check=_is_nickname, sure=False),
+    pattern("NAME", rf"\n[ \t\r]*\n(?P<x>{_W})\s*\Z", 0, shape=rf"\n[ \t\r]*\n{_W}\s*\Z", check=_is_nickname, sure=False),
     # beside a hole: "Vang, [Pa] Houa", "Dr Subhankar [Das] (", "Present: ..., [A.] K. Sinha"
     pattern("NAME", r"\x01,?[ ](?P<x>[A-Z]|[A-Z][a-z]{1,2})\.?[ ](?=\x01)", 0, shape=r"\x01,?[ ][A-Z]", check=_is_no_degree, sure=False),
     pattern("NAME", r"\x01,[ ](?P<x>[A-Z])(?=[ ](?:in|from|at)\b|,|\n|$)", 0, shape=r"\x01,[ ][A-Z]", sure=False),
