@@ -26,6 +26,7 @@ from agent.reading_cli import read_reports
 from agent.report_cli import app as report_app
 from agent.review_cli import app as review_app
 from agent.roc_cli import roc
+from agent.rules_cli import app as rules_app
 from agent.statistics_cli import statistics
 
 app = typer.Typer(
@@ -52,6 +53,7 @@ app.command()(clean)
 app.command()(assemble)
 app.command()(statistics)
 app.add_typer(labels_app, name="labels")
+app.add_typer(rules_app, name="rules")
 app.add_typer(checks_app, name="checks")
 
 
