@@ -10,6 +10,7 @@ HOLE = "\x01"  # stands where an identifier was
 
 UPPER = r"[^\W\d_a-zß-öø-ÿ]"  # a capital of any alphabet, nearly: no lower Latin, digit, underscore
 UNITS = one_of("pattern", "units")
+_WANTS_HOLE = re.compile(r"\\x01(?![?*{])")
 Check = Callable[[str, int, int], bool]
 
 
@@ -62,8 +63,13 @@ def pattern(
     sure: bool = True,
     signs: str = "",
 ) -> Pattern:
-    """A `Pattern`; the words of `starts` and `near` are parted by spaces."""
+    """A `Pattern`; the words of `starts` and `near` are parted by spaces.
+
+    A shape that wants a hole is not searched for in a text that has none.
+    """
     words = near.split()
+    if not signs and _WANTS_HOLE.search(shape) and "|" not in shape:
+        signs = HOLE
     return Pattern(
         kind,
         re.compile(expression, flags),

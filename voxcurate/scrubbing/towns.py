@@ -58,6 +58,6 @@ TOWNS: tuple[Pattern, ...] = (
     pattern("ADDRESS", rf"\x01,[ ](?P<x>(?:The[ ])?{_CAP}[ ](?:Street|Road|Lane|Avenue|Terrace|Close|Row|Square|Green|Hill|Place)(?:,[ ]{_TOWN}){{0,2}})(?=,[ ](?:\x01|{_TOWN})|[ ]*\n)", 0, near="street road lane avenue terrace close row square green hill place"),
     pattern("ADDRESS", rf"\b\d{{1,3}}[ ]?[MFmf],[ ](?P<x>{_TOWN})(?=[.,;]|\n|$)", 0, shape=r"\d[ ]?[MFmf],[ ]", check=_is_whole_town, sure=False),
     pattern("ADDRESS", rf"(?<!\w)(?P<x>{_TOWN},[ ](?:{STATE_NAMES}))(?!\w)", 0, near=first_words(STATE_NAMES), check=_is_strange, sure=False),
-    pattern("ADDRESS", rf"(?<![\w,])(?P<x>{_TOWN},?[ ](?!19|20)\d{{4}})(?=[ ]*(?:\n|\Z|[.,;)]))", 0, shape=r"[^\W\d],?[ ]\d{4}", check=_is_coded, sure=False),
+    pattern("ADDRESS", rf"(?<![\w,])(?P<x>{_TOWN},?[ ](?!19|20)\d{{4}})(?=[ ]*(?:\n|\Z|[.,;)]))", 0, shape=r"[^\W\d],?[ ]\d{4}", has_digits=4, check=_is_coded, sure=False),
     pattern("ADDRESS", r"\b(?:p\.?[ ]?o\.?[ ]?box|p\.?o\.?b\.?|private[ ]bag|p\.?m\.?b\.?|postnet[ ]suite|gpo[ ]box|locked[ ]bag)[ ]?(?:no\.?[ ])?(?P<x>(?:[A-Z]{1,3}[ ]?)?\d{1,6})(?!\w|[.,/-]\d)", starts="p po pob private pmb postnet gpo locked", labelled=True),
 )  # fmt: skip
