@@ -148,24 +148,26 @@ def _show(found: "Comparison") -> None:
     from rich.console import Console
     from rich.table import Table
 
-    console = Console(width=max(WIDTH, Console().width))
+    console = Console(width=max(WIDTH + 30, Console().width))
     if len(found.cases) <= CASES_SHOWN:
         for case, classes in found.cases.items():
             table = Table(title=case, title_justify="left")
-            columns = ("class", "DSC", "NSD", "at mm", "A mL", "B mL", "B - A mL", "")
-            for n, column in enumerate(columns):
-                table.add_column(column, justify="right" if 0 < n < 7 else "left")
+            columns = ["class", "DSC", "NSD", "at mm", "A mL", "B mL", "B - A mL"]
+            is_told = any(row.state != "scored" for row in classes.values())
+            for n, column in enumerate([*columns, *(["not scored"] if is_told else [])]):
+                table.add_column(column, justify="right" if 0 < n < 7 else "left", no_wrap=True)
             for name, row in classes.items():
                 volumes = (_ml(v) for v in (row.a_ml, row.b_ml, row.difference_ml))
                 state = "" if row.state == "scored" else row.state
                 tolerance = "" if row.tolerance_mm is None else f"{row.tolerance_mm:.2f}"
-                table.add_row(name, _score(row.dsc), _score(row.nsd), tolerance, *volumes, state)
+                told = [state] if is_told else []
+                table.add_row(name, _score(row.dsc), _score(row.nsd), tolerance, *volumes, *told)
             console.print(table)
     if len(found.cases) > 1:
         table = Table(title=f"{len(found.cases)} cases: median (quartiles)", title_justify="left")
         columns = ("class", "n", "DSC", "NSD", "A mL", "B mL", "B - A mL", "not scored")
         for n, column in enumerate(columns):
-            table.add_column(column, justify="right" if n else "left")
+            table.add_column(column, justify="right" if n else "left", no_wrap=n < len(columns) - 1)
         for name, line in found.summary.items():
             scores = (_quartiles(v, 3) for v in (line.dsc, line.nsd))
             volumes = (_quartiles(v, 1) for v in (line.a_ml, line.b_ml, line.difference_ml))

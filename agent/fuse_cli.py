@@ -176,7 +176,8 @@ def _show(batch: "Batch", out: Path) -> None:
     from rich.table import Table
 
     n_classes = sum(len(told["classes"]) for told in batch.cases.values())
-    typer.echo(f"{len(batch.cases)} cases, {n_classes} masks in {out}; {batch.reused} were there")
+    before = f" ({batch.reused} of them done before)" if batch.reused else ""
+    typer.echo(f"{len(batch.cases)} cases{before}, {n_classes} masks in {out}")
     effects = [(case, e) for case, told in batch.cases.items() for e in told["rules"]]
     broken = sum(len(told["broken"]) for told in batch.cases.values())
     if effects:
@@ -192,7 +193,7 @@ def _show(batch: "Batch", out: Path) -> None:
     if len(effects) > ROWS_SHOWN:
         typer.echo(f"... and {len(effects) - ROWS_SHOWN} more in rules.csv")
     if broken:
-        typer.echo(f"rules that are still broken: {broken} (`broken` in fuse.json)")
+        typer.echo(f"rules still broken: {broken} (which: `broken` in each case's fuse.json)")
 
 
 def _warn(batch: "Batch", models: Mapping[str, Any], config: "LabelingConfig") -> None:

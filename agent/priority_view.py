@@ -76,7 +76,7 @@ def show_rows(
     from labeling.attention_tables import UNITS
 
     console = Console(width=max(WIDTH, Console().width))
-    table = Table(title=f"{title}; attention in {UNITS[score]}", title_justify="left")
+    table = Table(title=f"{title}; score: {UNITS[score]}", title_justify="left")
     for column, side in COLUMNS.items():
         table.add_column(column, justify=side)  # type: ignore[arg-type]
     for row in rows:

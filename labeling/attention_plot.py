@@ -36,7 +36,7 @@ def plot_distribution(
         last = max(n for n, c in enumerate(chosen) if c)
         axes.axvline(last + 1.5, color="tab:red", linewidth=0.8, linestyle="--")
     axes.set_xlabel("case, by falling attention")
-    axes.set_ylabel(f"attention ({unit})")
+    axes.set_ylabel(unit)
     axes.set_ylim(bottom=0)
     axes.grid(axis="y", color="0.9", linewidth=0.6)
     axes.legend(frameon=False, loc="upper right")

@@ -15,10 +15,10 @@ from voxcurate.atomic import write_text
 
 UNITS = {
     "share": "attended share of the organ",
-    "sum": "mm3",
-    "per-ml": "mm3 per mL of organ",
-    "per-slice": "voxels per slice",
-    "voxels": "voxels",
+    "sum": "attention in mm3",
+    "per-ml": "attention in mm3 per mL of organ",
+    "per-slice": "attention in voxels per slice",
+    "voxels": "voxels with attention",
 }
 SCORE_COLUMNS = (
     "case_id", "class_id", "n_models", "inconsistency", "uncertainty", "overlap", "attention",

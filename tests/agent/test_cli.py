@@ -14,7 +14,7 @@ DOCS = Path(__file__).parents[2] / "docs" / "cli.md"
 WANTED = {
     "init", "ingest", "plan", "round", "status", "ask", "review list", "review export",
     "review import", "evaluate", "export", "demo", "demo-cohort", "score-demo",
-    "read-reports", "report show",
+    "read-reports", "report list", "report show",
 }  # fmt: skip
 
 

@@ -83,6 +83,8 @@ def test_wrong_calls_are_one_line(run, tmp_path):
     for words, said in (
         (["--input", "scan.nii.gz"], "--input wants --model and --out"),
         (["--input", "scan.nii.gz", "--model", "knee", "--out", "o"], "no model 'knee'"),
+        (["--input", "scan.nii.gz", "--model", "x", "--out", "o", "--case", "a"], "--case: only"),
+        (["--model", "x", "--out", "o"], "--out: only with --input"),
         (["--input", "none.nii", "--model", "totalsegmentator", "--out", "o"], "no such file"),
         ([], "no workspace"),
     ):
