@@ -122,11 +122,12 @@ def _config(chosen: Mapping[str, Any], settings: Sequence[str]) -> "LabelingConf
 def _in_workspace(given: Path | None, settings: Sequence[str]) -> "StageResult":
     from agent.by_hand import by_hand
     from labeling import fuse as stage
+    from labeling.predicted import Predictions
 
     with by_hand(given, settings) as (context, config):
         if not context.classes:
             raise ConfigError("no class is annotated yet: --set classes=[liver,...] names them")
-        if not stage.predictions_of(context, config.labeling):
+        if not Predictions(context, config.labeling):
             raise ConfigError("no predictions in this round: 'voxcurate predict' makes some")
         return stage.run(context, config.labeling)
 

@@ -2,11 +2,12 @@
 
     python -m benchmarks.round_scale --scans 2500 --scans 25000
 
-simulates scans with 25 classes, three models and labels of two origins, and runs the ledger, the
-priority list, the assembly, the catalog's questions and the commands that ask them, each in a
-process of its own; with ``--kill`` also in a copy where fuse and assemble (in its own work and in
-that of its ledger) are killed (SIGKILL) several times, which must end as the first did. Prints
-JSON: seconds, peak memory (MiB; of the process alone, without workers), and what was found.
+simulates scans with 25 classes, three models (``--models``) and labels of two origins, and runs the
+ledger, the priority list, the assembly, the catalog's questions and the commands that ask them,
+each in a process of its own; last the drivers of fuse, detect and judge as they are, without
+images. With ``--kill`` also in a copy where fuse and assemble (in its own work and in that of its
+ledger) are killed (SIGKILL) several times, which must end as the first did. Prints JSON: seconds,
+peak memory (MiB; of the process alone, without workers), and what was found.
 """
 
 import json
@@ -26,13 +27,15 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import round_scale_data as data
+from benchmarks import round_scale_stages as real
 from voxcurate.catalog import Catalog, WorkItem
 from voxcurate.executor import ExecutorConfig
 from voxcurate.stage import StageContext
 from voxcurate.workspace import Workspace
 
 ROUND = ("predict", "fuse", "detect", "priority", "assemble")
-AFTER = ("again", "queries", "review", "export_tables", "report")
+REAL = ("real_fuse", "real_detect", "real_judge")  # drivers as they are, no images
+AFTER = ("again", "queries", "review", "export_tables", "report", *REAL)
 KILLED = (
     "predict",
     "kill:fuse",
@@ -51,6 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Print figures as JSON."""
     parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
     parser.add_argument("--scans", type=int, action="append")
+    parser.add_argument("--models", type=int, default=3)
     parser.add_argument("--kill", action="store_true", help="also with kills, and compare")
     parser.add_argument("--folder", type=Path, help="keep the workspaces there")
     parser.add_argument("--only", action="append", help="only these stages, on what is there")
@@ -65,7 +69,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     equal = True
     try:
         for n in asked.scans or [2500]:
-            for found in figures(folder / str(n), n, asked.only, kill=asked.kill):
+            for found in figures(
+                folder / str(n), n, asked.only, models=asked.models, kill=asked.kill
+            ):
                 equal &= found.get("equal", True)
                 sys.stdout.write(json.dumps({"scans": n, **found}) + "\n")
                 sys.stdout.flush()
@@ -76,11 +82,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def figures(
-    folder: Path, n: int, only: Sequence[str] | None, *, kill: bool
+    folder: Path, n: int, only: Sequence[str] | None, *, models: int, kill: bool
 ) -> Iterator[dict[str, Any]]:
     """The figures of one size, one by one."""
     root, rough = folder / "calm", folder / "rough"
-    for stage in only or ("make", *ROUND, *AFTER):
+    for stage in only or (f"make:{models}", *ROUND, *AFTER):
         yield in_process(stage, root, n)
         if kill and stage == KILLED[0]:  # the same workspace, its key too
             shutil.copytree(root, rough)
@@ -137,7 +143,8 @@ def _progress(root: Path, stage: str) -> int:
 def measured(stage: str, root: Path, n: int) -> dict[str, Any]:
     """Seconds and peak memory of a stage in this process."""
     start, cpu = time.perf_counter(), time.process_time()
-    found = STAGES[stage](root, n)
+    name, _, value = stage.partition(":")
+    found = STAGES[name](root, n, *([int(value)] if value else []))
     return {
         "stage": stage,
         "seconds": round(time.perf_counter() - start, 1),
@@ -147,9 +154,17 @@ def measured(stage: str, root: Path, n: int) -> dict[str, Any]:
     }
 
 
-def _make(root: Path, n: int) -> dict[str, Any]:
-    data.make(root, n)
+def _make(root: Path, n: int, n_models: int = 3) -> dict[str, Any]:
+    data.make(root, n, n_models)
     return {}
+
+
+def _real(run: Callable[[StageContext, Any], dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+    def stage(root: Path, n: int) -> dict[str, Any]:
+        ctx, config = context(root, "serial")
+        return run(ctx, config.labeling)
+
+    return stage
 
 
 def _ledger(run: Callable[[StageContext, dict[str, int]], Any]) -> Callable[..., dict[str, Any]]:
@@ -240,7 +255,7 @@ def _state(root: Path, n: int) -> dict[str, Any]:
     return asdict(data.state(root))
 
 
-STAGES: dict[str, Callable[[Path, int], dict[str, Any]]] = {
+STAGES: dict[str, Callable[..., dict[str, Any]]] = {
     "make": _make,
     "predict": _ledger(data.predictions),
     "fuse": _ledger(data.fusion),
@@ -253,6 +268,9 @@ STAGES: dict[str, Callable[[Path, int], dict[str, Any]]] = {
     "export_tables": _export_tables,
     "report": _report,
     "state": _state,
+    "real_fuse": _real(real.fusing),
+    "real_detect": _real(real.detecting),
+    "real_judge": _real(real.judging),
 }
 
 

@@ -51,7 +51,7 @@ def case_name(n: int) -> str:
     return f"scale_{content_id(n, digits=10)}"
 
 
-def make(root: Path, n_scans: int) -> None:
+def make(root: Path, n_scans: int, n_models: int = 3) -> None:
     """A workspace as ingest leaves it, in its first round: scans, the sources' labels, models."""
     workspace = Workspace.create(root)
     catalog = Catalog(workspace.catalog_url)
@@ -59,7 +59,7 @@ def make(root: Path, n_scans: int) -> None:
     config = resolve(workspace)
     models = [
         Model(m, 1, m, m, f"models/1/{m}", content_id(m), list(CLASSES), [], "MIT", {"role": "zoo"})
-        for m in MODELS
+        for m in (*MODELS, *(f"model{n}" for n in range(3, n_models)))
     ]
     names = sorted(case_name(n) for n in range(n_scans))
     facts = {"classes": list(CLASSES), "cohort": names}
@@ -161,10 +161,11 @@ def _liver() -> Any:
 
 def predictions(ctx: StageContext, names: dict[str, int]) -> LedgerResult:
     """Ledger lines as of the stage predict: case x model."""
+    models = sorted(model for (model,) in ctx.catalog.columns(Model, "model_id"))
     items = [
         Item(case, model, [case, model], partial(_predicted, case, model))
         for case in names
-        for model in MODELS
+        for model in models
     ]
     return run_items(ctx, "predict", items, WORKER, lambda w, i, value: value, version="1")
 

@@ -11,8 +11,9 @@ from typing import Any
 
 from labeling.agreement_case import RATERS, case_of_json
 from labeling.config import LabelingConfig
-from labeling.fuse import predictions_of
 from labeling.label_bias import COUNTING, FUSED, ORIGINAL, REVISED, Bias, label_bias
+from labeling.predicted import Predictions
+from labeling.quality import MACHINE_MADE
 from labeling.statistics import EVERY, CaseAgreement, Cell, Pair, Rater, dice_matrix
 from voxcurate.catalog import Label, Measure, Model, Scan, WorkItem
 from voxcurate.ids import content_id
@@ -23,7 +24,6 @@ from voxcurate.stage import StageContext, StageResult
 
 STAGE, NAME, VERSION = "statistics", "agreement", "1"
 EXTERNAL = "external"  # role of models that were not trained here
-MACHINE_MADE = ("pseudo", "judged")
 
 
 @dataclass(frozen=True)
@@ -90,10 +90,14 @@ def run(ctx: StageContext, config: LabelingConfig) -> StageResult:
     and in each half first the scans that no model was trained on.
     """
     scans = {scan.case_id: scan for scan in ctx.scans()}
-    lines = {c: found for c, found in predictions_of(ctx, config).items() if c in scans}
-    drawn = _drawn_by_people(ctx)
-    eligible = {case: (_is_new(found), case in drawn) for case, found in lines.items()}
+    predictions, drawn = Predictions(ctx, config), _drawn_by_people(ctx)
+    eligible = {
+        case: (_is_new(found), case in drawn)
+        for batch in ctx.batches()
+        for case, found in predictions.of([scan.case_id for scan in batch]).items()
+    }
     chosen = sample(eligible, config.statistics.cases, ctx.seed)
+    lines = predictions.of(chosen)
     labels = _labels(ctx, chosen)
     items = [_item(ctx, config, scans[c], lines[c], labels.get(c, {})) for c in chosen]
     done = run_items(
@@ -113,14 +117,14 @@ def run(ctx: StageContext, config: LabelingConfig) -> StageResult:
         dice_matrix(cases, raters),
         tuple(label_bias(cases, raters, patients, seed=_seed(ctx))),
         len(cases),
-        len(lines),
+        len(eligible),
         len({patients[case.case_id] for case in cases}),
     )
     with ctx.catalog.write() as writer:
         writer.put(Measure(ctx.round, STAGE, "", "", "", NAME, float(len(cases)), found.to_json()))
     counts = {
         "cases": len(cases),
-        "eligible": len(lines),
+        "eligible": len(eligible),
         "raters": len(raters),
         "computed": done.computed,
         "reused": done.reused,

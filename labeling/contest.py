@@ -1,28 +1,33 @@
 """Stage judge, the work behind it: which labels are contested, by which candidates."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from labeling.config import LabelingConfig
-from labeling.detect import current_labels, label_entry, results_of
+from labeling.detect import current_labels, label_entry, results_of, scan_entry
 from labeling.examine import read_structures
 from labeling.features import hu_median
-from labeling.fuse import plain_vocabulary, predictions_of, vocabulary_of
+from labeling.fuse import known, vocabulary_of
 from labeling.layout import Layout
 from labeling.mend import mend
+from labeling.predicted import Predictions, marks_of
 from labeling.rules import Anatomy, CaseFacts, combined_weight, load_anatomy
 from labeling.shape import ShapeProfile
 from labeling.structures import NOWHERE, Structure, dice
-from labeling.suspicion import Suspicion, Usual, weigh
-from voxcurate.catalog import Decision, Label, Scan, Writer
+from labeling.suspicion import Usual, weigh
+from voxcurate.catalog import Decision, Label, Scan, ScanHead, WorkItem, Writer
+from voxcurate.ids import content_id
 from voxcurate.labels import adopt_mask, write_mask
 from voxcurate.ledger import Item, run_items
 from voxcurate.protocols import LABEL_JUDGES, load
 from voxcurate.stage import StageContext, StageResult
 from voxcurate.volume import Volume
 
-VERSION = "1"
+VERSION = "2"
+WORKER = "labeling.contest:work"
 MACHINE = ("pseudo", "judged")
 EMPTY = "empty"
 CURRENT = "current"
@@ -32,75 +37,117 @@ FUSED = "ensemble"
 def contest(ctx: StageContext, config: LabelingConfig) -> StageResult:
     """See `labeling.judge.run`."""
     suspicions, usual = weigh(ctx, config, results_of(ctx, "detect"))
-    flagged = {
-        (s.case_id, str(s.row["class_id"])): s
-        for s in suspicions
-        if s.probability >= config.detect.threshold
-    }
-    fused = {case: dict(r["labels"]) for case, r in results_of(ctx, "fuse").items()}
-    scans = ctx.scans("train", "validation")
-    current = current_labels(ctx, [scan.case_id for scan in scans])
-    pseudo = _pseudo_labels(ctx, fused)
-    lines = predictions_of(ctx, config)
+    flagged: dict[str, dict[str, float]] = {}
+    for s in suspicions:
+        if s.probability >= config.detect.threshold:
+            flagged.setdefault(s.case_id, {})[str(s.row["class_id"])] = s.probability
     plain_usual = {
         "profiles": {c: p.plain() for c, p in sorted(usual.profiles.items())},
         "layout": usual.layout.plain(),
     }
-    items = []
-    for scan in scans:
-        own = current.get(scan.case_id, {})
-        made = {c: pseudo[i] for c, i in fused.get(scan.case_id, {}).items() if i in pseudo}
-        asked = [c for c in ctx.classes if (scan.case_id, c) in flagged]
-        doubtful = [
-            c for c in made if c not in asked and (c not in own or own[c].origin in MACHINE)
-        ]
-        if not asked and not doubtful:
-            continue
-        found = lines.get(scan.case_id, [])
-        payload = {
-            **_payload(ctx, config, scan, own, made),
-            "asked": asked,
-            "doubtful": doubtful,
-            "models": [[line.variant, line.result["path"]] for line in found],
-            "usual": plain_usual,
-        }
-        inputs = [
-            scan.sha256,
-            {c: x.label_id for c, x in own.items()},
-            {c: x.label_id for c, x in made.items()},
-            asked,
-            doubtful,
-            [[line.variant, line.fingerprint] for line in found],
-            plain_usual,
-        ]
-        items.append(Item(scan.case_id, "", inputs, payload))
+    asking = _Asking(ctx, config, Predictions(ctx, config), flagged, plain_usual)
+    items = [item for scans in ctx.batches("train", "validation") for item in asking.items(scans)]
 
     def record(writer: Writer, item: Item, value: Any) -> dict[str, Any]:
-        own, made = current.get(item.subject, {}), {}
-        for c, i in fused.get(item.subject, {}).items():
-            made[c] = pseudo[i]
+        chances = flagged.get(item.subject, {})
         verdicts = {}
         for row in value["rows"]:
-            old = own.get(row["class_id"]) if row["asked"] else made[row["class_id"]]
-            assert old is not None  # asked classes have a current label
-            suspicion = flagged.get((item.subject, row["class_id"]))
-            verdicts[row["class_id"]] = _conclude(ctx, config, writer, row, old, suspicion)
+            (old,) = writer.rows(Label, label_id=row["label_id"])
+            chance = chances.get(row["class_id"])
+            verdicts[row["class_id"]] = _conclude(ctx, config, writer, row, old, chance)
         return {"verdicts": verdicts}
 
     done = run_items(
         ctx,
         "judge",
         items,
-        "labeling.contest:work",
+        WORKER,
         record,
         version=VERSION,
-        config=[config.judge, config.rules, config.fuse, config.detect, ctx.classes],
+        config=[
+            config.judge,
+            config.rules,
+            config.fuse,
+            config.detect,
+            ctx.classes,
+            known(ctx, config),
+        ],
     )
     counts: dict[str, Any] = dict.fromkeys(("keep", "replace", "remove", "to_review"), 0)
     for result in done.results.values():
         for verdict in result["verdicts"].values():
             counts[verdict] += 1
     return StageResult({"cases": len(items), **counts}, done.failed)
+
+
+@dataclass(frozen=True, eq=False)
+class _Asking:
+    """What the judge is asked, some cases at a time.
+
+    Attributes:
+        flagged: case to class to the chance that its label is wrong, where that is too high.
+        usual: what is usual, as plain data.
+    """
+
+    ctx: StageContext
+    config: LabelingConfig
+    predictions: Predictions
+    flagged: Mapping[str, Mapping[str, float]]
+    usual: Mapping[str, Any]
+
+    def items(self, scans: Sequence[Scan]) -> Iterator[Item]:
+        """The cases in which a label is asked for or a fused one may be doubtful."""
+        usual = content_id(self.usual)
+        for scan, case in self._cases(scans):
+            if case.asked or case.doubtful:
+                own = {c: x.label_id for c, x in case.own.items()}
+                made = {c: x.label_id for c, x in case.made.items()}
+                marks = marks_of(case.lines)
+                inputs = [scan.sha256, own, made, case.asked, case.doubtful, marks, usual]
+                payload = partial(self._payload, scan.case_id)
+                yield Item(scan.case_id, "", content_id(inputs), payload)
+
+    def _cases(self, scans: Sequence[Scan]) -> Iterator[tuple[Scan, "_Case"]]:
+        ctx, names = self.ctx, [scan.case_id for scan in scans]
+        fused = {case: dict(r["labels"]) for case, r in results_of(ctx, "fuse", names).items()}
+        wanted = {i for labels in fused.values() for i in labels.values()}
+        pseudo = {x.label_id: x for x in ctx.catalog.rows(Label, label_id=wanted)}
+        current, lines = current_labels(ctx, names), self.predictions.of(names)
+        for scan in scans:
+            own = current.get(scan.case_id, {})
+            made = {c: pseudo[i] for c, i in fused.get(scan.case_id, {}).items() if i in pseudo}
+            flagged = self.flagged.get(scan.case_id, {})
+            asked = [c for c in ctx.classes if c in flagged]
+            doubtful = [
+                c for c in made if c not in asked and (c not in own or own[c].origin in MACHINE)
+            ]
+            yield scan, _Case(own, made, asked, doubtful, lines.get(scan.case_id, []))
+
+    def _payload(self, case_id: str) -> dict[str, Any]:
+        """Read when a worker takes it: the labels of 25,000 cases would not stay in memory."""
+        ((scan, case),) = self._cases(self.ctx.catalog.rows(ScanHead, case_id=case_id))
+        return {
+            **scan_entry(self.ctx, scan),
+            "current": {c: label_entry(self.ctx, x) for c, x in case.own.items()},
+            "fused": {c: label_entry(self.ctx, x) for c, x in case.made.items()},
+            "asked": case.asked,
+            "doubtful": case.doubtful,
+            "models": [[line.variant, line.result["path"]] for line in case.lines],
+            "usual": self.usual,
+            "config": self.config.model_dump(mode="json"),
+            "scratch": str(self.ctx.workspace.scratch),
+        }
+
+
+@dataclass(frozen=True)
+class _Case:
+    """Labels as the round began, those of the fusion, what is asked, and the predictions."""
+
+    own: Mapping[str, Label]
+    made: Mapping[str, Label]
+    asked: list[str]
+    doubtful: list[str]
+    lines: Sequence[WorkItem]
 
 
 def work(payload: dict[str, Any]) -> dict[str, Any]:
@@ -156,7 +203,7 @@ def _judged(
         )  # fmt: skip
     return {
         "class_id": class_id,
-        "asked": asked,
+        "label_id": payload["current" if asked else "fused"][class_id]["label_id"],
         "choice": verdict.choice,
         "names": [name for name, _ in entries],
         "dsc_with_first": [dice(entries[0][1], s) for _, s in entries],
@@ -225,7 +272,7 @@ def _conclude(
     writer: Writer,
     row: Mapping[str, Any],
     old: Label,
-    suspicion: Suspicion | None,
+    chance: float | None,
 ) -> str:
     """Write the decision on one label, and the judged version where the judge prefers one."""
     choice = row["choice"]
@@ -243,7 +290,7 @@ def _conclude(
             model_id=row["names"][choice],
             facts={"judge": row["judge"], "candidate": row["names"][choice]},
         ).label_id
-    verdict = _verdict(config, row, old, suspicion)
+    verdict = _verdict(config, row, old, chance or 0.0)
     decision = Decision(
         decision_id="",
         round=ctx.round,
@@ -261,7 +308,7 @@ def _conclude(
             "confidence": row["confidence"],
             "dsc_with_first": row["dsc_with_first"],
             **row["evidence"],
-            **({"error_probability": round(suspicion.probability, 4)} if suspicion else {}),
+            **({"error_probability": round(chance, 4)} if chance is not None else {}),
         },
     )
     if verdict in ("replace", "remove") and old.origin == "original":
@@ -271,9 +318,7 @@ def _conclude(
     return verdict
 
 
-def _verdict(
-    config: LabelingConfig, row: Mapping[str, Any], old: Label, suspicion: Suspicion | None
-) -> str:
+def _verdict(config: LabelingConfig, row: Mapping[str, Any], old: Label, chance: float) -> str:
     """What follows from the judge's choice.
 
     A person's drawing (origin original, where `auto_mend` names it) is replaced only if the
@@ -287,7 +332,6 @@ def _verdict(
         return "to_review"
     is_empty = row["file"].voxels == 0
     if old.origin not in MACHINE:
-        chance = suspicion.probability if suspicion else 0.0
         if chance < judge.mend_probability:
             return "to_review"
         mark = row["evidence"]["marks"][choice]
@@ -296,33 +340,6 @@ def _verdict(
         if not is_empty and ((mark["oddity"] or 0.0) > judge.usual_oddity or mark["violations"]):
             return "to_review"
     return "remove" if is_empty else "replace"
-
-
-def _payload(
-    ctx: StageContext,
-    config: LabelingConfig,
-    scan: Scan,
-    own: Mapping[str, Label],
-    made: Mapping[str, Label],
-) -> dict[str, Any]:
-    return {
-        "case_id": scan.case_id,
-        "root": str(ctx.workspace.root),
-        "ct": scan.path,
-        "modality": scan.modality,
-        "sex": {"m": "male", "f": "female"}.get(str(scan.facts.get("sex", ""))[:1].lower(), ""),
-        "classes": list(ctx.classes),
-        "vocabulary": plain_vocabulary(ctx.vocabulary, ctx.classes),
-        "current": {c: label_entry(ctx, x) for c, x in own.items()},
-        "fused": {c: label_entry(ctx, x) for c, x in made.items()},
-        "config": config.model_dump(mode="json"),
-        "scratch": str(ctx.workspace.scratch),
-    }
-
-
-def _pseudo_labels(ctx: StageContext, fused: Mapping[str, Mapping[str, str]]) -> dict[str, Label]:
-    wanted = [i for labels in fused.values() for i in labels.values()]
-    return {x.label_id: x for x in ctx.catalog.rows(Label, label_id=wanted)}
 
 
 def _usual(plain: Mapping[str, Any]) -> Usual:

@@ -4,20 +4,25 @@ Items are cases; the statistics of a class are computed by the driver from all i
 repeated call gives the same result.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import islice
 from typing import Any
 
 from labeling import priority
 from labeling.config import LabelingConfig
-from labeling.fuse import known, plain_vocabulary, predictions_of
+from labeling.fuse import known, plain_vocabulary
+from labeling.predicted import Predictions, marks_of
 from labeling.rules import Violation
 from labeling.suspicion import Suspicion, weigh
-from voxcurate.catalog import Decision, Label, Measure, Scan, WorkItem, Writer
-from voxcurate.ledger import Item, run_items
+from voxcurate.catalog import Decision, Label, Measure, Scan, ScanHead, WorkItem, Writer
+from voxcurate.ids import content_id
+from voxcurate.ledger import Item, Recorded, run_items
 from voxcurate.stage import StageContext, StageResult
 
-VERSION = "2"
+VERSION = "3"
+WORKER = "labeling.examine:work"
+AT_ONCE = 5000  # labels whose chances are written together
 ACTOR = "detect"
 RETIRING = ("replace", "remove", "retire", "undo")  # verdicts that may lower a version
 
@@ -31,45 +36,59 @@ def run(ctx: StageContext, config: LabelingConfig) -> StageResult:
     done = run_items(
         ctx,
         "detect",
-        _items(ctx, config),
-        "labeling.examine:work",
+        list(_items(ctx, config)),
+        WORKER,
         lambda writer, item, value: _record(ctx, writer, item.subject, value),
         version=VERSION,
         config=[config.rules, config.fuse, ctx.classes, known(ctx, config)],
     )
-    suspicions, _ = weigh(ctx, config, done.results)
-    flagged = [s for s in suspicions if s.probability >= config.detect.threshold]
     with ctx.catalog.write() as writer:
         for case_id in sorted(done.revived):  # other settings have measured them since
             _record(ctx, writer, case_id, done.results[case_id])
-        told = {
-            (d.case_id, d.class_id, d.label_id)
-            for d in writer.rows(Decision, round=ctx.round, stage="detect", verdict="suspect_label")
-        }
-        for s in suspicions:
-            writer.put(_measure(ctx, s))
-        for s in flagged:
-            if (s.case_id, s.row["class_id"], s.row["label_id"]) not in told:
-                writer.decide(_decision(ctx, s))
+    suspicions, _ = weigh(ctx, config, done.results)
+    labels = suspect = 0
+    while some := list(islice(suspicions, AT_ONCE)):
+        labels += len(some)
+        suspect += _tell(ctx, some, config.detect.threshold)
     priority.run(ctx, config)
     counts = {
         "cases": len(done.results),
-        "labels": len(suspicions),
-        "suspect": len(flagged),
+        "labels": labels,
+        "suspect": suspect,
         "computed": done.computed,
         "reused": done.reused,
     }
     return StageResult(counts, done.failed)
 
 
+def _tell(ctx: StageContext, some: Sequence[Suspicion], threshold: float) -> int:
+    """Write down the chance of some labels, and a decision where it reaches the threshold; how many
+    do."""
+    flagged = [s for s in some if s.probability >= threshold]
+    where: dict[str, Any] = {"stage": "detect", "verdict": "suspect_label"}
+    with ctx.catalog.write() as writer:
+        writer.put_all([_measure(ctx, s) for s in some])
+        cases = {s.case_id for s in flagged}
+        told = {
+            (d.case_id, d.class_id, d.label_id)
+            for d in writer.rows(Decision, round=ctx.round, case_id=cases, **where)
+        }
+        for s in flagged:
+            if (s.case_id, s.row["class_id"], s.row["label_id"]) not in told:
+                writer.decide(_decision(ctx, s))
+    return len(flagged)
+
+
 def results_of(
     ctx: StageContext, stage: str, cases: Collection[str] | None = None
-) -> dict[str, Mapping[str, Any]]:
-    """The newest result of each case (default: all) in this round's ledger lines of a stage."""
+) -> Mapping[str, Mapping[str, Any]]:
+    """The newest result of each case (default: all) in this round's ledger lines of a stage, in
+    case order; read when asked for."""
     which = {} if cases is None else {"subject": list(cases)}
-    lines = ctx.catalog.rows(WorkItem, stage=stage, round=ctx.round, status="done", **which)
-    lines.sort(key=lambda line: (line.updated, line.fingerprint))
-    return {line.subject: line.result for line in lines}
+    where: dict[str, Any] = {"stage": stage, "round": ctx.round, "status": "done", **which}
+    lines = ctx.catalog.columns(WorkItem, "updated", "fingerprint", "subject", "variant", **where)
+    newest = {subject: (subject, variant, mark) for _, mark, subject, variant in sorted(lines)}
+    return Recorded(ctx.catalog, ctx.round, stage, dict(sorted(newest.items())))
 
 
 def label_entry(ctx: StageContext, label: Label) -> dict[str, Any]:
@@ -89,11 +108,12 @@ def current_labels(ctx: StageContext, case_ids: Sequence[str]) -> dict[str, dict
     Those retired in earlier rounds are left out; what this round retires stays, so that a stage
     that is called again sees what it saw before.
     """
-    pointers = ctx.catalog.current(ctx.round - 1, case_id=list(case_ids))
+    cases = list(case_ids)
+    pointers = ctx.catalog.current(ctx.round - 1, case_id=cases)
     wanted = {p.label_id for key, p in pointers.items() if key[1] in ctx.classes}
     labels = {x.label_id: x for x in ctx.catalog.rows(Label, label_id=wanted)}
-    decisions = ctx.catalog.rows(Decision, round=ctx.round, verdict=RETIRING)
-    now_retired = {d.label_id for d in decisions}
+    where: dict[str, Any] = {"round": ctx.round, "verdict": RETIRING, "case_id": cases}
+    now_retired = {label_id for (label_id,) in ctx.catalog.columns(Decision, "label_id", **where)}
     found: dict[str, dict[str, Label]] = {}
     for (case_id, class_id), pointer in sorted(pointers.items()):
         label = labels.get(pointer.label_id)
@@ -102,28 +122,17 @@ def current_labels(ctx: StageContext, case_ids: Sequence[str]) -> dict[str, dict
     return found
 
 
-def _items(ctx: StageContext, config: LabelingConfig) -> list[Item]:
-    lines = predictions_of(ctx, config)
-    scans = ctx.scans("train", "validation")
-    labels = current_labels(ctx, [scan.case_id for scan in scans])
-    items = []
-    for scan in scans:
-        own = {c: label_entry(ctx, x) for c, x in labels.get(scan.case_id, {}).items()}
-        used, out_of_fold = _usable(lines.get(scan.case_id, []))
-        inputs = [
-            scan.sha256,
-            {c: e["label_id"] for c, e in own.items()},
-            [[line.variant, line.fingerprint] for line in used],
-        ]
-        items.append(
-            Item(
-                scan.case_id,
-                "",
-                inputs,
-                partial(_payload, ctx, config, scan, own, used, out_of_fold),
-            )
-        )
-    return items
+def _items(ctx: StageContext, config: LabelingConfig) -> Iterator[Item]:
+    predictions = Predictions(ctx, config)
+    for scans in ctx.batches("train", "validation"):
+        cases = [scan.case_id for scan in scans]
+        lines, labels = predictions.of(cases), current_labels(ctx, cases)
+        for scan in scans:
+            used, _ = _usable(lines.get(scan.case_id, []))
+            own = {c: x.label_id for c, x in labels.get(scan.case_id, {}).items()}
+            inputs = content_id(scan.sha256, own, marks_of(used))
+            payload = partial(_payload, ctx, config, scan.case_id, predictions)
+            yield Item(scan.case_id, "", inputs, payload)
 
 
 def _usable(lines: Sequence[WorkItem]) -> tuple[list[WorkItem], bool]:
@@ -133,13 +142,23 @@ def _usable(lines: Sequence[WorkItem]) -> tuple[list[WorkItem], bool]:
 
 
 def _payload(
-    ctx: StageContext,
-    config: LabelingConfig,
-    scan: Scan,
-    labels: Mapping[str, Any],
-    lines: Sequence[WorkItem],
-    out_of_fold: bool,
+    ctx: StageContext, config: LabelingConfig, case_id: str, predictions: Predictions
 ) -> dict[str, Any]:
+    """Read when a worker takes it: the labels of 25,000 cases would not stay in memory."""
+    (scan,) = ctx.catalog.rows(ScanHead, case_id=case_id)
+    labels = current_labels(ctx, [case_id]).get(case_id, {})
+    lines, out_of_fold = _usable(predictions.of([case_id]).get(case_id, []))
+    return {
+        **scan_entry(ctx, scan),
+        "labels": {c: label_entry(ctx, x) for c, x in labels.items()},
+        "predictions": [line.result["path"] for line in lines],
+        "out_of_fold": out_of_fold,
+        "config": config.model_dump(mode="json"),
+    }
+
+
+def scan_entry(ctx: StageContext, scan: Scan) -> dict[str, Any]:
+    """What a worker needs to know of a scan, and of the classes."""
     return {
         "case_id": scan.case_id,
         "root": str(ctx.workspace.root),
@@ -148,10 +167,6 @@ def _payload(
         "sex": {"m": "male", "f": "female"}.get(str(scan.facts.get("sex", ""))[:1].lower(), ""),
         "classes": list(ctx.classes),
         "vocabulary": plain_vocabulary(ctx.vocabulary, ctx.classes),
-        "labels": dict(labels),
-        "predictions": [line.result["path"] for line in lines],
-        "out_of_fold": out_of_fold,
-        "config": config.model_dump(mode="json"),
     }
 
 

@@ -17,10 +17,11 @@ from labeling.attention_scores import class_scores, score_of
 from labeling.config import LabelingConfig
 from labeling.fuse_log import broken_decision, effect_decision
 from labeling.fusion import check_grids, fuse_case, written
-from labeling.model_quality import model_quality, weights_of
+from labeling.model_quality import Quality, model_quality, weights_of
+from labeling.predicted import Predictions, marks_of
 from labeling.priority import measures_of
 from labeling.rules import Anatomy, CaseFacts, load_anatomy
-from voxcurate.catalog import Measure, Model, Scan, WorkItem, Writer
+from voxcurate.catalog import Measure, ScanHead, WorkItem, Writer
 from voxcurate.classes import ClassInfo, Vocabulary
 from voxcurate.errors import VolumeReadError
 from voxcurate.ids import content_id
@@ -30,10 +31,10 @@ from voxcurate.predictions import Prediction, open_prediction
 from voxcurate.stage import StageContext, StageResult
 from voxcurate.workspace import adopt_file
 
-VERSION = "7"
+VERSION = "8"
+WORKER = "labeling.fuse:work"
 ENSEMBLE = "ensemble"
 CASES_AT_ONCE = 500
-USED = ("path", "out_of_fold")  # of a prediction's result
 MEASURE = {"stage": "detect", "name": "attention_mm3", "class_id": "", "model_id": ENSEMBLE}
 
 
@@ -46,21 +47,19 @@ def run(ctx: StageContext, config: LabelingConfig) -> StageResult:
     ``attention/<round>/<case>/attention.nii.gz``. Cases without predictions are left out. What an
     earlier round, or a call before the first one, made of the same predictions counts.
     """
-    lines = predictions_of(ctx, config)
-    names = {m.model_id: m.name for m in ctx.catalog.rows(Model)}
-    quality = model_quality(ctx, config, lines) if config.fuse.by_quality else {}
+    predictions = Predictions(ctx, config)
+    quality = model_quality(ctx, config, predictions) if config.fuse.by_quality else {}
     items = []
-    for scan in ctx.scans("train", "validation"):
-        found = lines.get(scan.case_id)
-        if found:
-            models = [(line.variant, names.get(line.variant, "")) for line in found]
-            weights = weights_of(models, ctx.classes, config.fuse.weights, quality)
-            marks: list[Any] = [[line.variant, line.fingerprint] for line in found]
+    for scans in ctx.batches("train", "validation"):
+        lines = predictions.of([scan.case_id for scan in scans])
+        for case_id in (scan.case_id for scan in scans if scan.case_id in lines):
+            weights = _weights(ctx, config, predictions, lines[case_id], quality)
+            marks = marks_of(lines[case_id])
             items.append(
                 Item(
-                    subject=scan.case_id,
-                    inputs=[*marks, weights] if quality else marks,
-                    payload=partial(_payload, ctx, config, scan, found, weights),
+                    subject=case_id,
+                    inputs=content_id([*marks, weights] if quality else marks),
+                    payload=partial(_payload, ctx, config, case_id, predictions, quality),
                 )
             )
 
@@ -71,7 +70,7 @@ def run(ctx: StageContext, config: LabelingConfig) -> StageResult:
 
     def call(some: list[Item]) -> LedgerResult:
         return run_items(
-            ctx, "fuse", some, "labeling.fuse:work", record,
+            ctx, "fuse", some, WORKER, record,
             version=VERSION, config=settings, across_rounds=True,
         )  # fmt: skip
 
@@ -95,33 +94,6 @@ def run(ctx: StageContext, config: LabelingConfig) -> StageResult:
     if quality:
         counts["models_weighed"] = len({model for model, _ in quality})
     return StageResult(counts, done.failed)
-
-
-def predictions_of(ctx: StageContext, config: LabelingConfig) -> dict[str, list[WorkItem]]:
-    """The ledger lines of this round's predictions, by case, in model order.
-
-    A model made in this very round under an excluded role (the flagship, trained after the
-    annotation) stays out, so that redoing a finished round finds the same inputs. Of two lines of
-    one case and model the last one counts. Results are cut to what the fusion needs.
-    """
-    models = {m.model_id: m for m in ctx.catalog.rows(Model)}
-    newest: dict[tuple[str, str], WorkItem] = {}
-    where: dict[str, Any] = {"stage": "predict", "round": ctx.round, "status": "done"}
-    names = ("subject", "variant", "fingerprint", "updated", "result")
-    for batch in ctx.catalog.stream(WorkItem, *names, **where):
-        for subject, variant, mark, updated, result in batch:
-            old = newest.get((subject, variant))
-            if old is not None and (old.updated, old.fingerprint) > (updated, mark):
-                continue
-            if _is_used(variant, models.get(variant), ctx.round, config):
-                newest[subject, variant] = WorkItem(
-                    ctx.round, "predict", subject, variant, mark, "done", updated=updated,
-                    result={key: result[key] for key in USED if key in result},
-                )  # fmt: skip
-    lines: dict[str, list[WorkItem]] = {}
-    for place in sorted(newest):
-        lines.setdefault(place[0], []).append(newest[place])
-    return lines
 
 
 def known(ctx: StageContext, config: LabelingConfig) -> str:
@@ -243,26 +215,31 @@ def _own_map(ctx: StageContext, case_id: str) -> Path:
     return ctx.workspace.root / "attention" / str(ctx.round) / case_id / "attention.nii.gz"
 
 
-def _is_used(model_id: str, model: Model | None, round_number: int, config: LabelingConfig) -> bool:
-    names = {model_id, model.name if model else model_id}
-    if config.fuse.models:
-        return bool(names & set(config.fuse.models))
-    if model is None or model.round != round_number:
-        return True
-    role = {str(model.facts.get("role", "")), model.name}
-    return not role & set(config.fuse.exclude_roles)
+def _weights(
+    ctx: StageContext,
+    config: LabelingConfig,
+    predictions: Predictions,
+    lines: Sequence[WorkItem],
+    quality: Quality,
+) -> dict[str, list[float]]:
+    models = [(line.variant, predictions.name(line.variant)) for line in lines]
+    return weights_of(models, ctx.classes, config.fuse.weights, quality)
 
 
 def _payload(
     ctx: StageContext,
     config: LabelingConfig,
-    scan: Scan,
-    lines: Sequence[WorkItem],
-    weights: Mapping[str, Sequence[float]],
+    case_id: str,
+    predictions: Predictions,
+    quality: Quality,
 ) -> dict[str, Any]:
+    """Read when a worker takes it: 25,000 cases with 19 models would not stay in memory."""
+    (scan,) = ctx.catalog.rows(ScanHead, case_id=case_id)
+    lines = predictions.of([case_id])[case_id]
+    weights = _weights(ctx, config, predictions, lines, quality)
     root = ctx.workspace.root
     return {
-        "case_id": scan.case_id,
+        "case_id": case_id,
         "ct": str(root / scan.path),
         "modality": scan.modality,
         "shape": list(scan.shape),
@@ -270,7 +247,7 @@ def _payload(
         "classes": list(ctx.classes),
         "vocabulary": plain_vocabulary(ctx.vocabulary, ctx.classes),
         "predictions": [[line.variant, str(root / line.result["path"])] for line in lines],
-        "weights": {c: list(row) for c, row in weights.items() if len(set(row)) > 1},
+        "weights": {c: row for c, row in weights.items() if len(set(row)) > 1},
         "config": config.model_dump(mode="json"),
         "scratch": str(ctx.workspace.scratch),
     }

@@ -1,7 +1,9 @@
 """Where structures lie relative to each other, learned from trusted labels."""
 
-from collections.abc import Mapping, Sequence
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import permutations
 from typing import Any
 
 import numpy as np
@@ -67,24 +69,30 @@ class Layout:
         return cls({(a, b): (np.array(m), np.array(s)) for a, b, m, s in plain})
 
 
-def learn_layout(cases: Sequence[Mapping[str, Vector]], *, minimum_n: int = 5) -> Layout:
+def learn_layout(cases: Iterable[Mapping[str, Vector]], *, minimum_n: int = 5) -> Layout:
     """The layout from the centroids of trusted labels, case by case.
 
     Pairs seen together in fewer than `minimum_n` cases are left out. Medians and MADs, each
     scatter shrunk towards `PRIOR_MM` (which counts as `PRIOR_N` cases) and at least `FLOOR_MM`.
     """
-    seen: dict[tuple[str, str], list[Vector]] = {}
-    for centroids in cases:
-        for a, at_a in centroids.items():
-            for b, at_b in centroids.items():
-                if a != b and np.isfinite(at_a).all() and np.isfinite(at_b).all():
-                    seen.setdefault((a, b), []).append(at_b - at_a)
+    numbers: dict[str, tuple[array[int], array[float]]] = {}
+    n_cases = 0
+    for n_cases, centroids in enumerate(cases, 1):
+        for class_id, centroid in centroids.items():
+            rows, values = numbers.setdefault(class_id, (array("q"), array("d")))
+            rows.append(n_cases - 1)
+            values.extend(centroid)
+    places = {c: np.full((n_cases, 3), np.nan) for c in numbers}
+    for class_id, (rows, values) in numbers.items():
+        places[class_id][np.array(rows)] = np.array(values).reshape(-1, 3)
     offsets = {}
-    for pair, found in seen.items():
-        if len(found) >= minimum_n:
-            rows, n = np.array(found), len(found)
-            middle = np.median(rows, axis=0)
-            mad = MAD_TO_SIGMA * np.median(np.abs(rows - middle), axis=0)
+    for a, b in permutations(places, 2):
+        found = places[b] - places[a]
+        found = found[np.isfinite(found).all(axis=1)]
+        n = len(found)
+        if n and n >= minimum_n:
+            middle = np.median(found, axis=0)
+            mad = MAD_TO_SIGMA * np.median(np.abs(found - middle), axis=0)
             scatter = np.sqrt((n * mad**2 + PRIOR_N * PRIOR_MM**2) / (n + PRIOR_N))
-            offsets[pair] = (middle, np.maximum(scatter, FLOOR_MM))
+            offsets[a, b] = (middle, np.maximum(scatter, FLOOR_MM))
     return Layout(offsets)

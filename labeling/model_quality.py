@@ -1,13 +1,14 @@
 """How good each model is at each class, measured before it is weighed in the fusion."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from labeling.config import LabelingConfig
+from labeling.predicted import Predictions
 from labeling.quality import TRUSTED
-from voxcurate.catalog import Label, Measure, Scan, WorkItem, Writer
+from voxcurate.catalog import Label, Measure, Scan, Writer
 from voxcurate.ledger import Item, run_items
 from voxcurate.stage import StageContext
 
@@ -19,7 +20,7 @@ Quality = Mapping[tuple[str, str], float]
 
 
 def model_quality(
-    ctx: StageContext, config: LabelingConfig, lines: Mapping[str, Sequence[WorkItem]]
+    ctx: StageContext, config: LabelingConfig, predictions: Predictions
 ) -> dict[tuple[str, str], float]:
     """Median DSC of each (model, class) over trusted labels that the model has not seen.
 
@@ -27,19 +28,10 @@ def model_quality(
     test, as the round began with them. A class with fewer than `assemble.minimum_labels` of them
     is left out. Each DSC is a Measure ``model_dsc``.
     """
-    from labeling.detect import current_labels
-
-    scans = {scan.case_id: scan for scan in ctx.scans("train", "validation")}
-    labels = {
-        case: {c: x for c, x in own.items() if _is_trusted(x)}
-        for case, own in current_labels(ctx, list(scans)).items()
-    }
     items = [
-        _item(ctx, scans[case], line, labels[case], config.fuse.threshold)
-        for case, found in lines.items()
-        if case in scans and labels.get(case)
-        for line in found
-        if line.result.get("out_of_fold")
+        item
+        for scans in ctx.batches("train", "validation")
+        for item in _items(ctx, predictions, scans, config.fuse.threshold)
     ]
     done = run_items(
         ctx,
@@ -114,20 +106,28 @@ def _is_trusted(label: Label) -> bool:
     return drawn and bool(label.voxels) and not label.known_path
 
 
-def _item(
-    ctx: StageContext, scan: Scan, line: WorkItem, labels: Mapping[str, Label], threshold: float
-) -> Item:
-    return Item(
-        scan.case_id,
-        line.variant,
-        [line.fingerprint, {c: x.label_id for c, x in sorted(labels.items())}],
-        {
-            "root": str(ctx.workspace.root),
-            "prediction": line.result["path"],
-            "labels": {c: x.path for c, x in sorted(labels.items())},
-            "threshold": threshold,
-        },
-    )
+def _items(
+    ctx: StageContext, predictions: Predictions, scans: Sequence[Scan], threshold: float
+) -> Iterator[Item]:
+    from labeling.detect import current_labels
+
+    cases = [scan.case_id for scan in scans]
+    lines = predictions.of(cases)
+    for case_id, own in current_labels(ctx, cases).items():
+        paths = {c: x.path for c, x in sorted(own.items()) if _is_trusted(x)}
+        versions = {c: own[c].label_id for c in paths}
+        if not paths:
+            continue
+        for line in lines.get(case_id, []):
+            if line.result.get("out_of_fold"):
+                payload = {
+                    "root": str(ctx.workspace.root),
+                    "prediction": line.result["path"],
+                    "labels": paths,
+                    "threshold": threshold,
+                }
+                inputs = [line.fingerprint, versions]
+                yield Item(case_id, line.variant, inputs, payload)
 
 
 def _record(

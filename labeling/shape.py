@@ -78,7 +78,7 @@ class ShapeProfile:
 
 
 def learn_profile(
-    class_id: str, vectors: Sequence[Vector], *, minimum_n: int = 5
+    class_id: str, vectors: Sequence[Vector] | Vector, *, minimum_n: int = 5
 ) -> ShapeProfile | None:
     """The profile of a class, or None where there are too few labels to tell what is usual.
 

@@ -4,19 +4,33 @@ Three of them: test-on-training (`labeling.tot`), the written anatomy (`labeling
 usual for the class (`labeling.shape`, `labeling.layout`).
 """
 
-from collections.abc import Mapping, Sequence
+from array import array
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from labeling.config import LabelingConfig
+from labeling.config import DetectConfig, LabelingConfig
+from labeling.features import FEATURES
 from labeling.layout import Layout, learn_layout
 from labeling.rules import Violation, combined_weight
 from labeling.shape import ShapeProfile, learn_profile, oddity
-from labeling.tot import Comparison, chances, class_statistics, combine
+from labeling.tot import (
+    ClassStatistics,
+    Comparison,
+    Floats,
+    chances,
+    class_statistics,
+    combine,
+)
+from voxcurate.classes import Vocabulary
 from voxcurate.stage import StageContext
 
+Rows = Sequence[Mapping[str, Any]]  # of one case, one for each label
+Results = Mapping[str, Mapping[str, Any]]
+First = Callable[[Rows], Mapping[str, Mapping[str, float]]]
 TRUSTED = ("original", "revised")
 TELLING = ("tot_swapped", "tot_wrong_class", "tot_missing", "tot_no_overlap")
 MEANT = 0.3  # chance from which a telling witness names the kind of error
@@ -64,40 +78,31 @@ class Suspicion:
         return max(sorted(self.parts), key=lambda k: self.parts[k], default="")
 
 
-def weigh(
-    ctx: StageContext, config: LabelingConfig, results: Mapping[str, Mapping[str, Any]]
-) -> tuple[list[Suspicion], Usual]:
+Found = Iterator[Suspicion]
+
+
+def weigh(ctx: StageContext, config: LabelingConfig, results: Results) -> tuple[Found, Usual]:
     """The suspicion of every label, in case and class order, and what is usual.
 
+    The results are gone through three times: how far predictions of a class agree with its labels,
+    what is usual among labels that this leaves in peace, and then label by label as the caller
+    asks for them. Kept in between are numbers: 17 for each label.
+
     Args:
-        results: of the detect items, by case.
+        results: of the detect items, by case and in case order.
     """
-    statistics = class_statistics(telling_comparisons(results), config.detect)
-    first: dict[tuple[str, str], dict[str, float]] = {}
-    for case_id, rows in case_rows(results):
-        witnesses = {
-            row["class_id"]: chances(
-                row["class_id"],
-                Comparison(**row["comparison"]),
-                statistics,
-                config.detect,
-                pair=ctx.vocabulary[row["class_id"]].pair,
-            )
-            for row in rows
-        }
-        broken = {r["class_id"]: [Violation(**v) for v in r["violations"]] for r in rows}
-        for class_id, weight in explained(broken, witnesses).items():
-            first[case_id, class_id] = {
-                **witnesses[class_id],
-                **({"rules": weight} if weight else {}),
-            }
-    clean = {key for key, parts in first.items() if combine(parts) < config.detect.threshold}
-    usual = learn_usual(ctx, config, results, clean)
-    suspicions = []
-    for case_id, rows in case_rows(results):
-        centroids = centroids_of(rows)
+    statistics = class_statistics(telling_numbers(results), config.detect)
+    first = partial(first_witnesses, ctx.vocabulary, config.detect, statistics)
+    usual = learn_usual(ctx, config, results, first)
+    return _suspicions(config, results, first, usual), usual
+
+
+def _suspicions(config: LabelingConfig, results: Results, first: First, usual: Usual) -> Found:
+    for case_id, result in results.items():
+        rows = result["rows"]
+        centroids, witnesses = centroids_of(rows), first(rows)
         for row in rows:
-            own = dict(first[case_id, row["class_id"]])
+            own = dict(witnesses[row["class_id"]])
             odd = usual.oddity(row, centroids)
             oddities: dict[str, float] = {}
             if odd is not None:
@@ -105,25 +110,49 @@ def weigh(
                 own["shape"] = float(1 / (1 + np.exp(-np.clip(x, -50, 50))))
                 profile = usual.profiles.get(row["class_id"])
                 oddities = profile.oddities(np.array(row["features"])) if profile else {}
-            suspicions.append(Suspicion(case_id, row, own, oddities))
-    return suspicions, usual
+            yield Suspicion(case_id, row, own, oddities)
 
 
-def telling_comparisons(
-    results: Mapping[str, Mapping[str, Any]],
-) -> dict[str, list[Comparison]]:
-    """Class to the comparisons of its trusted labels; of all where it has no trusted one.
+def first_witnesses(
+    vocabulary: Vocabulary,
+    config: DetectConfig,
+    statistics: Mapping[str, ClassStatistics],
+    rows: Rows,
+) -> dict[str, dict[str, float]]:
+    """Class to the chances from test-on-training and rules, for the labels of one case."""
+    witnesses = {
+        row["class_id"]: chances(
+            row["class_id"],
+            Comparison(**row["comparison"]),
+            statistics,
+            config,
+            pair=vocabulary[row["class_id"]].pair,
+        )
+        for row in rows
+    }
+    broken = {r["class_id"]: [Violation(**v) for v in r["violations"]] for r in rows}
+    return {
+        class_id: {**witnesses[class_id], **({"rules": weight} if weight else {})}
+        for class_id, weight in explained(broken, witnesses).items()
+    }
+
+
+def telling_numbers(results: Results) -> dict[str, Floats]:
+    """Class to the numbers of `class_statistics` of its trusted labels; of all where it has no
+    trusted one.
 
     From the second round on there are pseudo labels, made by the very models that they are compared
     with: their agreement says nothing about the models, and beside it originals would look odd.
     """
-    every: dict[str, list[tuple[bool, Comparison]]] = {}
-    for _, row in label_rows(results):
-        found = (_is_trusted(row), Comparison(**row["comparison"]))
-        every.setdefault(row["class_id"], []).append(found)
+    every: dict[str, dict[bool, array[float]]] = {}
+    for result in results.values():
+        for row in result["rows"]:
+            dsc, label_ml = row["comparison"]["dsc"], row["comparison"]["label_ml"]
+            own = every.setdefault(row["class_id"], {}).setdefault(_is_trusted(row), array("d"))
+            own.extend((np.nan if dsc is None else dsc, label_ml))
     return {
-        class_id: [c for trusted, c in rows if trusted] or [c for _, c in rows]
-        for class_id, rows in every.items()
+        class_id: np.array(found.get(True, found.get(False))).reshape(-1, 2)
+        for class_id, found in every.items()
     }
 
 
@@ -153,58 +182,50 @@ def explained(
     }
 
 
-def learn_usual(
-    ctx: StageContext,
-    config: LabelingConfig,
-    results: Mapping[str, Mapping[str, Any]],
-    clean: set[tuple[str, str]],
-) -> Usual:
+def learn_usual(ctx: StageContext, config: LabelingConfig, results: Results, first: First) -> Usual:
     """Profiles and layout from trusted labels: train split, drawn by people, not in doubt.
 
     Args:
-        clean: the (case, class) whose labels rules and test-on-training leave in peace.
+        first: the chances from rules and test-on-training, which must leave a label in peace.
     """
-    train = {scan.case_id for scan in ctx.scans("train")}
-    vectors: dict[str, list[Any]] = {}
-    places = []
-    for case_id, rows in case_rows(results):
-        trusted = [
-            row
-            for row in rows
-            if case_id in train
-            and row["features"] is not None
-            and (case_id, row["class_id"]) in clean
-            and _is_trusted(row)
-        ]
-        for row in trusted:
-            vectors.setdefault(row["class_id"], []).append(np.array(row["features"]))
-        places.append(centroids_of(trusted))
+    train = set(ctx.cases("train"))
+    vectors: dict[str, array[float]] = {}
+
+    def places() -> Iterator[dict[str, Any]]:
+        for case_id, result in results.items():
+            if case_id not in train:
+                continue
+            parts = first(result["rows"])
+            trusted = [
+                row
+                for row in result["rows"]
+                if row["features"] is not None
+                and _is_trusted(row)
+                and combine(parts[row["class_id"]]) < config.detect.threshold
+            ]
+            for row in trusted:
+                numbers = (np.nan if x is None else x for x in row["features"])
+                vectors.setdefault(row["class_id"], array("d")).extend(numbers)
+            yield centroids_of(trusted)
+
+    layout = learn_layout(places(), minimum_n=config.judge.minimum_n)
     profiles = {
-        c: learn_profile(c, rows, minimum_n=config.judge.minimum_n) for c, rows in vectors.items()
+        c: learn_profile(
+            c, np.frombuffer(v).reshape(-1, len(FEATURES)), minimum_n=config.judge.minimum_n
+        )
+        for c, v in vectors.items()
     }
-    return Usual(
-        {c: p for c, p in profiles.items() if p is not None},
-        learn_layout(places, minimum_n=config.judge.minimum_n),
-    )
+    return Usual({c: p for c, p in profiles.items() if p is not None}, layout)
 
 
-def label_rows(results: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, Mapping[str, Any]]]:
-    return [(case_id, row) for case_id, rows in case_rows(results) for row in rows]
-
-
-def case_rows(
-    results: Mapping[str, Mapping[str, Any]],
-) -> list[tuple[str, Sequence[Mapping[str, Any]]]]:
-    return sorted(((case_id, result["rows"]) for case_id, result in results.items()), key=_case)
-
-
-def _case(rows: tuple[str, Any]) -> str:
-    return rows[0]
+def centroids_of(rows: Rows) -> dict[str, Any]:
+    """Class to the centroid of its label, of the labels of a case that are not empty."""
+    return {
+        r["class_id"]: np.array(r["centroid"], dtype=np.float64)
+        for r in rows
+        if r["centroid"] is not None
+    }
 
 
 def _is_trusted(row: Mapping[str, Any]) -> bool:
     return bool(row["origin"] in TRUSTED or row["gold"] or row["confirmed"])
-
-
-def centroids_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    return {r["class_id"]: np.array(r["centroid"]) for r in rows if r["centroid"] is not None}

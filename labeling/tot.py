@@ -6,17 +6,19 @@ the label is another class, a structure is missing, the agreement is far below i
 that cannot find a class at all accuses nobody: every chance is scaled by the class's reliability.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from labeling.config import DetectConfig
 from labeling.structures import Structure, dice
 
 MAD_TO_SIGMA = 1.4826
 RELIABLE = (0.3, 0.7)  # median DSC at which a class's predictions start to count, and fully count
+Floats = npt.NDArray[np.float64]
 NO_OVERLAP = 0.9  # chance of an error if a reliable prediction does not touch the label at all
 
 
@@ -122,22 +124,27 @@ def surface_agreement(a: Structure, b: Structure, tolerance_mm: float) -> float 
 
 
 def class_statistics(
-    comparisons: Mapping[str, Sequence[Comparison]], config: DetectConfig
+    numbers: Mapping[str, Floats], config: DetectConfig
 ) -> dict[str, ClassStatistics]:
     """Robust statistics per class over the labels that are not empty.
 
     The median is shrunk towards the median of all classes, the scatter (MAD) towards
     `config.prior_scale`, both with the weight of `config.prior_n` labels.
+
+    Args:
+        numbers: class to ``(n, 2)``: of each label's comparison the DSC, NaN where there is none,
+            and the mL of the label.
+        config: the priors.
     """
-    filled = {c: [x for x in rows if x.label_ml > 0] for c, rows in comparisons.items()}
-    scores = {c: [x.dsc for x in rows if x.dsc is not None] for c, rows in filled.items()}
-    pooled = [value for values in scores.values() for value in values]
-    overall = float(np.median(pooled)) if pooled else 0.0
+    filled = {c: rows[rows[:, 1] > 0] for c, rows in numbers.items()}
+    scores = {c: rows[np.isfinite(rows[:, 0]), 0] for c, rows in filled.items()}
+    pooled = np.concatenate([np.zeros(0), *scores.values()])
+    overall = float(np.median(pooled)) if pooled.size else 0.0
     result = {}
     for class_id, values in scores.items():
         n, n0 = len(values), config.prior_n
         own = float(np.median(values)) if n else overall
-        mad = MAD_TO_SIGMA * float(np.median(np.abs(np.array(values) - own))) if n else 0.0
+        mad = MAD_TO_SIGMA * float(np.median(np.abs(values - own))) if n else 0.0
         weight = n + n0
         middle = (n * own + n0 * overall) / weight if weight else 0.0
         scatter = np.sqrt((n * mad**2 + n0 * config.prior_scale**2) / weight) if weight else 1.0
@@ -148,7 +155,7 @@ def class_statistics(
             middle=middle,
             scatter=float(max(scatter, 1e-3)),
             reliability=enough * float(np.clip((own - low) / (high - low), 0.0, 1.0)),
-            typical_ml=float(np.median([x.label_ml for x in filled[class_id]])) if n else 0.0,
+            typical_ml=float(np.median(filled[class_id][:, 1])) if n else 0.0,
         )
     return result
 

@@ -7,6 +7,7 @@ import pytest
 
 from labeling import detect, fuse
 from labeling.config import FuseConfig, LabelingConfig
+from labeling.predicted import Predictions
 from tests.labeling.conftest import AFFINE, CLASSES, SHAPE, build, phantom, soft
 from voxcurate.catalog import Decision, Label, Measure, Scan, WorkItem
 from voxcurate.labels import read_mask
@@ -256,7 +257,7 @@ def test_of_two_predictions_of_a_model_the_last_one_votes(world):
     with world.ctx.catalog.write() as writer:
         for line in writer.rows(WorkItem, stage="predict", variant="model1"):
             writer.put(replace(line, fingerprint="a-new-one", updated="2999"))
-    found = fuse.predictions_of(world.ctx, CONFIG)
+    found = Predictions(world.ctx, CONFIG).of(list(world.ctx.cases()))
     assert {tuple(x.variant for x in lines) for lines in found.values()} == {("model0", "model1")}
     assert {lines[1].fingerprint for lines in found.values()} == {"a-new-one"}
 

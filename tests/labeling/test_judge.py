@@ -1,5 +1,7 @@
 """The shape judge: what it learns, what it prefers, and when it says nothing."""
 
+from itertools import permutations
+
 import numpy as np
 import pytest
 
@@ -134,6 +136,23 @@ def test_profiles_survive_the_trip_and_stand_wrong_labels(usual):
     assert learn_profile("a", good[:4]) is None
     assert learn_profile("a", [*good, np.full(len(FEATURES), np.nan)]).n == 20
     assert profile.distance(np.full(len(FEATURES), np.nan)) == np.inf
+
+
+def test_a_layout_is_that_of_a_plain_loop():
+    rng = np.random.default_rng(1)
+    cases = [
+        {c: rng.normal(20 * k, 9, 3) for k, c in enumerate("abcd") if rng.random() < 0.9 - 0.2 * k}
+        for _ in range(30)
+    ]
+    cases[3]["a"] = np.full(3, np.nan)
+    found = learn_layout(iter(cases), minimum_n=15).offsets
+    for a, b in permutations("abcd", 2):
+        apart = [case[b] - case[a] for case in cases if a in case and b in case]
+        apart = [x for x in apart if np.isfinite(x).all()]
+        assert ((a, b) in found) is (len(apart) >= 15)
+        if (a, b) in found:
+            np.testing.assert_array_equal(found[a, b][0], np.median(apart, axis=0))
+    assert 0 < len(found) < 12
 
 
 def test_layout_expects_where_the_others_say():

@@ -8,6 +8,7 @@ import pytest
 
 from labeling import assemble, detect, fuse, judge
 from labeling.config import AssembleConfig, JudgeConfig, LabelingConfig, ReviewConfig
+from labeling.predicted import Predictions
 from labeling.review import export_review, import_review, pending, review_folder
 from tests.labeling.conftest import AFFINE, CLASSES, PLANTED, SHAPE, build
 from voxcurate.catalog import Assembly, Decision, Label, Measure, WorkItem
@@ -75,8 +76,22 @@ def test_a_flagship_of_the_same_round_stays_out_of_the_fusion(world_with_errors)
         writer.add(Model("late", 1, "flagship", "unet", "", "x", list(CLASSES), []))
         for line in lines:
             writer.put(replace(line, variant="late", fingerprint=f"{line.fingerprint}late"))
-    found = fuse.predictions_of(world.ctx, CONFIG)
+    found = Predictions(world.ctx, CONFIG).of(["src_case00", "src_case01"])
     assert [line.variant for line in found["src_case00"]] == ["model0", "model1"]
+
+
+def test_a_file_of_the_anatomy_that_changes_is_judged_anew(world_with_errors, tmp_path):
+    own = tmp_path / "own.yaml"
+    own.write_text("region: abdomen\nclasses: {liver: {ml: [1, 9000]}}\n")
+    config = LabelingConfig(rules={"anatomy": ["abdomen", str(own)]})
+    ctx = world_with_errors.ctx
+    everything(world_with_errors, config)
+    judged = ctx.catalog.count(WorkItem, stage="judge", status="done")
+    judge.run(ctx, config)
+    assert ctx.catalog.count(WorkItem, stage="judge", status="done") == judged > 0
+    own.write_text("region: abdomen\nclasses: {liver: {ml: [8000, 9000]}}\n")
+    judge.run(ctx, config)
+    assert ctx.catalog.count(WorkItem, stage="judge", status="done") == 2 * judged
 
 
 def test_exactly_the_planted_errors_are_detected(world_with_errors):

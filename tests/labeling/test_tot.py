@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from labeling.config import DetectConfig
 from labeling.structures import Structure
-from labeling.suspicion import telling_comparisons
+from labeling.suspicion import telling_numbers
 from labeling.tot import (
     ClassStatistics,
     Comparison,
@@ -27,6 +27,11 @@ def comparison(
     dsc=0.9, label_ml=100.0, predicted_ml=100.0, soft=0.9, best="kidney_left", best_dsc=0.9
 ):
     return Comparison(dsc, None, label_ml, predicted_ml, soft, best, best_dsc, 1, True)
+
+
+def numbers(comparisons):
+    """What the statistics keep of comparisons."""
+    return np.array([[np.nan if c.dsc is None else c.dsc, c.label_ml] for c in comparisons])
 
 
 def asked(**changes):
@@ -54,23 +59,33 @@ def test_a_missing_label_needs_a_large_and_sure_prediction():
 
 def test_a_network_that_cannot_find_the_class_accuses_nobody():
     weak = [comparison(dsc=d) for d in (0.0, 0.0, 0.1, 0.2, 0.25, 0.3, 0.0)]
-    statistics = class_statistics({"kidney_left": weak}, CONFIG)
+    statistics = class_statistics({"kidney_left": numbers(weak)}, CONFIG)
     assert statistics["kidney_left"].reliability == 0
     found = chances("kidney_left", comparison(dsc=0.0), statistics, CONFIG)
     assert combine(found) == 0
-    few = class_statistics({"kidney_left": [comparison()] * 3}, CONFIG)
+    few = class_statistics({"kidney_left": numbers([comparison()] * 3)}, CONFIG)
     assert few["kidney_left"].reliability == 0
 
 
 def test_statistics_by_hand():
     rows = [comparison(dsc=d) for d in (0.8, 0.85, 0.9, 0.9, 0.1)]
     config = DetectConfig(prior_n=0)
-    s = class_statistics({"a": rows}, config)["a"]
+    s = class_statistics({"a": numbers(rows)}, config)["a"]
     assert s.middle == pytest.approx(0.85)
     assert s.scatter == pytest.approx(1.4826 * 0.05)
     assert s.n == 5
-    with_prior = class_statistics({"a": rows}, DetectConfig(prior_n=5, prior_scale=0.1))["a"]
+    with_prior = class_statistics({"a": numbers(rows)}, DetectConfig(prior_n=5, prior_scale=0.1))[
+        "a"
+    ]
     assert with_prior.scatter == pytest.approx(np.sqrt((5 * (1.4826 * 0.05) ** 2 + 5 * 0.01) / 10))
+
+
+def test_empty_labels_and_classes_that_nobody_predicted_tell_nothing():
+    rows = [comparison(dsc=d) for d in (0.8, 0.85, 0.9, 0.9, 0.1)]
+    more = [*rows, comparison(dsc=None), comparison(dsc=0.0, label_ml=0.0)]
+    found = class_statistics({"a": numbers(more), "b": np.zeros((0, 2))}, CONFIG)
+    assert found["a"] == class_statistics({"a": numbers(rows)}, CONFIG)["a"]
+    assert (found["b"].n, found["b"].middle, found["b"].reliability) == (0, 0.85, 0.0)
 
 
 @given(st.lists(st.floats(0, 1), min_size=5, max_size=12), st.randoms())
@@ -78,7 +93,9 @@ def test_the_order_of_cases_does_not_count(values, random):
     rows = [comparison(dsc=v) for v in values]
     mixed = list(rows)
     random.shuffle(mixed)
-    assert class_statistics({"a": rows}, CONFIG) == class_statistics({"a": mixed}, CONFIG)
+    assert class_statistics({"a": numbers(rows)}, CONFIG) == class_statistics(
+        {"a": numbers(mixed)}, CONFIG
+    )
 
 
 @given(st.dictionaries(st.sampled_from("abcd"), st.floats(0, 1)))
@@ -116,6 +133,6 @@ def test_machine_labels_do_not_tell_how_good_the_models_are():
         return {"class_id": class_id, "origin": origin, "comparison": plain, **flags}
 
     rows = [row("original", 0.7), row("pseudo", 0.99), row("judged", 0.98, confirmed=True)]
-    found = telling_comparisons({"a": {"rows": [*rows, row("pseudo", 0.9, "spleen")]}})
-    assert [c.dsc for c in found["liver"]] == [0.7, 0.98]
-    assert [c.dsc for c in found["spleen"]] == [0.9]
+    found = telling_numbers({"a": {"rows": [*rows, row("pseudo", 0.9, "spleen")]}})
+    assert found["liver"].tolist() == [[0.7, 100.0], [0.98, 100.0]]
+    assert found["spleen"].tolist() == [[0.9, 100.0]]
