@@ -229,10 +229,12 @@ def _dilated(name: str, scene: Scene, severity: Severity, rng: np.random.Generat
 def _merged(name: str, scene: Scene, severity: Severity, rng: np.random.Generator) -> Mask | None:
     """With as much of a neighbour as the Dice asks for, the nearest voxels first."""
     truth, aim = scene.masks[name], _aim(severity, rng)
-    wanted = 2.0 * np.count_nonzero(truth) * (1.0 - aim) / aim
+    n = np.count_nonzero(truth)
     for other in _near(name, scene):
         more = scene.masks[other] & ~truth
-        if np.count_nonzero(more) >= wanted:
+        with_all = 2.0 * n / (2.0 * n + np.count_nonzero(more))
+        if with_all <= RANGES[severity][1]:
+            aim = max(aim, with_all)
             box = _box(truth | more, (1, 1, 1))
             away = ndimage.distance_transform_edt(~truth[box], sampling=scene.spacing)
             return _grown(truth, more, away[more[box]], aim)

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from agent.cohort.config import CohortConfig
-from agent.cohort.labels import KINDS, Mask, annotate, can_plant, dsc, plant
+from agent.cohort.label_errors import Mask, dsc
+from agent.cohort.labels import KINDS, annotate, can_plant, plant
 from agent.cohort.layouts import DATASETS, UNET_VALUES, annotated_classes
 from agent.cohort.nifti_writer import write_mask, write_nifti
 from agent.cohort.plan import ScanPlan
@@ -93,7 +94,7 @@ class LabelWriter:
             if kind is None:
                 drawn[name] = annotate(masks[name], np.random.default_rng(seed))
             else:
-                drawn[name] = plant(kind, name, masks, job.truth.spacing, seed).mask
+                drawn[name] = plant(kind, name, masks, job.truth.affine, seed).mask
         return drawn
 
     def _write_masks(self, job: _Job, drawn: dict[str, Mask]) -> None:

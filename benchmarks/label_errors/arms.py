@@ -1,5 +1,6 @@
 """One corrupted data set after the other: plant, detect, score, mend."""
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -82,26 +83,23 @@ def measure(
     wanted = [scan.case_id for scan in ctx.scans()][: cases or None]
     truth = Truth(ctx, wanted)
     typical = typical_dice({c: r for c, r in results_of(ctx, "detect").items() if c in wanted})
-    soft = SoftVoxels()
+    soft = SoftVoxels(models)
     for arm in arms:
-        errors = choose(truth, arm.rate, arm.seed, GROUPS[arm.group])
         place = folder / arm.name
         if arm.trained:
-            if not (place / "done").exists():
-                copy(predicted, place, learned=False)
-                plant(context(place), errors)
-                retrain(context(place), effort, models)
-                (place / "done").touch()
+            only = _trained(place, predicted, truth, arm, effort, models)
             source, place = place, folder / f"{arm.name}_run"
             copy(source, place)
         else:
+            errors = choose(truth, arm.rate, arm.seed, GROUPS[arm.group])
+            only = [error for error, _ in errors]
             copy(clean, place)
             plant(context(place), errors)
         own = context(place, cases=frozenset(wanted) if cases else frozenset())
         check(fuse.run(own, config))
         check(detect.run(own, config))
-        planted = {(e.case_id, e.class_id): e for e, _ in errors}
-        scored = score_labels(own, config, SoftVoxels() if arm.trained else soft, arm.seed)
+        planted = {(e.case_id, e.class_id): e for e in only}
+        scored = score_labels(own, config, SoftVoxels(models) if arm.trained else soft, arm.seed)
         rows = []
         seen = {case for case, r in results_of(own, "detect").items() if _is_seen(r)}
         for one in (x for x in scored if x.case_id in seen.intersection(wanted)):
@@ -109,11 +107,24 @@ def measure(
             kind, severity = (error.kind, error.severity) if error else ("", "")
             rows.append(Row(arm.rate, arm.seed, one.case_id, one.class_id, kind, severity,
                             dict(one.scores)))  # fmt: skip
-        only = [error for error, _ in errors]
         n = rounds(arm)
         outcomes = mend_rounds(own, config, truth, only, typical, n) if n else []
         outcomes = [x for x in outcomes if x.case_id in seen]
         yield Measured(arm, only, rows, outcomes)
+
+
+def _trained(
+    place: Path, predicted: Path, truth: Truth, arm: Arm, effort: float, models: tuple[str, ...]
+) -> list[Planted]:
+    """Make a workspace with networks of wrong labels, once; which labels are wrong."""
+    told = place / "errors.json"
+    if not told.exists():
+        errors = choose(truth, arm.rate, arm.seed, GROUPS[arm.group])
+        copy(predicted, place, learned=False)
+        plant(context(place), errors)
+        told.write_text(json.dumps([error.plain() for error, _ in errors]) + "\n")
+    retrain(context(place), effort, models)
+    return [Planted(**plain) for plain in json.loads(told.read_text())]
 
 
 def _is_seen(result: Mapping[str, Any]) -> bool:

@@ -7,7 +7,7 @@ structure's voxels (structure against all else, mean of the networks).
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ from labeling.config import LabelingConfig
 from labeling.detect import results_of
 from labeling.suspicion import centroids_of, weigh
 from labeling.tot import combine
-from voxcurate.catalog import Label, WorkItem
+from voxcurate.catalog import Label, Model, WorkItem
 from voxcurate.labels import read_mask
 from voxcurate.predictions import ProbabilityBox, open_prediction, tight_box
 from voxcurate.stage import StageContext
@@ -52,9 +52,14 @@ class Scored:
 
 
 class SoftVoxels:
-    """How often each probability occurs inside and outside of labels; kept between workspaces."""
+    """How often each probability occurs inside and outside of labels; kept between workspaces.
 
-    def __init__(self) -> None:
+    Args:
+        models: names of the models whose mean counts; empty: all.
+    """
+
+    def __init__(self, models: Collection[str] = ()) -> None:
+        self._models = models
         self._means: dict[tuple[str, str], ProbabilityBox] = {}
         self._counts: dict[tuple[str, str], Counts] = {}
 
@@ -80,7 +85,10 @@ class SoftVoxels:
     def _read(self, ctx: StageContext, case_id: str, class_id: str) -> None:
         where = {"stage": "predict", "round": ctx.round, "status": "done", "subject": case_id}
         total, n = None, 0
+        used = {m.model_id for m in ctx.catalog.rows(Model) if m.name in self._models}
         for line in ctx.catalog.rows(WorkItem, **where):
+            if self._models and line.variant not in used:
+                continue
             prediction = open_prediction(ctx.workspace.root / line.result["path"])
             if class_id in prediction.classes:
                 part = prediction.full(class_id).astype(np.uint16)

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from agent.cohort import generate_cohort
-from agent.cohort.labels import dsc
+from agent.cohort.label_errors import dsc
 from agent.cohort.layouts import DATASETS
 from agent.cohort.plan import SOURCES
 from tests.agent.cohort_fixture import (

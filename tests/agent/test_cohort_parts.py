@@ -9,7 +9,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.cohort import labels, phrases
+from agent.cohort import label_errors, labels, phrases
 from agent.cohort.anatomy import Body, Phantom, Pose, grid_points
 from agent.cohort.copies import duplicate
 from agent.cohort.corruption import FILE_KINDS, NIFTI_KINDS, Volume, corrupt
@@ -26,6 +26,7 @@ from voxcurate.config import shipped
 Masks = dict[str, np.ndarray]
 SHAPE = (76, 60, 52)
 SPACING = np.array([5.0, 5.2, 4.8])
+AFFINE = np.diag([*SPACING, 1.0])
 
 
 def _person(**changes: object) -> Person:
@@ -118,7 +119,7 @@ def test_a_tumour_grows_from_visit_to_visit_and_nothing_else_moves() -> None:
     person = _person(tumor=Tumor("pdac", 20.0, 0.85))
     first, second = _draw(person)[0], _draw(person, visit=1)[0]
     assert second.tumor.sum() > 1.2 * first.tumor.sum()
-    assert labels.dsc(first.mask("liver"), second.mask("liver")) == 1
+    assert label_errors.dsc(first.mask("liver"), second.mask("liver")) == 1
 
 
 @pytest.mark.parametrize("organ", ["gall_bladder", "spleen", "kidney_left"])
@@ -170,9 +171,9 @@ def test_every_kind_of_error_is_plain_to_see_and_repeats(kind: str, masks: Masks
     fitting = [name for name in CLASSES if labels.can_plant(kind, name, masks)]
     assert fitting
     for name in fitting:
-        drawn = labels.plant(kind, name, masks, tuple(SPACING), [1, 2])
-        again = labels.plant(kind, name, masks, tuple(SPACING), [1, 2])
-        assert drawn.dsc == labels.dsc(drawn.mask, masks[name])
+        drawn = labels.plant(kind, name, masks, AFFINE, [1, 2])
+        again = labels.plant(kind, name, masks, AFFINE, [1, 2])
+        assert drawn.dsc == label_errors.dsc(drawn.mask, masks[name])
         assert drawn.dsc < labels.GOOD_DSC
         assert (drawn.mask == again.mask).all()
         assert drawn.mask.any() == (kind != "missing")
@@ -190,7 +191,7 @@ def test_a_false_positive_needs_an_absent_organ_and_the_rest_a_present_one(masks
 def test_a_careful_drawing_is_close_and_an_empty_one_stays_empty(masks: Masks) -> None:
     for name in ("liver", "pancreas", "aorta", "gall_bladder"):
         drawn = labels.annotate(masks[name], np.random.default_rng(4))
-        assert labels.dsc(drawn, masks[name]) > 0.92
+        assert label_errors.dsc(drawn, masks[name]) > 0.92
         if masks[name].any():
             assert (drawn != masks[name]).any()
 
