@@ -22,7 +22,7 @@ DATES = [
     ("PSA 7.8 (Oct, previously 6.1)", "Oct"), ("last seen in may\nstable", "may"),
     ("away until end of July; send after", "end of July"), ("seit Mitte März Husten", "März"),
     ("prochaine cure le 27.", "27"), ("Wiedervorstellung am 27. wieder nüchtern", "27"),
-    ("outcome Weds 13/03/24, chair", "Weds 13/03/24"), ("control en mayo.", "mayo"),
+    ("outcome Weds 13/03/24, chair", "Weds 13/03/24"), ("control en mayo.", "mayo"), ("see the June MRI", "June"),
     ("stent by Dr Anh Tran 1/7, resolved", "1/7"), ("between March and May she", "March and May"),
     ("fell in spring 2023", "spring 2023"), ("in early November", "November"),
 ]  # fmt: skip

@@ -94,7 +94,7 @@ PIECES = [
     "\x01, Main Street, Borrisokane", "Cape Town 8001\n", "Private Bag X12",
     "driver for Tri-County Transit", "ex Pine Logging)", "attends Hill View.",
     "care home (Ard na Gréine)", "Brustzentrum Rheingau", "civil hospital moga",
-    "NightOwl Reporting",
+    "NightOwl Reporting", "Fortis Escorts",
     "Re Hemi Te Whata\n", "Thank you for seeing Hemi,", "D/W JK\n", "Schreibkraft: ho\n",
     "\n-- vrs\n", "B Lake / \x01", "dr ks gill", "Dres. Wiegand", "\x01 Whata NHI",
     "S/o Late Sh. Hari Om\n", "Mo \x01",

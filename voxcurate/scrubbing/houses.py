@@ -15,6 +15,7 @@ _NAME = rf"{_W}(?:[ ](?:(?:of|and|&|the|de|del|la|na|an|du|for)[ ]){{0,2}}{_W}){
 _JOB = one_of("houses", "job")
 _KIND = one_of("houses", "kind")
 _FIELD = one_of("houses", "field")
+_BRAND = one_of("houses", "brand")
 _PUBLIC = one_of("houses", "public")
 _GERMAN = r"(?:zentrum|zentren|kliniken|klinik|klinikum|praxis|krankenhaus|spital|stift|heim|apotheke|ziekenhuis|kliniek|praktijk|centrum|gasthuis)"
 _NO_HOUSE = re.compile(
@@ -81,5 +82,6 @@ HOUSES: tuple[Pattern, ...] = (
     pattern("INSTITUTION", rf"(?<!\w)(?P<x>{UPPER}[a-zäöüß]*{_GERMAN}(?:[ ](?:am|an der|im|in|der|van|St\.|Sankt|Sint|de)){{0,2}}[ -]{UPPER}[^\W\d_]{{3,}}(?:[ /-]{UPPER}[^\W\d_]{{3,}}){{0,2}})(?!\w)", 0, shape=rf"{_GERMAN}[ -]", check=_is_named_compound, sure=False),
     pattern("INSTITUTION", rf"\b(?P<x>(?i:{_PUBLIC})[ ](?i:hospital|hosp\.?|clinic|health[ ]cent(?:er|re)|medical[ ]college)(?:,[ ]|[ ])(?:{UPPER}[^\W\d_]{{3,}}|[a-z]{{4,}}))(?!\w)", 0, starts=first_words(_PUBLIC), check=_is_somewhere, sure=False),
     pattern("INSTITUTION", rf"(?<![\w-])(?P<x>(?:{_W}[ ]){{1,3}}(?:{_FIELD})[ ](?:&|and|\+)[ ](?:{_FIELD}))(?!\w)", 0, near=first_words(_FIELD), check=_is_named_house, sure=False),
+    pattern("INSTITUTION", rf"(?<!\w)(?P<x>(?:{_BRAND})(?:[ ](?!On|In|At|The){_W}){{0,2}})(?!\w)", 0, starts=first_words(_BRAND), sure=False),
     pattern("INSTITUTION", rf"(?<![\w.-])(?P<x>[A-Z][a-z]{{2,}}[A-Z][a-z]{{2,}}(?:[ ]{_W}){{1,2}})(?!\w)", 0, shape=r"[A-Z][a-z]{2,}[A-Z][a-z]{2,}[ ][A-Z]", check=_is_brand, sure=False),
 )  # fmt: skip

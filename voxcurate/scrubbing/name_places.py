@@ -51,7 +51,7 @@ _WEAK_HEADS = word_set("""
     bank motors logistics industries systems solutions technologies consulting construction
     enterprises holdings ltd llc inc gmbh corp pty plc sons brothers bros medicine physicians
     surgeons hematology haematology maternity birthing fertility allergy gastroenterology
-    service services agency program programme pain transit reporting council
+    casualty opd service services agency program programme pain transit reporting council
     endocrinology rheumatology podiatry therapy therapies nursing rest house lodge manor court
     hall centre center ctr unit ward wing pavilion suites supermarket brewery university mri ct
     pet ultrasound xray detox recovery behavioral psychiatry counseling

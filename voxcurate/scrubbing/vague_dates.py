@@ -65,7 +65,8 @@ def _is_no_person(text: str, start: int, end: int) -> bool:
     if word not in NAMES_TOO:
         return True
     after = re.match(
-        r"[ ](?:[A-Z][^\W\d_]+|[A-Z]\.|is|was|has|says|said|who|will)\b", text[end : end + 16]
+        r"[ ](?:[A-Z][a-zà-ÿ][^\W\d_]*|[A-Z]\.|is|was|has|says|said|who|will)\b",
+        text[end : end + 16],
     )
     return (
         after is None
