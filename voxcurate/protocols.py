@@ -43,7 +43,10 @@ PREDICTORS = {
 }
 # kinds whose networks are all of one design, whatever their settings say
 DESIGNS = {"nnunet": "nnU-Net", "totalsegmentator": "nnU-Net"}
-LABEL_JUDGES = {"shape": "labeling.judge:ShapeJudge"}
+LABEL_JUDGES = {
+    "shape": "labeling.judge:ShapeJudge",
+    "vision": "labeling.vision.judge:VisionJudge",
+}
 EMBEDDERS = {"hashing": "training.text:HashingEmbedder"}
 EXECUTORS = {
     "local": "voxcurate.executor:LocalExecutor",
@@ -112,8 +115,23 @@ class Message:
 
 
 @dataclass(frozen=True)
+class Token:
+    """A token of a reply, and what else the model could have said there.
+
+    `choices` maps texts to natural logarithms of their probabilities; the token's own is among
+    them.
+    """
+
+    text: str
+    choices: Mapping[str, float]
+
+
+@dataclass(frozen=True)
 class Reply:
-    """A parsed reply, or the reason why there is none (`error`); never both."""
+    """A parsed reply, or the reason why there is none (`error`); never both.
+
+    `tokens` is empty unless log-probabilities were asked for and the engine gives them.
+    """
 
     parsed: BaseModel | None
     raw: str
@@ -122,6 +140,7 @@ class Reply:
     tokens_in: int = 0
     tokens_out: int = 0
     seconds: float = 0.0
+    tokens: tuple[Token, ...] = ()
 
 
 @runtime_checkable

@@ -20,6 +20,7 @@ class RudeServer:
     (finish_reason length).
 
     Attributes:
+        weights: log-probabilities told of each reply's one token, if asked for.
         requests: bodies received, in order.
         content: what fine replies say; a function of the request's body, or text.
     """
@@ -27,6 +28,7 @@ class RudeServer:
     def __init__(self) -> None:
         self.acts: deque[str] = deque([FINE])
         self.requests: list[dict[str, Any]] = []
+        self.weights: dict[str, float] = {}
         self.content: Any = '{"length": 1, "word": "a"}'
         self._lock = threading.Lock()
         self._over = threading.Event()
@@ -88,12 +90,16 @@ class RudeServer:
         if act == "refusal":
             message = {"role": "assistant", "content": None, "refusal": "I will not."}
         finish = "length" if act == "long" else "stop"
+        told: dict[str, Any] = {}
+        if body.get("logprobs") and self.weights:
+            top = [{"token": t, "logprob": w, "bytes": None} for t, w in self.weights.items()]
+            told = {"logprobs": {"content": [{**top[0], "top_logprobs": top}], "refusal": None}}
         data = {
             "id": "c",
             "object": "chat.completion",
             "created": 1,
             "model": "served",
-            "choices": [{"index": 0, "message": message, "finish_reason": finish}],
+            "choices": [{"index": 0, "message": message, "finish_reason": finish, **told}],
             "usage": {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110},
         }
         raw = json.dumps(data).encode()

@@ -12,7 +12,7 @@ from tests.retrieval.llm.engines import CYST, FENCE, LESION, SILENT, yes
 from voxcurate.chat import CallLog, EngineConfig, retry
 from voxcurate.chat.openai import OpenAIEngine
 from voxcurate.config import build
-from voxcurate.protocols import Message
+from voxcurate.protocols import Message, Token
 
 
 class Measured(BaseModel):
@@ -203,6 +203,25 @@ def test_refused_and_cut_off_replies_keep_what_was_said(rude, waits):
     assert cut.raw == rude.content
     assert cut.error.startswith("cut off at")
     assert len(rude.requests) == 2  # the reader, not the engine, asks again
+
+
+def test_log_probabilities_are_asked_for_and_read(rude):
+    rude.weights = {"1": -0.1, "2": -2.4}
+    (reply,) = ask(engine(rude.url, top_logprobs=2))
+    assert rude.requests[0]["logprobs"] is True
+    assert rude.requests[0]["top_logprobs"] == 2
+    assert reply.tokens == (Token("1", {"1": -0.1, "2": -2.4}),)
+    (plain,) = ask(engine(rude.url))
+    assert "logprobs" not in rude.requests[-1]
+    assert plain.tokens == ()
+
+
+def test_server_that_knows_no_log_probabilities_is_asked_without_from_then_on(rude, waits):
+    rude.will("no_logprobs")
+    replies = ask(engine(rude.url, top_logprobs=2), 3)
+    assert [r.parsed for r in replies] == [GOOD] * 3
+    assert ["logprobs" in body for body in rude.requests] == [True, False, False, False]
+    assert all("response_format" in body for body in rude.requests)
 
 
 def test_template_arguments_are_sent(rude):

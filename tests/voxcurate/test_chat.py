@@ -13,11 +13,11 @@ from voxcurate.chat import CallLog, EngineConfig, make_engine
 from voxcurate.chat.engine import request_hash
 from voxcurate.chat.openai import OpenAIEngine
 from voxcurate.chat.parsing import parse_reply
-from voxcurate.chat.replay import RecordingEngine, Recordings, ReplayEngine
+from voxcurate.chat.replay import CachedEngine, RecordingEngine, Recordings, ReplayEngine
 from voxcurate.chat.scripted import ScriptedEngine
 from voxcurate.config import build
 from voxcurate.errors import ConfigError, ModelReplyError
-from voxcurate.protocols import ChatEngine, Message
+from voxcurate.protocols import ChatEngine, Message, Reply, Token
 
 PNG = b"\x89PNG\r\n\x1a\nnot really"
 
@@ -340,3 +340,62 @@ def test_prompts_are_not_traced_whatever_the_environment_says(server, monkeypatc
     monkeypatch.undo()
     get_env_var.cache_clear()
     assert found == [False, False]
+
+
+def test_cached_engine_asks_for_what_is_new_and_for_nothing_twice(tmp_path):
+    path = tmp_path / "answers.sqlite"
+    texts = [reply_of("one"), "no JSON", reply_of("three")]
+    first = CachedEngine(ScriptedEngine(texts), Recordings(path), model="m")
+    asked = [conversation(t) for t in ("one", "two", "one", "three")]
+    found = first.chat(asked, Measured)
+    assert [bool(r.parsed) for r in found] == [True, False, True, True]
+    assert first.sent == 3
+    again = CachedEngine(ScriptedEngine([reply_of("four")]), Recordings(path), model="m")
+    assert isinstance(again, ChatEngine)
+    replies = again.chat([*asked, conversation("four")], Measured)
+    assert [r.parsed for r in replies[:4]] == [r.parsed for r in found]
+    assert replies[1].error == found[1].error
+    assert (again.sent, bool(replies[4].parsed)) == (1, True)
+    other = CachedEngine(ScriptedEngine(), Recordings(path), model="another")
+    assert other.chat(asked[:1], Measured)[0].error
+    assert other.sent == 1
+
+
+def test_cached_engine_keeps_no_failure_and_loses_one_portion_at_most(tmp_path):
+    class Dying:
+        name = "dying"
+
+        def __init__(self):
+            self.batches = []
+
+        def chat(self, conversations, schema):
+            self.batches.append(len(conversations))
+            if len(self.batches) == 3:
+                raise KeyboardInterrupt
+            parsed = Measured(length=1, word="a")
+            done = Reply(parsed, parsed.model_dump_json(), "m", tokens=(Token("a", {"a": -0.5}),))
+            lost = Reply(None, "", "m", error="no reply from the server")
+            return [lost if i == 0 else done for i in range(len(conversations))]
+
+    path = tmp_path / "answers.sqlite"
+    asked = [conversation(f"text {n}") for n in range(7)]
+    with pytest.raises(KeyboardInterrupt):
+        CachedEngine(Dying(), Recordings(path), portion=3).chat(asked, Measured)
+    engine = Dying()
+    cached = CachedEngine(engine, Recordings(path), portion=9)
+    replies = cached.chat(asked, Measured)
+    assert engine.batches == [3]  # two that failed and the portion that was under way
+    assert replies[1].tokens == (Token("a", {"a": -0.5}),)
+
+
+def test_recordings_written_before_read_on(tmp_path):
+    from voxcurate.chat.log import open_database
+    from voxcurate.chat.replay import MIGRATIONS
+
+    path = tmp_path / "old.sqlite"
+    old = open_database(path, MIGRATIONS[:1])
+    old.execute("INSERT INTO recording VALUES ('k', 'm', 'm', '{}', 1, 2, 0.5)")
+    old.close()
+    found = Recordings(path).get("k")
+    assert found is not None
+    assert (found.tokens_out, found.tokens) == (2, ())

@@ -13,7 +13,7 @@ from voxcurate.chat import CallLog, EngineConfig, make_engine
 from voxcurate.chat.local import Generated
 from voxcurate.config import build
 from voxcurate.errors import ConfigError
-from voxcurate.protocols import ChatEngine, Message
+from voxcurate.protocols import ChatEngine, Message, Token
 
 
 class Measured(BaseModel):
@@ -51,6 +51,7 @@ class SamplingParams:
     max_tokens: int = 16
     seed: int | None = None
     structured_outputs: StructuredOutputsParams | None = None
+    logprobs: int | None = None
 
 
 @dataclass
@@ -70,16 +71,20 @@ class LLM:
         self.calls.append((messages, sampling_params, use_tqdm, chat_template_kwargs))
         if any("too long" in item[-1]["content"] for item in messages):
             raise ClientError("The decoder prompt is longer than the maximum model length")
-        return [output(item[-1]["content"]) for item in messages]
+        return [output(item[-1]["content"], sampling_params.logprobs) for item in messages]
 
 
 MADE: list[LLM] = []
 
 
-def output(text):
+def output(text, n_weights=None):
     cut = "cut" in text
     said = '{"length": 1, "wo' if cut else '{"length": 1, "word": "a"}'
     done = SimpleNamespace(text=said, token_ids=[1] * 5, finish_reason="length" if cut else "stop")
+    if n_weights:
+        weights = {1: ("a", -0.1), 2: ("b", -2.4)}
+        one = {k: SimpleNamespace(decoded_token=t, logprob=w) for k, (t, w) in weights.items()}
+        done.logprobs = [one] * 5
     return SimpleNamespace(outputs=[done], prompt_token_ids=[1] * len(text))
 
 
@@ -149,13 +154,23 @@ def test_vllm_that_is_absent_or_cannot_load_says_what_to_do(vllm, tmp_path, monk
 
 
 @pytest.mark.parametrize("name", ["vllm", "transformers"])
-def test_local_engine_wants_a_model_and_text(name, tmp_path):
+def test_local_engine_wants_a_model(name, tmp_path):
     with pytest.raises(ConfigError, match="checkpoint"):
         make_engine(config(name, model=""), root=tmp_path)
     engine = make_engine(config(name), root=tmp_path)
     assert engine.chat([], Measured) == []
-    with pytest.raises(ConfigError, match="text only"):
-        engine.chat([[Message("user", "look", (b"png",))]], Measured)
+
+
+def test_vllm_gets_images_and_gives_weights(vllm, tmp_path):
+    engine = make_engine(config("vllm", top_logprobs=2), root=tmp_path)
+    (reply,) = engine.chat([[Message("user", "look", (b"png",))]], Measured)
+    ((messages, sampling, *_),) = vllm[0].calls
+    text, image = messages[0][0]["content"]
+    assert text == {"type": "text", "text": "look"}
+    assert image["image_url"]["url"] == "data:image/png;base64,cG5n"
+    assert sampling.logprobs == 2
+    assert reply.tokens[0] == Token("a", {"a": -0.1, "b": -2.4})
+    assert len(reply.tokens) == 5
 
 
 # --- transformers: a real tiny checkpoint ---
@@ -214,3 +229,43 @@ def test_model_that_was_given_a_good_reply_is_parsed(checkpoint, tmp_path, monke
     )
     engine = make_engine(config("transformers", model=checkpoint, max_tokens=8), root=tmp_path)
     assert [r.parsed for r in engine.chat([talk("b"), talk("a")], Measured)] == [GOOD, GOOD]
+
+
+# --- transformers: a real tiny checkpoint that sees ---
+@pytest.fixture(scope="module")
+def seeing(tmp_path_factory):
+    pytest.importorskip("transformers")
+    from tests.servers.tiny_vision import build_vision_checkpoint
+
+    return str(build_vision_checkpoint(tmp_path_factory.mktemp("vision")))
+
+
+def test_transformers_sees_images_and_weighs_its_words(seeing, tmp_path):
+    import io
+    import math
+
+    from PIL import Image
+
+    def png(grey):
+        stream = io.BytesIO()
+        Image.new("L", (60, 40), grey).save(stream, "PNG")
+        return stream.getvalue()
+
+    fields = {"model": seeing, "max_tokens": 6, "top_logprobs": 3}
+    engine = make_engine(config("transformers", **fields), root=tmp_path)
+    talks = [[Message("system", "s"), Message("user", "look", (png(g), png(9)))] for g in (0, 255)]
+    dark, bright = engine.chat(talks, Measured)
+    assert dark.error
+    assert dark.tokens_in == bright.tokens_in > 2 * 16  # so many patches has a picture
+    assert 0 < dark.tokens_out <= 6
+    assert len(dark.tokens) == dark.tokens_out
+    assert dark.tokens[0].text == max(dark.tokens[0].choices, key=dark.tokens[0].choices.get)
+    assert all(sum(map(math.exp, token.choices.values())) <= 1 for token in dark.tokens)
+    assert dark.tokens[0].choices != bright.tokens[0].choices  # it did see
+    assert engine.chat(talks, Measured)[0].raw == dark.raw
+
+
+def test_transformers_model_that_cannot_see(checkpoint, tmp_path):
+    engine = make_engine(config("transformers", model=checkpoint), root=tmp_path)
+    with pytest.raises(ConfigError, match="cannot load its model for images"):
+        engine.chat([[Message("user", "look", (b"png",))]], Measured)

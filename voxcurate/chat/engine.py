@@ -1,5 +1,6 @@
 """Which engine to use, by config; and the hash that names a request."""
 
+import base64
 import hashlib
 import json
 from collections.abc import Sequence
@@ -37,6 +38,9 @@ class EngineConfig(Config):
     )
     concurrency: int = Field(4, ge=1, description="requests under way at once")
     structured: bool = Field(True, description="ask the server to hold to the schema")
+    top_logprobs: int = Field(
+        0, ge=0, le=20, description="ask for the log-probabilities of so many tokens at each place"
+    )
     template: dict[str, bool | str] = Field(
         default_factory=dict,
         description="arguments of the model's chat template, e.g. {enable_thinking: false}",
@@ -101,6 +105,22 @@ def request_hash(conversation: Sequence[Message], schema: type[BaseModel], model
     """SHA-256 of what decides a reply: the messages (images by content), the schema, the model."""
     state = {"messages": plain(conversation), "schema": json_schema(schema), "model": model}
     return hashlib.sha256(json.dumps(state, sort_keys=True).encode()).hexdigest()
+
+
+def content_of(message: Message) -> str | list[dict[str, Any]]:
+    """A message's content as servers take it: text alone, or text and then its images."""
+    if not message.images:
+        return message.text
+    images = [
+        {
+            "type": "image_url",
+            "image_url": {
+                "url": f"data:image/png;base64,{base64.b64encode(image).decode('ascii')}"
+            },
+        }
+        for image in message.images
+    ]
+    return [{"type": "text", "text": message.text}, *images]
 
 
 def plain(conversation: Sequence[Message]) -> list[dict[str, Any]]:

@@ -8,11 +8,11 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from voxcurate.chat.engine import EngineConfig, price
+from voxcurate.chat.engine import EngineConfig, content_of, price
 from voxcurate.chat.log import CallLog
 from voxcurate.chat.parsing import parse_reply
 from voxcurate.errors import ConfigError, ModelReplyError
-from voxcurate.protocols import Message, Reply
+from voxcurate.protocols import Message, Reply, Token
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,7 @@ class Generated:
     tokens_in: int = 0
     tokens_out: int = 0
     is_cut: bool = False
+    tokens: tuple[Token, ...] = ()
     error: str = ""
 
 
@@ -51,14 +52,14 @@ class LocalEngine(ABC):
         """Replies in the order of the conversations, made in one batch.
 
         Raises:
-            ConfigError: a message has images, a library is missing, or the model cannot be loaded.
+            ConfigError: a library is missing, or the model cannot be loaded.
         """
-        if any(message.images for item in conversations for message in item):
-            raise ConfigError(f"engine {self.name} takes text only, found images")
         if not conversations:
             return []
         start = time.perf_counter()
-        plain = [[{"role": m.role, "content": m.text} for m in item] for item in conversations]
+        plain = [
+            [{"role": m.role, "content": content_of(m)} for m in item] for item in conversations
+        ]
         made = self.generate(plain, schema)
         seconds = (time.perf_counter() - start) / len(conversations)
         replies = [self._reply(item, schema, seconds) for item in made]
@@ -68,12 +69,13 @@ class LocalEngine(ABC):
 
     @abstractmethod
     def generate(
-        self, conversations: list[list[dict[str, str]]], schema: type[BaseModel]
+        self, conversations: list[list[dict[str, Any]]], schema: type[BaseModel]
     ) -> list[Generated]:
-        """What the model writes for each, in order."""
+        """What the model writes for each, in order; contents are as `content_of` gives them."""
 
     def _reply(self, made: Generated, schema: type[BaseModel], seconds: float) -> Reply:
         counts: dict[str, Any] = {"tokens_in": made.tokens_in, "tokens_out": made.tokens_out}
+        counts["tokens"] = made.tokens
         if made.error:
             return Reply(None, "", self._config.model, error=made.error, seconds=seconds)
         try:

@@ -1,6 +1,5 @@
 """Any OpenAI-compatible server (vLLM, transformers serve, llama.cpp, ...) through LangChain."""
 
-import base64
 import os
 import threading
 import time
@@ -13,11 +12,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pydantic import BaseModel
 
 from voxcurate.chat import retry
-from voxcurate.chat.engine import EngineConfig, json_schema, price
+from voxcurate.chat.engine import EngineConfig, content_of, json_schema, price
 from voxcurate.chat.log import CallLog
 from voxcurate.chat.parsing import parse_reply
 from voxcurate.errors import ConfigError, ModelReplyError
-from voxcurate.protocols import Message, Reply
+from voxcurate.protocols import Message, Reply, Token
 
 if TYPE_CHECKING:
     from langchain_core.messages import AIMessage
@@ -27,7 +26,8 @@ _BROKEN_BODY = (LookupError, ValueError, TypeError, AttributeError)
 
 
 class _Way(NamedTuple):
-    """How a request is put: with a schema or not, and what the bound on the reply is called.
+    """How a request is put: with a schema or not, what the bound on the reply is called, and
+    whether log-probabilities are asked for.
 
     Servers of one's own know ``max_tokens``, some of them that name only and no bound at all under
     the other; newer models of OpenAI refuse it.
@@ -35,13 +35,14 @@ class _Way(NamedTuple):
 
     structured: bool
     limit: str
+    is_weighed: bool = False  # log-probabilities are asked for
 
 
-_WAYS = (
-    _Way(True, "max_tokens"),
-    _Way(False, "max_tokens"),
-    _Way(True, "max_completion_tokens"),
-    _Way(False, "max_completion_tokens"),
+_WAYS = tuple(
+    _Way(structured, limit, is_weighed)
+    for limit in ("max_tokens", "max_completion_tokens")
+    for structured in (True, False)
+    for is_weighed in (True, False)
 )
 
 
@@ -50,7 +51,7 @@ class OpenAIEngine:
 
     Structured output is asked for (`structured`), and every reply is validated all the same; a
     server that refuses the request for it is asked without, from then on. So is one that wants
-    the bound of a reply under its newer name. A request without a
+    the bound of a reply under its newer name, or knows no log-probabilities. A request without a
     reply (no connection, time out, 429, 5xx, a body that breaks off) is sent again, `retries`
     times at most, with growing waits or as long as ``Retry-After`` says; what remains is the
     `error` of that one reply. After `give_up_after` such requests in a row the server is given
@@ -81,7 +82,12 @@ class OpenAIEngine:
         _failures()
         self._config = config
         self._log = log
-        self._ways = [way for way in _WAYS if config.structured or not way.structured]
+        self._ways = [
+            way
+            for way in _WAYS
+            if (config.structured or not way.structured)
+            and (config.top_logprobs or not way.is_weighed)
+        ]
         self._backoff = retry.Backoff(config.wait_s, config.longest_wait_s)
         self._breaker = retry.Breaker(config.give_up_after)
         self._lock = threading.Lock()
@@ -150,7 +156,7 @@ class OpenAIEngine:
                     raise  # after a refusal too: a 429 says nothing of this way
                 refusal = refusal or problem
                 continue
-            plainer = _Way(False, way.limit)
+            plainer = way._replace(structured=False)
             self._ways = [way, plainer] if way.structured else [way]
             return found
         assert refusal is not None
@@ -161,6 +167,8 @@ class OpenAIEngine:
         if way.structured:
             wanted = {"name": schema.__name__, "schema": json_schema(schema), "strict": False}
             body["response_format"] = {"type": "json_schema", "json_schema": wanted}
+        if way.is_weighed:
+            body |= {"logprobs": True, "top_logprobs": self._config.top_logprobs}
         if self._config.template:
             body["chat_template_kwargs"] = dict(self._config.template)
         return body
@@ -192,7 +200,25 @@ class OpenAIEngine:
             tokens_in=usage["input_tokens"] if usage else 0,
             tokens_out=usage["output_tokens"] if usage else 0,
             seconds=seconds,
+            tokens=_tokens(message.response_metadata.get("logprobs")),
         )
+
+
+def _tokens(told: Any) -> tuple[Token, ...]:
+    """Tokens with their log-probabilities; none where the server gave none, or in another form."""
+    try:
+        return tuple(
+            Token(
+                str(item["token"]),
+                {
+                    str(one["token"]): float(one["logprob"])
+                    for one in (item, *(item.get("top_logprobs") or ()))
+                },
+            )
+            for item in told["content"]
+        )
+    except (LookupError, TypeError, ValueError, AttributeError):
+        return ()
 
 
 @cache
@@ -215,21 +241,7 @@ def _asked_for(problem: Exception) -> float | None:
 
 
 def _messages(conversation: Sequence[Message]) -> list[dict[str, Any]]:
-    return [{"role": m.role, "content": _content(m)} for m in conversation]
-
-
-def _content(message: Message) -> str | list[dict[str, Any]]:
-    if not message.images:
-        return message.text
-    images = [
-        {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{_base64(image)}"}}
-        for image in message.images
-    ]
-    return [{"type": "text", "text": message.text}, *images]
-
-
-def _base64(data: bytes) -> str:
-    return base64.b64encode(data).decode("ascii")
+    return [{"role": m.role, "content": content_of(m)} for m in conversation]
 
 
 def _status(problem: Exception) -> int | None:

@@ -1,5 +1,6 @@
 """Recorded replies: recording an engine's, and giving them again without it."""
 
+import json
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,13 +12,15 @@ from voxcurate.chat.engine import request_hash
 from voxcurate.chat.log import open_database
 from voxcurate.chat.parsing import parse_reply, readable
 from voxcurate.errors import ConfigError, ModelReplyError
-from voxcurate.protocols import ChatEngine, Message, Reply
+from voxcurate.protocols import ChatEngine, Message, Reply, Token
 
 MIGRATIONS = (
     """CREATE TABLE recording (
         request TEXT PRIMARY KEY, asked_model TEXT NOT NULL, model TEXT NOT NULL, raw TEXT NOT NULL,
         tokens_in INTEGER NOT NULL, tokens_out INTEGER NOT NULL, seconds REAL NOT NULL)""",
+    "ALTER TABLE recording ADD COLUMN tokens TEXT NOT NULL DEFAULT '[]'",
 )
+_PORTION = 64  # requests between two looks at what was answered
 
 
 class Recordings:
@@ -29,26 +32,29 @@ class Recordings:
 
     def put(self, request: str, asked_model: str, reply: Reply) -> None:
         """Record a reply; one that never came (a transport error) is not recorded."""
-        if reply.error and not reply.raw:
+        if reply.error and not reply.raw and not reply.tokens_out:
             return
+        tokens = json.dumps([[token.text, dict(token.choices)] for token in reply.tokens])
         counts = (reply.tokens_in, reply.tokens_out, reply.seconds)
         with self._lock:
             self._connection.execute(
-                "INSERT OR REPLACE INTO recording VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (request, asked_model, readable(reply.model), readable(reply.raw), *counts),
+                "INSERT OR REPLACE INTO recording VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (request, asked_model, readable(reply.model), readable(reply.raw), *counts, tokens),
             )
 
     def get(self, request: str) -> Reply | None:
         """The recorded reply, not parsed; None if there is none."""
         with self._lock:
             row = self._connection.execute(
-                "SELECT raw, model, tokens_in, tokens_out, seconds FROM recording"
+                "SELECT raw, model, tokens_in, tokens_out, seconds, tokens FROM recording"
                 " WHERE request = ?",
                 (request,),
             ).fetchone()
         if row is None:
             return None
-        return Reply(None, row[0], row[1], tokens_in=row[2], tokens_out=row[3], seconds=row[4])
+        tokens = tuple(Token(text, choices) for text, choices in json.loads(row[5]))
+        counts = {"tokens_in": row[2], "tokens_out": row[3], "seconds": row[4]}
+        return Reply(None, row[0], row[1], tokens=tokens, **counts)
 
     def models(self) -> list[str]:
         """Names under which replies were recorded."""
@@ -87,11 +93,71 @@ class ReplayEngine:
         found = self._recordings.get(request_hash(conversation, schema, self._model))
         if found is None:
             return Reply(None, "", self._model, error="this request was never recorded")
-        try:
-            parsed = parse_reply(found.raw, schema)
-        except ModelReplyError as error:
-            return replace(found, error=str(error), seconds=0.0)
-        return replace(found, parsed=parsed, seconds=0.0)
+        return _again(found, schema)
+
+
+class CachedEngine:
+    """Any engine, asked only for what has no recorded reply; also within one batch each request
+    is sent once.
+
+    Replies are recorded portion by portion, so that a killed run loses the last one at most. One
+    that is malformed is recorded too: the same model would say the same. One that never came is
+    asked for by the next run.
+
+    Args:
+        engine: the engine that replies.
+        recordings: the file.
+        model: the name under which replies are recorded: all that decides a reply beside the
+            request, such as `EngineConfig.sampling`.
+        portion: requests handed to the engine at once.
+
+    Attributes:
+        sent: requests handed to the engine so far.
+    """
+
+    def __init__(
+        self,
+        engine: ChatEngine,
+        recordings: Recordings,
+        *,
+        model: str = "",
+        portion: int = _PORTION,
+    ) -> None:
+        self.name = engine.name
+        self.sent = 0
+        self._engine = engine
+        self._recordings = recordings
+        self._model = model
+        self._portion = portion
+
+    def chat(
+        self, conversations: Sequence[Sequence[Message]], schema: type[BaseModel]
+    ) -> list[Reply]:
+        """Replies in order, recorded or new."""
+        keys = [request_hash(item, schema, self._model) for item in conversations]
+        asked = dict(zip(keys, conversations, strict=True))
+        found: dict[str, Reply] = {}
+        for key in asked:
+            reply = self._recordings.get(key)
+            if reply is not None:
+                found[key] = _again(reply, schema)
+        missing = [key for key in asked if key not in found]
+        for start in range(0, len(missing), self._portion):
+            part = missing[start : start + self._portion]
+            self.sent += len(part)
+            replies = self._engine.chat([asked[key] for key in part], schema)
+            for key, reply in zip(part, replies, strict=True):
+                self._recordings.put(key, self._model, reply)
+                found[key] = reply
+        return [found[key] for key in keys]
+
+
+def _again(recorded: Reply, schema: type[BaseModel]) -> Reply:
+    """A recorded reply as if it came now: validated anew, in no time."""
+    try:
+        return replace(recorded, parsed=parse_reply(recorded.raw, schema), seconds=0.0)
+    except ModelReplyError as error:
+        return replace(recorded, error=str(error), seconds=0.0)
 
 
 class RecordingEngine:

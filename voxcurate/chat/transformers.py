@@ -1,6 +1,8 @@
 """A local checkpoint through Hugging Face transformers: slow, but on any machine, no server."""
 
-from dataclasses import dataclass
+import base64
+import io
+from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib import import_module
 from typing import Any
@@ -9,6 +11,7 @@ from pydantic import BaseModel
 
 from voxcurate.chat.local import Generated, LocalEngine
 from voxcurate.errors import ConfigError
+from voxcurate.protocols import Token
 
 _BATCH = 8
 _OPTIONS = ("device", "dtype", "batch")
@@ -32,9 +35,11 @@ class TransformersEngine(LocalEngine):
     name = "transformers"
 
     def generate(
-        self, conversations: list[list[dict[str, str]]], schema: type[BaseModel]
+        self, conversations: list[list[dict[str, Any]]], schema: type[BaseModel]
     ) -> list[Generated]:
         """What the model writes for each, in order."""
+        if any(not isinstance(m["content"], str) for item in conversations for m in item):
+            return [self._seen(item) for item in conversations]
         prompts = [self._tokens(item) for item in conversations]
         longest = self._loaded.longest
         room = longest - self._config.max_tokens
@@ -55,6 +60,36 @@ class TransformersEngine(LocalEngine):
             for i, item in zip(chosen, self._batch([prompts[i] for i in chosen]), strict=True):
                 made[i] = item
         return [item for item in made if item is not None]
+
+    def _seen(self, conversation: list[dict[str, Any]]) -> Generated:
+        """A conversation with images, put to a vision-language model."""
+        import torch
+
+        processor, model = self._vision
+        given = processor.apply_chat_template(
+            [{"role": m["role"], "content": _parts(m["content"])} for m in conversation],
+            tokenize=True,
+            add_generation_prompt=True,
+            return_dict=True,
+            return_tensors="pt",
+            **self._config.template,
+        ).to(model.device)
+        tokenizer = processor.tokenizer
+        n_top = self._config.top_logprobs
+        with torch.inference_mode():
+            written = model.generate(
+                **given,
+                max_new_tokens=self._config.max_tokens,
+                pad_token_id=tokenizer.pad_token_id,
+                return_dict_in_generate=True,
+                output_logits=bool(n_top),
+                **self._sampling(),
+            )
+        n_in = int(given["input_ids"].shape[1])
+        ids = written.sequences[0, n_in:].tolist()
+        made = _generated(tokenizer, n_in, ids, _ends(model, tokenizer))
+        tokens = _weighed(tokenizer, ids, written.logits, n_top) if n_top else ()
+        return replace(made, tokens=tokens[: made.tokens_out])
 
     def _tokens(self, conversation: list[dict[str, str]]) -> list[int]:
         tokenizer = self._loaded.tokenizer
@@ -92,14 +127,33 @@ class TransformersEngine(LocalEngine):
         return {"do_sample": True, "temperature": self._config.temperature}
 
     @cached_property
-    def _loaded(self) -> _Loaded:
+    def _vision(self) -> tuple[Any, Any]:
+        options, library = self._options(), _library()
+        try:
+            processor = library.AutoProcessor.from_pretrained(
+                self._config.model, local_files_only=True
+            )
+            model = library.AutoModelForImageTextToText.from_pretrained(
+                self._config.model, local_files_only=True, dtype=options.get("dtype", "auto")
+            )
+        except (OSError, ValueError) as error:
+            raise ConfigError(
+                f"engine transformers cannot load its model for images: {error}"
+            ) from None
+        return processor, model.to(str(options.get("device", "cpu"))).eval()
+
+    def _options(self) -> dict[str, Any]:
         options = self._config.options
         strange = [name for name in options if name not in _OPTIONS]
         if strange:
             raise ConfigError(
                 f"engine transformers has no option {strange[0]!r}; there are {', '.join(_OPTIONS)}"
             )
-        library = _library()
+        return dict(options)
+
+    @cached_property
+    def _loaded(self) -> _Loaded:
+        options, library = self._options(), _library()
         try:
             tokenizer = library.AutoTokenizer.from_pretrained(
                 self._config.model, local_files_only=True
@@ -125,6 +179,36 @@ def _library() -> Any:
         raise ConfigError(
             f"engine transformers wants pip install 'voxcurate[llm]' ({error})"
         ) from None
+
+
+def _parts(content: str | list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A content as chat templates of vision models take it."""
+    from PIL import Image
+
+    if isinstance(content, str):
+        return [{"type": "text", "text": content}]
+    found = []
+    for part in content:
+        if part["type"] == "image_url":
+            data = base64.b64decode(part["image_url"]["url"].partition(",")[2])
+            image = Image.open(io.BytesIO(data)).convert("RGB")
+            found.append({"type": "image", "image": image})
+        else:
+            found.append(part)
+    return found
+
+
+def _weighed(tokenizer: Any, ids: list[int], logits: Any, n: int) -> tuple[Token, ...]:
+    """Each token with the log-probabilities of the `n` likeliest, its own among them."""
+    import torch
+
+    found = []
+    for token, row in zip(ids, logits, strict=False):
+        weights = torch.log_softmax(row[0].float(), dim=-1)
+        chosen = [*weights.topk(min(n, weights.numel())).indices.tolist(), token]
+        choices = {tokenizer.decode([one]): float(weights[one]) for one in chosen}
+        found.append(Token(tokenizer.decode([token]), choices))
+    return tuple(found)
 
 
 def _ends(model: Any, tokenizer: Any) -> set[int]:

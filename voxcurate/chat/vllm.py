@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from voxcurate.chat.engine import json_schema
 from voxcurate.chat.local import Generated, LocalEngine
 from voxcurate.errors import ConfigError
+from voxcurate.protocols import Token
 
 
 class VLLMEngine(LocalEngine):
@@ -23,12 +24,12 @@ class VLLMEngine(LocalEngine):
     name = "vllm"
 
     def generate(
-        self, conversations: list[list[dict[str, str]]], schema: type[BaseModel]
+        self, conversations: list[list[dict[str, Any]]], schema: type[BaseModel]
     ) -> list[Generated]:
         """What the model writes for each, in order, in one call of vLLM."""
         return self._halved(conversations, self._sampling(schema))
 
-    def _halved(self, conversations: list[list[dict[str, str]]], sampling: Any) -> list[Generated]:
+    def _halved(self, conversations: list[list[dict[str, Any]]], sampling: Any) -> list[Generated]:
         """vLLM refuses a whole batch for one bad prompt; halves of it find the bad one."""
         more = {"chat_template_kwargs": self._config.template} if self._config.template else {}
         try:
@@ -51,6 +52,8 @@ class VLLMEngine(LocalEngine):
         if self._config.structured:
             params = parameters.StructuredOutputsParams(json=json_schema(schema))
             held["structured_outputs"] = params
+        if self._config.top_logprobs:
+            held["logprobs"] = self._config.top_logprobs
         return parameters.SamplingParams(
             temperature=self._config.temperature, max_tokens=self._config.max_tokens, seed=0, **held
         )
@@ -90,4 +93,16 @@ def _generated(output: Any) -> Generated:
         tokens_in=len(output.prompt_token_ids or ()),
         tokens_out=len(best.token_ids),
         is_cut=best.finish_reason == "length",
+        tokens=_tokens(best),
     )
+
+
+def _tokens(best: Any) -> tuple[Token, ...]:
+    found = []
+    for token, weighed in zip(
+        best.token_ids or (), getattr(best, "logprobs", None) or (), strict=False
+    ):
+        choices = {str(one.decoded_token): float(one.logprob) for one in weighed.values()}
+        own = weighed.get(token)
+        found.append(Token(str(own.decoded_token) if own else "", choices))
+    return tuple(found)
