@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from labeling.vision.wording import ClassPrompt
 from voxcurate.config import Config
 
 Direction = Literal["left_of", "right_of", "in_front_of", "behind", "above", "below"]
@@ -136,3 +137,6 @@ class AnatomyFile(Config):
     between: tuple[Between, ...] = ()
     nearer: tuple[Nearer, ...] = ()
     near: tuple[Near, ...] = ()
+    prompts: dict[str, ClassPrompt] = Field(
+        {}, description="what a vision-language model is told of a class; `docs/judging.md`"
+    )

@@ -1,0 +1,211 @@
+"""The vision judge: candidates of a class seen on a scan, and a vision-language model's choice."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from labeling.anatomy import AnatomyFile
+from labeling.projections import Look, ScanPictures
+from labeling.projections.sums import Shadow
+from labeling.structures import Structure, dice
+from labeling.vision.config import VisionConfig
+from labeling.vision.play import play
+from labeling.vision.prompts import COMPARE, PRESENCE, Example
+from labeling.vision.protocol import Play
+from labeling.vision.tournament import Contest, contest
+from labeling.vision.wording import ClassPrompt, Wording, Wordings
+from voxcurate.chat import EngineConfig, make_engine
+from voxcurate.chat.replay import CachedEngine, Recordings
+from voxcurate.classes import Vocabulary, load_vocabulary
+from voxcurate.config import build, read_yaml, shipped
+from voxcurate.errors import ConfigError
+from voxcurate.protocols import ChatEngine, Verdict
+from voxcurate.volume import Volume
+
+WEIGHED = 5  # tokens at each place whose log-probabilities are asked for
+Candidate = npt.NDArray[np.bool_] | Structure
+
+
+class VisionJudge:
+    """A `LabelJudge` that shows candidates to a vision-language model, as Label Critic does.
+
+    First the field of view is told from the skeleton, then the candidates meet in a knock-out,
+    each pair in both orders (`labeling.vision.tournament`). What the model says is never taken
+    alone: agreement of both orders is wanted, everything else is a tie, and all of it is on record
+    in the verdict's evidence.
+
+    Args:
+        engine: any chat engine that takes images.
+        vocabulary: names, sides and descriptions of the classes.
+        config: thresholds.
+        wordings: what is told of each class; default: those of `config.anatomy`.
+        examples: class to pictures shown before.
+        in_view: class to whether it lies in the scan, where that is known otherwise.
+    """
+
+    name = "vision"
+
+    def __init__(
+        self,
+        engine: ChatEngine,
+        vocabulary: Vocabulary | None = None,
+        config: VisionConfig | None = None,
+        *,
+        wordings: Wordings | None = None,
+        examples: Mapping[str, Sequence[Example]] | None = None,
+        in_view: Mapping[str, bool | None] | None = None,
+    ) -> None:
+        self.config = config or VisionConfig()
+        vocabulary = vocabulary or load_vocabulary()
+        self.wordings = wordings or load_wordings(vocabulary, self.config.anatomy)
+        self.engine = engine
+        self._examples = dict(examples or {})
+        self._in_view = dict(in_view or {})
+
+    @property
+    def version(self) -> str:
+        """Of the prompts; the evidence of a verdict also names the wording of its class."""
+        return f"{COMPARE}+{PRESENCE}"
+
+    def judge(self, volume: Volume, class_id: str, candidates: Sequence[Candidate]) -> Verdict:
+        """The candidate that wins, or None for "cannot tell"; the first one defends itself.
+
+        Args:
+            volume: the scan, HU.
+            class_id: of the vocabulary, or any other name.
+            candidates: masks of the volume's shape, or structures.
+        """
+        return self.judge_all(volume, {class_id: candidates})[class_id]
+
+    def judge_all(
+        self, volume: Volume, candidates: Mapping[str, Sequence[Candidate]]
+    ) -> dict[str, Verdict]:
+        """Several classes of one scan: it is read once, and asked about in common batches."""
+        plays = self.plays(volume, candidates)
+        return dict(zip(plays, play(self.engine, list(plays.values())), strict=True))
+
+    def plays(
+        self, volume: Volume, candidates: Mapping[str, Sequence[Candidate]]
+    ) -> dict[str, Play[Verdict]]:
+        """The contests of a scan, not yet begun: `labeling.vision.play` runs those of many scans
+        together."""
+        wordings = {class_id: self.wordings[class_id] for class_id in candidates}
+        prompts = [wording.prompt for wording in wordings.values()]
+        pictures = ScanPictures(
+            volume,
+            windows=sorted({"skeleton", *(prompt.window for prompt in prompts)}),
+            axes=sorted({"frontal", *(prompt.view for prompt in prompts)}),
+        )
+        return {
+            class_id: contest(
+                self._contest(volume, pictures, wordings[class_id], found), self.config
+            )
+            for class_id, found in candidates.items()
+        }
+
+    def example(self, volume: Volume, class_id: str, mask: Candidate) -> Example:
+        """A trusted label as a picture to be shown before others."""
+        prompt = self.wordings[class_id].prompt
+        pictures = ScanPictures(volume, windows=(prompt.window,), axes=(prompt.view,))
+        return Example(pictures.png(self._look(prompt), pictures.shadow(mask)))
+
+    def _contest(
+        self,
+        volume: Volume,
+        pictures: ScanPictures,
+        wording: Wording,
+        candidates: Sequence[Candidate],
+    ) -> Contest:
+        shown = _Shown(volume, pictures, wording.class_id, candidates)
+        look = self._look(wording.prompt)
+        limits = (wording.prompt.alike_dsc, self.config.alike_dsc_2d)
+        return Contest(
+            wording,
+            [s.is_empty for s in shown.structures],
+            cache(lambda a, b: shown.alike(a, b, *limits)),
+            cache(lambda n: pictures.png(look, shown.shadow(n))),
+            lambda: pictures.png(Look("skeleton", max_side=self.config.max_side)),
+            self._in_view.get(wording.class_id),
+            tuple(self._examples.get(wording.class_id, ()))[: self.config.examples],
+        )
+
+    def _look(self, prompt: ClassPrompt) -> Look:
+        return Look(prompt.window, prompt.view, prompt.overlay, self.config.max_side)
+
+
+class _Shown:
+    """The candidates of one class: boxes and shadows, made when wanted."""
+
+    def __init__(
+        self,
+        volume: Volume,
+        pictures: ScanPictures,
+        class_id: str,
+        candidates: Sequence[Candidate],
+    ) -> None:
+        self.structures = [
+            c if isinstance(c, Structure) else Structure.of(class_id, c, volume.affine)
+            for c in candidates
+        ]
+        self._pictures = pictures
+        self.shadow: Callable[[int], dict[int, Shadow]] = cache(
+            lambda n: pictures.shadow(self.structures[n])
+        )
+
+    def alike(self, a: int, b: int, dsc_3d: float, dsc_2d: float) -> bool:
+        """Whether two candidates agree too well to be told apart, in the volume and in pictures."""
+        one, other = self.structures[a], self.structures[b]
+        if one.is_empty or other.is_empty:
+            return one.is_empty and other.is_empty
+        if (dice(one, other) or 0.0) < dsc_3d:
+            return False
+        return (self._pictures.dice(self.shadow(a), self.shadow(b)) or 0.0) >= dsc_2d
+
+
+def load_wordings(vocabulary: Vocabulary, names: Sequence[str]) -> Wordings:
+    """The wording of shipped files (by name) or of the user's own (by path); later ones win.
+
+    Raises:
+        ConfigError: a file is missing or wrong.
+    """
+    written: dict[str, ClassPrompt] = {}
+    optional: set[str] = set()
+    for name in names:
+        path = (
+            Path(name) if name.endswith((".yaml", ".yml")) else shipped("anatomy", f"{name}.yaml")
+        )
+        file = build(AnatomyFile, read_yaml(path))
+        written.update(file.prompts)
+        optional.update(c for c, rules in file.classes.items() if rules.removable or rules.sex)
+    return Wordings(vocabulary, written, optional)
+
+
+def make_vision_judge(
+    engine: EngineConfig,
+    *,
+    root: Path,
+    vocabulary: Vocabulary | None = None,
+    config: VisionConfig | None = None,
+    **more: Any,
+) -> VisionJudge:
+    """The configured judge. Its call log and its answers lie in `root`: a rerun asks what is new.
+
+    Log-probabilities are asked for, unless the engine's settings say how many (0: none).
+
+    Raises:
+        ConfigError: no engine is configured, or it lacks a setting.
+    """
+    config = config or VisionConfig()
+    if "top_logprobs" not in engine.model_fields_set:
+        engine = engine.model_copy(update={"top_logprobs": WEIGHED})
+    made = make_engine(engine, root=root)
+    if made is None:
+        raise ConfigError("judge vision wants an engine: engine=openai model=... base_url=...")
+    if config.answers:
+        source = f"{engine.engine} {engine.model} {engine.sampling}"
+        made = CachedEngine(made, Recordings(root / config.answers), model=source)
+    return VisionJudge(made, vocabulary, config, **more)
