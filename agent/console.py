@@ -74,8 +74,9 @@ def show_result(name: str, result: "StageResult", *, as_json: bool) -> int:
         show_json({"stage": name, "counts": dict(result.counts), "failed": dict(result.failed)})
     else:
         for key, value in result.counts.items():
-            shown = _short(value).strip("()") if isinstance(value, Mapping) else _short(value)
-            typer.echo(f"{key.replace('_', ' ')}: {shown or 'none'}")
+            shown = _short(value)
+            is_many = isinstance(value, (Mapping, list, tuple)) and shown.startswith("(")
+            typer.echo(f"{key.replace('_', ' ')}: {shown[1:-1] if is_many else shown}")
         show_failures(result.failed)
     return SOME_FAILED if result.failed else DONE
 
@@ -175,8 +176,10 @@ def show_failures(failed: Mapping[str, str], limit: int = 30) -> None:
 def _short(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.3g}" if value else "0.0"
-    if isinstance(value, Mapping):
-        return "(" + ", ".join(f"{k} {_short(v)}" for k, v in value.items()) + ")"
     if isinstance(value, (list, tuple)) and len(value) > 6:
         return f"{len(value)} items"
+    if isinstance(value, (Mapping, list, tuple)):
+        named = value.items() if isinstance(value, Mapping) else (("", each) for each in value)
+        parts = (f"{name} {_short(each)}".strip() for name, each in named)
+        return f"({', '.join(parts)})" if value else "none"
     return str(value)

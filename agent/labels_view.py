@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 TRUST_STYLES = {"gold": "bold yellow", "human": "green", "retired": "red", "pseudo": "cyan"}
 TRUSTS = ("gold", "human", "original", "judged", "pseudo", "synthetic", "retired")
 LABEL_COLUMNS = ("origin", "model_id", "round", "ml", "known_path")
+NUMBERS = {"round", "mL", "voxels", "cases", "labels"}  # columns
 MOST = 200  # lines of a list on a terminal; --json has all
 
 
@@ -111,7 +112,7 @@ def show_assembled(result: "StageResult", config: "AssembleConfig") -> int:
     trusts = {trust: counts[trust] for trust in TRUSTS if counts.get(trust)}
     told = ", ".join(f"{n} {trust}" for trust, n in trusts.items()) or "none"
     typer.echo(f"{counts['cases']} scans, {sum(trusts.values())} labels: {told}")
-    typer.echo(f"changed now: {counts['changed']}")
+    typer.echo(f"{counts['changed']} changed now")
     if counts.get("conflicts"):
         n, cases = counts["conflicts"], counts["cases_in_conflict"]
         typer.echo(f"conflicts: {n} on {cases} scans; 'voxcurate labels conflicts' lists them")
@@ -275,7 +276,10 @@ def show_changes(changes: "Iterable[Change]", *, as_json: bool) -> int:
 
 
 def _table(*columns: str) -> Table:
-    return Table(*columns, box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    for column in columns:
+        table.add_column(column, justify="right" if column in NUMBERS else "left")
+    return table
 
 
 def _print(table: Table) -> None:

@@ -33,7 +33,7 @@ def list_(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> Non
         else:
             for item in items:
                 typer.echo(
-                    f"{item['rank']:>4}  {item['case_id']}  {item['class_id']} {item['reason']}"
+                    f"{item['rank']:>4}  {item['case_id']}  {item['class_id']}: {item['reason']}"
                 )
             typer.echo(f"{len(items)} waiting")
         return 0
