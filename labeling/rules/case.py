@@ -12,13 +12,13 @@ from labeling.anatomy import ClassRules
 from labeling.body import BodyFrame
 from labeling.rules.outcome import HARD, Outcome, State, grown
 from labeling.structures import Structure, midline, to_world
-from voxcurate.volume import Affine, Box
+from voxcurate.volume import Affine, Box, spacing_of
 
 if TYPE_CHECKING:
     from labeling.rules.engine import Anatomy
 
 FACES = (("left", "right"), ("back", "front"), ("bottom", "top"))  # by world axis, low and high
-NEAR_BORDER = 1  # voxels: masks that were resampled may end one before the scan does
+NEAR_BORDER_MM = 3.0  # masks that were resampled may end one voxel before the scan does
 
 
 @dataclass(frozen=True)
@@ -55,11 +55,13 @@ class Seen:
     def cut(self) -> frozenset[str]:
         """The ends of the scan (``left``, ``top`` ...) that it reaches: there it may go on."""
         found = set()
+        spacing = spacing_of(self.s.affine)
         for axis, (world, sign) in enumerate(world_axes(self.s.affine)):
             side, n = self.s.box[axis], self.s.shape[axis]
-            if side.start <= NEAR_BORDER:
+            near = 1 if spacing[axis] <= NEAR_BORDER_MM + 1e-3 else 0
+            if side.start <= near:
                 found.add(FACES[world][0 if sign > 0 else 1])
-            if side.stop >= n - NEAR_BORDER:
+            if side.stop >= n - near:
                 found.add(FACES[world][1 if sign > 0 else 0])
         return frozenset(found)
 
