@@ -39,7 +39,9 @@ def _are_initials(text: str, start: int, end: int) -> bool:
 
 
 def _is_typist(text: str, start: int, end: int) -> bool:
-    return fold(text[start:end]) not in w.SHORT_FORMS | {"no", "yes", "nein", "ja", "non", "oui"}
+    initials = text[start:end]
+    plain = {"no", "yes", "nein", "ja", "non", "oui", "ii", "iii", "iv"}
+    return fold(initials) not in (plain if initials.islower() else plain | w.SHORT_FORMS)
 
 
 def _is_doctor(text: str, start: int, end: int) -> bool:

@@ -50,6 +50,7 @@ def _is_plate(text: str, start: int, end: int) -> bool:
 
 ROOMS: tuple[Pattern, ...] = (
     pattern("OTHER", r"\b(?:in|to|from|on|bed|room|rm|wd|ward)[ ](?P<x>\d{1,2}[A-Z]{1,2}-\d{1,3})(?![\w-])", 0, starts="in to from on bed room rm wd ward"),
+    pattern("OTHER", r"\b(?:Station|Ward)[ ](?P<x>\d{1,2}[B-HK])(?![\w.-])", 0, starts="station ward", labelled=True),
     pattern("OTHER", rf"\b(?:in|[Tt]o|at|is|from|room|bed|pt|W/B:?|now)[ ]+(?P<x>(?:ED|ER|ICU|MICU|SICU|NICU|PICU|CCU|CVICU|HDU|ITU|PACU|IR|OR|OT|Resus|Majors|Minors|Theatre|Hall|Pod|Cubicle|Cube|Bay)[ -]?(?:\d{{1,3}}[A-Z]?|[A-H]\b)){_UNITS_AFTER}", 0, starts="in to at is from room bed pt w now"),
     pattern("OTHER", rf"\b(?:W/B|[Bb]ed|[Ww]ard|[Ll]oc(?:ation)?|[Rr]oom)[ ]?[:.]?[ ]*(?P<x>(?:[A-Z]{{2,5}}-\d{{1,3}}|Hall[ ][A-Z\d]\b)){_UNITS_AFTER}", 0, starts="w bed ward loc location room"),
     pattern("OTHER", rf"\b(?:locker|cubicle|theatre|chair|pod|parking[ ]bay)[ ]?(?:no\.?|number|\#)?[ ]?(?P<x>\d{{1,4}}[A-Z]?){_UNITS_AFTER}", 0, starts="locker cubicle theatre chair pod parking", sure=False),
@@ -74,6 +75,7 @@ ROOMS: tuple[Pattern, ...] = (
     pattern("ADDRESS", r"\"(?:address|street|city|town|addr)\"[ ]?:[ ]?\"(?P<x>[^\"\n]{3,80})\"", labelled=True, shape=r"\"(?:address|street|city|town|addr)"),
     pattern("ADDRESS", rf"\b(?:Place|Native[ ]place|Town|City|Ort|Wohnort|Lieu|Ville|Address|Addr|Residence)[ ]{{0,6}}[:=][ ]?(?P<x>{_W}(?:[ ]{_W})?)(?=[ ]*(?:\n|$|,|;|\||[ ]{{2}}))", 0, starts="place native town city ort wohnort lieu ville address addr residence", labelled=True, check=lambda text, start, end: lexicon().foreign_kind(fold(text[start:end]).split()[0]) != "w"),
     pattern("ADDRESS", rf"\b(?:on|in|along|near|off|at)[ ](?P<x>{_W}(?:[ ]{_W})?[ ](?:Road|Lane|Avenue|Drive|Close|Crescent|Terrace|Way|Boulevard))(?=[ ]?[.,;)\n]|[ ](?:on|when|at|in|and|near)\b)", 0, starts="on in along near off at", check=lambda text, start, end: "\n" not in text[start:end]),
+    pattern("PHONE", r"\b(?:DA|Dw|DW|KL|Kl\.)[ ]?:?[ ]?(?P<x>\d{3,5})(?![\w.,/%]|[ ]?(?:mm|ml|mg|cm))", 0, starts="da dw kl", labelled=True),
     pattern("PHONE", r"\b(?:gefaxt|fax|telefax|tel|telefon|telefonisch|gef\.|mobil|handy)\W{0,3}(?P<x>0\d{2,4}[ ]?/[ ]?\d[\d ]{4,10}\d)(?!\w)", starts="gefaxt fax telefax tel telefon telefonisch gef mobil handy", labelled=True),
     # numbers of papers
     pattern("ID", r"(?<![\w-])(?P<x>\d{4}[ -]\d{3}[ -]\d{3}[ -]?[A-Z]{2})(?!\w)", 0, digits=10),
