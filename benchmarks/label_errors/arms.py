@@ -8,7 +8,7 @@ from typing import Any
 
 from agent.cohort.label_errors import Severity
 from benchmarks.label_errors.detectors import SoftVoxels, score_labels
-from benchmarks.label_errors.mending import Outcome, mend_rounds, typical_dice
+from benchmarks.label_errors.mending import Outcome, mend_rounds, predicted_dice
 from benchmarks.label_errors.planting import Planted, Truth, choose
 from benchmarks.label_errors.scoring import Row
 from benchmarks.label_errors.workspaces import base, check, context, copy, plant, retrain
@@ -80,9 +80,9 @@ def measure(
     config = settings(models)
     clean = folder / "_".join(["base", *models])
     ctx = base(clean, predicted, config)
-    wanted = [scan.case_id for scan in ctx.scans()][: cases or None]
+    wanted = [scan.case_id for scan in ctx.scans("train", "validation")][: cases or None]
     truth = Truth(ctx, wanted)
-    typical = typical_dice({c: r for c, r in results_of(ctx, "detect").items() if c in wanted})
+    dice = predicted_dice({c: r for c, r in results_of(ctx, "detect").items() if c in wanted})
     soft = SoftVoxels(models)
     for arm in arms:
         place = folder / arm.name
@@ -108,7 +108,7 @@ def measure(
             rows.append(Row(arm.rate, arm.seed, one.case_id, one.class_id, kind, severity,
                             dict(one.scores)))  # fmt: skip
         n = rounds(arm)
-        outcomes = mend_rounds(own, config, truth, only, typical, n) if n else []
+        outcomes = mend_rounds(own, config, truth, only, dice, n) if n else []
         outcomes = [x for x in outcomes if x.case_id in seen]
         yield Measured(arm, only, rows, outcomes)
 

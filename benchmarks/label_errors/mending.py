@@ -19,6 +19,7 @@ GAIN = 0.1  # of Dice with the truth: less is not mended
 BELOW_TYPICAL = 0.15  # of the class's median Dice of prediction and truth: worse is not right
 HARM = 0.02  # of Dice lost by a label that was right
 RETIRED = "retired"
+Key = tuple[str, str]  # case and class
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class Outcome:
     """One label after a round: Dice with the truth before and after, and what was decided.
 
     `after` is None for a retired label. `right`: mended rightly; None where nobody knows the truth.
+    `could`: the fused prediction would have mended it rightly.
     """
 
     round: int
@@ -37,6 +39,7 @@ class Outcome:
     verdict: str
     right: bool | None
     harmed: bool
+    could: bool = False
 
 
 def mend_rounds(
@@ -44,7 +47,7 @@ def mend_rounds(
     config: LabelingConfig,
     truth: Truth,
     errors: Sequence[Planted],
-    typical: Mapping[str, float],
+    predicted: Mapping[Key, float],
     rounds: int,
 ) -> list[Outcome]:
     """Judge and assemble, detect again on the mended labels, and so on.
@@ -57,7 +60,7 @@ def mend_rounds(
         ctx: of the first round, after detection; its config mends originals.
         truth: before anything was planted.
         errors: that were planted.
-        typical: class to the median Dice of predictions and truth.
+        predicted: case and class to the Dice of prediction and truth.
         rounds: how many.
     """
     planted = {(e.case_id, e.class_id): e for e in errors}
@@ -69,16 +72,17 @@ def mend_rounds(
             check(detect.run(ctx, config))
         check(judge.run(ctx, config))
         check(assemble.run(ctx, config))
-        found += _compare(ctx, truth, planted, typical)
+        found += _compare(ctx, truth, planted, predicted)
     return found
 
 
 def _compare(
     ctx: StageContext,
     truth: Truth,
-    planted: Mapping[tuple[str, str], Planted],
-    typical: Mapping[str, float],
+    planted: Mapping[Key, Planted],
+    predicted: Mapping[Key, float],
 ) -> list[Outcome]:
+    typical = typical_dice(predicted)
     pointers = ctx.catalog.current(ctx.round)
     labels = {x.label_id: x for x in ctx.catalog.rows(Label)}
     verdicts = {
@@ -106,6 +110,7 @@ def _compare(
                 verdicts.get(key, ""),
                 right=_is_right(error, label, after, typical) if error else None,
                 harmed=error is None and (after is None or after < 1.0 - HARM),
+                could=error is not None and _is_mended(error, predicted.get(key, 0.0), typical),
             )
         )  # fmt: skip
     return found
@@ -117,17 +122,27 @@ def _is_right(
     is_gone = after is None or label.voxels == 0
     if error.kind == "false_positive":
         return is_gone if error.known or is_gone or label.origin == "original" else None
-    if after is None:
-        return False
+    return after is not None and _is_mended(error, after, typical)
+
+
+def _is_mended(error: Planted, after: float, typical: Mapping[str, float]) -> bool:
     least = typical.get(error.class_id, 0.8) - BELOW_TYPICAL
-    return after - error.dsc >= GAIN and after >= least
+    return error.known and after - error.dsc >= GAIN and after >= least
 
 
-def typical_dice(results: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
-    """Class to the median Dice of predictions with the true labels; from results of detect."""
+def predicted_dice(results: Mapping[str, Mapping[str, Any]]) -> dict[Key, float]:
+    """Case and class to the Dice of predictions with the true labels; from results of detect."""
+    return {
+        (case, row["class_id"]): row["comparison"]["dsc"]
+        for case, result in results.items()
+        for row in result["rows"]
+        if row["comparison"]["dsc"] is not None and row["comparison"]["label_ml"] > 0
+    }
+
+
+def typical_dice(predicted: Mapping[Key, float]) -> dict[str, float]:
+    """Class to the median Dice of predictions with the true labels."""
     values: dict[str, list[float]] = {}
-    for result in results.values():
-        for row in result["rows"]:
-            if row["comparison"]["dsc"] is not None and row["comparison"]["label_ml"] > 0:
-                values.setdefault(row["class_id"], []).append(row["comparison"]["dsc"])
+    for (_, name), dice in predicted.items():
+        values.setdefault(name, []).append(dice)
     return {name: float(np.median(found)) for name, found in sorted(values.items())}

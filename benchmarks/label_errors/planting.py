@@ -53,7 +53,7 @@ class Truth:
     """The labels of a workspace as it was ingested, which count as true."""
 
     def __init__(self, ctx: StageContext, cases: Sequence[str] = ()) -> None:
-        scans = [s for s in ctx.scans() if not cases or s.case_id in cases]
+        scans = [s for s in ctx.scans("train", "validation") if not cases or s.case_id in cases]
         self.scans = {scan.case_id: scan for scan in scans}
         self.labels: dict[str, dict[str, Label]] = {case: {} for case in self.scans}
         for label in ctx.catalog.rows(Label, origin="original", round=0):

@@ -54,6 +54,7 @@ def mending(outcomes: Sequence[Outcome], half: str) -> dict[str, Any]:
                         for k in sorted({x.kind for x in wrong})},
             "by_class": {c: _share([x for x in wrong if x.class_id == c])
                          for c in sorted({x.class_id for x in wrong})},
+            "could": sum(x.could for x in wrong),
             "verdicts": _verdicts(wrong),
             "harmed": share([x.harmed for x in good], [x.case_id for x in good]),
         }  # fmt: skip
@@ -139,6 +140,7 @@ def _mending(rounds: Mapping[str, Any], title: str, console: Console) -> None:
             table.add_row(name, *(_counted(r[key][name]) for r in rounds.values()))
     table.add_row("good labels harmed", *(_counted(r["harmed"]) for r in rounds.values()))
     table.add_row("not mended", *(str(r["verdicts"]) for r in rounds.values()))
+    table.add_row("prediction is right", *(str(r["could"]) for r in rounds.values()))
     table.add_row("truth unknown", *(str(r["unknown"]) for r in rounds.values()))
     console.print(table)
 

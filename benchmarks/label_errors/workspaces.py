@@ -7,7 +7,9 @@ still fit, so that a copy's detection computes the changed cases only.
 
 import os
 import shutil
+import sqlite3
 from collections.abc import Collection, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -80,17 +82,24 @@ def copy(source: Path, target: Path, *, learned: bool = True) -> None:
         if not learned and inner.parts[0] in LEARNED:
             continue
         place = target / "workspace" / inner
+        place.parent.mkdir(parents=True, exist_ok=True)
         if path.is_dir():
-            place.mkdir(parents=True, exist_ok=True)
-        elif path.suffix == ".sqlite" or path.name == "config.yaml":
-            place.parent.mkdir(parents=True, exist_ok=True)
+            place.mkdir(exist_ok=True)
+        elif path.suffix == ".sqlite":
+            _copy_database(path, place)
+        elif path.name == "config.yaml":
             shutil.copy2(path, place)
         elif not path.name.endswith(("-wal", "-shm")):
-            place.parent.mkdir(parents=True, exist_ok=True)
             os.link(path, place)
     (target / "workspace" / "private").chmod(0o700)
     if not learned:
         _unlearn(context(target))
+
+
+def _copy_database(source: Path, target: Path) -> None:
+    """With what its log holds, while others read it."""
+    with closing(sqlite3.connect(source)) as old, closing(sqlite3.connect(target)) as new:
+        old.backup(new)
 
 
 def _unlearn(ctx: StageContext) -> None:
