@@ -1,7 +1,7 @@
 """``voxcurate compare``: two labellings of the same scans, class by class, without a workspace."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +14,8 @@ from agent.options import ClassOption, JsonOption, LabelsOption, Layout, LayoutO
 from voxcurate.errors import ConfigError, CurationError
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from voxcurate.case_files import CaseFiles
     from voxcurate.classes import Vocabulary
     from voxcurate.comparison import Agreement, Comparison, Rules
@@ -146,43 +148,56 @@ def _some(cases: "dict[str, CaseFiles]") -> str:
 
 def _show(found: "Comparison") -> None:
     from rich.console import Console
-    from rich.table import Table
 
     console = Console(width=max(WIDTH + 30, Console().width))
     if len(found.cases) <= CASES_SHOWN:
         for case, classes in found.cases.items():
-            table = Table(title=case, title_justify="left")
-            columns = ["class", "DSC", "NSD", "at mm", "A mL", "B mL", "B - A mL"]
-            is_told = any(row.state != "scored" for row in classes.values())
-            for n, column in enumerate([*columns, *(["not scored"] if is_told else [])]):
-                table.add_column(column, justify="right" if 0 < n < 7 else "left", no_wrap=True)
-            for name, row in classes.items():
-                volumes = (_ml(v) for v in (row.a_ml, row.b_ml, row.difference_ml))
-                state = "" if row.state == "scored" else row.state
-                tolerance = "" if row.tolerance_mm is None else f"{row.tolerance_mm:.2f}"
-                told = [state] if is_told else []
-                table.add_row(name, _score(row.dsc), _score(row.nsd), tolerance, *volumes, *told)
-            console.print(table)
+            console.print(_case_table(case, classes))
     if len(found.cases) > 1:
-        table = Table(title=f"{len(found.cases)} cases: median (quartiles)", title_justify="left")
-        columns = ("class", "n", "DSC", "NSD", "A mL", "B mL", "B - A mL", "not scored")
-        for n, column in enumerate(columns):
-            table.add_column(column, justify="right" if n else "left", no_wrap=n < len(columns) - 1)
-        for name, line in found.summary.items():
-            scores = (_quartiles(v, 3) for v in (line.dsc, line.nsd))
-            volumes = (_quartiles(v, 1) for v in (line.a_ml, line.b_ml, line.difference_ml))
-            out = {
-                "empty": line.both_empty,
-                "not in A": line.missing_in_a,
-                "not in B": line.missing_in_b,
-            }
-            left = ", ".join(f"{n} {why}" for why, n in out.items() if n)
-            table.add_row(name, str(line.n), *scores, *volumes, left)
-        console.print(table)
+        console.print(_summary_table(found))
     _warn("only in A", found.only_in_a)
     _warn("only in B", found.only_in_b)
     for case, why in found.failed.items():
         typer.echo(f"failed: {case}: {why}", err=True)
+
+
+def _case_table(case: str, classes: "Mapping[str, Agreement]") -> "Table":
+    is_told = any(row.state != "scored" for row in classes.values())
+    columns = ["class", "DSC", "NSD", "at mm", "A mL", "B mL", "B - A mL"]
+    table = _table(case, [*columns, *(["not scored"] if is_told else [])])
+    for name, row in classes.items():
+        volumes = (_ml(v) for v in (row.a_ml, row.b_ml, row.difference_ml))
+        state = "" if row.state == "scored" else row.state
+        tolerance = "" if row.tolerance_mm is None else f"{row.tolerance_mm:.2f}"
+        told = [state] if is_told else []
+        table.add_row(name, _score(row.dsc), _score(row.nsd), tolerance, *volumes, *told)
+    return table
+
+
+def _summary_table(found: "Comparison") -> "Table":
+    columns = ["class", "n", "DSC", "NSD", "A mL", "B mL", "B - A mL", "not scored"]
+    table = _table(f"{len(found.cases)} cases: median (quartiles)", columns)
+    for name, line in found.summary.items():
+        scores = (_quartiles(v, 3) for v in (line.dsc, line.nsd))
+        volumes = (_quartiles(v, 1) for v in (line.a_ml, line.b_ml, line.difference_ml))
+        out = {
+            "empty": line.both_empty,
+            "not in A": line.missing_in_a,
+            "not in B": line.missing_in_b,
+        }
+        left = ", ".join(f"{n} {why}" for why, n in out.items() if n)
+        table.add_row(name, str(line.n), *scores, *volumes, left)
+    return table
+
+
+def _table(title: str, columns: Sequence[str]) -> "Table":
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left")
+    for n, column in enumerate(columns):
+        is_words = column in ("class", "not scored")
+        table.add_column(column, justify="left" if is_words else "right", no_wrap=n > 0)
+    return table
 
 
 def _warn(what: str, cases: Sequence[str], limit: int = 10) -> None:
