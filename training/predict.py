@@ -6,8 +6,10 @@ memory; one that hangs, eats memory or writes rubbish fails with its reason, the
 
 import os
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -28,12 +30,15 @@ from voxcurate.classes import Vocabulary
 from voxcurate.errors import ConfigError
 from voxcurate.ids import content_id, file_sha256
 from voxcurate.isolation import Isolated
-from voxcurate.ledger import Item, fingerprint, run_items
+from voxcurate.ledger import Item, Place, fingerprint, run_items
 from voxcurate.stage import StageContext, StageResult
 from voxcurate.workspace import adopt_file
 
 VERSION = "2"
 GRACE_S = 600.0  # of the executor beyond a case's own limit, for loading
+AT_ONCE = 20_000  # items in memory: 25,000 scans with 19 models are half a million
+CASES_AT_ONCE = 500
+DONE: Mapping[str, Any] = {"stage": "predict", "status": "done"}
 ROLE = "external"
 FOLDER = "zoo"  # of a workspace: its own models' YAML files
 
@@ -57,19 +62,8 @@ def run(
     """
     wanted = set(cases)
     scans = [s for s in ctx.scans(*splits) if not wanted or s.case_id in wanted]
-    group_of = all_groups(ctx.catalog)
-    vocabulary = [info.model_dump(mode="json") for info in ctx.vocabulary]
-    items, limits = [], [config.time_limit_s]
-    for model in models:
-        spec, weights = spec_of(ctx, config, model)
-        limits.append(spec.time_limit_s)
-        taught = taught_groups(model.training_cases, group_of)
-        for scan in scans:
-            if spec.modality not in ("any", scan.modality):
-                continue
-            is_new = group_of[scan.case_id] not in taught and _is_vouched(spec)
-            common = (ctx, scan, model, spec, weights, is_new)
-            items.append(_item(*common, vocabulary))
+    known = [_Known(model, *spec_of(ctx, config, model)) for model in models]
+    limit = max([config.time_limit_s, *(one.spec.time_limit_s for one in known)])
 
     def record(_: Writer, item: Item, value: Any) -> Mapping[str, Any]:
         target = ctx.workspace.prediction_path(ctx.round, item.variant, item.subject)
@@ -81,25 +75,47 @@ def run(
             "peak_mb": value["peak_mb"],
         }
 
-    result = run_items(
-        ctx,
-        "predict",
-        _again(ctx, items),
-        "training.predict:predict_case",
-        record,
-        version=VERSION,
-        executor=ctx.executor(
-            workers=config.workers or len(gpus()), time_limit_s=max(limits) + GRACE_S
-        ),
-        across_rounds=True,
-    )
-    counts = {
-        "models": len(models),
-        "scans": len(scans),
-        "predicted": result.computed,
-        "reused": result.reused,
-    }
-    return StageResult(counts, result.failed)
+    counts = {"models": len(models), "scans": len(scans), "predicted": 0, "reused": 0}
+    failed: dict[str, str] = {}
+    items = _items(ctx, known, scans)
+    while some := list(islice(items, AT_ONCE)):
+        result = run_items(
+            ctx,
+            "predict",
+            _again(ctx, some),
+            "training.predict:predict_case",
+            record,
+            version=VERSION,
+            executor=ctx.executor(
+                workers=config.workers or len(gpus()), time_limit_s=limit + GRACE_S
+            ),
+            across_rounds=True,
+        )
+        counts["predicted"] += result.computed
+        counts["reused"] += result.reused
+        failed |= result.failed
+    return StageResult(counts, failed)
+
+
+@dataclass(frozen=True)
+class _Known:
+    """A model, its settings, and where its weights lie."""
+
+    model: Model
+    spec: PredictorSpec
+    weights: str
+
+
+def _items(ctx: StageContext, models: Sequence[_Known], scans: Sequence[Scan]) -> Iterator[Item]:
+    """One model after the other, so that a process loads each once."""
+    group_of = all_groups(ctx.catalog)
+    vocabulary = [info.model_dump(mode="json") for info in ctx.vocabulary]
+    for known in models:
+        taught = taught_groups(known.model.training_cases, group_of)
+        for scan in scans:
+            if known.spec.modality in ("any", scan.modality):
+                is_new = group_of[scan.case_id] not in taught and _is_vouched(known.spec)
+                yield _item(ctx, scan, known, is_new, vocabulary)
 
 
 def external_models(ctx: StageContext, config: PredictConfig) -> list[Model]:
@@ -193,58 +209,64 @@ def drop_predictions(ctx: StageContext, config: PredictConfig) -> int:
     if not config.keep_rounds:
         return 0
     oldest = ctx.round - config.keep_rounds + 1
-    lines = ctx.catalog.rows(WorkItem, stage="predict", status="done")
-    used = {line.result.get("path") for line in lines if line.round >= oldest}
-    gone = [
-        line
-        for line in lines
-        if line.round < oldest and line.result["path"] not in used and not _is_dropped(line)
-    ]
-    with ctx.catalog.write() as writer:
-        writer.put_all([replace(x, result={**x.result, "dropped": True}) for x in gone])
-    paths = {str(line.result["path"]) for line in gone}
-    for path in sorted(paths):
-        (ctx.workspace.root / path).unlink(missing_ok=True)
-    return len(paths)
-
-
-def _is_dropped(line: WorkItem) -> bool:
-    return bool(line.result.get("dropped"))
+    batches = ctx.catalog.stream(WorkItem, "subject", **DONE)
+    subjects = sorted({subject for batch in batches for (subject,) in batch})
+    n_gone = 0
+    for first in range(0, len(subjects), CASES_AT_ONCE):
+        lines = ctx.catalog.rows(WorkItem, subject=subjects[first : first + CASES_AT_ONCE], **DONE)
+        used = {line.result.get("path") for line in lines if line.round >= oldest}
+        gone = [
+            line
+            for line in lines
+            if line.round < oldest
+            and line.result["path"] not in used
+            and not line.result.get("dropped")
+        ]
+        with ctx.catalog.write() as writer:
+            writer.put_all([replace(x, result={**x.result, "dropped": True}) for x in gone])
+        paths = {str(line.result["path"]) for line in gone}
+        for path in sorted(paths):
+            (ctx.workspace.root / path).unlink(missing_ok=True)
+        n_gone += len(paths)
+    return n_gone
 
 
 def _again(ctx: StageContext, items: Sequence[Item]) -> list[Item]:
     """The items; those whose file was dropped everywhere, or written over in this round with other
     inputs, are to be done again."""
-    lines = ctx.catalog.rows(WorkItem, stage="predict", status="done")
-    marks = {
-        is_gone: {(x.subject, x.variant, x.fingerprint) for x in lines if _is_dropped(x) is is_gone}
-        for is_gone in (True, False)
-    }
-    lost = marks[True] - marks[False]
-    newest: dict[str, WorkItem] = {}
-    for line in sorted(lines, key=lambda x: (x.updated, x.fingerprint)):
-        newest[str(line.result.get("path"))] = line
-    for line in lines:
-        if line.fingerprint != newest[str(line.result.get("path"))].fingerprint:
-            lost.add((line.subject, line.variant, line.fingerprint))
-    if not lost:
-        return list(items)
-    return [
-        replace(
-            item,
-            again=(item.subject, item.variant, fingerprint("predict", item, VERSION, None)) in lost,
-        )
-        for item in items
-    ]
+    found: list[Item] = []
+    for first in range(0, len(items), CASES_AT_ONCE):
+        some = items[first : first + CASES_AT_ONCE]
+        lost = _lost(ctx, {x.subject for x in some}, {x.variant for x in some})
+        for item in some:
+            mark = fingerprint("predict", item, VERSION, None) if lost else ""
+            found.append(replace(item, again=(item.subject, item.variant, mark) in lost))
+    return found
+
+
+def _lost(ctx: StageContext, cases: Collection[str], models: Collection[str]) -> set[Place]:
+    """Case, model and fingerprint of what is called done, but whose file is not there any more."""
+    names = ("subject", "variant", "fingerprint", "updated", "result")
+    where: dict[str, Any] = {**DONE, "subject": list(cases), "variant": list(models)}
+    kept: set[Place] = set()
+    dropped: set[Place] = set()
+    last: dict[str, tuple[tuple[str, str], Place]] = {}  # of each path
+    places: dict[Place, set[str]] = {}
+    for subject, variant, mark, updated, result in ctx.catalog.columns(WorkItem, *names, **where):
+        place, path = (subject, variant, mark), str(result.get("path"))
+        (dropped if result.get("dropped") else kept).add(place)
+        places.setdefault(place, set()).add(path)
+        last[path] = max(last.get(path, ((updated, mark), place)), ((updated, mark), place))
+    over = {p for p, paths in places.items() if any(last[x][1] != p for x in paths)}
+    return (dropped - kept) | over
 
 
 def prediction_paths(ctx: StageContext, model_id: str) -> dict[str, Path]:
     """Case to the file of a model's prediction, as recorded for this round."""
-    lines = ctx.catalog.rows(
-        WorkItem, round=ctx.round, stage="predict", variant=model_id, status="done"
-    )
-    lines.sort(key=lambda line: (line.updated, line.fingerprint))  # the last of each case counts
-    return {line.subject: ctx.workspace.root / str(line.result["path"]) for line in lines}
+    names = ("updated", "fingerprint", "subject", "result")
+    lines = ctx.catalog.columns(WorkItem, *names, round=ctx.round, variant=model_id, **DONE)
+    lines.sort(key=itemgetter(0, 1))  # the last of each case counts
+    return {case: ctx.workspace.root / str(result["path"]) for _, _, case, result in lines}
 
 
 def gpus() -> list[str]:
@@ -317,12 +339,11 @@ def predict_case(payload: Mapping[str, Any]) -> dict[str, Any]:
 def _item(
     ctx: StageContext,
     scan: Scan,
-    model: Model,
-    spec: PredictorSpec,
-    weights: str,
+    known: _Known,
     is_new: bool,
     vocabulary: Sequence[Mapping[str, Any]],
 ) -> Item:
+    model, spec = known.model, known.spec
     name = f"prediction_{model.model_id}_{scan.case_id}.vxp"
 
     def payload() -> dict[str, Any]:
@@ -332,7 +353,7 @@ def _item(
             "shape": list(scan.shape),
             "modality": scan.modality,
             "spec": spec.model_dump(mode="json"),
-            "weights": weights,
+            "weights": known.weights,
             "vocabulary": vocabulary,
             "target": str(ctx.workspace.scratch / name),
             "logs": str(ctx.workspace.root / "logs" / "predict"),

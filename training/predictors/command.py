@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from training.predictors.ready import class_files, of_class_files, of_joint_file
+from training.predictors.ready import of_class_files, of_joint_file
 from training.predictors.spec import CommandSpec, PredictorSpec, ZooModel, check_classes, class_of
 from voxcurate.classes import Vocabulary
 from voxcurate.errors import ConfigError, PredictionError
@@ -65,13 +65,19 @@ class CommandPredictor:
             target = out / spec.output_name.replace("{case}", case_id or "case")
             out.mkdir()
             write_nifti(given, volume)
-            words = {"{input}": str(given), "{output}": str(target), "{case}": case_id or "case"}
+            words = {
+                "{input}": str(given),
+                "{input_folder}": str(given.parent),
+                "{output}": str(target),
+                "{output_folder}": str(out),
+                "{case}": case_id or "case",
+            }
             if self.weights is not None:
                 words["{weights}"] = str(self.weights.resolve())
             inherited = {key: os.environ[key] for key in spec.inherit if key in os.environ}
             environment = {**inherited, "TMPDIR": str(folder), **spec.environment}
             self.run([_filled(word, words) for word in spec.command], environment, folder)
-            yield from self.read(out, volume, spec.values)
+            yield from self.read(target if target.is_file() else out, volume, spec.values)
 
     def run(self, arguments: list[str], environment: Mapping[str, str], folder: Path) -> None:
         """Run a command line.
@@ -87,25 +93,31 @@ class CommandPredictor:
                 shutil.copyfile(log, self.scratch / f"{self.spec.name}.log")
             if status == CANNOT_START:
                 raise ConfigError(f"model {self.spec.name}: its program cannot be started")
-            raise PredictionError(f"its command ended with exit status {status}")
+            raise PredictionError(self.why(status, log.read_text(errors="replace")))
+
+    def why(self, status: int, said: str) -> str:
+        """What a failed command's exit status and last words mean."""
+        return f"its command ended with exit status {status}"
 
     def read(
         self, out: Path, volume: Volume, values: Values
     ) -> Iterator[tuple[str, ProbabilityBox]]:
-        """What lies in the output folder: files by class, or one file with all classes."""
-        files = [p for p in sorted(out.rglob("*")) if p.is_file() and p.name.endswith(SUFFIXES)]
+        """What a file or those of a folder hold: a file for each class, or one for all."""
+        there = [out] if out.is_file() else sorted(out.rglob("*"))
+        files = [p for p in there if p.is_file() and p.name.endswith(SUFFIXES)]
         if not files:
             raise PredictionError("its command wrote no volume")
-        named = {}
-        for suffix in SUFFIXES:
-            for place in dict.fromkeys(path.parent for path in files):
-                named.update(class_files(place, "{class}" + suffix))
+        named = {_stem(path): path for path in files}
         is_known = any(class_of(self.spec, name, self._vocabulary) for name in named)
         if len(files) == 1 and not is_known:
             found = of_joint_file(files[0], self.spec, self._vocabulary, volume, values)
         else:
             found = of_class_files(named, self.spec, self._vocabulary, volume, values)
         yield from found.items()
+
+
+def _stem(path: Path) -> str:
+    return next(path.name.removesuffix(s) for s in SUFFIXES if path.name.endswith(s))
 
 
 def _filled(word: str, values: Mapping[str, str]) -> str:

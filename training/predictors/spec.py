@@ -101,12 +101,15 @@ class NnUNetSpec(SlidingSpec):
 
 
 class CommandSpec(PredictorSpec):
-    """Any command line: ``{input}`` is a NIfTI file, ``{output}`` a folder (or file) to write."""
+    """Any command line: ``{input}`` is a NIfTI file, ``{output}`` a folder (or file) to write;
+    ``{input_folder}`` and ``{output_folder}`` are the folders of both."""
 
     kind: Literal["command"] = "command"
     command: tuple[str, ...] = Field(min_length=1, description="a list, or one line; no shell")
     input_name: str = Field("ct.nii.gz", description="{case} is the case id")
-    output_name: str = Field("", description="empty: {output} is a folder")
+    output_name: str = Field(
+        "", description="what is read; empty: {output} is a folder, and all of it"
+    )
     values: Literal["auto", "mask", "labels", "probabilities"] = "auto"
     environment: dict[str, str] = Field(default_factory=dict)
     inherit: tuple[str, ...] = Field(

@@ -41,6 +41,12 @@ class TotalSegmentatorPredictor(CommandPredictor):
             self.run(arguments(spec, given, out), environment(spec, home, self.weights), folder)
             yield from self.read(out, volume, "mask")
 
+    def why(self, status: int, said: str) -> str:
+        """Weights that it lacks and cannot download are told as such."""
+        if "Downloading model" in said and "requests.exceptions" in said:
+            return "its weights are not there and cannot be downloaded; set `weights` to a folder"
+        return super().why(status, said)
+
 
 def arguments(spec: TotalSegmentatorSpec, given: Path, out: Path) -> list[str]:
     """Its command line."""

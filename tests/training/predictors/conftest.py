@@ -66,8 +66,13 @@ nib.save(nib.Nifti1Image(0 * mask, image.affine), out + "/nobody_knows_it.nii.gz
 """
 
 
-def their_bundle(folder):
-    """A bundle as MONAI's model zoo has them: one voxel's HU decides, channel 1 is bone."""
+def their_bundle(folder, *, side=16, features=None):
+    """A bundle as MONAI's model zoo has them: one voxel's HU decides, channel 1 is bone.
+
+    Args:
+        side: of its windows, voxels.
+        features: of a BasicUNet with random weights, which takes memory and time.
+    """
     (folder / "configs").mkdir(parents=True)
     (folder / "models").mkdir()
     names = {"0": "background", "1": "Mandible"}
@@ -82,19 +87,26 @@ def their_bundle(folder):
         {"_target_": "ScaleIntensityRanged", **keys, "a_min": 0, "a_max": 1000, "b_min": 0,
          "b_max": 1, "clip": True},
     ]  # fmt: skip
+    if features is None:
+        network = {"_target_": "torch.nn.Conv3d", "kernel_size": 1}
+        weights = decisive()
+    else:
+        from monai.networks.nets import BasicUNet
+
+        network = {"_target_": "BasicUNet", "features": [features] * 6}
+        weights = BasicUNet(3, 1, 2, [features] * 6).state_dict()
     inference = {
         "bundle_root": ".",
         "dataset_dir": "/nowhere",
         "datalist": "$list(sorted(glob.glob(@dataset_dir)))",
-        "network_def": {"_target_": "torch.nn.Conv3d", "in_channels": 1, "out_channels": 2,
-                        "kernel_size": 1},
+        "network_def": {**network, "in_channels": 1, "out_channels": 2},
         "preprocessing": {"_target_": "Compose", "transforms": steps},
-        "inferer": {"_target_": "SlidingWindowInferer", "roi_size": [16, 16, 16], "overlap": 0.5},
+        "inferer": {"_target_": "SlidingWindowInferer", "roi_size": [side] * 3, "overlap": 0.5},
         "postprocessing": {"_target_": "Compose", "transforms": [
             {"_target_": "Activationsd", "keys": "pred", "softmax": True}]},
     }  # fmt: skip
     (folder / "configs" / "inference.json").write_text(json.dumps(inference))
-    torch.save(decisive(), folder / "models" / "model.pt")
+    torch.save(weights, folder / "models" / "model.pt")
     return folder
 
 

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from tests.training.conftest import World, build
-from tests.training.predictors.conftest import script
+from tests.training.predictors.conftest import script, their_bundle
+from tests.training.predictors.test_nnunet import trained_folder
 from training import predict
 from training.config import PredictConfig
 from training.predictors.spec import ZooModel, make_spec
@@ -81,6 +82,36 @@ def test_one_case_fails_with_its_reason_the_other_is_predicted(world, tmp_path, 
     assert found.meta["licence"] == "CC0"
     assert not found.out_of_fold  # nobody said what trained it
     assert list(world.ctx.workspace.scratch.iterdir()) == []
+
+
+def network(kind, folder):
+    """A model whose network wants about 1.5 GB and some seconds for a window."""
+    if kind == "bundle":
+        return their_bundle(folder, side=96, features=32)
+    pytest.importorskip("nnunetv2")
+    return trained_folder(folder, patch=(96, 96, 96), features=(32, 32))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["bundle", "nnunet"])
+def test_a_network_over_its_limits_is_stopped_and_with_wider_ones_goes_on(world, tmp_path, kind):
+    folder = network(kind, tmp_path / "model")
+
+    def run(**limits):
+        spec = {"kind": kind, "licence": "CC0", "weights": str(folder), **limits}
+        model = ZooModel(make_spec(spec, name="heavy"), folder)
+        registered = predict.register(world.ctx, model, world.ctx.vocabulary)
+        return predict.run(world.ctx, PredictConfig(), [registered], cases=["phantom_0"])
+
+    for limits, why in (
+        ({"memory_limit_mb": 950.0}, "more than its 950 MB"),
+        ({"time_limit_s": 1.0}, "took longer than 1 s"),
+    ):
+        result = run(**limits)
+        (told,) = result.failed.values()
+        assert why in told
+        assert list(world.ctx.workspace.scratch.iterdir()) == []
+    assert run(memory_limit_mb=8000.0).counts["predicted"] == 1
 
 
 def test_what_a_failed_command_said_is_kept(world, tmp_path):

@@ -17,14 +17,14 @@ PATCH = (16, 24, 16)  # z, y, x as nnU-Net has them
 LABELS = {"background": 0, "Mandible": 1, "parotid_left": 2}
 
 
-def plans(spacing=(9.0, 8.0, 7.0), transpose=(0, 1, 2)):
+def plans(spacing=(9.0, 8.0, 7.0), transpose=(0, 1, 2), patch=PATCH, features=(4, 8)):
     """Plans as nnU-Net's planner writes them, for a network of two stages."""
     conv = "torch.nn.modules.conv.Conv3d"
     norm = "torch.nn.modules.instancenorm.InstanceNorm3d"
     architecture = {
         "network_class_name": "dynamic_network_architectures.architectures.unet.PlainConvUNet",
         "arch_kwargs": {
-            "n_stages": 2, "features_per_stage": [4, 8], "conv_op": conv,
+            "n_stages": 2, "features_per_stage": list(features), "conv_op": conv,
             "kernel_sizes": [[3, 3, 3], [3, 3, 3]], "strides": [[1, 1, 1], [2, 2, 2]],
             "n_conv_per_stage": [1, 1], "n_conv_per_stage_decoder": [1], "conv_bias": True,
             "norm_op": norm, "norm_op_kwargs": {"eps": 1e-5, "affine": True},
@@ -37,7 +37,7 @@ def plans(spacing=(9.0, 8.0, 7.0), transpose=(0, 1, 2)):
     name = "resample_data_or_seg_to_shape"
     full = {
         "data_identifier": "x", "preprocessor_name": "DefaultPreprocessor", "batch_size": 2,
-        "patch_size": list(PATCH), "spacing": list(spacing),
+        "patch_size": list(patch), "spacing": list(spacing),
         "normalization_schemes": ["CTNormalization"], "use_mask_for_norm": [False],
         "resampling_fn_data": name, "resampling_fn_seg": name, "resampling_fn_probabilities": name,
         "resampling_fn_data_kwargs": resampling,
