@@ -124,6 +124,9 @@ def _show_imported(told: Mapping[str, Any]) -> None:
     for number, counts in told["rounds"].items():
         said = {verdict: n for verdict, n in counts.items() if verdict != "open" and n}
         n_read += sum(said.values())
+        if not any(counts.values()):
+            typer.echo(f"round {number}: nothing to read: it has asked nobody")
+            continue
         shown = ", ".join(f"{n} {verdict}" for verdict, n in said.items()) or "no answers"
         still = f"; {counts['open']} open" if "open" in counts else ""
         typer.echo(f"round {number}: {shown}{still}")

@@ -91,7 +91,7 @@ def test_an_answer_to_an_earlier_round_is_never_too_late(late):
     shown = call(root, "import")
     assert shown.exit_code == 0, shown.output
     assert "round 1: 1 revised" in shown.stdout
-    assert "round 2: no answers; 0 open" in shown.stdout
+    assert "round 2: nothing to read" in shown.stdout
     assert "next: voxcurate round goes on" in shown.stdout
     (label,) = catalog.rows(Label, origin="revised")
     assert (label.round, label.voxels) == (1, drawn.sum())
