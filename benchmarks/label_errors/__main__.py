@@ -6,7 +6,9 @@ again on the mended labels. Beside its suspicion stand other detectors on the sa
 (`benchmarks.label_errors.detectors`). Predictions are out of fold, from
 `benchmarks.attention_quality --folder PREDICTED` (made on first use: 25 minutes of processor time):
 networks that were trained on uncorrupted labels, which is kinder than life; ``--trained`` trains
-them on the corrupted ones (as long again for each rate and seed). Work on the even patients;
+them on the corrupted ones (as long again for each rate and seed). ``--synthetic N`` takes synthetic
+abdominal CTs of N patients and made-up predictions instead (`benchmarks.label_errors.synthetic`).
+Work on the even patients;
 ``--half odd`` is for reporting. Exit status 1 if gross errors at 5 % are not found and mended as
 asked for.
 """
@@ -21,6 +23,7 @@ from rich.console import Console
 
 from benchmarks.attention_quality_cohort import open_cohort, train_and_predict
 from benchmarks.label_errors.arms import GROUPS, Arm, measure
+from benchmarks.label_errors.synthetic import build
 from benchmarks.label_errors.tables import AT_RATE, evaluate, reached, show
 
 RATES = "0.02,0.05,0.1,0.2"
@@ -34,6 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--source", default="openkbp", help="description of the folder")
     parser.add_argument("--predicted", type=Path, required=True, help="folder with predictions")
     parser.add_argument("--folder", type=Path, required=True, help="keeps copies and networks")
+    parser.add_argument("--synthetic", type=int, default=0, help="patients; 0: real scans")
     parser.add_argument("--rates", default=str(AT_RATE), help=f"share of wrong labels: {RATES}")
     parser.add_argument("--seeds", type=int, default=1, help="corruption seeds, from 0")
     parser.add_argument("--groups", default="gross", help=f"of severities: {','.join(GROUPS)}")
@@ -46,7 +50,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--half", choices=("even", "odd", "all"), default="even")
     parser.add_argument("--json", type=Path, help="write all figures there too")
     given = parser.parse_args(arguments)
-    if not (given.predicted / "workspace" / "predictions").is_dir():
+    if given.synthetic and not given.predicted.exists():
+        build(given.predicted, given.synthetic)
+    elif not (given.predicted / "workspace" / "predictions").is_dir():
         train_and_predict(open_cohort(given.predicted, given.data, given.source), given.effort)
     arms = [
         Arm(group, float(rate), seed, given.trained)
