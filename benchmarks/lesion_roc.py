@@ -171,15 +171,21 @@ def volume_rows(
 def run_scores(n: int, console: Console) -> None:
     """The scores on simulated volumes."""
     rng = np.random.default_rng(7)
-    cases = ((f"c{i:04d}", *simulated_volume(rng, i % 2 == 0), AFFINE) for i in range(n))
-    compare(volume_rows(cases, RocConfig(contain=False)), console, f"{n} simulated volumes")
+    cases = [(f"c{i:04d}", *simulated_volume(rng, i % 2 == 0), AFFINE) for i in range(n)]
+    for share in (0.0, 0.5, 0.7):
+        config = RocConfig(contain=False, split_below=share)
+        title = f"{n} simulated volumes, split below {share:g}"
+        compare(volume_rows(iter(cases), config), console, title)
 
 
 def run_sts(console: Console) -> None:
     """Real CTs, a forest of voxels on the others."""
     folder = Path(os.environ.get("VOXCURATE_DATA", "../shared/data")) / "sts_ct"
     cases = list(sts_cases(folder))
-    compare(volume_rows(iter(cases), RocConfig(contain=False)), console, "sts_ct, 3 real scans")
+    for share in (0.0, 0.5, 0.7):
+        config = RocConfig(contain=False, split_below=share)
+        title = f"sts_ct, 3 real scans, split below {share:g}"
+        compare(volume_rows(iter(cases), config), console, title)
 
 
 def sts_cases(folder: Path) -> Iterator[tuple[str, Any, Any, Any]]:

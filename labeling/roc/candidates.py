@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from labeling.roc._split_kernel import split_regions
 from labeling.roc.config import RocConfig
 from voxcurate.errors import GeometryError
 from voxcurate.masks import components, dilate, label_boxes
@@ -100,7 +101,8 @@ def find_candidates(
         reach_mm: probabilities farther from the organ do not count; None: no such limit.
 
     Returns:
-        The candidates; none where nothing is above the threshold. Regions are 26-connected.
+        The candidates; none where nothing is above the threshold. Regions are 26-connected, and
+        cut where a deep valley lies between two peaks (`config.split_below`).
 
     Raises:
         GeometryError: no model, or an organ of another shape.
@@ -114,8 +116,9 @@ def find_candidates(
     held = organ is not None and config.contain and bool(organ.any())
     if held and reach_mm is not None and above.any():
         above &= _near(organ, reach_mm, affine, box, shape)  # type: ignore[arg-type]
-    labels, n = components(above) if above.any() else (np.zeros(above.shape, np.uint16), 0)
     voxel_ml = abs(float(np.linalg.det(affine[:3, :3]))) * ML_PER_MM3
+    least = max(1, int(np.ceil(config.minimum_ml / voxel_ml)))
+    labels, n = _regions(above, mean, config.split_below, least)
     sizes = np.bincount(labels.ravel(), minlength=n + 1)
     large = sizes * voxel_ml >= config.minimum_ml
     kept = large.copy()
@@ -156,6 +159,16 @@ def region_scores(values: npt.NDArray[np.uint8], *, top: int, quantile: float) -
         "top": float(ordered[:top].mean()),
         "mean": float(ordered.mean()),
     }
+
+
+def _regions(
+    above: npt.NDArray[np.bool_], mean: npt.NDArray[np.uint8], share: float, least: int
+) -> tuple[npt.NDArray[Any], int]:
+    if not above.any():
+        return np.zeros(above.shape, np.int32), 0
+    if not share:
+        return components(above)
+    return split_regions(above, mean, share=share, least=least)
 
 
 def _candidate(

@@ -17,14 +17,16 @@ class RocConfig(Config):
         0.05, gt=0, lt=1, description="probability above which voxels join into candidates; low, "
         "for what is below it can never be found",
     )  # fmt: skip
+    split_below: float = Field(
+        0.5, ge=0, le=1, description="of the lower of two peaks: with a deeper valley between them "
+        "they are two candidates, though they join above `candidate_above`; 0: never",
+    )  # fmt: skip
     score: ScoreName = Field(
-        "top", description="of a candidate: its highest probability, a high quantile, the mean of "
-        "its `top_ml` highest, or the mean of all",
+        "max", description="of a candidate: its highest probability, a high quantile, the mean of "
+        "its `top_ml` highest, or the mean of all; the highest separated best (docs/LOG.md)",
     )  # fmt: skip
     quantile: float = Field(0.95, gt=0, le=1, description="of score quantile")
-    top_ml: float = Field(
-        0.1, gt=0, description="of score top: a ball of 6 mm; one bright voxel alone is no lesion"
-    )
+    top_ml: float = Field(0.1, gt=0, description="of score top: a ball of 6 mm")
     drawn_share: float = Field(
         0.5, gt=0, le=1, description="a candidate's mask is where the probability is at least this "
         "share of its highest, and all that is at least 0.5",
@@ -73,7 +75,7 @@ def published_roc() -> RocConfig:
     It does not say what a hit is (its readers mark any point inside), nor of a smallest size or
     organ: here any shared voxel counts, and everything is a candidate.
     """
-    return RocConfig(score="max", hit="voxel", minimum_ml=0.0, contain=False)
+    return RocConfig(score="max", hit="voxel", minimum_ml=0.0, contain=False, split_below=0)
 
 
 PRESETS = {"default": RocConfig, "scalemai": published_roc}

@@ -34,8 +34,8 @@ STAGE, NAME, VERSION = "roc", "analysis", "1"
 WORKER = "labeling.roc.work:work"
 # settings that decide what a candidate is; the others only say what follows from it
 MEASURED = (
-    "candidate_above", "quantile", "top_ml", "drawn_share", "minimum_ml", "contain", "organs",
-    "organ_gap_mm", "hit", "hit_iou",
+    "candidate_above", "split_below", "quantile", "top_ml", "drawn_share", "minimum_ml", "contain",
+    "organs", "organ_gap_mm", "hit", "hit_iou",
 )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from voxcurate.predictions import probability_box
 
 SHAPE = (31, 23, 17)
 AFFINE = oblique_affine((1.5, 2.0, 3.0))  # a voxel is 0.009 mL
-CONFIG = RocConfig(minimum_ml=0.0, contain=False)
+CONFIG = RocConfig(minimum_ml=0.0, contain=False, split_below=0)
 ONE = ellipsoid(SHAPE, (8, 8, 6), (3, 3, 2))
 TWO = ellipsoid(SHAPE, (23, 15, 10), (4, 3, 2))
 
@@ -226,3 +226,68 @@ def test_the_published_settings_take_everything():
     one = np.zeros(SHAPE, bool)
     one[3, 3, 3] = True
     assert len(find(soft((one, 0.2)), config=config, organ=TWO).candidates) == 1
+
+
+def valley(depth, peaks=(0.9, 0.6)):
+    """Two ellipsoids that touch through a bridge of a given height."""
+    array = np.zeros(SHAPE, np.float32)
+    array[5:26, 10:13, 7:10] = depth
+    array[ellipsoid(SHAPE, (6, 11, 8), (3, 3, 2))] = peaks[0]
+    array[ellipsoid(SHAPE, (24, 11, 8), (3, 3, 2))] = peaks[1]
+    return array
+
+
+@pytest.mark.parametrize(("depth", "n"), [(0.1, 2), (0.28, 2), (0.32, 1), (0.5, 1), (0.0, 2)])
+def test_a_deep_valley_parts_two_candidates(depth, n):
+    """The lower peak is 0.6: a valley below 0.3 parts them."""
+    found = find(probability_box(valley(depth)), config=RocConfig(contain=False))
+    assert [round(c.scores["max"], 1) for c in found.candidates] == [0.9, 0.6][:n]
+    whole = (found.labels > 0).sum()
+    assert whole == (valley(depth) > 0.05).sum()  # every voxel keeps a candidate
+    for c in found.candidates:
+        assert ndimage.label(found.labels == c.number, np.ones((3, 3, 3)))[1] == 1
+
+
+def test_a_noisy_peak_is_no_candidate_of_its_own():
+    array = np.where(ellipsoid(SHAPE, (15, 11, 8), (8, 7, 5)), 0.3, 0).astype(np.float32)
+    array[15, 11, 8], array[18, 11, 8] = 0.9, 0.8  # single voxels on a plateau
+    config = RocConfig(contain=False, minimum_ml=0.03)  # four voxels
+    assert len(find(probability_box(array), config=config).candidates) == 1
+    bare = config.model_copy(update={"minimum_ml": 0.0})
+    assert len(find(probability_box(array), config=bare).candidates) == 2
+
+
+def plain_regions(values, share, least):
+    """Number of regions by the definition: at each falling level, components of what is above."""
+    structure = np.ones((3, 3, 3))
+    regions = []  # (peak, voxels as a set) that stay apart
+    for level in sorted(set(values[values > 0].tolist()), reverse=True):
+        labels, n = ndimage.label(values >= level, structure)
+        for c in range(1, n + 1):
+            mask = labels == c
+            inside = [r for r in regions if mask[r["at"]]]
+            if not inside:
+                at = tuple(np.argwhere(mask & (values == level))[0])
+                regions.append({"peak": level, "at": at, "joined": False})
+                continue
+            alive = [r for r in inside if not r["joined"]]
+            alive.sort(key=lambda r: -r["peak"])
+            for low in alive[1:]:
+                if level >= share * low["peak"]:
+                    low["joined"] = True
+    return sum(not r["joined"] for r in regions)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_regions_are_as_many_as_a_plain_loop_over_levels_finds(seed):
+    from labeling.roc._split_kernel import split_regions
+
+    rng = np.random.default_rng(seed)
+    smooth = ndimage.gaussian_filter(rng.random((12, 11, 9)), 1.2)
+    ranks = smooth.ravel().argsort().argsort().reshape(smooth.shape)
+    values = (ranks * 250 // ranks.size + 1).astype(np.uint8)
+    values[values < 120] = 0
+    labels, n = split_regions(values > 0, values, share=0.8, least=1)
+    assert n == plain_regions(values, 0.8, 1)
+    assert set(np.unique(labels)) == set(range(n + 1))
+    np.testing.assert_array_equal(labels > 0, values > 0)
