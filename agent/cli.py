@@ -16,6 +16,7 @@ from agent.console import run_command
 from agent.deid_cli import app as deid_app
 from agent.duplicates_cli import app as duplicates_app
 from agent.fuse_cli import fuse
+from agent.judge_cli import app as judge_app
 from agent.labels_cli import app as labels_app
 from agent.labels_cli import assemble
 from agent.options import JsonOption, SetOption, WorkspaceOption
@@ -54,6 +55,7 @@ app.command()(assemble)
 app.command()(statistics)
 app.add_typer(labels_app, name="labels")
 app.add_typer(rules_app, name="rules")
+app.add_typer(judge_app, name="judge")
 app.add_typer(checks_app, name="checks")
 
 

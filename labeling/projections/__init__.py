@@ -8,7 +8,7 @@ resized twice (to 1 mm, then to 512) ours is resized once. The patient's right i
 picture; anisotropic voxels are not stretched.
 """
 
-from labeling.projections.cache import PictureCache, mask_hash
+from labeling.projections.cache import PictureCache
 from labeling.projections.painting import Overlay
 from labeling.projections.scan import Look, ScanPictures, projection_png, projection_pngs
 from labeling.projections.slices import middle_slice, slice_png
@@ -23,7 +23,6 @@ __all__ = [
     "PictureCache",
     "ScanPictures",
     "canonical",
-    "mask_hash",
     "middle_slice",
     "projection_png",
     "projection_pngs",

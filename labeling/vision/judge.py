@@ -45,6 +45,9 @@ class VisionJudge:
         wordings: what is told of each class; default: those of `config.anatomy`.
         examples: class to pictures shown before.
         in_view: class to whether it lies in the scan, where that is known otherwise.
+
+    Attributes:
+        examples: may be added to; `config.examples` of each class are shown.
     """
 
     name = "vision"
@@ -63,7 +66,7 @@ class VisionJudge:
         vocabulary = vocabulary or load_vocabulary()
         self.wordings = wordings or load_wordings(vocabulary, self.config.anatomy)
         self.engine = engine
-        self._examples = dict(examples or {})
+        self.examples: dict[str, Sequence[Example]] = dict(examples or {})
         self._in_view = dict(in_view or {})
 
     @property
@@ -130,7 +133,7 @@ class VisionJudge:
             cache(lambda n: pictures.png(look, shown.shadow(n))),
             lambda: pictures.png(Look("skeleton", max_side=self.config.max_side)),
             self._in_view.get(wording.class_id),
-            tuple(self._examples.get(wording.class_id, ()))[: self.config.examples],
+            tuple(self.examples.get(wording.class_id, ()))[: self.config.examples],
         )
 
     def _look(self, prompt: ClassPrompt) -> Look:

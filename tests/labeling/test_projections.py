@@ -12,7 +12,6 @@ from labeling.projections import (
     PictureCache,
     ScanPictures,
     canonical,
-    mask_hash,
     middle_slice,
     projection_png,
     projection_pngs,
@@ -25,6 +24,7 @@ from labeling.projections.sums import map_shadows, mask_shadows, scan_sums
 from labeling.structures import Structure
 from tests.labeling.conftest import AFFINE, SHAPE, phantom
 from voxcurate.errors import ConfigError, GeometryError
+from voxcurate.labels import mask_sha256
 from voxcurate.volume import Volume
 
 
@@ -238,26 +238,17 @@ def test_pictures_are_drawn_once(tmp_path):
         drawn.append(1)
         return projection_png(volume, masks["liver"])
 
-    liver = mask_hash(masks["liver"])
+    liver = mask_sha256(masks["liver"])
     first = cache.get("scan", liver, Look(), draw)
     assert PictureCache(tmp_path).get("scan", liver, Look(), draw) == first
     assert len(drawn) == 1
     for scan, label, look in (
         ("other", liver, Look()),
-        ("scan", mask_hash(masks["spleen"]), Look()),
+        ("scan", mask_sha256(masks["spleen"]), Look()),
         ("scan", liver, Look(overlay="solid")),
     ):
         cache.get(scan, label, look, draw)
     assert len(drawn) == 4
-
-
-def test_hash_is_of_what_a_mask_covers():
-    _, masks = phantom(0)
-    mask = masks["liver"]
-    assert mask_hash(mask) == mask_hash(np.asfortranarray(mask.astype(np.uint8) * 3))
-    assert mask_hash(mask) == mask_hash(Structure.of("liver", mask, AFFINE))
-    assert mask_hash(mask) != mask_hash(np.roll(mask, 1, 0))
-    assert mask_hash(np.zeros(SHAPE, bool)) != mask_hash(np.zeros((2, 2, 2), bool))
 
 
 def test_dice_of_shadows():

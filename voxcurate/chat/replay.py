@@ -19,6 +19,7 @@ MIGRATIONS = (
         request TEXT PRIMARY KEY, asked_model TEXT NOT NULL, model TEXT NOT NULL, raw TEXT NOT NULL,
         tokens_in INTEGER NOT NULL, tokens_out INTEGER NOT NULL, seconds REAL NOT NULL)""",
     "ALTER TABLE recording ADD COLUMN tokens TEXT NOT NULL DEFAULT '[]'",
+    "ALTER TABLE recording ADD COLUMN error TEXT NOT NULL DEFAULT ''",
 )
 _PORTION = 64  # requests between two looks at what was answered
 
@@ -38,15 +39,23 @@ class Recordings:
         counts = (reply.tokens_in, reply.tokens_out, reply.seconds)
         with self._lock:
             self._connection.execute(
-                "INSERT OR REPLACE INTO recording VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (request, asked_model, readable(reply.model), readable(reply.raw), *counts, tokens),
+                "INSERT OR REPLACE INTO recording VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    request,
+                    asked_model,
+                    readable(reply.model),
+                    readable(reply.raw),
+                    *counts,
+                    tokens,
+                    readable(reply.error),
+                ),
             )
 
     def get(self, request: str) -> Reply | None:
-        """The recorded reply, not parsed; None if there is none."""
+        """The recorded reply, not parsed, `error` what was wrong with it; None if there is none."""
         with self._lock:
             row = self._connection.execute(
-                "SELECT raw, model, tokens_in, tokens_out, seconds, tokens FROM recording"
+                "SELECT raw, model, tokens_in, tokens_out, seconds, tokens, error FROM recording"
                 " WHERE request = ?",
                 (request,),
             ).fetchone()
@@ -54,7 +63,7 @@ class Recordings:
             return None
         tokens = tuple(Token(text, choices) for text, choices in json.loads(row[5]))
         counts = {"tokens_in": row[2], "tokens_out": row[3], "seconds": row[4]}
-        return Reply(None, row[0], row[1], tokens=tokens, **counts)
+        return Reply(None, row[0], row[1], error=row[6], tokens=tokens, **counts)
 
     def models(self) -> list[str]:
         """Names under which replies were recorded."""
@@ -155,9 +164,9 @@ class CachedEngine:
 def _again(recorded: Reply, schema: type[BaseModel]) -> Reply:
     """A recorded reply as if it came now: validated anew, in no time."""
     try:
-        return replace(recorded, parsed=parse_reply(recorded.raw, schema), seconds=0.0)
+        return replace(recorded, parsed=parse_reply(recorded.raw, schema), error="", seconds=0.0)
     except ModelReplyError as error:
-        return replace(recorded, error=str(error), seconds=0.0)
+        return replace(recorded, error=recorded.error or str(error), seconds=0.0)
 
 
 class RecordingEngine:
