@@ -1,0 +1,165 @@
+"""``voxcurate rules`` on files, and in a workspace."""
+
+import csv
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from agent.cli import app
+from tests.labeling.rules.bodies import ORGANS, STRAIGHT, masks_of
+from voxcurate.nifti import write_nifti
+from voxcurate.volume import Volume
+
+GUIDE = Path(__file__).parents[2] / "docs" / "rules.md"
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, ["rules", *map(str, arguments)])
+
+
+def write(folder, masks):
+    folder.mkdir(parents=True)
+    for class_id, mask in masks.items():
+        write_nifti(folder / f"{class_id}.nii.gz", Volume(mask.astype(np.uint8), STRAIGHT))
+
+
+@pytest.fixture
+def cases(tmp_path):
+    """A right case, and one with swapped kidneys and an empty spleen."""
+    write(tmp_path / "labels" / "good" / "segmentations", masks_of())
+    swapped = {"kidney_left": ORGANS["kidney_right"], "kidney_right": ORGANS["kidney_left"]}
+    write(tmp_path / "labels" / "swapped" / "segmentations", masks_of(**swapped, spleen=()))
+    return tmp_path
+
+
+def broken(result, case):
+    found = json.loads(result.stdout)["cases"][case]["outcomes"]
+    return {(v["class_id"], v["rule"]) for v in found if v["state"] == "broken"}
+
+
+def test_right_labels_pass_and_swapped_ones_are_told(cases):
+    result = run("check", cases / "labels", "--json")
+    assert result.exit_code == 1
+    swapped = broken(result, "swapped")
+    assert {("kidney_left", "side"), ("kidney_right", "anchor"), ("spleen", "presence")} <= swapped
+    data = json.loads(result.stdout)["cases"]
+    assert data["good"]["hard"] == 0
+    assert data["good"]["structures"] == 12
+    assert data["swapped"]["structures"] == 11
+    assert data["good"]["unknown"] > 0
+    only = run("check", cases / "labels", "--rule", "side", "--class", "kidney_left", "--json")
+    assert broken(only, "swapped") == {("kidney_left", "side")}
+    alone = run("check", cases / "labels" / "good" / "segmentations")
+    assert alone.exit_code == 0
+    assert "0 hard" in alone.stdout
+
+
+def test_the_table_says_it_in_words(cases):
+    result = run("check", cases / "labels")
+    words = re.sub(r"[\s│]+", " ", result.stdout)
+    assert "left kidney should lie to the left" in words
+    assert run("check", cases / "labels", "--all").stdout.count("\n") > result.stdout.count("\n")
+
+
+def test_a_scan_gives_density_and_the_bodys_place(cases):
+    (cases / "scans").mkdir()
+    hu = np.full((44, 31, 54), -1000, np.int16)
+    hu[4:40, 4:27] = 40
+    hu[masks_of()["liver"]] = 900
+    write_nifti(cases / "scans" / "good_0000.nii.gz", Volume(hu, STRAIGHT))
+    result = run("check", cases / "labels", "--scans", cases / "scans", "--json")
+    assert ("liver", "hu") in broken(result, "good")
+    assert ("liver", "hu") not in broken(result, "swapped")  # it has no scan
+    assert "no scan of 1 cases" in result.stderr
+    (cases / "other").mkdir()
+    assert run("check", cases / "labels", "--scans", cases / "other").exit_code == 2
+
+
+def test_sex_is_given_for_all_or_by_case(cases):
+    result = run("check", cases / "labels", "--sex", "female", "--json")
+    assert ("prostate", "sex") in broken(result, "good")
+    with (cases / "sex.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([("case", "sex"), ("good", "M"), ("swapped", "F")])
+    result = run("check", cases / "labels", "--sex", cases / "sex.csv", "--json")
+    assert ("prostate", "sex") not in broken(result, "good")
+    assert ("prostate", "sex") in broken(result, "swapped")
+    assert run("check", cases / "labels", "--sex", "x").exit_code == 2
+
+
+def test_what_is_not_labelled_is_unknown_unless_said_otherwise(cases):
+    (cases / "labels" / "good" / "segmentations" / "kidney_right.nii.gz").unlink()
+    result = run("check", cases / "labels", "--json")
+    assert ("kidney_right", "pair") not in broken(result, "good")
+    result = run("check", cases / "labels", "--missing-is-empty", "--json")
+    assert ("kidney_right", "pair") in broken(result, "good")
+
+
+def test_a_label_map_is_read_by_its_names(tmp_path):
+    labels = np.zeros((44, 31, 54), np.uint8)
+    for n, mask in enumerate(masks_of(aorta=((-25, -45, -120), (0, -20, 0))).values(), 1):
+        labels[mask] = n
+    (tmp_path / "maps").mkdir()
+    write_nifti(tmp_path / "maps" / "one.nii.gz", Volume(labels, STRAIGHT))
+    names = {c: n for n, c in enumerate(masks_of(), 1)} | {"pancreas": 99}
+    (tmp_path / "names.json").write_text(json.dumps(names))
+    result = run("check", tmp_path / "maps", "--labels", tmp_path / "names.json", "--json")
+    assert ("aorta", "gap") in broken(result, "one")
+    assert not [c for c, _ in broken(result, "one") if c == "pancreas"]
+
+
+def test_a_broken_file_is_named_and_the_others_go_on(cases):
+    bad = cases / "labels" / "good" / "segmentations" / "liver.nii.gz"
+    bad.write_bytes(b"no mask")
+    result = run("check", cases / "labels", "--json")
+    assert result.exit_code == 1
+    data = json.loads(result.stdout)
+    assert "mask liver" in data["failed"]["good"]
+    assert str(cases) not in data["failed"]["good"]
+    assert "swapped" in data["cases"]
+    small = Volume(np.ones((4, 5, 6), np.uint8), STRAIGHT)
+    write_nifti(bad, small)
+    assert "grid" in json.loads(run("check", cases / "labels", "--json").stdout)["failed"]["good"]
+
+
+def test_what_cannot_run_says_so(cases, tmp_path):
+    for wrong in (
+        ("check", tmp_path / "nowhere"),
+        ("check", cases / "labels", "--rule", "sides"),
+        ("check", cases / "labels", "--anatomy", "nowhere"),
+    ):
+        result = run(*wrong)
+        assert result.exit_code == 2, wrong
+        assert result.stderr.startswith("error: ") or "error: " in result.stderr
+
+
+def test_the_guides_own_rules_can_be_used_as_they_are(cases):
+    (example,) = re.findall(r"```yaml\n(.*?)```", GUIDE.read_text(), re.DOTALL)
+    own = cases / "mine.yaml"
+    own.write_text(example)
+    result = run("check", cases / "labels", "--anatomy", own, "--json")
+    outcomes = json.loads(result.stdout)["cases"]["good"]["outcomes"]
+    asked = {v["rule"] for v in outcomes}
+    assert asked >= {
+        "side", "anchor", "volume", "hu", "sex", "relation", "overlap", "gap", "between", "nearer",
+        "presence", "pair", "ratio",
+    }  # fmt: skip
+    liver = next(v for v in outcomes if v["class_id"] == "liver" and v["rule"] == "volume")
+    assert liver["limit"] in (500, 4000)
+    own.write_text("region: x\nclasses: {liver: {weight: 3}}\n")
+    result = run("check", cases / "labels", "--anatomy", own)
+    assert result.exit_code == 2
+    assert "classes.liver" in result.stderr
+
+
+def test_every_rule_is_in_the_guide():
+    from labeling.rules import HARD, RULE_WEIGHTS
+
+    rows = [line for line in GUIDE.read_text().splitlines() if line.startswith("| `")]
+    told = {
+        name: "| yes" in row for row in rows for name in re.findall(r"`(\w+)`", row.split("|")[1])
+    }
+    assert told == {name: name in HARD for name in RULE_WEIGHTS}
