@@ -109,6 +109,22 @@ def by_kind(rows: Sequence[Row], detector: str) -> dict[str, dict[str, Any]]:
     return found
 
 
+def by_class(rows: Sequence[Row], detector: str) -> dict[str, dict[str, Any]]:
+    """Each class among its own labels: count of errors, AUROC, recall."""
+    marked = flagged(rows, detector)
+    found = {}
+    for name in sorted({row.class_id for row in rows if row.kind}):
+        use = np.array([row.class_id == name for row in rows])
+        scores = np.array([row.scores[detector] for row in rows])[use]
+        wrong = np.array([bool(row.kind) for row in rows])[use]
+        found[name] = {
+            "wrong": int(wrong.sum()),
+            "auroc": auroc(scores, wrong.astype(float), np.ones(len(scores))),
+            "recall": float(marked[use][wrong].mean()),
+        }
+    return found
+
+
 def share(hits: Sequence[bool], cases: Sequence[str], bootstrap: int = BOOTSTRAP) -> dict[str, Any]:
     """A share with its counts and its 95 % interval over patients."""
     if not hits:

@@ -10,7 +10,7 @@ from benchmarks.label_errors.arms import Measured
 from benchmarks.label_errors.detectors import DETECTORS
 from benchmarks.label_errors.mending import Outcome
 from benchmarks.label_errors.planting import half_of
-from benchmarks.label_errors.scoring import by_kind, figures, share
+from benchmarks.label_errors.scoring import by_class, by_kind, figures, share
 
 WANTED = {"auroc": 0.97, "mended": 0.75, "harmed": 0.005}  # of gross errors at the 5 % rate
 AT_RATE = 0.05
@@ -33,6 +33,7 @@ def evaluate(measured: Sequence[Measured], half: str) -> list[dict[str, Any]]:
                 "half": half,
                 "detectors": {name: figures(rows, name) for name in DETECTORS},
                 "kinds": {name: by_kind(rows, name) for name in DETECTORS},
+                "classes": {name: by_class(rows, name) for name in DETECTORS},
                 "mending": mending([x for one in own for x in one.outcomes], half),
             }
         )
@@ -102,8 +103,9 @@ def show(found: Sequence[Mapping[str, Any]], console: Console) -> None:
             f"{first['wrong']} errors of {first['n']} labels"
         )
         _detectors(one, title, console)
-        _kinds(one, "auroc", f"AUROC by kind; {title}", console)
-        _kinds(one, "recall", f"recall at 5 % flagged by kind; {title}", console)
+        _split(one["kinds"], "auroc", f"AUROC by kind; {title}", console)
+        _split(one["kinds"], "recall", f"recall at 5 % flagged by kind; {title}", console)
+        _split(one["classes"], "auroc", f"AUROC within a class; {title}", console)
         if one["mending"]:
             _mending(one["mending"], f"mended rightly; {title}", console)
 
@@ -118,14 +120,14 @@ def _detectors(one: Mapping[str, Any], title: str, console: Console) -> None:
     console.print(table)
 
 
-def _kinds(one: Mapping[str, Any], key: str, title: str, console: Console) -> None:
-    names = list(one["kinds"])
-    table = Table("kind", "n", title=title)
-    for name in names:
+def _split(part: Mapping[str, Any], key: str, title: str, console: Console) -> None:
+    """A row for each kind or class, a column for each detector."""
+    table = Table("", "n", title=title)
+    for name in part:
         table.add_column(name, justify="right")
-    for kind, row in one["kinds"][names[0]].items():
-        cells = [f"{one['kinds'][name][kind][key]:.2f}" for name in names]
-        table.add_row(kind, str(row["wrong"]), *cells)
+    for what, row in part["ours"].items():
+        cells = [f"{part[name][what][key]:.2f}" for name in part]
+        table.add_row(what, str(row["wrong"]), *cells)
     console.print(table)
 
 
