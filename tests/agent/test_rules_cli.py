@@ -10,7 +10,11 @@ import pytest
 from typer.testing import CliRunner
 
 from agent.cli import app
+from labeling import detect, fuse
+from labeling.config import LabelingConfig
+from tests.labeling.conftest import PLANTED, build
 from tests.labeling.rules.bodies import ORGANS, STRAIGHT, masks_of
+from voxcurate.catalog import Round
 from voxcurate.nifti import write_nifti
 from voxcurate.volume import Volume
 
@@ -163,3 +167,49 @@ def test_every_rule_is_in_the_guide():
         name: "| yes" in row for row in rows for name in re.findall(r"`(\w+)`", row.split("|")[1])
     }
     assert told == {name: name in HARD for name in RULE_WEIGHTS}
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory):
+    """A workspace in its first round, with wrong labels."""
+    root = tmp_path_factory.mktemp("rules") / "ws"
+    world = build(root, planted=PLANTED)
+    for stage in (fuse, detect):
+        stage.run(world.ctx, LabelingConfig())
+    with world.ctx.catalog.write() as writer:
+        facts = {"classes": list(world.ctx.classes)}
+        writer.put(Round(1, "running", {}, {}, 0, "2026-01-01T00:00:00+00:00", facts=facts))
+    world.ctx.catalog.close()
+    return root
+
+
+def test_a_workspaces_violations_are_listed_by_round_case_and_class(workspace):
+    where = ("-w", workspace, "--json")
+    rows = json.loads(run(*where).stdout)
+    swapped = {(r["class_id"], r["rule"]) for r in rows if r["case_id"] == "src_case01"}
+    assert {("kidney_left", "side"), ("kidney_right", "anchor")} <= swapped
+    assert {r["round"] for r in rows} == {1}
+    few = json.loads(
+        run("--case", "src_case01", "--class", "left kidney", "--rule", "side", *where).stdout
+    )
+    assert {(r["case_id"], r["class_id"], r["rule"]) for r in few} == {
+        ("src_case01", "kidney_left", "side")
+    }  # fmt: skip
+    assert json.loads(run("--round", 7, *where).stdout) == []
+    plain = run("-w", workspace)
+    assert plain.exit_code == 0
+    assert "violations" in plain.stdout
+    assert run("--case", "nobody", "-w", workspace).exit_code == 2
+
+
+def test_one_scan_is_told_rule_by_rule(workspace):
+    result = run("show", "src_case03", "-w", workspace, "--json")
+    found = json.loads(result.stdout)
+    assert result.exit_code == 0
+    assert found["broken"] == sum(v["state"] == "broken" for v in found["outcomes"])
+    assert ("spleen", "presence") in {
+        (v["class_id"], v["rule"]) for v in found["outcomes"] if v["state"] == "broken"
+    }  # fmt: skip
+    plain = run("show", "src_case03", "spleen", "--all", "-w", workspace).stdout
+    assert "unknown" in plain
+    assert run("show", "nobody", "-w", workspace).exit_code == 2
