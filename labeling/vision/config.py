@@ -25,6 +25,19 @@ class VisionConfig(Config):
         le=1,
         description="of the pictures; below it candidates are compared whatever their DSC in 3-D",
     )
+    better_in_2d: float = Field(
+        0.1, ge=0, lt=1, description="a class's limit in 3-D and this is its limit in pictures"
+    )
+    crowd: int = Field(
+        5, ge=3, description="candidates from which on those that stand alone are left out"
+    )
+    quorum: float = Field(
+        0.5,
+        gt=0,
+        le=1,
+        description="share of a crowd that is like the champion; a challenger like none of them "
+        "is then not asked; 1: only where all others are like the champion",
+    )
     agreed_confidence: float = Field(
         0.95,
         gt=0.5,

@@ -11,6 +11,8 @@ from labeling.vision.protocol import Play
 from labeling.vision.wording import Wording
 from voxcurate.protocols import Verdict
 
+ALONE = "like no other, the champion like most"
+
 
 @dataclass(frozen=True, eq=False)
 class Contest:
@@ -47,6 +49,11 @@ class _Course:
     failed: int = 0
     by_rule: str = ""
 
+    @property
+    def was_asked(self) -> bool:
+        """Whether any two candidates were compared."""
+        return any("orders" in row for row in self.rows)
+
     def note(self, challenger: int, **what: Any) -> None:
         self.rows.append({"champion": self.champion, "challenger": challenger, **what})
 
@@ -59,7 +66,8 @@ def contest(given: Contest, config: VisionConfig) -> Play[Verdict]:
     """Presence check, knock-out, confirmation.
 
     A challenger must win in both orders; the current label defends itself by any tie. What is like
-    the champion, or like one that has lost, is not asked. Where the class lies outside the scan
+    the champion, or like one that did not win, is not asked, nor, in a crowd of candidates most of
+    which are like the champion, one that is like no other. Where the class lies outside the scan
     the first empty candidate wins by rule, and where it lies inside all empty ones lose, unless a
     patient may lack it (a lesion, what surgery takes, what one sex has). A candidate alone is only
     called right or wrong.
@@ -126,7 +134,10 @@ def _knock_out(
             course.note(k, outcome="alike")
             continue
         if any(given.alike(loser, k) for loser in course.lost):
-            course.note(k, outcome="alike one that lost")
+            course.note(k, outcome="alike one that did not win")
+            continue
+        if _stands_alone(given, config, course.champion, k):
+            course.note(k, outcome=ALONE)
             continue
         compared = yield from protocol.comparison(
             given.wording, given.picture(course.champion), given.picture(k), config, given.examples
@@ -136,12 +147,23 @@ def _knock_out(
         if compared.outcome == "second":
             course.crown(k)
             course.won.append(compared.confidence)
-        elif compared.outcome == "first":
-            course.lost.append(k)
+            continue
+        course.lost.append(k)
+        if compared.outcome == "first":
             course.won.append(compared.confidence)
         elif compared.outcome == "both_bad":
             course.bad.update((course.champion, k))
-            course.lost.append(k)
+
+
+def _stands_alone(given: Contest, config: VisionConfig, champion: int, challenger: int) -> bool:
+    """Whether a challenger is like no other of many candidates, and the champion like most."""
+    n = len(given.empty)
+    if n < config.crowd:
+        return False
+    if any(given.alike(challenger, k) for k in range(n) if k != challenger):
+        return False
+    like = sum(given.alike(champion, k) for k in range(n) if k not in (champion, challenger))
+    return like >= config.quorum * (n - 2)
 
 
 def _verdict(
@@ -159,6 +181,8 @@ def _verdict(
         confidence, reason = min(course.won), f"preferred in both orders, {len(course.won)} times"
     elif course.by_rule and (champion or len(players) < n or n == 1):
         confidence, reason = config.agreed_confidence, course.by_rule
+    elif {row["outcome"] for row in course.rows} & {ALONE} and not course.was_asked:
+        confidence, reason = config.unconfirmed_confidence, "most candidates are like it"
     else:
         return Verdict(None, 0.5, "the model cannot tell", evidence)
     if champion in players and champion and config.confirm and confirmed != "yes":

@@ -132,8 +132,29 @@ def test_candidate_like_the_champion_or_a_loser_is_skipped():
     verdict = run(engine, 5, alike=[(0, 1), (0, 3), (2, 4)])
     assert verdict.choice == 2
     assert engine.count(Comparison) == 2
+    tied = Engine(lambda a, b: "same")
+    run(tied, 3, alike=[(1, 2)])
+    assert tied.count(Comparison) == 2
     outcomes = [row["outcome"] for row in verdict.evidence["comparisons"]]
-    assert outcomes == ["alike", "second", "alike one that lost", "alike"]
+    assert outcomes == ["alike", "second", "alike one that did not win", "alike"]
+
+
+def test_in_a_crowd_the_one_that_stands_alone_is_not_asked():
+    engine = Engine(prefer([picture(k) for k in range(6)]))
+    most = [(0, 1), (0, 2), (0, 3)]
+    verdict = run(engine, 6, alike=most)
+    assert (verdict.choice, engine.count(Comparison)) == (0, 0)
+    assert verdict.confidence == CONFIG.unconfirmed_confidence
+    outcomes = [row["outcome"] for row in verdict.evidence["comparisons"]]
+    assert outcomes == ["alike"] * 3 + ["like no other, the champion like most"] * 2
+    run(engine, 6, alike=[*most, (4, 5)])  # two that back each other are asked once
+    assert engine.count(Comparison) == 2
+    few = Engine(prefer([picture(k) for k in range(6)]))
+    run(few, 6, alike=[(0, 1)])  # most are not like the champion
+    assert few.count(Comparison) == 2 * 4
+    small = Engine(prefer([picture(k) for k in range(4)]))
+    run(small, 4, alike=[(0, 1), (0, 2)])  # no crowd
+    assert small.count(Comparison) == 2
 
 
 def test_outside_the_scan_the_empty_label_wins_by_rule():
