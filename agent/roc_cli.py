@@ -216,4 +216,5 @@ def _lines(found: Mapping[str, Any]) -> list[str]:
 
 def _span(found: Mapping[str, Any], name: str) -> str:
     low, high = found["intervals"].get(name, (None, None))
-    return "" if low is None or high is None else f" [{low:.3g} to {high:.3g}]"
+    form = ".1%" if "sensitivity" in name else ".3g"
+    return "" if low is None or high is None else f" [{low:{form}} to {high:{form}}]"
