@@ -25,9 +25,10 @@ def list_(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> Non
         from agent.by_hand import by_hand
         from agent.console import show_json
         from labeling.review import pending
+        from labeling.roc.answers import pending_lesions
 
         with by_hand(workspace, write=False, needs_round=True) as (context, _):
-            items = pending(context)
+            items: list[dict[str, Any]] = [*pending_lesions(context), *pending(context)]
         if as_json:
             show_json(items)
         else:
@@ -51,10 +52,16 @@ def export_(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> N
     def command() -> int:
         from agent.by_hand import by_hand
         from agent.console import show_result
+        from agent.lesions import export_roc
         from labeling.review import export_review
+        from voxcurate.stage import StageResult
 
         with by_hand(workspace, needs_round=True) as (context, config):
-            result = export_review(context, config.labeling)
+            found = export_review(context, config.labeling), export_roc(context, config)
+        result = StageResult(
+            {key: n for part in found for key, n in part.counts.items()},
+            {key: why for part in found for key, why in part.failed.items()},
+        )
         return show_result("review export", result, as_json=as_json)
 
     run_command(command)
@@ -102,6 +109,7 @@ def _imported(context: "StageContext", number: int) -> dict[str, Any]:
     from dataclasses import replace
 
     from labeling.review import import_late, import_review, review_folder
+    from labeling.roc.answers import import_lesions
     from voxcurate.catalog import Round
     from voxcurate.errors import ConfigError
 
@@ -109,8 +117,10 @@ def _imported(context: "StageContext", number: int) -> dict[str, Any]:
     if number and not review_folder(asked).is_dir():
         raise ConfigError(f"round {number} asked nobody: there is no review/{number}/")
     taken = import_review(asked)
-    rounds: dict[str, Mapping[str, int]] = {str(asked.round): taken.counts}
-    failed = dict(taken.failed)
+    drawn = import_lesions(asked)
+    lesions = {key: n for key, n in drawn.counts.items() if n and key != "lesions_open"}
+    rounds: dict[str, Mapping[str, int]] = {str(asked.round): {**taken.counts, **lesions}}
+    failed = {**taken.failed, **drawn.failed}
     if not number:
         late = import_late(context)
         rounds, failed = {**late.counts, **rounds}, {**late.failed, **failed}

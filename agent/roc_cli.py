@@ -123,11 +123,10 @@ def _in_workspace(
     out: Path | None,
     as_json: bool,
 ) -> int:
-    from labeling.roc.stage import stored
-
     from agent.by_hand import by_hand
     from agent.lesions import run_roc
     from labeling.roc.config import PRESETS
+    from labeling.roc.stage import stored
     from labeling.roc.written import write_analysis
 
     if preset not in PRESETS:

@@ -110,7 +110,8 @@ def _one(
         decide("missed", f"the report says yes ({question}), nothing reaches {threshold:.3f}")
     else:
         for c in left:
-            why = f"{name} probability {c['scores'][name]:.2f}, {c['ml']:.3g} mL"
+            above_ml = f"{c['ml']:.3g} mL above {found.config.candidate_above:g}"
+            why = f"{name} probability {c['scores'][name]:.2f}, {above_ml}"
             decide("candidate", why, **dict(c), score=c["scores"][name], said=said.value)
     return counts
 

@@ -55,7 +55,7 @@ Write into the verdict column of queue.csv:
   skip      leave it for another time
 A scan's candidates become its new label together, once all of them are answered. Masks must have
 the geometry of ct.nii.gz. The reviewer and comment columns go into every export: write initials,
-not names. Then run: voxcurate round
+not names. Then run: voxcurate review import
 """
 
 
