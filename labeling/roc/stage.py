@@ -5,7 +5,7 @@ Candidates of train and validation scans are compared with the labels that peopl
 predictions of models that have not seen the scan where there are any. Test scans take no part.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -73,7 +73,8 @@ def run(ctx: StageContext, config: LabelingConfig, asked: Mapping[str, Asked]) -
         ctx, STAGE, items, WORKER, lambda _writer, _item, value: value,
         version=VERSION, config=chosen,
     )  # fmt: skip
-    said = said_of(ctx.catalog, asked, list(ctx.cases()), config.roc.finding_confidence)
+    scans = list(ctx.cases("train", "validation"))
+    said = said_of(ctx.catalog, asked, scans, config.roc.finding_confidence)
     patients = _patients(ctx)
     counts: dict[str, Any] = {
         "lesion_classes": len(classes), "scans": len(done.results),
@@ -281,8 +282,3 @@ def _labels(ctx: StageContext, cases: Collection[str]) -> dict[str, dict[str, La
     }
     wide = replace(ctx, classes=tuple(dict.fromkeys((*ctx.classes, *sorted(organs)))))
     return current_labels(wide, list(cases))
-
-
-def scans_of(ctx: StageContext, cases: Collection[str]) -> Iterator[Scan]:
-    """Some scans of the round, in case order."""
-    yield from (scan for scan in ctx.scans("train", "validation") if scan.case_id in cases)
