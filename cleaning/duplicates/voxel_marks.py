@@ -97,13 +97,13 @@ def possible(shape: Sequence[int], slices: int) -> list[Powers]:
 
 
 def _on(volume: Volume, powers: Powers, window: Window) -> Landmarks:
-    """The landmarks on cubes of so many voxels; every other row will do where a cube has many."""
+    """The landmarks on cubes of so many voxels; two rows will do where a cube has more."""
     order, _ = ras_axes(volume.affine)
     array = volume.array
     fastest = int(np.argmin([abs(s) for s in array.strides]))
     steps, spacing = [1, 1, 1], [1.0, 1.0, 1.0]
     for axis, power in zip(order, powers, strict=True):
-        steps[axis] = 2 if power >= 2 and axis != fastest else 1
+        steps[axis] = 2 ** (power - 1) if power >= 2 and axis != fastest else 1
         spacing[axis] = CUBE / 2**power * steps[axis]
     axes = volume.affine[:3, :3] / np.asarray(volume.spacing) * spacing
     affine = np.eye(4)
