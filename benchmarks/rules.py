@@ -248,7 +248,7 @@ def flipped(masks: Mapping[str, Mask], affine: Affine) -> tuple[dict[str, Mask],
     moved = {}
     for c, m in masks.items():
         turned = m.transpose(order)
-        backwards = [n for n, s in enumerate(signs) if s < 0]
+        backwards = tuple(n for n, s in enumerate(signs) if s < 0)
         moved[c] = np.flip(turned, backwards)
     return moved, affine @ turn
 
@@ -461,7 +461,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         groups["real head and neck"] = [*real_necks(args.data, args.cases)]
         groups["TotalSegmentator"] = [*real_trunk(args.data, vocabulary)]
     totals, rows = false_alarms(groups, anatomy)
-    result = {
+    result: dict[str, Any] = {
         "false_alarms": totals,
         "by_rule": rows,
         "recall": recall(groups, anatomy, args.seed, args.every),

@@ -12,7 +12,7 @@ from voxcurate.masks import label_boxes
 
 def volume(case: Case) -> Iterator[Outcome]:
     """The volume lies in its range; the lower end is not asked of what the scan cuts off."""
-    for class_id, seen in case.there.items():
+    for class_id, seen in case.asked.items():
         limits = case.rules(class_id).ml
         if limits:
             yield _range(case, seen, "volume", seen.s.ml, limits, sorted(seen.cut), "mL")
@@ -20,7 +20,7 @@ def volume(case: Case) -> Iterator[Outcome]:
 
 def height(case: Case) -> Iterator[Outcome]:
     """The extent along the body axis lies in its range; as for the volume."""
-    for class_id, seen in case.there.items():
+    for class_id, seen in case.asked.items():
         limits = case.rules(class_id).height_mm
         if limits:
             low, high = seen.extent[:, 2]
@@ -55,7 +55,7 @@ def _range(
 
 def density(case: Case) -> Iterator[Outcome]:
     """The median HU inside lies in its range; unknown without a CT."""
-    for class_id, seen in case.there.items():
+    for class_id, seen in case.asked.items():
         limits = case.rules(class_id).hu
         if not limits:
             continue
@@ -76,7 +76,7 @@ def density(case: Case) -> Iterator[Outcome]:
 def pieces(case: Case) -> Iterator[Outcome]:
     """A single organ is one piece, but for a little; what the scan cuts: see `further_pieces`."""
     vocabulary = case.anatomy.vocabulary
-    for class_id, seen in case.there.items():
+    for class_id, seen in case.asked.items():
         single = class_id in vocabulary and vocabulary[class_id].single
         if not single and case.rules(class_id).pieces_ml is None:
             continue
@@ -103,7 +103,7 @@ def pieces(case: Case) -> Iterator[Outcome]:
 
 def sex(case: Case) -> Iterator[Outcome]:
     """An organ of one sex is not there in the other; unknown where the sex is."""
-    for class_id, seen in case.there.items():
+    for class_id, seen in case.asked.items():
         wanted, name = case.rules(class_id).sex, case.name(class_id)
         if not wanted:
             continue

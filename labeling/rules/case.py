@@ -91,17 +91,24 @@ class Seen:
 class Case:
     """The structures of a scan, the anatomy to hold them against, and the facts.
 
-    `structures` has those with a label; an empty one says "known to be absent".
+    `structures` has those with a label; an empty one says "known to be absent". With `about` only
+    what is said of that class matters; rules may leave out what they would say of others.
     """
 
     anatomy: "Anatomy"
     structures: Mapping[str, Structure]
     facts: CaseFacts
+    about: str = ""
 
     @cached_property
     def there(self) -> dict[str, Seen]:
         """Those that are not empty, by class in alphabetical order."""
         return {c: Seen(s) for c, s in sorted(self.structures.items()) if not s.is_empty}
+
+    @property
+    def asked(self) -> dict[str, Seen]:
+        """Of these, those that something has to be said of."""
+        return {c: seen for c, seen in self.there.items() if self.about in ("", c)}
 
     @cached_property
     def middle(self) -> float | None:

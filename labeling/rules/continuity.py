@@ -34,7 +34,7 @@ def gap(case: Case) -> Iterator[Outcome]:
     """A tube is there at every level between two other structures' centroids, or its own ends."""
     for rule in case.anatomy.continuity:
         class_id = rule.class_
-        if class_id not in case.structures:
+        if class_id not in case.structures or case.about not in ("", class_id):
             continue
         other = "+".join(rule.between or ())
         step = level_mm(case.structures[class_id].affine)
@@ -52,11 +52,12 @@ def gap(case: Case) -> Iterator[Outcome]:
             yield case.told(class_id, "gap", "unknown", words, **told)
             continue
         share = found.missing / found.n
+        where = {"gap_from_mm": found.gap[0], "gap_to_mm": found.gap[1]} if found.missing else {}
         told |= {
             "value": found.longest_mm,
             "evidence": {
                 "missing_share": share, "n_levels": found.n, "from_mm": span[0], "to_mm": span[1],
-                "gap_from_mm": found.gap[0], "gap_to_mm": found.gap[1],
+                **where,
             },
         }  # fmt: skip
         name, ends = case.name(class_id), _ends(case, rule)

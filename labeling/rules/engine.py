@@ -59,7 +59,11 @@ class Anatomy:
         self.side_margin_mm = min((f.side_margin_mm for f in files), default=5.0)
 
     def outcomes(
-        self, structures: Mapping[str, Structure], facts: CaseFacts | None = None
+        self,
+        structures: Mapping[str, Structure],
+        facts: CaseFacts | None = None,
+        *,
+        about: str = "",
     ) -> list[Outcome]:
         """What every rule says of the structures of one scan: broken, holds or unknown.
 
@@ -67,20 +71,25 @@ class Anatomy:
             structures: by class id; an empty one says "known to be absent", one that is not there
                 is unknown, and so is what is asked of its neighbours.
             facts: of the scan.
+            about: only of this class; saves most of the time.
 
         Returns:
             In class order. What two structures break together is held against both; of relations
             and rows the weight is lowered for the one that breaks fewer.
         """
-        case = Case(self, structures, facts or CaseFacts())
-        found = [outcome for rule in RULES for outcome in rule(case)]
+        case = Case(self, structures, facts or CaseFacts(), about)
+        found = [v for rule in RULES for v in rule(case) if about in ("", v.class_id)]
         return sorted(found, key=lambda v: (v.class_id, v.rule, v.other, v.detail))
 
     def check(
-        self, structures: Mapping[str, Structure], facts: CaseFacts | None = None
+        self,
+        structures: Mapping[str, Structure],
+        facts: CaseFacts | None = None,
+        *,
+        about: str = "",
     ) -> list[Outcome]:
         """Everything that is wrong with the structures of one scan: `outcomes` that are broken."""
-        return [v for v in self.outcomes(structures, facts) if v.state == "broken"]
+        return [v for v in self.outcomes(structures, facts, about=about) if v.state == "broken"]
 
     def allowed_overlaps(self, classes: Sequence[str]) -> list[tuple[str, str]]:
         """The pairs among `classes` that may share voxels."""

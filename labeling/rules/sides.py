@@ -15,7 +15,7 @@ FULL_MM = 20.0  # beyond the limit: the weight is full
 
 def side(case: Case) -> Iterator[Outcome]:
     """A structure with a side lies on it: of the midline, and of the other side's structure."""
-    for class_id, seen in case.there.items():
+    for class_id, seen in case.asked.items():
         own = case.anatomy.side_of(class_id)
         if not own:
             continue
@@ -133,7 +133,7 @@ def centred(case: Case) -> Iterator[Outcome]:
     """A midline structure lies near the body's middle: the scan's at its height, else the median
     of the other midline structures. Unknown where neither is there."""
     centres = {c: case.there[c].centroid for c in case.anatomy.midline if c in case.there}
-    for class_id, seen in case.there.items():
+    for class_id, seen in case.asked.items():
         limit = case.rules(class_id).midline_mm
         if limit is None:
             continue

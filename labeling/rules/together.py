@@ -1,6 +1,6 @@
 """Rules about voxels that two structures share: forbidden overlaps, parts within their whole."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -8,7 +8,7 @@ from scipy import ndimage
 
 from labeling.rules.case import Case, Seen, plain_box
 from labeling.rules.outcome import Outcome
-from labeling.structures import Structure, common_mask
+from labeling.structures import Structure, common_mask, common_voxels
 from voxcurate.volume import Box
 
 OVERLAP_SHARE = 0.02  # of the smaller one; contours touch and partial volumes are shared
@@ -21,7 +21,7 @@ MM3_PER_ML = 1000.0
 def overlap(case: Case) -> Iterator[Outcome]:
     """Two classes that may not share voxels do not: beyond the written mL of the pair, else
     `OVERLAP_SHARE` of the smaller one. A lesion may lie anywhere."""
-    shared = {} if case.facts.disjoint else shared_voxels(case.there)
+    shared = {} if case.facts.disjoint else shared_voxels(case.there, case.about)
     written = {tuple(sorted((o.a, o.b))): o.ml for o in case.anatomy.overlaps}
     for (a, b), ml in written.items():
         there = [c for c in (a, b) if c in case.there]
@@ -79,7 +79,7 @@ def inside(case: Case) -> Iterator[Outcome]:
     part's pieces have to touch the whole instead.
     """
     vocabulary = case.anatomy.vocabulary
-    for class_id, seen in case.there.items():
+    for class_id, seen in case.asked.items():
         whole_id = vocabulary[class_id].inside if class_id in vocabulary else ""
         if not whole_id:
             continue
@@ -124,13 +124,21 @@ def outside(part: Structure, whole: Structure) -> npt.NDArray[np.bool_]:
     return np.asarray(part.mask & ~np.isin(part.pieces[0], touching))
 
 
-def shared_voxels(there: dict[str, Seen]) -> dict[tuple[str, str], int]:
-    """How many voxels each two structures of a scan share, pairs in alphabetical order.
+def shared_voxels(there: Mapping[str, Seen], about: str = "") -> dict[tuple[str, str], int]:
+    """How many voxels each two structures of a scan share, pairs in alphabetical order; `about`:
+    only those with this one.
 
     One pass counts how many structures each voxel has; pairs are looked for only where that is
     two or more.
     """
-    if len(there) < 2:
+    if about in there:
+        one = there[about].s
+        return {
+            (min(c, about), max(c, about)): n
+            for c, seen in there.items()
+            if c != about and (n := common_voxels(one, seen.s))
+        }
+    if len(there) < 2 or about:
         return {}
     structures = [seen.s for seen in there.values()]
     low = [min(s.box[a].start for s in structures) for a in range(3)]

@@ -51,7 +51,7 @@ def test_an_outcome_is_plain_data_with_numbers_words_and_units():
         assert v.rule in RULE_WEIGHTS
         assert v.detail
         assert (v.weight > 0) is (v.state == "broken")
-        again = json.loads(json.dumps(v.plain()))
+        again = json.loads(json.dumps(v.plain(), allow_nan=False))
         assert Violation(**again).text() == v.text()
     side = next(v for v in broken if v.rule == "side" and v.class_id == "kidney_left")
     assert side.unit == "mm"
@@ -158,3 +158,15 @@ def test_all_that_is_written_is_about_classes_of_the_vocabulary():
             assert low < high, class_id
     plain = ANATOMY.plain()
     assert json.loads(json.dumps(plain)) == plain | {"weights": plain["weights"]}
+
+
+def test_what_is_said_of_one_class_is_what_is_said_of_it_among_all():
+    masks = masks_of(
+        kidney_left=((40, -80, -70), (85, -40, 10)), aorta=((-25, -45, -120), (0, -20, 20))
+    )
+    masks["liver_tumor"] = masks["liver"] & (np.indices(SHAPE)[2] > 30)
+    masks["spleen"] |= masks["stomach"] & (np.indices(SHAPE)[0] < 20)
+    every = ANATOMY.outcomes(structures(masks))
+    for class_id in masks:
+        own = [v.plain() for v in every if v.class_id == class_id]
+        assert [v.plain() for v in ANATOMY.outcomes(structures(masks), about=class_id)] == own
