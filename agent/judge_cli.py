@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from agent.console import DONE, SOME_FAILED, run_command, show_json
-from agent.options import JsonOption, SetOption
+from agent.options import JsonOption, ModalityOption, SetOption
 from voxcurate.errors import ConfigError
 
 INTERRUPTED = "interrupted; answers that are kept (--keep) are not asked for again"
@@ -58,6 +58,7 @@ def pair(
         Path | None,
         typer.Option(help="With --engine: folder that keeps answers and the log of calls."),
     ] = None,
+    modality: ModalityOption = "CT",
     settings: SetOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -88,6 +89,7 @@ def pair(
         common: dict[str, Any] = {
             "vocabulary": vocabulary,
             "reference": trusted,
+            "modality": modality.upper(),
             "settings": parse_overrides(settings or []),
         }
         if engine:

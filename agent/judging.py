@@ -86,6 +86,7 @@ def by_shape(
     vocabulary: "Vocabulary",
     reference: Reference | None,
     context: "Mapping[str, Structure]",
+    modality: str,
     settings: Mapping[str, Any],
 ) -> "tuple[str, Verdict]":
     """The judge without a network: what is usual among trusted cases, and the written anatomy."""
@@ -103,7 +104,7 @@ def by_shape(
         anatomy,
         config.judge,
         context=others,
-        facts=facts_of(others, volume),
+        facts=facts_of(others, volume if modality == "CT" else None),
     )
     return f"{judge.name} {judge.version}", judge.compare(volume, class_id, list(candidates))
 
@@ -117,6 +118,7 @@ def by_vision(
     reference: Reference | None,
     engine: Mapping[str, Any],
     root: Path,
+    modality: str,
     settings: Mapping[str, Any],
 ) -> "tuple[str, Verdict]":
     """A vision-language model's judge; answers and the log of calls are kept in `root`."""
@@ -127,7 +129,11 @@ def by_vision(
 
     config = build(VisionConfig, dict(settings))
     made = make_vision_judge(
-        build(EngineConfig, dict(engine)), root=root, vocabulary=vocabulary, config=config
+        build(EngineConfig, dict(engine)),
+        root=root,
+        vocabulary=vocabulary,
+        config=config,
+        modality=modality,
     )
     if reference is not None and config.examples:
         made.examples[class_id] = _examples(made, reference, vocabulary, class_id)

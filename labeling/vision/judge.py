@@ -45,6 +45,8 @@ class VisionJudge:
         wordings: what is told of each class; default: those of `config.anatomy`.
         examples: class to pictures shown before.
         in_view: class to whether it lies in the scan, where that is known otherwise.
+        modality: of the scans; where it is not CT pictures get the window "auto", and nobody is
+            asked for the bones.
 
     Attributes:
         examples: may be added to; `config.examples` of each class are shown.
@@ -61,6 +63,7 @@ class VisionJudge:
         wordings: Wordings | None = None,
         examples: Mapping[str, Sequence[Example]] | None = None,
         in_view: Mapping[str, bool | None] | None = None,
+        modality: str = "CT",
     ) -> None:
         self.config = config or VisionConfig()
         vocabulary = vocabulary or load_vocabulary()
@@ -68,6 +71,9 @@ class VisionJudge:
         self.engine = engine
         self.examples: dict[str, Sequence[Example]] = dict(examples or {})
         self._in_view = dict(in_view or {})
+        self._is_ct = modality == "CT"
+        if not self._is_ct:
+            self.config = self.config.model_copy(update={"ask_presence": False})
 
     @property
     def version(self) -> str:
@@ -97,11 +103,12 @@ class VisionJudge:
         """The contests of a scan, not yet begun: `labeling.vision.play` runs those of many scans
         together."""
         wordings = {class_id: self.wordings[class_id] for class_id in candidates}
-        prompts = [wording.prompt for wording in wordings.values()]
+        looks = [self._look(wording.prompt) for wording in wordings.values()]
+        looks += [self._skeleton] if self._is_ct else []
         pictures = ScanPictures(
             volume,
-            windows=sorted({"skeleton", *(prompt.window for prompt in prompts)}),
-            axes=sorted({"frontal", *(prompt.view for prompt in prompts)}),
+            windows=sorted({look.window for look in looks}),
+            axes=sorted({look.axis for look in looks}),
         )
         return {
             class_id: contest(
@@ -112,9 +119,9 @@ class VisionJudge:
 
     def example(self, volume: Volume, class_id: str, mask: Candidate) -> Example:
         """A trusted label as a picture to be shown before others."""
-        prompt = self.wordings[class_id].prompt
-        pictures = ScanPictures(volume, windows=(prompt.window,), axes=(prompt.view,))
-        return Example(pictures.png(self._look(prompt), pictures.shadow(mask)))
+        look = self._look(self.wordings[class_id].prompt)
+        pictures = ScanPictures(volume, windows=(look.window,), axes=(look.axis,))
+        return Example(pictures.png(look, pictures.shadow(mask)))
 
     def _contest(
         self,
@@ -131,13 +138,18 @@ class VisionJudge:
             [s.is_empty for s in shown.structures],
             cache(lambda a, b: shown.alike(a, b, *limits)),
             cache(lambda n: pictures.png(look, shown.shadow(n))),
-            lambda: pictures.png(Look("skeleton", max_side=self.config.max_side)),
+            lambda: pictures.png(self._skeleton),
             self._in_view.get(wording.class_id),
             tuple(self.examples.get(wording.class_id, ()))[: self.config.examples],
         )
 
     def _look(self, prompt: ClassPrompt) -> Look:
-        return Look(prompt.window, prompt.view, prompt.overlay, self.config.max_side)
+        window = prompt.window if self._is_ct else "auto"
+        return Look(window, prompt.view, prompt.overlay, self.config.max_side)
+
+    @property
+    def _skeleton(self) -> Look:
+        return Look("skeleton", max_side=self.config.max_side)
 
 
 def alike_limits(wording: Wording, config: VisionConfig) -> tuple[float, float]:

@@ -129,6 +129,18 @@ def test_overlay_and_window_are_those_of_the_class():
     assert "seen from the feet" in talk[-1].text
 
 
+def test_other_modalities_are_shown_by_their_own_values_and_have_no_skeleton():
+    engine = Engine(prefer_the_right_half)
+    made = judge(engine, modality="MR")
+    scaled = SCAN.with_array(SCAN.array * 4 + 6000)  # no HU
+    pair = [MASKS["liver"], MASKS["spleen"]]
+    assert made.judge(scaled, "spleen", pair).choice == 1
+    assert engine.count(FieldOfView) == 0
+    (first, *_) = (t[-1].images[0] for s, t in engine.asked if s is Comparison)
+    grey = np.asarray(Image.open(io.BytesIO(first)).convert("L"))
+    assert grey.std() > 20  # the body stands out
+
+
 def test_examples_are_pictures_of_other_labels():
     config = VisionConfig(examples=1)
     other, masks = phantom(5)
