@@ -56,7 +56,15 @@ FILES = ("truncated_file", "empty_file")
 ONLY_IN_TRUNKS = ("front_back", "upside_down", "swapped_in_plane", "permuted", "stepped", "cut_off")
 NEEDS = {"mirrored": "liver_right", "upside_down": "head_up", "front_back": "gas_in_front"}
 # further damage, of noise and planes, that is not in the cohort's makers
-EXTRA = ("noise 180 HU", "empty slice", "repeated slice", "clipped above 400", "wide 8 bits")
+EXTRA = (
+    "noise 180 HU",
+    "empty slice",
+    "repeated slice",
+    "clipped above 400",
+    "wide 8 bits",
+    "offset -40 HU",
+    "offset -60 HU",
+)
 
 
 def main() -> int:
@@ -207,6 +215,8 @@ def _extra(volume: Volume, kind: str, rng: np.random.Generator) -> Any:
         planes[k] = -1024
     elif kind == "repeated slice":
         planes[k] = planes[k - 1]
+    elif kind.startswith("offset"):
+        image += float(kind.split()[1])
     elif kind == "clipped above 400":
         image = np.clip(image, -1024, 400)
     else:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from cleaning.check._kernels import block_sums
 from voxcurate.geometry import ras_axes
 from voxcurate.volume import Volume
 
@@ -24,6 +25,7 @@ MIN_SMALL_LUNG_ML, SMALL_LUNG_SHARE, MIN_CHEST_PLANES = 4.0, 0.2, 3
 CHEST_SHARE, ADULT_CHEST_CM2 = 0.08, 450.0
 NARROW_MM, ADULT_WIDTH_MM, FINEST_MM = 220.0, 320.0, 1.2
 MASKED_AIR, SAME_VIEW = 0.3, 0.9
+MATTER_HU = (-2048.0, 3000.0)
 Mask = npt.NDArray[np.bool_]
 
 
@@ -79,7 +81,16 @@ class Anatomy:
         return n_air < MASKED_AIR * int(self.body.sum()) and in_all < SAME_VIEW * in_any
 
     def inside(self, axis: int = 2) -> Mask:
-        """The body with the cavities that each plane across `axis` encloses."""
+        """The body with the cavities that each plane across `axis` encloses; not to be changed."""
+        if axis not in self._filled:
+            self._filled[axis] = self._fill(axis)
+        return self._filled[axis]
+
+    @cached_property
+    def _filled(self) -> dict[int, Mask]:
+        return {}
+
+    def _fill(self, axis: int) -> Mask:
         from scipy import ndimage
 
         planes = np.moveaxis(self.body, axis, 0)
@@ -186,14 +197,12 @@ def _look(volume: Volume, grid_mm: float) -> Anatomy:
 def block_means(array: npt.NDArray[Any], steps: list[int]) -> npt.NDArray[np.float32]:
     """Means over blocks of each plane; a rest at an axis' end is left out. Values are clipped to
     what matter has, so that padding and metal do not colour their neighbours."""
-    (a, b), n_k = steps, array.shape[2]
-    i, j = array.shape[0] // a * a, array.shape[1] // b * b
-    result = np.empty((i // a, j // b, n_k), np.float32)
-    for n in range(n_k):  # a plane at a time: little memory
-        part = array[:i, :j, n].astype(np.float32)
-        np.clip(part, -2048, 3000, out=part)
-        result[:, :, n] = part.reshape(i // a, a, j // b, b).mean(axis=(1, 3))
-    return result
+    sides = (*steps, 1)
+    axes = sorted(range(3), key=lambda axis: -abs(array.strides[axis]))
+    a, b, c = (sides[axis] for axis in axes)
+    sums = block_sums(array.transpose(axes), (a, b, c), *MATTER_HU)
+    means = sums.transpose(np.argsort(axes)) / (steps[0] * steps[1])
+    return np.ascontiguousarray(means, np.float32)
 
 
 def _parted(tissue: Mask) -> npt.NDArray[np.uint8]:

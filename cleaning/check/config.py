@@ -94,9 +94,9 @@ class CheckConfig(Config):
         2.5, description="of that correlation: more are planes that were interpolated"
     )
     max_air_hu: float = Field(-980.0, description="air beside the body; ours: -1000 to -993")
-    min_air_hu: float = -1040.0
+    min_air_hu: float = -1020.0
     max_floor_hu: float = Field(-985.0, description="the one value of clipped air: -1024 or -1000")
-    min_floor_hu: float = -1100.0
+    min_floor_hu: float = -1030.0
     fat_hu: tuple[float, float] = Field(
         (-135.0, -80.0), description="the peak of fat; ours: -121 to -87; 80 kV lower it"
     )

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from cleaning.check._kernels import histogram
 from cleaning.check.config import CheckConfig
 from cleaning.check.reasons import Reason, Severity
 from voxcurate.volume import Volume
@@ -194,6 +195,8 @@ def body_ml(volume: Volume) -> float:
 
 def _histogram(array: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
     values = array.reshape(-1, order="A") if array.flags.f_contiguous else array.ravel()
+    if values.dtype.kind in "iu":
+        return histogram(values, HIST_LOW, -2 * HIST_LOW)
     hist = np.zeros(-2 * HIST_LOW, np.int64)
     for start in range(0, values.size, 1 << 22):
         part = np.rint(np.clip(values[start : start + (1 << 22)], HIST_LOW, -HIST_LOW - 1))

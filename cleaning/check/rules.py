@@ -19,7 +19,7 @@ from cleaning.check.planes import structure
 from cleaning.check.reasons import Reason, Verdict, worst
 from voxcurate.volume import Volume
 
-CHECK_VERSION = "4"
+CHECK_VERSION = "5"
 DEFAULT = CheckConfig()
 CT_STRUCTURE = {"all_noise", "noise", "shuffled_slices"}  # judged by limits in HU
 MASKED_SHARE, MASK_CONTRAST_HU, AIR_HU = 0.1, 300.0, -1000

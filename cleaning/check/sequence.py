@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from cleaning.check._kernels import spot_ratios
 from cleaning.check.anatomy import Anatomy
 from cleaning.check.texture import axial
 from voxcurate.volume import Volume
@@ -115,28 +116,26 @@ def sudden_changes(planes: Image) -> npt.NDArray[np.float64]:
     area = tissue.sum(axis=(1, 2))
     full = (area > FULL_SHARE * area.max()) & (np.ptp(planes.reshape(n, -1), axis=1) > 0)
     known = full[1:] & full[:-1]
+    moves = np.abs(np.diff(planes, axis=0)).reshape(n - 1, -1)
     for k in np.flatnonzero(known).tolist():
         before = [j for j in range(k - 1, max(-1, k - 1 - REACH), -1) if known[j]]
         after = [j for j in range(k + 1, min(n - 1, k + 1 + REACH)) if known[j]]
         if min(len(before), len(after)) < MIN_BESIDE:
             continue
-        places = (k, *before, *after)
-        changes = np.stack([np.abs(planes[j + 1] - planes[j]) for j in places])
-        nearest = 1 + len(before)
+        places, nearest = np.array([k, *before, *after]), 1 + len(before)
         either, both = tissue[k] | tissue[k + 1], tissue[k] & tissue[k + 1]
-        if both.sum() < MIN_SPOTS or _suddenness(changes[:, both], nearest) < STEP_JUMP:
+        if both.sum() < MIN_SPOTS or _suddenness(moves, places, both, nearest) < STEP_JUMP:
             continue  # where a body ends, a couch may go on unchanged
-        result[k] = _suddenness(changes[:, either], nearest)
+        result[k] = _suddenness(moves, places, either, nearest)
     return result
 
 
-def _suddenness(changes: Image, nearest: int) -> float:
-    """The first of some changes ``(m, spots)`` against the others; those in rows 1 and `nearest`
-    are next to it."""
-    here, around = changes[0] + FLOOR_HU, changes[1:]
-    beside = np.maximum(changes[1], changes[nearest]) + FLOOR_HU
-    usual = np.median(here / (np.median(around, axis=0) + FLOOR_HU))
-    return float(np.sqrt(usual * np.median(here / beside)))
+def _suddenness(
+    moves: Image, places: npt.NDArray[np.int64], spots: npt.NDArray[np.bool_], nearest: int
+) -> float:
+    """The first of some changes against the others; numbers 1 and `nearest` are next to it."""
+    usual, beside = spot_ratios(moves, places, np.flatnonzero(spots), nearest, FLOOR_HU)
+    return float(np.sqrt(np.median(usual) * np.median(beside)))
 
 
 def _shift_mm(before: Image, after: Image, spacing: tuple[float, ...]) -> float:
@@ -162,7 +161,7 @@ def slabs_of(volume: Volume) -> Slabs:
     """What planes of a CT in HU share with their neighbours along the foot-head axis."""
     array, _ = axial(volume)
     first = max(0, array.shape[2] // 2 - SLAB_PLANES // 2)
-    part = array[:, :, first : first + SLAB_PLANES].astype(np.float32)
+    part = _soft_part(array[:, :, first : first + SLAB_PLANES]).astype(np.float32)
     if part.shape[0] < 3 or part.shape[2] < 6:
         return Slabs()
     middle, one, other = part[1:-1], part[:-2], part[2:]
@@ -182,6 +181,15 @@ def slabs_of(volume: Volume) -> Slabs:
     across = _lag_correlation(noise.transpose(0, 2, 1), even.transpose(0, 2, 1), 3)
     bend = (1 - acf[1]) / (1 - acf[0]) if acf[0] < 1 else 0.0
     return Slabs(equal, beside, acf[2], across, bend)
+
+
+def _soft_part(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """What holds all soft tissue, and one voxel more along the first axis."""
+    soft = (array > SLAB_HU[0]) & (array < SLAB_HU[1])
+    rows, columns = (np.flatnonzero(soft.any(axis=axes)) for axes in ((1, 2), (0, 2)))
+    if not rows.size:
+        return array[:0]
+    return array[max(0, rows[0] - 1) : rows[-1] + 2, columns[0] : columns[-1] + 1]
 
 
 def _share(found: npt.NDArray[np.bool_]) -> float:

@@ -101,6 +101,16 @@ def test_no_body():
     assert "no_body" in codes(check(CT.with_array(air.astype(np.float32)), "CT", config))
 
 
+@pytest.mark.parametrize("offset", [-24, -40, -60, 24])
+def test_small_offsets_are_seen_by_the_air_clipped_or_not(offset):
+    clipped = np.maximum(CLEAN, -1024)
+    for image in (clipped, CLEAN):
+        shifted = np.rint(image + offset).astype(np.int16)
+        found = check(CT.with_array(shifted))
+        assert "hu_shift" in codes(found)
+        assert found.verdict == "suspect"
+
+
 def test_hu_rules_are_off_for_other_modalities():
     for image in (CLEAN + 1024, DAMAGED["eight_bit"], CLEAN * 900):
         assert check(CT.with_array(image.astype(np.float32)), "MR").verdict == "pass"
