@@ -6,6 +6,9 @@
 - candidate: it reaches the threshold, and nobody has drawn this lesion on the scan: accept or
   erase.
 - contradicts: the report says no, but a label that may not be mended without a person shows one.
+
+Of a label that a person has confirmed or revised nothing follows. Where somebody has undone
+something, a report's no is a contradiction for people to look at, and removes nothing.
 """
 
 from collections import Counter
@@ -53,11 +56,15 @@ def conclude(
         some = cases[first : first + AT_ONCE]
         standing = _standing(scene.ctx, found.class_id, some)
         scans = {s.case_id: s for s in scene.ctx.catalog.rows(ScanHead, case_id=some)}
+        where: dict[str, Any] = {"case_id": some, "class_id": found.class_id, "verdict": "undo"}
+        undone = {case for (case,) in scene.ctx.catalog.columns(Decision, "case_id", **where)}
         with scene.ctx.catalog.write() as writer:
             for case_id in some:
                 counts.update(
-                    _one(scene, writer, found, scans[case_id], candidates[case_id],
-                         standing.get(case_id), threshold)
+                    _one(
+                        scene, writer, found, scans[case_id], candidates[case_id],
+                        standing.get(case_id), threshold, may=case_id not in undone,
+                    )
                 )  # fmt: skip
     names = {"remove": "labels_emptied", "missed": "reported_but_not_found"}
     return {names.get(k, k): counts[k] for k in ("removed_by_reports", *VERDICTS)}
@@ -71,7 +78,10 @@ def _one(
     candidates: Sequence[Mapping[str, Any]],
     label: Label | None,
     threshold: float,
+    *,
+    may: bool,
 ) -> Counter[str]:
+    """One scan; `may`: a report may remove, for nobody has taken such a thing back."""
     said = scene.said.get((scan.case_id, found.class_id), Said())
     name = found.config.score
     above = [c for c in candidates if c["scores"][name] >= threshold]
@@ -98,12 +108,14 @@ def _one(
             writer.decide(made)
 
     question = finding.get("question", "")
+    if label is not None and (label.gold or label.confirmed or label.origin == "revised"):
+        return counts  # a person has looked at it: nobody is asked again
     if said.value == "no":
         if drawn and label is not None:
-            may = _may_mend(label, scene.config)
+            may = may and label.origin in scene.config.judge.auto_mend
             why = f"the report says no ({question}), the label shows {label.ml:.3g} mL"
             decide("remove" if may else "contradicts", why, candidates=_brief(above, name))
-    elif label is not None and (label.origin in TRUSTED or label.gold or label.confirmed):
+    elif label is not None and label.origin in TRUSTED:
         if said.value == "yes" and not drawn:
             decide("missed", f"the report says yes ({question}), the label is empty")
     elif said.value == "yes" and not left and not drawn:
@@ -114,10 +126,6 @@ def _one(
             why = f"{name} probability {c['scores'][name]:.2f}, {above_ml}"
             decide("candidate", why, **dict(c), score=c["scores"][name], said=said.value)
     return counts
-
-
-def _may_mend(label: Label, config: LabelingConfig) -> bool:
-    return label.origin in config.judge.auto_mend and not (label.gold or label.confirmed)
 
 
 def _standing(ctx: StageContext, class_id: str, cases: Sequence[str]) -> dict[str, Label]:

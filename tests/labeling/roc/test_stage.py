@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -27,7 +28,7 @@ from tests.labeling.roc.world import (
     labels,
     opened,
 )
-from voxcurate.catalog import Decision, Label, Measure
+from voxcurate.catalog import Decision, Label, Measure, WorkItem
 from voxcurate.labels import read_mask
 from voxcurate.nifti import read_nifti, write_nifti
 from voxcurate.volume import Volume
@@ -222,6 +223,20 @@ def test_a_corrected_candidate_and_a_missed_tumour_drawn(measured):
     assert kept.voxels == FALSE.sum()
 
 
+def test_what_people_have_answered_is_not_asked_again(measured):
+    ctx, _ = measured
+    exported(ctx)
+    answer(ctx, {(7, 0): "confirm", (8, 0): "confirm", (6, 1): "erase"})
+    assemble.run(ctx, CONFIG)
+    later = replace(ctx, round=2)
+    lines = ctx.catalog.rows(WorkItem, stage=("predict", "fuse"))
+    with ctx.catalog.write() as writer:
+        writer.put_all([replace(line, round=2) for line in lines])
+    run(later, CONFIG, ASKED)
+    asked = ctx.catalog.rows(Decision, stage="roc", round=2)
+    assert cases(asked) == ["03", "04", "05"]
+
+
 def test_wrong_answers_leave_the_others_alone(measured):
     ctx, _ = measured
     queue = {r["case_id"][-2:]: r["folder"] for r in exported(ctx)}
@@ -252,6 +267,10 @@ def test_an_undone_removal_stays_undone(measured):
     undo(ctx, config, "src_case03", CLASS, actor="AB", reason="it is there", to=old.label_id)
     assemble.run(ctx, CONFIG)
     assert ctx.catalog.current()["src_case03", CLASS].label_id == old.label_id
+    run(ctx, CONFIG, ASKED)
+    assemble.run(ctx, CONFIG)
+    assert ctx.catalog.current()["src_case03", CLASS].label_id == old.label_id
+    assert cases(decisions(ctx, "contradicts")) == ["03", "08"]
 
 
 def test_said_again_nothing_new_is_written(measured):
