@@ -20,7 +20,8 @@ class RudeServer:
     (finish_reason length).
 
     Attributes:
-        weights: log-probabilities told of each reply's one token, if asked for.
+        weights: log-probabilities told where a reply's text has the first of them as a quoted
+            value, if asked for.
         requests: bodies received, in order.
         content: what fine replies say; a function of the request's body, or text.
     """
@@ -92,8 +93,7 @@ class RudeServer:
         finish = "length" if act == "long" else "stop"
         told: dict[str, Any] = {}
         if body.get("logprobs") and self.weights:
-            top = [{"token": t, "logprob": w, "bytes": None} for t, w in self.weights.items()]
-            told = {"logprobs": {"content": [{**top[0], "top_logprobs": top}], "refusal": None}}
+            told = {"logprobs": {"content": _tokens(said, self.weights), "refusal": None}}
         data = {
             "id": "c",
             "object": "chat.completion",
@@ -117,6 +117,17 @@ class RudeServer:
             handler.close_connection = True
         else:
             _send(handler, 200, raw)
+
+
+def _tokens(said: str, weights: Mapping[str, float]) -> list[dict[str, Any]]:
+    """A reply as three tokens: what comes before the weighed one, that one, the rest."""
+    before, mark, after = said.rpartition(f'"{next(iter(weights))}"')
+    top = [{"token": t, "logprob": w, "bytes": None} for t, w in weights.items()]
+    if not mark:
+        return [{"token": said, "logprob": 0.0, "bytes": None, "top_logprobs": []}]
+    plain: dict[str, Any] = {"logprob": 0.0, "bytes": None, "top_logprobs": []}
+    return [{"token": before + '"', **plain}, {**top[0], "top_logprobs": top},
+            {"token": '"' + after, **plain}]  # fmt: skip
 
 
 def _send(

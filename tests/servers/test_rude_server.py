@@ -206,11 +206,12 @@ def test_refused_and_cut_off_replies_keep_what_was_said(rude, waits):
 
 
 def test_log_probabilities_are_asked_for_and_read(rude):
-    rude.weights = {"1": -0.1, "2": -2.4}
+    rude.weights = {"a": -0.1, "b": -2.4}
     (reply,) = ask(engine(rude.url, top_logprobs=2))
     assert rude.requests[0]["logprobs"] is True
     assert rude.requests[0]["top_logprobs"] == 2
-    assert reply.tokens == (Token("1", {"1": -0.1, "2": -2.4}),)
+    assert reply.tokens[1] == Token("a", {"a": -0.1, "b": -2.4})
+    assert "".join(token.text for token in reply.tokens) == reply.raw
     (plain,) = ask(engine(rude.url))
     assert "logprobs" not in rude.requests[-1]
     assert plain.tokens == ()

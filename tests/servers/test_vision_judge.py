@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from labeling.vision.config import VisionConfig
 from labeling.vision.judge import make_vision_judge
 from tests.labeling.conftest import phantom
 from tests.labeling.vision.engines import ALL, better, right, view
@@ -83,12 +84,25 @@ def test_a_model_that_sees_is_believed_in_both_orders(rude, tmp_path):
     assert one == other[::-1]
 
 
-def test_weights_of_the_server_decide(rude, tmp_path):
-    rude.weights = {"1": -0.05, "2": -3.0}
-    rude.content = lambda body: expert(body) if "FieldOf" in str(body["response_format"]) else "1"
-    judge = make_vision_judge(config(rude.url), root=tmp_path)
-    judge.judge(SCAN, "kidney_left", PAIRS["kidney_left"])
-    assert all(body["top_logprobs"] == 5 for body in rude.requests)
+def test_weights_of_the_server_decide_over_its_words(rude, tmp_path):
+    # it says "1" whatever it sees, and doubts it where overlay 1 is the worse one
+    def liking_the_first(body):
+        said = expert(body)
+        if "Comparison" in body["response_format"]["json_schema"]["name"]:
+            first = "1" if said == better("1") else "2"
+            rude.weights = {"1": -0.2, "2": -1.7} if first == "1" else {"1": -0.8, "2": -0.6}
+            return better("1")
+        return said
+
+    rude.content = liking_the_first
+    made = {"concurrency": 1}
+    deaf = make_vision_judge(config(rude.url, top_logprobs=0, **made), root=tmp_path / "a")
+    assert deaf.judge(SCAN, "kidney_left", PAIRS["kidney_left"]).choice is None
+    fine = VisionConfig(weighed_margin=0.04)
+    judge = make_vision_judge(config(rude.url, **made), root=tmp_path / "b", config=fine)
+    verdict = judge.judge(SCAN, "kidney_left", PAIRS["kidney_left"])
+    assert (verdict.choice, rude.requests[-2]["top_logprobs"]) == (1, 5)
+    assert 0.6 < verdict.confidence < 0.8
 
 
 def test_failures_of_the_server_are_asked_for_by_the_next_run_alone(rude, tmp_path, monkeypatch):
