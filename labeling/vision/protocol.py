@@ -69,8 +69,9 @@ class Compared:
 def presence(wording: Wording, skeleton: bytes) -> Play[tuple[bool | None, str]]:
     """Whether a class lies in the scan's field of view, told by the bones at its level.
 
-    True if all of them are seen, False if none is; None for some of them (the class may be cut
-    off), for a class without landmarks, or without a valid reply. And why there is no reply.
+    True if all of them are seen, False if none is but others are; None for some of them (the class
+    may be cut off), for no bone at all, for a class without landmarks, or without a valid reply.
+    And why there is no reply.
     """
     if not wording.landmarks:
         return None, ""
@@ -81,7 +82,9 @@ def presence(wording: Wording, skeleton: bytes) -> Play[tuple[bool | None, str]]
 
 
 def in_view(landmarks: Sequence[Landmark], seen: dict[str, bool]) -> bool | None:
-    """True if all landmarks are seen, False if none is, else None."""
+    """True if all landmarks are seen, False if none is but other bones are, else None."""
+    if not any(seen.values()):
+        return None  # no scan is without bones: the model saw nothing
     found = [seen[name] for name in landmarks]
     if all(found):
         return True
@@ -124,8 +127,8 @@ def agreed(one: Answer, other: Answer, config: VisionConfig) -> Compared:
 def read(reply: Reply, config: VisionConfig) -> Answer:
     """A reply's answer.
 
-    Where log-probabilities weigh the two choices they decide; a reply that says "both_bad" is
-    taken at its word, and so is one without them.
+    "same" and "both_bad" are taken at their word. Between "1" and "2" the log-probabilities decide
+    where there are some.
     """
     found = reply.parsed
     if not isinstance(found, Comparison):
@@ -133,9 +136,10 @@ def read(reply: Reply, config: VisionConfig) -> Answer:
     if found.better == "both_bad":
         return Answer("both_bad")
     weight = weighed(reply.tokens)
+    if found.better == "same":
+        return Answer("tie", weight)
     if weight is None:
-        said: dict[str, Outcome] = {"1": "first", "2": "second"}
-        return Answer(said.get(found.better, "tie"))
+        return Answer("first" if found.better == "1" else "second")
     if abs(weight - 0.5) < config.weighed_margin:
         return Answer("tie", weight)
     return Answer("first" if weight > 0.5 else "second", weight)

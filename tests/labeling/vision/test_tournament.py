@@ -193,7 +193,7 @@ def test_lesion_may_be_absent_where_its_organ_is_in_view():
     assert engine.count(Comparison) == 2
 
 
-@pytest.mark.parametrize("seen", [("lower_ribs",), None])
+@pytest.mark.parametrize("seen", [("lower_ribs",), (), None])
 def test_where_the_view_is_unknown_the_pictures_decide(seen):
     engine = Engine(prefer([picture(1), picture(0)]), seen=seen)
     verdict = run(engine, 2, empty=(0,))
@@ -246,6 +246,8 @@ def test_weights_of_the_choices_decide_and_cancel_a_liking_for_a_place():
     assert verdict.confidence == pytest.approx((0.95 + 0.7) / 2)
     near = run(Engine(lambda a, b: weighed("1", 0.55)), 2)
     assert near.choice is None
+    even = run(Engine(lambda a, b: weighed("same", 0.9 if a == picture(1) else 0.1)), 2)
+    assert even.choice is None
 
 
 @pytest.mark.parametrize(
