@@ -1,7 +1,7 @@
 """One scan as the rules see it: its structures, measured when asked, and what is known besides."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -103,7 +103,11 @@ class Case:
     @cached_property
     def there(self) -> dict[str, Seen]:
         """Those that are not empty, by class in alphabetical order."""
-        return {c: Seen(s) for c, s in sorted(self.structures.items()) if not s.is_empty}
+        return {
+            c: Seen(s if s.class_id == c else replace(s, class_id=c))
+            for c, s in sorted(self.structures.items())
+            if not s.is_empty
+        }
 
     @property
     def asked(self) -> dict[str, Seen]:

@@ -34,7 +34,3 @@ def test_hard_rules_accuse_nothing_of_a_trunk_with_61_classes(real_data):
     assert len(structures) > 50
     found = ANATOMY.outcomes(structures, facts_of(structures, None, disjoint=True))
     assert [v.text() for v in found if v.hard and v.state == "broken"] == []
-    turned = {**structures, "vertebrae_T9": structures["vertebrae_T11"],
-              "vertebrae_T11": structures["vertebrae_T9"]}  # fmt: skip
-    out = {v.class_id for v in ANATOMY.check(turned) if v.rule == "order"}
-    assert out >= {"vertebrae_T9", "vertebrae_T11"}
