@@ -1,6 +1,6 @@
 """``voxcurate rules``: which labels break the written anatomy, in a workspace or of files alone."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -102,7 +102,8 @@ def show(
     def command() -> int:
         from agent.by_hand import by_hand
         from agent.commands import check_cases
-        from agent.rules_view import counts, show_outcomes
+        from agent.rules_view import show_outcomes
+        from labeling.rules.files import count
 
         with by_hand(workspace, write=False) as (context, config):
             check_cases(context.catalog, [case])
@@ -111,11 +112,11 @@ def show(
             classes = [context.vocabulary.resolve(c) or c for c in class_id or ()]
         found = [v for v in found if not classes or v.class_id in classes]
         if as_json:
-            show_json({"case": case, **counts(found), "outcomes": [v.plain() for v in found]})
+            show_json({"case": case, **count(found), "outcomes": [v.plain() for v in found]})
         else:
             rows = [(case, v) for v in found if everything or v.state == "broken"]
             show_outcomes(rows, every=everything)
-            typer.echo(", ".join(f"{n} {state}" for state, n in counts(found).items()))
+            typer.echo(", ".join(f"{n} {state}" for state, n in count(found).items()))
         return DONE
 
     run_command(command)
@@ -164,13 +165,15 @@ def check(
         from agent.rules_view import plain_checked, show_checked
 
         kind: Kind = layout
-        found = _checked(folder, scans, anatomy, sex, labels, kind, missing_is_empty)
-        _only(found, rule or (), class_id or ())
+        wanted = _wanted(rule or (), class_id or ())
+        found = _checked(
+            folder, scans, anatomy, sex, labels, kind, missing_is_empty, wanted, everything
+        )
         if as_json:
             show_json(plain_checked(found))
         else:
             show_checked(found, every=everything)
-        return SOME_FAILED if found.failed or found.n_hard else DONE
+        return SOME_FAILED if found.failed or found.total("hard") else DONE
 
     run_command(command)
 
@@ -183,6 +186,8 @@ def _checked(
     labels: Path | None,
     layout: "Kind",
     missing_is_empty: bool,
+    wanted: "Callable[[Outcome], bool]",
+    every: bool,
 ) -> "Checked":
     from agent.prediction_folders import cases_of
     from labeling.rules import load_anatomy, shipped_anatomies
@@ -199,11 +204,12 @@ def _checked(
     with progress("check labels", len(cases)) as bar:
         return check_cases(
             cases, written, scans=volumes, sexes=_sexes(sex, list(cases)),
-            missing_is_empty=missing_is_empty, done=lambda case: bar.advance(note=case),
+            missing_is_empty=missing_is_empty, wanted=wanted, every=every,
+            done=lambda case: bar.advance(note=case),
         )  # fmt: skip
 
 
-def _only(found: "Checked", rules: Sequence[str], classes: Sequence[str]) -> None:
+def _wanted(rules: Sequence[str], classes: Sequence[str]) -> "Callable[[Outcome], bool]":
     from labeling.rules import RULE_WEIGHTS
     from voxcurate.classes import load_vocabulary
 
@@ -211,13 +217,8 @@ def _only(found: "Checked", rules: Sequence[str], classes: Sequence[str]) -> Non
     if wrong:
         raise ConfigError(f"no rule {wrong[0]!r}; there are: {', '.join(RULE_WEIGHTS)}")
     vocabulary = load_vocabulary()
-    wanted = [vocabulary.resolve(c) or c for c in classes]
-    for case, outcomes in found.cases.items():
-        found.cases[case] = [
-            v
-            for v in outcomes
-            if (not rules or v.rule in rules) and (not wanted or v.class_id in wanted)
-        ]
+    named = [vocabulary.resolve(c) or c for c in classes]
+    return lambda v: (not rules or v.rule in rules) and (not named or v.class_id in named)
 
 
 def _sexes(given: str, cases: Sequence[str]) -> dict[str, str]:

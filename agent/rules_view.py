@@ -12,44 +12,27 @@ if TYPE_CHECKING:
     from labeling.rules.files import Checked
 
 ROWS_SHOWN = 200
-STATES = ("broken", "unknown", "holds")
 
 
 def plain_checked(found: "Checked") -> dict[str, Any]:
-    """All outcomes of all cases, and how many of each kind."""
+    """The outcomes that were kept of all cases, and how many there were of each kind."""
     return {
         "cases": {
-            case: {
-                "structures": found.n_structures[case],
-                **counts(outcomes),
-                "outcomes": [v.plain() for v in outcomes],
-            }
+            case: {**found.counts[case], "outcomes": [v.plain() for v in outcomes]}
             for case, outcomes in found.cases.items()
         },
         "failed": dict(found.failed),
     }
 
 
-def counts(outcomes: "Sequence[Outcome]") -> dict[str, int]:
-    """How many are broken, and of these hard, hold, and are unknown."""
-    numbers = {state: sum(v.state == state for v in outcomes) for state in STATES}
-    return {**numbers, "hard": sum(v.hard and v.state == "broken" for v in outcomes)}
-
-
 def show_checked(found: "Checked", *, every: bool) -> None:
     """A line per violation, the worst first; `every`: per outcome."""
-    rows = [
-        (case, v)
-        for case, outcomes in found.cases.items()
-        for v in outcomes
-        if every or v.state == "broken"
-    ]
+    rows = [(case, v) for case, outcomes in found.cases.items() for v in outcomes]
     show_outcomes(rows, every=every)
-    total = counts([v for outcomes in found.cases.values() for v in outcomes])
     typer.echo(
-        f"{len(found.cases)} cases, {sum(found.n_structures.values())} structures: "
-        f"{total['broken']} broken ({total['hard']} hard), {total['holds']} hold, "
-        f"{total['unknown']} unknown"
+        f"{len(found.cases)} cases, {found.total('structures')} structures: "
+        f"{found.total('broken')} broken ({found.total('hard')} hard), {found.total('holds')} "
+        f"hold, {found.total('unknown')} unknown"
     )
     for case, why in found.failed.items():
         typer.echo(f"failed: {case}: {why}", err=True)

@@ -1,6 +1,6 @@
 """The rules on files alone: the masks or the label map of a case, with its scan if there is one."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,18 +30,24 @@ class Checked:
 
     Attributes:
         cases: case to outcomes, the broken ones first.
-        n_structures: case to how many structures are there.
+        counts: case to how many structures are there, and how many outcomes are broken, of these
+            hard, hold and are unknown; kept or not.
         failed: case to why.
     """
 
     cases: dict[str, list[Outcome]] = field(default_factory=dict)
-    n_structures: dict[str, int] = field(default_factory=dict)
+    counts: dict[str, dict[str, int]] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
 
-    @property
-    def n_hard(self) -> int:
-        """Violations that anatomy knows no exception to."""
-        return sum(v.hard and v.state == "broken" for found in self.cases.values() for v in found)
+    def total(self, what: str) -> int:
+        """The sum of one of the counts."""
+        return sum(counts[what] for counts in self.counts.values())
+
+
+def count(outcomes: Sequence[Outcome]) -> dict[str, int]:
+    """How many are broken, hold and are unknown, and how many of the broken ones are hard."""
+    states = {s: sum(v.state == s for v in outcomes) for s in ("broken", "holds", "unknown")}
+    return {**states, "hard": sum(v.hard and v.state == "broken" for v in outcomes)}
 
 
 def check_cases(
@@ -51,6 +57,8 @@ def check_cases(
     scans: Mapping[str, Path] | None = None,
     sexes: Mapping[str, str] | None = None,
     missing_is_empty: bool = False,
+    wanted: Callable[[Outcome], bool] | None = None,
+    every: bool = False,
     done: Callable[[str], None] | None = None,
 ) -> Checked:
     """Check cases one after the other; one that cannot be read is named, the others go on.
@@ -62,17 +70,19 @@ def check_cases(
         sexes: case to ``male`` or ``female``.
         missing_is_empty: a class that other cases have and this one has not is absent here; else
             nobody knows about it.
+        wanted: which outcomes matter; default: all.
+        every: keep what holds and what is unknown, too; of many cases that is much.
         done: told the name of each case.
     """
     found = Checked()
-    wanted = sorted({c for case in cases.values() for c in (*case.masks, *case.names.values())})
+    classes = sorted({c for case in cases.values() for c in (*case.masks, *case.names.values())})
     for name, files in cases.items():
         try:
             structures = read_case(files)
             scan = _scan_of(structures, (scans or {}).get(name))
             if missing_is_empty and structures:
                 like = next(iter(structures.values()))
-                structures = {**{c: _nothing(c, like) for c in wanted}, **structures}
+                structures = {**{c: _nothing(c, like) for c in classes}, **structures}
             facts = facts_of(
                 structures, scan, sex=(sexes or {}).get(name, ""),
                 disjoint=files.label_map is not None,
@@ -81,8 +91,11 @@ def check_cases(
         except CurationError as error:
             found.failed[name] = str(error)
         else:
-            found.cases[name] = sorted(outcomes, key=_rank)
-            found.n_structures[name] = sum(not s.is_empty for s in structures.values())
+            n = sum(not s.is_empty for s in structures.values())
+            outcomes = [v for v in outcomes if wanted is None or wanted(v)]
+            found.counts[name] = {"structures": n, **count(outcomes)}
+            kept = [v for v in outcomes if every or v.state == "broken"]
+            found.cases[name] = sorted(kept, key=_rank)
         if done:
             done(name)
     return found

@@ -55,6 +55,7 @@ def test_right_labels_pass_and_swapped_ones_are_told(cases):
     assert data["good"]["structures"] == 12
     assert data["swapped"]["structures"] == 11
     assert data["good"]["unknown"] > 0
+    assert {v["state"] for v in data["swapped"]["outcomes"]} == {"broken"}  # --all keeps the rest
     only = run("check", cases / "labels", "--rule", "side", "--class", "kidney_left", "--json")
     assert broken(only, "swapped") == {("kidney_left", "side")}
     alone = run("check", cases / "labels" / "good" / "segmentations")
@@ -144,7 +145,7 @@ def test_the_guides_own_rules_can_be_used_as_they_are(cases):
     (example,) = re.findall(r"```yaml\n(.*?)```", GUIDE.read_text(), re.DOTALL)
     own = cases / "mine.yaml"
     own.write_text(example)
-    result = run("check", cases / "labels", "--anatomy", own, "--json")
+    result = run("check", cases / "labels", "--anatomy", own, "--all", "--json")
     outcomes = json.loads(result.stdout)["cases"]["good"]["outcomes"]
     asked = {v["rule"] for v in outcomes}
     assert asked >= {
