@@ -40,6 +40,7 @@ GENERIC = word_set("""
     hepatobiliary upper-gi lower interventional ground first second third floor
     subacute sub-acute acute short level total hip knee continuing care visiting vna pulm ortho peds
     transferred discharged admitted referred presented arrived returned transfer discharge
+    paed paeds gastro resp haem onc uro vasc specialist specialists outpatients outpatient's neurosurgical
 """)
 _HEAD = one_of("care", "head")
 _HEAD_WORDS = first_words(_HEAD)
@@ -55,6 +56,7 @@ _FOREIGN_CAPITALS = one_of("care", "foreign_capitals")
 NOT_SITES = word_set(
     "mg ml mm cm right left bilateral none no yes normal deny denies negative positive alert awake and with of the"
 )
+_FIELD = re.compile(r"(?:logi[ae]|iatri[ae]|urgi[ae])$")  # "Ambulatorio di Epatologia"
 _LINK = one_of("care", "link")
 _ENDINGS = one_of("care", "endings")
 
@@ -218,7 +220,7 @@ def _is_place_of_care(text: str, start: int, end: int) -> bool:
 CARE: tuple[Pattern, ...] = (
     pattern("INSTITUTION", rf"(?<![\w-])(?P<x>(?:{_W}[ ]){{1,3}}(?:clinic|hospital|pharmacy|rehab|hospice|nursing home|rest home|care home|detox|surgery|practice|infirmary|snf|ER|ED))(?!\w)", 0, near="clinic hospital pharmacy rehab hospice home detox surgery practice infirmary snf er ed", check=lambda text, start, end: _is_named(text, start, end) and _is_inside(text, start), sure=False),
     pattern("INSTITUTION", rf"(?<![\w-])(?P<x>(?:The[ ])?(?:(?:{_W}|St\.)[ ](?:(?:of|and|&|for|the)[ ])?){{0,4}}{_HEAD}(?:[ ](?:for|of)[ ]{_W}(?:[ ](?!On|In|At|The){_W}){{0,2}})?(?:[ ](?:No\.?[ ])?\d{{1,3}})?(?:,\s(?:PLLC|LLC|LLP|Inc\.?|P\.?C\.?|a\.s\.|GmbH))?)(?![\w-])(?!\s(?:[Cc]ourse|[Ss]tay|[Dd]ay))", 0, near=_HEAD_WORDS, check=_is_place_of_care, sure=False),
-    pattern("INSTITUTION", rf"(?<![\w-])(?P<x>{_FOREIGN}(?:[ ]{_LINK}){{0,2}}(?:[ ]|(?<=['’])){_W}(?:(?:[ -]{_LINK}){{0,2}}[ -]{_W}){{0,4}}(?:,\s(?:a\.s\.|s\.r\.o\.|GmbH|S\.A\.))?)", 0, starts=_FOREIGN_STARTS, check=lambda text, start, end: "\n" not in text[start:end] and any(word not in GENERIC and lexicon().foreign_kind(word) != "w" for word in re.split(r"[\s.,-]+", fold(text[start:end]))[1:] if len(word) > 2), sure=False),
+    pattern("INSTITUTION", rf"(?<![\w-])(?P<x>{_FOREIGN}(?:[ ]{_LINK}){{0,2}}(?:[ ]|(?<=['’])){_W}(?:(?:[ -]{_LINK}){{0,2}}[ -]{_W}){{0,4}}(?:,\s(?:a\.s\.|s\.r\.o\.|GmbH|S\.A\.))?)", 0, starts=_FOREIGN_STARTS, check=lambda text, start, end: "\n" not in text[start:end] and any(word not in GENERIC and lexicon().foreign_kind(word) != "w" and not _FIELD.search(word) for word in re.split(r"[\s.,-]+", fold(text[start:end]))[1:] if len(word) > 2), sure=False),
     pattern("INSTITUTION", rf"(?<!\w)(?P<x>(?:{UPPER}[^\W\d_]+\s){{1,3}}(?:[Kk]eskus|[Yy]liopistollinen\s)?(?:[a-zäöå]*{_ENDINGS}|(?:Devlet|Üniversite(?:si)?|Eğitim|Şehir|Özel)?\s?(?:Hastanesi|Hastanesine|Tıp Merkezi|Sağlık Ocağı|Kórház|Szpital|Bolnica|Hospitalet)))(?!\w)", 0, shape=r"(?:sairaala|terveys|palvelutalo|sjukhus|sykehus|sygehus|haus|klinik|ziekenhuis|gasthuis|spital|heim|hospital|lasarett|Hastane|Merkez|Oca|rház|Szpital|Bolnica)", check=lambda text, start, end: any(lexicon().foreign_kind(fold(word)) != "w" for word in text[start:end].split()[:-1]), sure=False),
     pattern("INSTITUTION", rf"(?<!\w)(?P<x>(?:(?:Ward|WARD|Afdeling|Station|Unit|Unité|Unidad|Reparto|Service)[ ]{UPPER}[a-zà-ÿ]{{3,}}(?:[ ]{UPPER}[a-zà-ÿ]{{3,}})?))(?!\w)", 0, starts="ward afdeling station unit unite unidad reparto service", check=lambda text, start, end: all(lexicon().foreign_kind(fold(word)) in "unb" for word in text[start:end].split()[1:]), sure=False),
     pattern("INSTITUTION", rf"\b(?i:unit[ée]|service|ward|station|pavillon|pabell[óo]n|padiglione)\s(?P<x>{UPPER}[a-zà-ÿ]+(?:\s{UPPER}[a-zà-ÿé]+)?)(?=\s?[).,;\n])", 0, starts="unite unit service ward station pavillon pabellon padiglione", check=_is_strange, sure=False),

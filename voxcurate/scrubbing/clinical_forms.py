@@ -6,6 +6,7 @@ import re
 from voxcurate.scrubbing.wordlist import word_set
 
 GENES = word_set("""
+    sato2 satao2 sat02
     brca1 brca2 her2 her3 her4 tp53 p53 cdkn2a cdkn2b pik3ca mlh1 msh2 msh6 pms2 idh1 idh2 ros1 ntrk1
     ntrk2 ntrk3 fgfr1 fgfr2 fgfr3 vegfr vegfr2 ctla4 pdl1 pd1 smad4 stk11 keap1 arid1a bap1 mdm2 cdk4
     cdk6 cdk12 sox10 sox11 gata3 ttf1 napsina ck7 ck20 ck19 ck5 cdx2 pax8 pax5 wt1 s100 s100b hmb45
@@ -57,6 +58,7 @@ TOKENS: tuple[re.Pattern[str], ...] = (
     re.compile(r"[A-Z][a-z]{0,2}\d{2}[a-z]{0,2}\d?(?:[\\/]\d)?(?:[/,+][A-Z][a-z]{1,2}\d{2}[a-z]?\d?)*|FC\d{2}|q(?:[AO]?\d{1,2}(?:-\d{1,2})?)(?:h|hrs?|d|w|wk|wks|mo|min|pm)?|x\d{1,4}[a-z]{0,4}|b\d{1,4}(?:[/,-]b?\d{1,4})*|[WLC][-–]?\d{2,4}|[A-Z]{1,3}\d(?:[,-]\d)+|G?\d{1,2}P\d{1,4}|[A-Za-z]{0,5}(?:cm|mm|m|kg)[23]|T[12][a-z*+]\w{0,6}|(?:ADC|DWI|b|TRACEW?|T[12]\w?)_\w{1,8}|PS3\.\d{1,2}\w?|EA\d{4}|[vV]?\d{1,2}(?:\.\d{1,2}){1,3}[a-z]?\d?|[vV]20[12]\d|[VXNR][A-Z]\d{2}[A-Z]?(?:[_-]?(?:SP|HF)\d+)?|CT\d{3}(?:HD)?|MR\d{3}w?|\d{2,3}(?:HD|AS|DE|S|W|w|XT|X)\+?"),
     re.compile(r"\d{2,3}s?(?:[-–]\d{2,3}s?)?/\d{2,3}s?(?:[-–]\d{2,3}s?)?s|1:\d{1,7}|\d{1,3}(?:[,'’ ]\d{3})+(?:\.\d+)?|\d{1,5}[.,]\d{1,4}|\d{1,2}[-–]\d{1,2}[-–]\d{1,2}(?=-)|10\^?-?\d{1,2}|\d(?:[.,]\d+)?[eE][+-]?\d{1,2}"),
     re.compile(r"(?:1?\d?1st|1?\d?2nd|1?\d?3rd|\d{1,3}th|\d{1,2}(?:er|e|ème|eme|de|ste|º|ª))(?:[-–/](?:\d{1,2}(?:st|nd|rd|th)?|[a-z]+))*|\d/\d(?:rd|th)s?", _I),
+    re.compile(r"\d{1,3}(?:/[A-Z][a-z]{3,12})?/[MFmf](?:/[A-Z][a-z]{3,12})?"),  # 70/Malay/F
     re.compile(r"\d{1,3}[-–]?(?:year|yr|y|yo|y/o|month|mo|week|wk|day|d|hour|hr|min|jahre?|jähriger?|jährige[nrs]?|jarige?|ans|años)s?(?:[-–](?:old|olds|ago|long|f|m))?(?:[-/]?[fm])?|\d{1,3}[-–]?[MFmfwW]", _I),
     re.compile(r"(?:[A-Za-z]{1,3}\d?RADS|(?:BI|LI|PI|TI|NI|O|VI|CAD|Lung|Node|C)[-–]?RADS(?:®|v?\d)?)[-–/]?[A-Z]{0,2}\d?[A-Za-z]?(?:[-–/+,](?:[A-Z]?\d?[A-Za-z]?))*|(?:LR|PR|TR)[-–](?:\d|M|TIV|TR|NC)[a-c]?(?:[/-]\d)?", _I),
     re.compile(r"NCT\d{8}|RID\d{1,6}|PMC?ID:?\d{6,8}|(?:rs|NM_|NP_)\d{4,9}(?:\.\d+)?|(?:RTOG|EORTC|NSABP|SWOG|ECOG|CALGB|ACOSOG|GOG|NRG|KEYNOTE|CheckMate|IMpower|NCIC|HALT|CROSS|JCOG|PROFILE|AGITG|TROG|BIG|PACIFIC|ISO|IEC|DIN|NEMA|AAPM|ICRU|ICRP|CKD|EPI|MDRD)[-–_]?[A-Z]?\d{1,5}(?:\.\d+)?(?:[-–:/]\d{1,4})*[A-Za-z]{0,3}|(?:MK|ABT|AMG|BMS|GSK|LY|PF|SAR|RO|AZD|INCB|TAK|JNJ|BAY|MEDI|DS|PSMA|EN|TG|PS|CAP|SOP)[-–]\d{1,5}", _I),

@@ -21,7 +21,11 @@ _CELL_ENDS = re.compile(
     r"|,?[ ](?:DOB|MRN|M|F|MD|RN|Age|Sex|S[pt]R|ST\d|CT\d|FY\d|SHO|Cons\w*|Reg\w*)\b)"
 )
 _PAIR = re.compile(r"[ ]?,[ ]{0,2}\Z")
-_LISTS = word_set("present attendance attendees attending apologies participants panel members")
+_LISTS = word_set("""
+    present attendance attendees attending apologies participants panel members
+    teilnehmer teilnehmende anwesend anwesende entschuldigt aanwezig afwezig presents excuses
+    presentes asistentes ausentes presenti assenti partecipanti verhinderd deelnemers
+""")
 _LETTER = re.compile(r"[ \t]*[,!]?[ \t]*(?:\n|\Z)")
 _BEFORE_PAIR = word_set(
     "pat patient pt re name to from by dr mr mrs ms for sponsor guarantor attn and with"
@@ -60,6 +64,11 @@ class CellNames(IntroducedNames):
             titled = shape == "C" or (shape == "I" and k + 1 < words.n)
             plain = low not in w.STOP and low not in w.NO_NAME and low not in w.TITLES
             ordinary = words.kinds[k] == "w" and not self.lexicon.is_unlike_reports(low)
+            if "(" in words.gap(k) and ")" in words.text[words.ends[k] : words.ends[k] + 30]:
+                close = words.text.index(")", words.ends[k])
+                while k < words.n and words.starts[k] < close:
+                    k += 1
+                continue  # a post: "Lake (Chair)"
             if titled and plain and (shape == "I" or not ordinary) and not self.taken[k]:
                 if shape == "C" or words.shapes[k + 1] == "C":
                     self._hit(k, k + 1, sure=False)

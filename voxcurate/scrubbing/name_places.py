@@ -254,6 +254,8 @@ class _Places:
 
     def _with_state(self, end: int) -> int:
         state = _STATE.match(self.words.text, end)
+        if state and state.group()[0] != "," and self.words.text[end - 2 : end].isupper():
+            return end  # "NORMAL OR STABLE"
         return state.end() if state else end
 
     def _somewhere(self, i: int) -> Iterator[Hit]:
@@ -320,7 +322,9 @@ class _Places:
             return before in _HOME_BEFORE and (n > 1 or before != "to" or group == 0)
         if any(words.shapes[k] == "L" for k in range(i, j)):
             return False
-        if _STATE.match(words.text, words.ends[j - 1]) and not words.caseless[i]:
+        state = _STATE.match(words.text, words.ends[j - 1])
+        loud = words.shapes[j - 1] == "U" and state is not None and state.group()[0] != ","
+        if state and not words.caseless[i] and not loud:
             return True
         if n > 1 and group < 3 and not words.caseless[i] and not words.begins(i):
             return True

@@ -72,6 +72,14 @@ def _is_no_clock(text: str, start: int, end: int) -> bool:
     return re.fullmatch(r"(?:[01]\d|2[0-3])[0-5]\d|(?:19|20)\d\d", text[start:end]) is None
 
 
+def _is_line(text: str, start: int, end: int) -> bool:
+    """Whether what follows "call" or "ext" is a line: no value before it, no clock after "call"."""
+    before = text[max(0, start - 12) : start].split("\n")[-1]
+    if re.search(r"\d\s?[\w/.]*\s?$", before.rstrip(":# ")):
+        return False
+    return re.search(r"\bcall\s$", before, re.I) is None or _is_no_clock(text, start, end)
+
+
 NUMBERS: tuple[Pattern, ...] = (
     pattern("EMAIL", r"(?P<x>[\w.+%'-]+\s?(?:@|\(at\)|\[at\])\s?[\w-]+(?:(?:\.|\s?(?:\(dot\)|\[dot\])\s?|\sdot\s)[\w-]+)+)", labelled=True, shape=r"@|\([aA][tT]\)|\[[aA][tT]\]"),
     pattern("URL", r"(?P<x>(?:[a-z]{2,6}://|www\.|\\\\[\w.-]+\\)[^\s<>\]\x01]+)", labelled=True, shape=r"://|www\.|\\\\", signs="/wW\\"),
@@ -93,7 +101,7 @@ NUMBERS: tuple[Pattern, ...] = (
     pattern("ID", r"(?<!\w)(?P<x>[A-CEGHJ-PR-TW-Z]{2}\s?\d{2}\s?\d{2}\s?\d{2}\s?[A-D]|[12]\s\d\d\s\d\d\s\d[\dAB]\s\d{3}\s\d{3}(?:\s\d\d)?|756\.\d{4}\.\d{4}\.\d\d|[A-Z]{6}\d\d[A-Z]\d\d[A-Z]\d{3}[A-Z]|\d{3}\.\d{3}\.\d{3}-\d\d)(?!\w)", 0, has_digits=6),
     pattern("ID", r"(?<![\d.,-])(?P<x>\d{3}\s\d{3}\s\d{4})(?![\w-]|\.\d)", check=_is_nhs, digits=10),
     pattern("PHONE", _PHONE_LABEL + r"(?!\s*of\b)(?P<g>[^\d\n+(\x01]{0,20})(?P<x>(?![67]\.\d\d|\d{1,2}/\d{1,2}/\d\d)[+(]?\d(?:[ \t().+/–-]*\d){4,14}(?:\s?(?:x|ext\.?)\s?\d+)?)(?![\d.]*\s*(?:mm|cm|hu)\b)", labelled=True, starts="tel telephone telefon telefoonnummer telefoon phone ph fax telefax pager page beeper bleep ext extension mobile mobil mobiel handy gsm cell cellular contact call called callback reach reached reachable reaching number durchwahl voicemail hotline whatsapp whats", shape=r"\d(?:[\s().+/–-]*\d){4}"),
-    pattern("PHONE", _LINE + r"\.?\s?(?:no\.?|nr\.?|number|is|id|holder|phone|number\s+is)?\s*[:#(]*\s*[#*-]?(?P<x>-?\d{3,6}(?:[ -]\d{2,4})*|\d\d(?: \d\d){1,3}|-\d\d?)(?![\w]|[.,]\d|\s?(?:mm|cm|mg|ml|hu|mcg|pg|ng|cells)\b)", labelled=True, starts=_LINE_STARTS, check=lambda text, start, end: re.search(r"\d\s?[\w/.]*\s?$", text[max(0, start - 12) : start].split("\n")[-1].rstrip(":# ")) is None),
+    pattern("PHONE", _LINE + r"\.?\s?(?:no\.?|nr\.?|number|is|id|holder|phone|number\s+is)?\s*[:#(]*\s*[#*-]?(?P<x>-?\d{3,6}(?:[ -]\d{2,4})*|\d\d(?: \d\d){1,3}|-\d\d?)(?![\w]|[.,]\d|\s?(?:mm|cm|mg|ml|hu|mcg|pg|ng|cells)\b)", labelled=True, starts=_LINE_STARTS, check=_is_line),
     pattern("PHONE", r"(?<![\w.,/+-])(?P<x>(?:\d{3}[-. ])?\d{3}-\d{4}\s?(?:x|ext\.?)\s?\d{2,5})(?!\w)", labelled=True, digits=7),
     pattern("PHONE", r"(?:\x01|\d{4})\s?(?:x|ext\.?|extn\.?)\s?(?P<x>\d{2,5})(?![\w.,/%])", near="x ext extn"),
     pattern("PHONE", r"(?<![\w.,/+-])(?P<x>(?!\d\d/\d\d/\d\d|\d\d-\d\d-\d\d|\d\d\.\d\d\.\d\d)\(?0\d{1,4}\)?(?:[ ./-]{1,2}\d{2,8}){1,5}|1[38]00[ -]\d{3}[ -]\d{3}|\d{3}[ -]\d{2}[ -]\d{2}[ -]\d{2}|\d{2} \d{2} \d{2} \d{2}(?! \d)|9\d{4} \d{5}|1[3-9]\d \d{4} \d{4}|\d{4} \d{3} \d{3}|\(\d{2,3}\)\s?\d{4,5}-\d{4})(?![\w/-]|[.,]\d)", check=_is_phone_long, digits=4),
@@ -123,6 +131,7 @@ NUMBERS: tuple[Pattern, ...] = (
     pattern("PHONE", r"\b(?P<x>(?:(?:zero|oh|nought|one|two|three|four|five|six|seven|eight|nine|double|triple|hundred)[\s,-]+){4,14}(?:zero|oh|nought|one|two|three|four|five|six|seven|eight|nine|hundred))\b", starts="zero oh nought one two three four five six seven eight nine double triple", labelled=True),
     pattern("AGE", r"\b(?:she|he|pt|patient|who|now)(?:['’]s|\sis|\swas|\sturn(?:ed|s|ing))\s(?:now\s)?(?P<x>9\d|1[01]\d)(?=\s(?:now|and|but|with|who)\b|[,;]\s|\.(?:\s|$)|$)", starts="she he pt patient who now", labelled=True, check=_is_no_temperature),
     pattern("AGE", r"\b(?:(?:grand|great-?\s?grand|step)?(?:mother|father|parents?)|ma|mom|mum|dad|wife|husband|spouse|partner|aunt|uncle|sister|brother|neighbou?r|friend|pt|patient|resident|widow(?:er)?|lady|woman|man|gentleman),?\s\((?:aged?\s|now\s)?(?P<x>9\d|1[01]\d)\)", near="mother father grandmother grandfather grandparent parent parents stepmother stepfather ma mom mum dad wife husband spouse partner aunt uncle sister brother neighbor neighbour friend pt patient resident widow widower lady woman man gentleman", labelled=True),
+    pattern("AGE", r"[(,]\s?(?P<x>9\d|1[01]\d)(?=\s?(?:j|jr|jrs|ans|aa?|a[ñn]os|anni|anos|jaar|jahre|y|yrs?|yo)\.?\s?[),;])", shape=r"[(,]\s?(?:9|1[01])\d\s?[a-z]", labelled=True),
     pattern("AGE", r"\x01['’]?s?,?\s?\((?:aged?\s)?(?P<x>9\d|1[01]\d)(?:\s?[FMfmWw])?\)", shape=r"\x01\W{1,4}(?:aged? )?[91]", labelled=True),
     pattern("AGE", r"\((?:b\.|born|dob|\*|geb\.?|n[ée]e?|°)?[^()\n]{0,24}\x01,\s(?:aged?\s|now\s)?(?P<x>9\d|1[01]\d)\)", shape=r"\x01,\s(?:aged? |now )?[91]", labelled=True),
     pattern("AGE", r"\x01,\s(?P<x>9\d|1[01]\d)(?![\w%°]|[.,/:-]\d|\s?(?:mm|cm|mg|ml|kg|bpm|percent|mmhg|hu|and|to|over)\b)", shape=r"\x01,\s[91]", labelled=True),

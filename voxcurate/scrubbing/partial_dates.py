@@ -150,6 +150,8 @@ _DOTTED_BEFORE = re.compile(
 def is_dotted_day(text: str, start: int, end: int) -> bool:
     """Whether "14.1." is a day: padded, after a word for a time, or in a text that writes days so."""
     before = text[max(0, start - 24) : start]
+    if before.rstrip(" ")[-2:] in ("<-", "->") or before.rstrip(" ")[-1:] in tuple("←→<>≤≥"):
+        return False  # "lactate 2.9 <- 5.1."
     if len(text[start:end]) == 6 or _DOTTED_BEFORE.search(before):
         return True
     return (

@@ -16,17 +16,20 @@ from voxcurate.scrubbing.numbers import NUMBERS
 from voxcurate.scrubbing.pattern import HOLE, Pattern
 from voxcurate.scrubbing.people import PEOPLE
 from voxcurate.scrubbing.people_letters import LETTERS
+from voxcurate.scrubbing.people_manners import MANNERS
 from voxcurate.scrubbing.people_notes import NOTES
 from voxcurate.scrubbing.places import PLACES
 from voxcurate.scrubbing.postal import find_postal
 from voxcurate.scrubbing.rooms import ROOMS
 from voxcurate.scrubbing.streets import STREETS
 from voxcurate.scrubbing.towns import TOWNS
+from voxcurate.scrubbing.villages import VILLAGES
 from voxcurate.scrubbing.vocabulary import fold
+from voxcurate.scrubbing.wards import WARDS
 
 PATTERNS: tuple[Pattern, ...] = (
     *DATES, *NUMBERS, *CODES, *PLACES, *STREETS, *TOWNS, *CARE, *HOUSES, *ROOMS,
-    *PEOPLE, *NOTES, *LETTERS,
+    *VILLAGES, *WARDS, *PEOPLE, *NOTES, *LETTERS, *MANNERS,
 )  # fmt: skip
 BEFORE, AFTER = 90, 90  # letters beside a word that a match which must be near it may take up
 _NUMBERS = re.compile(r"\d(?:[\s().,+/:_'’–-]{0,4}\d)*")

@@ -3,6 +3,7 @@
 
 import re
 
+from voxcurate.scrubbing.care import GENERIC
 from voxcurate.scrubbing.forms import first_words, one_of
 from voxcurate.scrubbing.months import TITLED
 from voxcurate.scrubbing.pattern import UPPER, Pattern, pattern
@@ -79,6 +80,14 @@ def _is_street(text: str, start: int, end: int) -> bool:
     )
 
 
+def _is_no_kind(text: str, start: int, end: int) -> bool:
+    """Whether a clinic is more than a kind of clinic: "SPECIALIST OUTPATIENT CLINIC" is none."""
+    words = fold(text[start:end]).split()
+    return words[-1] not in ("clinic", "clinics", "imaging") or not all(
+        one in GENERIC for one in words
+    )
+
+
 _UP_WORDS = rf"(?:{UPPER}[\w'’-]*\.?[ ]+)"
 PLACES: tuple[Pattern, ...] = (
     pattern("ADDRESS", r"\b(?P<x>p\.?\s?o\.?\s?box\s+\d+|postfach\s+\d+|postbus\s+\d+)", starts="p po postfach postbus"),
@@ -105,9 +114,9 @@ PLACES: tuple[Pattern, ...] = (
     pattern("ADDRESS", rf"\b(?:Ward|Afdeling|afdeling|Station|Pavilion)\s(?P<x>{UPPER}[a-zà-ÿ]{{3,}})(?!\w)", 0, starts="ward afdeling station pavilion", check=_is_ward),
     pattern("ADDRESS", rf"(?<!\w)(?P<x>{UPPER}[a-zà-ÿ]{{3,}})\s(?:Ward|Pavilion|Wing)(?!\w)", 0, near="ward pavilion wing", check=_is_ward),
     # places of care and work
-    pattern("INSTITUTION", rf"\b(?P<x>(?!{_NO_PLACE}\s){_PLACE_WORD}(?:[ ](?:of|the|and|&|for|de|di|der|am|du)|[ ](?!{_NO_LINK}[ ]){_PLACE_WORD}){{0,4}}[ ]{_HOSPITAL}(?:\s(?:of|at|de|du)\s{UPPER}\w+(?:\s{UPPER}\w+)?|\s(?:Utrecht|{UPPER}[a-z]+burg|Groningen|Leiden|Nord|Süd))?)(?!\w)(?!\s(?:Course|Stay|Day|Admission|Discharge|[Cc]ourse|[Ss]tay))", 0, near="hospital hospitals hosp medical med clinic clinics klinikum klinik kliniken infirmary hospice health healthcare imaging cancer krankenhaus spital university universitatsklinikum universitat universitair medisch hopital ziekenhuis rehab rehabilitation nursing surgery surgical care manor pavilion practice nhs radiology family high elementary college gasthuis streekziekenhuis kantonsspital"),
+    pattern("INSTITUTION", rf"\b(?P<x>(?!{_NO_PLACE}\s){_PLACE_WORD}(?:[ ](?:of|the|and|&|for|de|di|der|am|du)|[ ](?!{_NO_LINK}[ ]){_PLACE_WORD}){{0,4}}[ ]{_HOSPITAL}(?:\s(?:of|at|de|du)\s{UPPER}\w+(?:\s{UPPER}\w+)?|\s(?:Utrecht|{UPPER}[a-z]+burg|Groningen|Leiden|Nord|Süd))?)(?!\w)(?!\s(?:Course|Stay|Day|Admission|Discharge|[Cc]ourse|[Ss]tay))", 0, near="hospital hospitals hosp medical med clinic clinics klinikum klinik kliniken infirmary hospice health healthcare imaging cancer krankenhaus spital university universitatsklinikum universitat universitair medisch hopital ziekenhuis rehab rehabilitation nursing surgery surgical care manor pavilion practice nhs radiology family high elementary college gasthuis streekziekenhuis kantonsspital", check=_is_no_kind),
     pattern("INSTITUTION", rf"\b(?P<x>(?:Universitätsklinikum|Universitätsspital|Klinikum|Krankenhaus|Klinik|H[ôo]pital|Clinique|CHU|Centre Hospitalier|Ziekenhuis|Hospital|Cl[ií]nica|Ospedale|Policlinico)[ ](?:(?:der|am|an der|im|de|du|des|de la|la|le|del|di|St\.|Sankt|Saint|San|Santa)[ ])*{UPPER}[\w'’-]+(?:[ -](?:de[ ]|la[ ]|der[ ]|du[ ])*{UPPER}[\w'’-]+){{0,2}})", 0, starts="universitatsklinikum universitatsspital klinikum krankenhaus klinik hopital clinique chu centre ziekenhuis hospital clinica ospedale policlinico", check=lambda text, start, end: lexicon().foreign_kind(fold(re.split(r"[\s-]", text[start:end])[-1])) != "w" or (" " in text[start:end].strip() and not text[start:end].startswith("Hospital "))),
-    pattern("INSTITUTION", r"\b(?P<x>(?:Mount|Mt\.?) Sinai|Johns Hopkins|Mayo|Brigham(?:(?: and| &) Women's)?|Beth Israel(?: Deaconess)?|Cedars[- ]Sinai|Mass(?:achusetts)?\.? General|Charit[ée]|Karolinska|Addenbrooke['’]s|Barts|Erasmus MC|UMC [A-Z]\w+|Radboud\w*|Royal (?:Free|Marsden|Brompton|Infirmary|London|Victoria)|MD Anderson|(?:Memorial )?Sloan[- ]Kettering|Dana[- ]Farber|Cleveland Clinic|Kaiser(?: Permanente)?|Klinikum rechts der Isar|Great Ormond Street|Guy['’]s(?: and St\.? Thomas['’]?)?)(?!\w)(?![ ](?:[Ss]yndrome|[Ss]core|[Cc]lass|[Ss]tage|[IVX]+\b|[0-4]\b))", 0, starts="mount mt johns mayo brigham beth cedars mass massachusetts charite karolinska addenbrooke barts erasmus umc radboud radboudumc royal md memorial sloan dana cleveland kaiser klinikum great guy"),
+    pattern("INSTITUTION", r"\b(?P<x>(?:Mount|Mt\.?) Sinai|Johns Hopkins|Mayo|Brigham(?:(?: and| &) Women's)?|Beth Israel(?: Deaconess)?|Cedars[- ]Sinai|Mass(?:achusetts)?\.? General|Charit[ée]|Karolinska|Addenbrooke['’]s|Barts|Erasmus MC|UMC [A-Z]\w+|Radboud\w*|Royal (?:Free|Marsden|Brompton|Infirmary|London|Victoria)|MD Anderson|(?:Memorial )?Sloan[- ]Kettering|Dana[- ]Farber|Cleveland Clinic|Kaiser(?: Permanente)?|Klinikum rechts der Isar|Great Ormond Street|Guy['’]s(?: and St\.? Thomas['’]?)?)(?!\w)(?![ ](?:[Ss]yndrome|[Ss]core|[Ss]tone|[Gg]rad|[Cc]lass|[Ss]tage|[IVX]+\b|[0-4]\b))", 0, starts="mount mt johns mayo brigham beth cedars mass massachusetts charite karolinska addenbrooke barts erasmus umc radboud radboudumc royal md memorial sloan dana cleveland kaiser klinikum great guy"),
     pattern("INSTITUTION", rf"(?<!\w)(?P<x>(?:St\.?|Saint|Sankt|ST\.?)\s{UPPER}[a-zà-ÿ]+['’]s?(?:\s(?:and|&)\sSt\.?\s{UPPER}\w+['’]s?)?)(?!\w|\s(?:disease|valve|wort))", 0, starts="st saint sankt", check=lambda text, start, end: not re.search(r"(?:St|ST)\.?\s(?:John|Jude)['’]s?\s(?:wort|valve)", text[start : end + 8])),
     pattern("INSTITUTION", rf"\b(?P<x>University (?:Hospital |Medical Center )?(?:of|Hospital) {UPPER}\w+(?:\s{UPPER}\w+)?)", 0, starts="university"),
     pattern("INSTITUTION", r"\b(?:at|from|to|in|outside|the|of)\s+(?P<x>(?:[a-z.']{2,}\s+){1,3}(?:hospital|medical center|medical centre|clinic|nursing home|rehab|hospice))\b", 0, near="hospital center centre clinic home rehab hospice", check=_is_named),

@@ -37,6 +37,8 @@ _IN = r"(?:in|since|until|till|during|throughout|back\sin|as\sof|im|seit|ab|bis|
 _BEFORE = r"(?:from|to|by|last|this|next|early|late|mid|of|before|after|en|em|around|approximately|approx|circa|ca|between|through|vs|versus|cf|c/w|compared\s(?:to|with)|comparison|than|every|each|coming|come|mid|for|due|dated|date|repeat|rpt|review|recheck|rescan|follow-?up|f/u|booked|scheduled|planned|expected|edd|lmp|again|(?<=prior\s)\()"
 _NOUN = r"(?:stud(?:y|ies)|scans?|exams?|examinations?|ct|cta|cts|mri?|mra|mrcp|pet|pet[-/]ct|us|uss|ultrasounds?|x-?rays?|films?|cxr|mammograms?|mammo|dexa|images?|imaging|prior|priors|comparisons?|series|visits?|clinics?|appointments?|appt|admissions?|discharge|reports?|letters?|notes?|mdts?|mdm|meetings?|boards?|rounds?|biops(?:y|ies)|bx|echo|ecg|ekg|colonoscop(?:y|ies)|endoscop(?:y|ies)|egd|ogd|ercp|bronch\w*|surger(?:y|ies)|operations?|procedures?|resection|bloods?|labs?|levels?|values?|psa|results?|cultures?|episodes?|fall|injury|bleed|attacks?|relapse|cycle|dose|chemo\w*|films|reading|baseline|audit|list|rota|slot|round|befund|untersuchung|voraufnahme|vorunters\w*|aufnahme|kontrolle)"
 _MODAL = r"(?!\w|['’]|\s+(?:be|have|not|also|represent|reflect|need|fracture|indicate|suggest|mean|cause|account|explain|contain|benefit|require|well|still|warrant|simply|merely|or\smay))"
+_FOREIGN_NOUN = r"(?:scanner|tac|tc|irm|rmn?|ct|mrt?|echo|ecografia|ecograf[íi]a|[ée]chographie|rx|radiograf[íi]a|radiographie|examen|esame|contr[ôo]le|controllo|control|kontrolle|consultation|visita|bilan|onderzoek|scan|opname|voraufnahme|befund|untersuchung|tdm|pet|mammografia|mammographie|informe|referto)"
+_NEXT = r"(?:volgende|n[äa]chste[rn]?|prochaine?|pr[óo]xim[ao]|prossim[ao]|termin|wv|wiedervorstellung|rdv|cita|afspraak|controle|kontrolle|controllo|contr[ôo]le|datum|date|data|fecha|due|next)"
 _SEASON = r"(?:spring|summer|autumn|winter|fall|frühjahr|frühling|sommer|herbst|voorjaar|najaar|zomer|herfst|printemps|été|automne|hiver|primavera|verano|otoño|invierno|estate|autunno|inverno|verão|outono)"
 _FRENCH_DAY = r"(?:lundi|mardi|mercredi|jeudi|vendredi|samedi|dimanche)"
 
@@ -97,6 +99,11 @@ VAGUE: tuple[Pattern, ...] = (
     pattern("DATE", rf"\b{_IN}[\s-]+(?P<x>{_ANY}{_MORE}\.?)(?<!\s){_MODAL}", near=MONTHS, check=_is_month_here),
     pattern("DATE", rf"\b{_BEFORE}\.?[\s-]+(?P<x>{_ANY}{_MORE}){_MODAL}", near=MONTHS, check=_is_no_person),
     pattern("DATE", rf"\b(?P<x>{PART_BEFORE}{_ANY}{_MORE}(?:\s(?:1[89]|20)\d\d)?){_MODAL}", near=MONTHS, labelled=True),
+    # "l'ecografia di dicembre", "scanner de mars", "CT van mei", "Termin: 19-09."
+    pattern("DATE", rf"\b{_FOREIGN_NOUN}\s(?:\w+\s){{0,2}}?(?:de|di|d['’]|del|van|uit|vom|von|aus|do|da)\s?(?P<x>{_ANY})(?!\w|['’])", near=MONTHS),
+    pattern("DATE", rf"\b(?:di|del|van|vom)\s(?P<x>{CLEAR})(?!\w|['’])", near=MONTHS, check=_is_no_person),
+    pattern("DATE", rf"\b{_NEXT}\s?:\s?(?P<x>{_D}[-/.](?:0?[1-9]|1[0-2]))(?=[.,;)]?(?:\s|$))", starts=first_words(_NEXT), labelled=True),
+    pattern("DATE", r"\b(?:ma|di|wo|do|vr|za|zo|mo|mi|fr|sa|so|lun|mar|mer|jeu|ven|sam|dim|mi[ée]|jue|vie|s[áa]b|gio|dom)\.?\s(?P<x>(?:0[1-9]|[12]\d|3[01])([-/.])(?:0[1-9]|1[0-2])\.?)(?=[,;)\s]|\.(?:\s|$)|$)(?!\s?(?:mm|cm|ml|mg|x|%))", starts="ma di wo do vr za zo mo mi fr sa so lun mar mer jeu ven sam dim mie jue vie sab gio dom"),
     # "the April study", "her october CT", "a March visit"
     pattern("DATE", rf"\b(?P<x>(?:{TITLED}|(?i:{CLEAR}))\.?(?:\s?[-–/&]\s?{TITLED})?)['’]?s?[\s-]+(?:(?i:follow-?up|outside|prior|previous|interval|staging|surveillance|screening|baseline|first|second|last|initial|repeat|low-dose|contrast|chest|brain|head|abdom\w+|whole[- ]body|neck|spine|breast|liver|renal|cardiac|[A-Z]{{2,4}})\s)?(?i:{_NOUN})(?!\w)", 0, near=MONTHS, check=_is_no_person),
     # "(Oct, previously 6.1)", "| Nov |", "Jan: 12 mm", "April last year", "this March just gone"
