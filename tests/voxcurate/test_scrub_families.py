@@ -44,9 +44,35 @@ PEOPLE = [
     ("Re Hemi Te Whata NHI ZXA4419", "Hemi Te Whata"), ("and to Dr. Das on 033 5550 1209", "Das"),
     ("Esperanza Ybarra, 92 -- lives alone", "92"),
 ]  # fmt: skip
+MANNERS = [
+    ("Beste Joke,\nhierbij de uitslag van het onderzoek", "Joke"), ("CNS Moira to ring.", "Moira"), ("Badante: Oksana.", "Oksana"),
+    ("Anwesend: Kröger (Chir), Özdemir (Onko); entschuldigt: Fink\n", "Fink"), ("présents : Pr d'Ornano, Dr Roux", "d'Ornano"),
+    ("Byrne: not a surgical candidate.\nHart keen on ablation.", "Hart"), ("Byrne: not a surgical candidate.\n", "Byrne"),
+    ("Visite con dott.ssa Ferri il lunedì", "Ferri"), ("hr Van 't Zand wordt gebeld", "Van 't Zand"), ("seen by Anel vd Merwe\n", "Anel vd Merwe"),
+    ("Tan Wei Ling seen by Chew LK.", "Chew LK"), ("Tan Wei Ling seen today", "Tan Wei Ling"), ("Mutter von Kjell ruft an und fragt", "Kjell"),
+    ("R.W., 63M, mCRC", "R.W."), ("report typed\n/mp\n", "mp"), ("transcrit 23 avril par CB\n", "CB"), ("Dr. J.-F. Le Gall\n", "Le Gall"),
+    ("Médecin traitant : Kervella\n", "Kervella"), ("Tél. portable. Née LE GOFF.", "LE GOFF"), ("Rose (daughter) aware", "Rose"),
+    ("MvD / supervisie K. Oosterhuis", "MvD"), ("Mw. Claes (96 j) terug", "96"),
+]  # fmt: skip
+WARDS = [
+    ("arr per cart fr PCU 338-2 with trans", "PCU 338-2"), ("Bed MW-II/17   15 Jan", "MW-II/17"), ("Zimmer 1.204 | -4471\n", "1.204"),
+    ("Zimmer 1.204 | -4471\n", "4471"), ("reg bleeped (1147), SHO", "1147"), ("DECT 7 3318.", "7 3318"), ("T 0599 - 555 010\n", "0599 - 555 010"),
+    ("avec mon compte (sblanchet).", "sblanchet"), ("hit him: auto KL 99 B 5512.", "KL 99 B 5512"), ("(Case 2217 COMPLETE)", "2217"),
+    ("lic. NB 5541  ", "NB 5541"), ("put REDCap record 551-23 on hold", "551-23"), ("Scanner CT-SEH-1, dosis", "CT-SEH-1"),
+]  # fmt: skip
+VILLAGES = [
+    ("residente in Contrada Fontanelle 7, tessera", "Contrada Fontanelle 7"), ("lives alone Isle of Scarra\n", "Isle of Scarra"),
+    ("Kerkstraat 41-b, 7999 ZX Oud-Hemelum\n", "Kerkstraat 41-b, 7999 ZX Oud-Hemelum"), ("Trekvaart 6 te Oud-Hemelum\n", "Oud-Hemelum"),
+    ("r/o At post Khedgaon, Tal. Baramoli, BPL", "At post Khedgaon, Tal. Baramoli"), ("Hameau des Genêts.", "Genêts"),
+    ("Vive en Calle Mayor s/n, Pontones.", "Calle Mayor s/n"), ("Foyer Les Tilleuls, chambre 31", "Les Tilleuls"),
+    ("IMAGERIE DES TROIS RIVIÈRES - Nord", "TROIS RIVIÈRES"), ("DR LEE AT MERCY CREEK COLORECTAL. END", "MERCY CREEK COLORECTAL"),
+    ("TC di novembre invariata", "novembre"), ("Volgende: 19-09.\n", "19-09"),
+]  # fmt: skip
 
 
-@pytest.mark.parametrize(("text", "value"), [*DATES, *TOWNS, *HOUSES, *PEOPLE])
+@pytest.mark.parametrize(
+    ("text", "value"), [*DATES, *TOWNS, *HOUSES, *PEOPLE, *MANNERS, *WARDS, *VILLAGES]
+)
 def test_families_go(text, value):
     assert gone(text, value)
 
@@ -58,6 +84,11 @@ def test_families_go(text, value):
         "Technique: T1 Dixon, b0-b1000.\nHARRINGTON ROD INTACT. ALLEN TEST NORMAL.",
         "Nachweis einer Mikroangiopathie Fazekas 1, sonst unauffällig ohne Befund.",
         "No change - pt says no.\n17:00 reviewed; blood cultures 2/2 grew E. coli on a 1.5 T scanner.",
+        "Findings: Heart: normal. Colon: clear. Loc: T2. Drainage Ch 16. SUV 4 - 12. In ED 4 hours.",
+        "Beurteilung: Stauungszeichen. Procedere: Vorstellung im Tumorboard. Nach Port-Implantation FLOT.",
+        "Advies: Controle over drie maanden. Naar huis met Thuiszorg, naar Cardiologie verwezen.",
+        "Si consiglia Controllo. Trasferito in Rianimazione, letto occupato. Visita Oncologica.",
+        "Décision : Lobectomie. Surveillance Bosniak II. Indication : Bilan d'extension.",
         "In Uganda two years ago. Explained in Assamese. CPT codes billed 99152, 99153.",
     ],
 )  # fmt: skip

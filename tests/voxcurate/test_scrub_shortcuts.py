@@ -118,6 +118,8 @@ PIECES = [
     "Rose (daughter)", "rang Joy at home", "Prot.: A. Reinke", "bay 3 bed 2",
     "Herr K. kommt", "Née LE GOFF.", "Hausarzt: Zubizarreta", "unter -3312.", "0551 / 39 - 6612",
     "Calle Mayor s/n, 39003 Pontones", "afd. Linde,", "do 14-03 om", "Zi. 2.114",
+    "Enf. Maripaz", "Beste Joke, dank",
+    "Er heißt eigentlich Soboth.", "CNS Moira to ring", "SVB 214 a",
     "turned ninety-two", "03APR1950", "the 3rd of April", "third of March", "x1234", "age 97",
 ]  # fmt: skip
 texts = st.lists(st.sampled_from(PIECES), min_size=1, max_size=4).map(". ".join)

@@ -199,7 +199,7 @@ PEOPLE: tuple[Pattern, ...] = (
     pattern("NAME", r"(?:(?<=\n)|(?<=[ ]{2}))(?P<x>[A-Z]{2,4}/[a-z]{2,4})(?=[ ]{2})", 0, shape=r"[A-Z]{2,4}/[a-z]{2,4}"),
     pattern("NAME", r"(?<![^\n])(?P<x>[A-Z]{2,3})(?=[ ](?:/[ ]|BCN|RN|SN|RGN|MD|NP|PA|SpR|SHO)\b)", 0, shape=r"\n[A-Z]{2,3}[ ]", check=_are_initials),
     pattern("NAME", r"\x01-(?P<x>(?:van|de|von|der|den|del|da|di|la|le)[ ](?:de[rn]?[ ])?[^\W\d_]+)", 0, shape=r"\x01-(?:van|de|von|der|den|del|da|di|la|le)"),
-    pattern("NAME", rf"\b(?:enf|adj|as|asist|inf|sor|m[ée]d|t[ée]c|enferm|aux|adjt|int|r[ée]s|ass|schw|pfl|vpk|zr|lek|mgr|in[żz]|mudr|prim|doc|dott|sig|sgra|sz|hem[şs])\.[ ](?P<x>{_W}(?:[ ]{_W})?)(?!\w)", 0, starts="enf adj as asist inf sor med tec enferm aux adjt int res ass schw pfl vpk zr lek mgr inz mudr prim doc dott sig sgra sz hems", check=is_likely, sure=False),
+    pattern("NAME", rf"\b(?i:enf|adj|as|asist|inf|sor|m[ée]d|t[ée]c|enferm|aux|adjt|int|r[ée]s|ass|schw|pfl|vpk|zr|lek|mgr|in[żz]|mudr|prim|doc|dott|sig|sgra|sz|hem[şs])\.[ ](?P<x>{_W}(?:[ ]{_W})?)(?!\w)", 0, starts="enf adj as asist inf sor med tec enferm aux adjt int res ass schw pfl vpk zr lek mgr inz mudr prim doc dott sig sgra sz hems", check=is_likely, sure=False),
     pattern("NAME", rf"(?<!\w)(?P<x>{_W})[ ](?:didi|garu|ji|bhai|bhau|sahib|saheb|amma|anna|akka|san|sama|bey|han[ıi]m|efendi|abla|kaka|uncle|aunty)(?!\w)", 0, near="didi garu ji bhai bhau sahib saheb amma anna akka san sama bey hanim hanım efendi abla kaka uncle aunty", check=is_somebody, sure=False),
     pattern("NAME", rf"\bHr\.[ ](?P<x>{_W}(?:[ -]{_W})?)(?!\w)", 0, starts="hr", check=is_somebody),
     # notes in small letters

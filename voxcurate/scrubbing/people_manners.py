@@ -25,6 +25,9 @@ _SMALL_INITIALS = r"(?:[A-Z]\.[ ]?){2,3}"
 _SEX = one_of("people_manners", "sex")
 _SIGNS = one_of("people_manners", "signs")
 _DOCTOR = one_of("people_manners", "doctor")
+_GREETING = one_of("people_manners", "greeting")
+_NAMED = one_of("people_manners", "named")
+_POST = one_of("people_manners", "post")
 _OF_KIN = one_of("people_manners", "kin_of")
 _KIN = one_of("people", "kin")
 _KIN_LINK = r"(?:of|von|vom|de|del|d['’]|di|della|van|da|do)"
@@ -124,6 +127,24 @@ def _is_strange_or_given(text: str, start: int, end: int) -> bool:
     )
 
 
+def _is_greeted(text: str, start: int, end: int) -> bool:
+    """Whether a letter greets somebody: no colleague, team or ward."""
+    words = fold(text[start:end]).split()
+    return not any(one in _NOT_SPEAKERS for one in words) and any(
+        lexicon().foreign_kind(one) != "w" or one in lexicon().long["given"] for one in words
+    )
+
+
+def _is_given(text: str, start: int, end: int) -> bool:
+    """Whether a word after a post is a given name, or a name of the lists."""
+    low = fold(text[start:end])
+    known = lexicon()
+    if text[start:end].isupper() or low in _NOT_SPEAKERS or low in known.eponyms:
+        return False
+    named = low in known.given or known.long["given"].group(low) in (0, 1) or known.fame(low) > 1
+    return named and known.kind(low) in "nb"
+
+
 def _heads_entry(text: str, start: int, end: int) -> bool:
     """Whether a line begins with a given name that is a word too and a surname that was found."""
     low = fold(text[start:end])
@@ -156,6 +177,10 @@ MANNERS: tuple[Pattern, ...] = (
     pattern("NAME", r"\b(?:Fr|Hr|Frau|Herrn?|Mrs?|Ms|Mme|Mlle|Sra?|Sig|Dhr|Mw|Mevr|Dr|Prof)\.?[ ](?P<x>[A-ZÀ-Þ]\.)(?=,?[ ]|[)\n]|$)", 0, starts="fr hr frau herr herrn mr mrs ms mme mlle sr sra sig dhr mw mevr dr prof"),
     pattern("NAME", r"\b(?:[Nn][ée]e?|[Gg]eb\.|[Nn]ata|[ÉEée]pouse|[ÉEée]p\.|[Vv]euve|[Vv]ve|[Gg]eborene|[Rr]oz\.)[ ](?P<x>(?:(?:LE|LA|DE|DU|EL|VAN|VON|DER|DI|DEN|BEN|Le|La|De|Du|El|Van|von)[ ]){0,2}[A-ZÀ-Þ][A-Za-zÀ-ÿ'’-]{2,})(?=[ ]*(?:[.,;)(\n]|$|\x01)|[ ](?:le|am|il|op|el|à|in)\b)", 0, starts="ne nee geb nata epouse ep veuve vve geborene roz", check=is_likely, sure=False),
     pattern("NAME", rf"\b(?i:{_DOCTOR})[ ]?:[ ]{{0,3}}(?P<x>(?:{_ELIDED})?{_W}(?:[ ](?:{_W}|[A-Z]\.)){{0,2}})(?=[ ]*(?:[,;(\n]|$|\.(?:[ ]|$)|[ ]{{2}}|\x01))", 0, starts=first_words(_DOCTOR), check=_is_strange, sure=False),
+    # "Beste Joke,", "Er heißt eigentlich Soboth", "CNS Bev to ring", "SW: Moira"
+    pattern("NAME", rf"(?:(?<![^\n])|(?<=[.!>:] ))[ ]*(?i:{_GREETING})[ ](?P<x>{_W}(?:[ ]{_W})?)(?=[ ]?[,!]|[ ]?(?:\n|[-–][ ]))", 0, starts=first_words(_GREETING), check=_is_greeted, sure=False),
+    pattern("NAME", rf"\b(?i:{_NAMED})[ ](?:eigentlich[ ]|wirklich[ ]|nun[ ]|en[ ]fait[ ]|eigenlijk[ ]|in[ ]realt[àa][ ])?[\"„“«]?(?P<x>{_W}(?:[ ]{_W})?)(?!\w)", 0, starts=first_words(_NAMED), check=_is_strange, sure=False),
+    pattern("NAME", rf"\b(?:{_POST})(?:[ ]?:[ ]|[ ])(?P<x>{_W})(?![\w-])(?!['’]s[ ](?:sign|disease|test))", 0, starts=first_words(_POST), check=_is_given, sure=False),
     # initials that stand for somebody: "P.M., maschio", "R.W., 63M", "/mp", "Sign: KAT", "MvD /"
     pattern("NAME", rf"(?<![\w.])(?P<x>{_SMALL_INITIALS}|[A-Z]{{2}})(?=,?[ ]?\(?(?:\d{{1,3}}[ ]?(?:[MFmfVvWw]\b|J\.|j\b|y/?o?\b|yrs?\b|ans\b|a[ñn]os\b|anni\b|aa?\.|jaar\b|Jahre\b|jr\b)|(?:{_SEX})(?!\w)))", 0, shape=r"[A-Z]\.?[ ]?[A-Z]", check=_are_initials),
     pattern("NAME", rf"(?:\b(?i:{_SIGNS})[ ]?[:.]?[ ]{{1,3}}|\b(?i:{_SIGNS}):)(?P<x>[A-Z]{{2,4}}|(?:[A-Z]\.){{2,3}}|[A-Z][a-z]{{0,3}}[A-Z]|(?<=: )[a-z]{{2,3}})(?=[ ]*(?:\n|$|[,;|/)]|\x01|[ ]{{2}}))", 0, starts=first_words(_SIGNS), check=_are_signed),

@@ -111,6 +111,8 @@ class Lexicon:
         if "-" in word or "'" in word or "’" in word:
             parts = [p for p in re.split(r"[-'’]", word) if p not in _BETWEEN]
             if "-" not in word and len(parts) == 1 and word[0] in "od" and len(parts[0]) > 3:
+                if word[0] == "d" and self.kind(parts[0]) == "w":
+                    return "w"  # "bilan d'extension"
                 return "n"  # O'Brien, D'Angelo
             kinds = [self.kind(part) if english else self.foreign_kind(part) for part in parts]
             if not kinds:

@@ -35,6 +35,11 @@ def _is_no_unit(text: str, start: int, end: int) -> bool:
     return low not in SHORT_FORMS and lexicon().foreign_kind(low) == "u"
 
 
+def _is_no_level(text: str, start: int, end: int) -> bool:
+    """Whether what follows "Loc:" is no vertebra and no stage."""
+    return re.fullmatch(r"[CTLSNM]\d{1,2}(?:[-/][CTLS]?\d{1,2})?", text[start:end]) is None
+
+
 def _is_user(text: str, start: int, end: int) -> bool:
     return lexicon().foreign_kind(fold(text[start:end])) != "w" or not text[start:end].isalpha()
 
@@ -59,7 +64,7 @@ WARDS: tuple[Pattern, ...] = (
     pattern("OTHER", rf"\b(?i:{_BED})[ ]?(?:[Nn]o\.?|[Nn]r\.?|[Nn]°|\#)?[ ]?:?[ ]?(?P<x>[A-Z]{{1,2}}\d{{1,4}}|\d{{1,4}}[ ]?[A-Z]?){_AFTER}", 0, starts=_BEDS, sure=False),
     pattern("OTHER", rf"\b(?i:bay|bed|room|pod)[ ]\d{{1,3}}[ ](?P<x>(?:locker|bed|chair|space|trolley)[ ]\d{{1,3}}){_AFTER}", 0, starts="bay bed room pod"),
     pattern("OTHER", rf"\b(?i:bay|pod|box)[ ](?P<x>\d{{1,2}}[ ](?:locker|bed|chair|space|trolley)[ ]\d{{1,3}}){_AFTER}", 0, starts="bay pod box"),
-    pattern("OTHER", r"\b(?:\w{3,9}/){0,2}(?i:ward|bed|room|location|loc|cubicle|zimmer|bett|kamer|chambre|lit|cama|letto)(?:/\w{3,9}){0,2}[ ]?:[ ]{0,3}(?P<x>(?=[^\s,;|]*\d)[A-Z\d][^\s,;|]{1,14})(?=[\s,;|]|$)", 0, near="ward bed room location loc cubicle zimmer bett kamer chambre lit cama letto", shape=r":[ ]{0,3}[A-Z\d]", labelled=True),
+    pattern("OTHER", r"\b(?:\w{3,9}/){0,2}(?i:ward|bed|room|location|loc|cubicle|zimmer|bett|kamer|chambre|lit|cama|letto)(?:/\w{3,9}){0,2}[ ]?:[ ]{0,3}(?P<x>(?=[^\s,;|]*\d)[A-Z\d][^\s,;|]{1,14})(?=[\s,;|]|$)", 0, near="ward bed room location loc cubicle zimmer bett kamer chambre lit cama letto", shape=r":[ ]{0,3}[A-Z\d]", labelled=True, check=_is_no_level),
     pattern("OTHER", r"(?<=/)(?P<x>[A-Z]\d-\d{2,4}[A-Z]?)(?=[ ]*(?:\n|$|[ ]{2}|[|,;]))", 0, shape=r"/[A-Z]\d-\d", labelled=True),
     pattern("INSTITUTION", rf"\b(?P<x>(?:Ward|Unit|Bay|Station|Floor|Block)[ ]\S{{1,5}}[ ]\({UPPER}[a-zà-ÿ]{{3,}}\))", 0, starts="ward unit bay station floor block", check=_is_of_place, sure=False),
     pattern("INSTITUTION", rf"\x01[ ]\((?P<x>{UPPER}[a-zà-ÿ]{{3,}})\)(?=[ ](?:on|since|from|with|under|bed|by)\b)", 0, shape=r"\x01[ ]\(", check=_is_of_place, sure=False),
