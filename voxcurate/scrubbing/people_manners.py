@@ -156,20 +156,20 @@ def _heads_entry(text: str, start: int, end: int) -> bool:
 
 MANNERS: tuple[Pattern, ...] = (
     # elided and shortened particles: "Pr d'Harcourt", "Van 't Zand", "M'Barek", "Anel vd Merwe"
-    pattern("NAME", rf"\b{_TITLE}\.?[ ](?P<x>{_ELIDED}{_W}(?:[ -]{_W})?)(?!\w)", 0, shape=r"['’]|[vV]\.?/?d"),
+    pattern("NAME", rf"\b{_TITLE}\.?[ ](?P<x>{_ELIDED}{_W}(?:[ -]{_W})?)(?!\w)", 0, starts="dr dre drs prof pr mme mlle m mr mrs ms miss mevr mw dhr frau herr herrn sig sr sra dott dra"),
     pattern("NAME", rf"(?<![\w'’])(?P<x>(?:(?:[Vv]an|[Ii]n|[Oo]p|[Aa]an)[ ])?['’][tT][ ]{_W})(?!\w)", 0, shape=r"['’][tT][ ]", check=_is_strange, sure=False),
     pattern("NAME", rf"(?<![\w'’])(?P<x>[MN]['’]{UPPER}[a-zà-ÿ]{{2,}}(?:[ ](?:{_W}|[A-ZÀ-Þ]{{2,}}))?)(?!\w)", 0, shape=r"[MN]['’]"),
     pattern("NAME", rf"(?<!\w)(?P<x>{_W}[ ](?:[Vv]\.?[ ]?/?d\.?[mnr]?|[Vv]d[rmn]?)\.?[ ]{_W})(?!\w)", 0, shape=r"[ ][Vv]\.?[ ]?/?d", check=is_somebody),
-    pattern("NAME", rf"(?:\x01|[A-Z]\.)[ ]?(?P<x>(?:[Vv]\.?/?d\.?[mnr]?|[Vv]d[rmn]?)\.?[ ]{_W})(?!\w)", 0, shape=r"[ ]?[Vv]\.?/?d"),
+    pattern("NAME", rf"(?:\x01|[A-Z]\.)[ ]?(?P<x>(?:[Vv]\.?/?d\.?[mnr]?|[Vv]d[rmn]?)\.?[ ]{_W})(?!\w)", 0, shape=r"[Vv]\.?/?d[.mnr]{0,3}[ ]"),
     # "dr.ssa Ventura", "sig.ra Neri", "Dr.ª Reis", "Dr.in Huber"
     pattern("NAME", rf"\b{_ENDED}\.?[ ](?P<x>{_ELIDED}?{_W}(?:[ ](?:[A-Z]\.?|{_W}))?)(?!\w)", 0, starts="dr dott prof sig avv inf sr d", check=is_somebody),
     # "P-Y. Le Goff", "J.-P. Roux", "Ö., Fatma"
-    pattern("NAME", rf"(?<![\w.])(?P<x>{UPPER}\.?-{UPPER}\.[ ]?(?:(?:Le|La|De|Du|Des|de|du|van|von|Van)[ ])?(?:{_W})?)(?=\x01|[^\w]|$)", 0, shape=r"[^\W\d_a-z]\.?-[^\W\d_a-z]\.", check=_is_initialled),
-    pattern("NAME", rf"(?<![\w.])(?P<x>{UPPER}\.,?[ ](?!{UPPER}\.)(?:{_W}|(?=\x01)))(?=,[ ]\d{{1,3}}[ ]?(?:J|j|y|M|F|a)|,[ ]\x01)", 0, shape=r"\.,?[ ]", check=lambda text, start, end: " " not in text[start:end].strip() or is_likely(text, start, end)),
+    pattern("NAME", rf"(?<![\w.])(?P<x>[A-ZÀ-Þ]\.?-[A-ZÀ-Þ]\.[ ]?(?:(?:Le|La|De|Du|Des|de|du|van|von|Van)[ ])?(?:{_W})?)(?=\x01|[^\w]|$)", 0, shape=r"[A-ZÀ-Þ]\.?-[A-ZÀ-Þ]\.", check=_is_initialled),
+    pattern("NAME", rf"(?<![\w.])(?P<x>[A-ZÀ-Þ]\.,?[ ](?!{UPPER}\.){_W})(?=,[ ]\d{{1,3}}[ ]?(?:J|j|y|M|F|a)|,[ ]\x01)", 0, shape=r",[ ](?:\d{1,3}[ ]?[JjyMFa]|\x01)", signs=".", check=is_likely),
     pattern("NAME", rf"(?:(?<=[:;>][ ])|(?<=\d[ ])|(?<=\n))(?P<x>{UPPER}\.,?[ ])(?=\x01)", 0, shape=r"\.,?[ ]\x01"),
     # Chinese, Korean and Vietnamese names; a surname with initials after it
     pattern("NAME", rf"(?<![\w'’-])(?P<x>(?:{_CHINESE})[ ][A-Z][a-z]{{0,5}}(?:[ -][A-Z]?[a-z]{{1,5}})?)(?![\w'’])", 0, starts=" ".join(sorted(_SURNAMES)), check=_is_chinese, sure=False),
-    pattern("NAME", rf"(?:\b(?i:by|with|per|d/w|to|from|and|see|ask|Dr\.?|Prof\.?|cc:?)[ ]|[,;:/(][ ]?|\n[ ]*|[ ]{{2}})(?P<x>{_W}[ ][A-Z]{{2}})(?=[ ]*(?:[.,;()/\n]|$|[ ]{{2}}|[–-][ ]))", 0, shape=r"[ ][A-Z]{2}(?![A-Z])", check=_is_with_initials, sure=False),
+    pattern("NAME", rf"(?:\b(?i:by|with|per|d/w|to|from|and|see|ask|Dr\.?|Prof\.?|cc:?)[ ]|[,;:/(][ ]?|\n[ ]*|[ ]{{2}})(?P<x>{_W}[ ][A-Z]{{2}})(?=[ ]*(?:[.,;()/\n]|$|[ ]{{2}}|[–-][ ]))", 0, shape=r"[^\W\d_][ ][A-Z]{2}(?=[ ]*(?:[.,;()/\n]|$|[ ]{2}|[–-][ ]))", check=_is_with_initials, sure=False),
     pattern("NAME", rf"\x01[ ]?@[ ]?(?P<x>{_W}(?:[ ]{_W}){{0,2}})(?!\w)", 0, shape=r"\x01[ ]?@", check=is_somebody, sure=False),
     pattern("NAME", r"\x01[ ](?P<x>(?:[Jj]un|[Ss]en)\.|(?i:junior|senior|the[ ]third|fils|père))(?=(?<=\.)|[ ]*(?:[,.;)\n]|$|\x01|(?i:medical|mrn|dob|date|is|was|has|age|a)\b))", 0, shape=r"\x01[ ](?:[jJsSfpt])"),
     pattern("NAME", rf"(?<![\w.])(?P<x>[A-Z]\.[ ]?{_W}[ ])(?=\x01)", 0, shape=r"[A-Z]\.[ ]?[^\W\d_]+[ ]\x01", check=is_somebody, sure=False),
@@ -182,17 +182,17 @@ MANNERS: tuple[Pattern, ...] = (
     pattern("NAME", rf"\b(?i:{_NAMED})[ ](?:eigentlich[ ]|wirklich[ ]|nun[ ]|en[ ]fait[ ]|eigenlijk[ ]|in[ ]realt[àa][ ])?[\"„“«]?(?P<x>{_W}(?:[ ]{_W})?)(?!\w)", 0, starts=first_words(_NAMED), check=_is_strange, sure=False),
     pattern("NAME", rf"\b(?:{_POST})(?:[ ]?:[ ]|[ ])(?P<x>{_W})(?![\w-])(?!['’]s[ ](?:sign|disease|test))", 0, starts=first_words(_POST), check=_is_given, sure=False),
     # initials that stand for somebody: "P.M., maschio", "R.W., 63M", "/mp", "Sign: KAT", "MvD /"
-    pattern("NAME", rf"(?<![\w.])(?P<x>{_SMALL_INITIALS}|[A-Z]{{2}})(?=,?[ ]?\(?(?:\d{{1,3}}[ ]?(?:[MFmfVvWw]\b|J\.|j\b|y/?o?\b|yrs?\b|ans\b|a[ñn]os\b|anni\b|aa?\.|jaar\b|Jahre\b|jr\b)|(?:{_SEX})(?!\w)))", 0, shape=r"[A-Z]\.?[ ]?[A-Z]", check=_are_initials),
+    pattern("NAME", rf"(?<![\w.])(?P<x>{_SMALL_INITIALS}|[A-Z]{{2}})(?=,?[ ]?\(?(?:\d{{1,3}}[ ]?(?:[MFmfVvWw]\b|J\.|j\b|y/?o?\b|yrs?\b|ans\b|a[ñn]os\b|anni\b|aa?\.|jaar\b|Jahre\b|jr\b)|(?:{_SEX})(?!\w)))", 0, shape=rf"[A-Z]\.?[ ]?,?[ ]?\(?(?:\d{{1,3}}[ ]?[MFmfVvWwJjya]|(?:{_SEX}))", check=_are_initials),
     pattern("NAME", rf"(?:\b(?i:{_SIGNS})[ ]?[:.]?[ ]{{1,3}}|\b(?i:{_SIGNS}):)(?P<x>[A-Z]{{2,4}}|(?:[A-Z]\.){{2,3}}|[A-Z][a-z]{{0,3}}[A-Z]|(?<=: )[a-z]{{2,3}})(?=[ ]*(?:\n|$|[,;|/)]|\x01|[ ]{{2}}))", 0, starts=first_words(_SIGNS), check=_are_signed),
-    pattern("NAME", r"(?<![^\n])[ ]*/(?P<x>[a-z]{2,4})(?=[ ]*(?:\n|$))", 0, shape=r"(?:\n|\A)[ ]*/[a-z]", check=_are_initials),
+    pattern("NAME", r"(?<![^\n])[ ]*/(?P<x>[a-z]{2,4})(?=[ ]*(?:\n|$))", 0, shape=r"/[a-z]{2,4}[ ]*(?:\n|$)", signs="/", check=_are_initials),
     pattern("NAME", r"\b(?:by|par|por|von|door|da|durch|av|af|przez)[ ](?P<x>[A-Z]{2,3})(?=[ ]*(?:\n|$|[;|/)]|\.(?:[ \n]|$)))", 0, starts="by par por von door da durch av af przez", check=_are_initials),
     pattern("NAME", r"(?<!\w)(?P<x>[A-Z](?:v|vd|van|v\.d\.)[A-Z]{1,2})(?!\w)", 0, shape=r"[A-Z]v", check=_are_initials),
-    pattern("NAME", r"(?:(?<![^\n])|(?<=/ )|(?<=[ ]{2}))(?P<x>[A-Z](?:d|de|da|di|la|Mc|O)[A-Z]{1,2}|[A-Z]{2,3})(?=[ ]?(?:/[ ](?:supervis\w*|for|pour|für|voor|sup\b)|\((?:on[ ]call|covering|cover|nights?|locum|wnd|waarn\w*|garde|Dienst|guardia|reperib\w*|prelim|SpR|reg|resident|AIOS|ANIOS|FY\d|interne)\b))", 0, shape=r"[A-Z]{2}[ ]?[/(]|[A-Z][a-z]", check=_are_initials),
+    pattern("NAME", r"(?:(?<![^\n])|(?<=/ )|(?<=[ ]{2}))(?P<x>[A-Z](?:d|de|da|di|la|Mc|O)[A-Z]{1,2}|[A-Z]{2,3})(?=[ ]?(?:/[ ](?:supervis\w*|for|pour|für|voor|sup\b)|\((?:on[ ]call|covering|cover|nights?|locum|wnd|waarn\w*|garde|Dienst|guardia|reperib\w*|prelim|SpR|reg|resident|AIOS|ANIOS|FY\d|interne)\b))", 0, shape=r"/[ ](?:sup|for|pour|für|voor)|\((?:on|cov|night|locum|wnd|waarn|garde|Dienst|guard|reperib|prelim|SpR|reg|resid|AIOS|ANIOS|FY|intern)", check=_are_initials),
     # somebody's: "Mutter von Kjell", "primo de Encarni"
     pattern("NAME", rf"\b(?i:{_OF_KIN})[ ]{_KIN_LINK}[ ]?(?P<x>{_W}(?:[ ]{_W})?)(?!\w)", 0, starts=first_words(_OF_KIN), check=_is_strange, sure=False),
     # speakers of minutes: "Freeman: no ...", "Marsh keen", "- Lake to chase", "Iris was called by"
     pattern("NAME", rf"(?:(?<![^\n])|(?<=[.;] ))[ ]*(?:[-*•–][ ]?|\d{{1,2}}[.)][ ]|\d\d:\d\d[ ])?(?P<x>{_W})(?=:[ ](?![A-Z]{{2}})[\"“']?(?:[a-z]{{2}}|I[ ']))", 0, shape=r":[ ][\"“']?[a-zI]", check=_is_speaker, sure=False),
-    pattern("NAME", rf"(?:(?<![^\n])|(?<=[.;:,] )|(?<=- ))[ ]*(?P<x>{_W})(?=[ ](?:keen|happy|concerned|worried|unsure|disagrees?|agrees|to[ ](?:chase|call|ring|email|see|discuss|book|arrange|inform|review|write|contact|consent|speak|follow)|will[ ](?:call|ring|email|see|discuss|book|arrange|inform|review|write|contact|chase|speak|present)|asked|asks|suggests?|suggested|feels|thinks|wonders?|prefers|says|said|rang|phoned|emailed|bleeped|(?:was|is)[ ](?:called|bleeped|rung|paged|phoned|contacted|told|asked|informed|reassured)(?:[ ]by)?)(?!\w))", 0, near="keen happy concerned worried unsure disagree disagrees agrees to will asked asks suggest suggests suggested feels thinks wonder wonders prefers says said rang phoned emailed bleeped was is", check=_is_speaker, sure=False),
+    pattern("NAME", rf"(?:(?<![^\n])|(?<=[.;:,] )|(?<=- ))[ ]*(?P<x>{_W})(?=[ ](?:keen|happy|concerned|worried|unsure|disagrees?|agrees|to[ ](?:chase|call|ring|email|see|discuss|book|arrange|inform|review|write|contact|consent|speak|follow)|will[ ](?:call|ring|email|see|discuss|book|arrange|inform|review|write|contact|chase|speak|present)|asked|asks|suggests?|suggested|feels|thinks|wonders?|prefers|says|said|rang|phoned|emailed|bleeped|(?:was|is)[ ](?:called|bleeped|rung|paged|phoned|contacted|told|asked|informed|reassured)(?:[ ]by)?)(?!\w))", 0, near="keen happy concerned worried unsure disagree disagrees agrees chase call ring email see discuss book arrange inform review write contact consent speak follow present asked asks suggest suggests suggested feels thinks wonder wonders prefers says said rang phoned emailed bleeped called rung paged contacted told informed reassured", check=_is_speaker, sure=False),
     # a given name that is a word too before a surname that was found: "Precious [name] d.o.b."
     pattern("NAME", rf"(?:(?<![^\n])|(?<=: )|(?<=Dear )|(?<=Re )|(?<=RE ))(?P<x>{_W})(?=[ ]\x01,?[ ]{{0,6}}(?:\n|\x01|\(|(?i:d\.?o\.?b|born|nhs|mrn|chi|nhi|hn|urn?|aged?|geb|n[ée]e?|[MF]\b)))", 0, shape=r"[ ]\x01", check=_heads_entry, sure=False),
     pattern("NAME", rf"(?<![\w-])(?P<x>{_W})(?=[ ]\((?:his|her|pt['’]?s|the)?[ ]?(?:{_KIN})\))", 0, near=first_words(_KIN), check=_is_strange_or_given, sure=False),
