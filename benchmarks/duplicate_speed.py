@@ -10,15 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.duplicate_copies import whole
-from cleaning.duplicates.grid import canonical
-from cleaning.duplicates.hashing import (
-    CUBE_MM,
-    N_LANDMARKS,
-    all_voxel_marks,
-    fingerprint,
-    view_codes,
-)
-from cleaning.duplicates.landmarks import landmarks
+from cleaning.duplicates.hashing import fingerprint, scan_codes
 from cleaning.duplicates.search import close_pairs
 from voxcurate.volume import Volume
 
@@ -121,10 +113,7 @@ def hash_speed() -> dict[str, Any]:
     volume = Volume(array, np.diag([0.8, 0.8, 1.0, 1.0]))
 
     def ours() -> None:
-        scan = canonical(volume, CUBE_MM)
-        landmarks(scan, N_LANDMARKS)
-        all_voxel_marks(volume, scan)
-        view_codes(scan)
+        scan_codes(volume)
 
     def peer() -> None:
         for n in range(shape[2]):

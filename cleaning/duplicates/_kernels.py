@@ -29,6 +29,7 @@ def block_means(
     edges_c: Array,
     low: float,
     high: float,
+    step: int = 1,
 ) -> Array:
     """Means of exact blocks, values clipped to ``low..high``, in one pass over the array.
 
@@ -38,6 +39,8 @@ def block_means(
     Args:
         array: shape ``(A, B, C)``, C order.
         edges_a, edges_b, edges_c: block edges per axis in voxels, ascending, within the array.
+        step: so many neighbours along the first axis are told by the middle one of them; the
+            others are not read.
 
     Returns:
         float32, one value per block.
@@ -45,27 +48,38 @@ def block_means(
     n_a, n_b, n_c = len(edges_a) - 1, len(edges_b) - 1, len(edges_c) - 1
     size_c = array.shape[2]
     out = np.empty((n_a, n_b, n_c), np.float32)
-    row = np.empty(size_c, np.float32)
+    sums = np.empty((n_b, size_c), np.float32)
     bottom, top = np.float32(low), np.float32(high)
     for a in range(n_a):
         a0, a1 = edges_a[a], edges_a[a + 1]
-        for b in range(n_b):
-            b0, b1 = edges_b[b], edges_b[b + 1]
-            row[:] = np.float32(0)
-            for i in range(int(a0), int(np.ceil(a1))):
-                weight_a = min(a1, i + 1.0) - max(a0, float(i))
-                for j in range(int(b0), int(np.ceil(b1))):
-                    weight = np.float32(weight_a * (min(b1, j + 1.0) - max(b0, float(j))))
+        sums[:] = np.float32(0)
+        for i in range(int(a0) // step * step, int(np.ceil(a1)), step):
+            weight_a = min(a1, i + float(step)) - max(a0, float(i))
+            plane = array[min(i + step // 2, array.shape[0] - 1)]
+            b = 0
+            for j in range(int(edges_b[0]), int(np.ceil(edges_b[n_b]))):
+                line = plane[j]
+                while b < n_b - 1 and edges_b[b + 1] <= j:
+                    b += 1
+                for c in range(b, n_b):  # all blocks that the row reaches into
+                    weight_b = min(edges_b[c + 1], j + 1.0) - max(edges_b[c], float(j))
+                    if weight_b <= 0:
+                        break
+                    weight, row = np.float32(weight_a * weight_b), sums[c]
                     for k in range(size_c):
-                        value = min(max(np.float32(array[i, j, k]), bottom), top)
-                        row[k] += weight * value
-            area = (a1 - a0) * (b1 - b0)
+                        row[k] += weight * min(max(np.float32(line[k]), bottom), top)
+        for b in range(n_b):
+            area = (a1 - a0) * (edges_b[b + 1] - edges_b[b])
+            row = sums[b]
             for c in range(n_c):
                 c0, c1 = edges_c[c], edges_c[c + 1]
-                total = 0.0
-                for k in range(int(c0), int(np.ceil(c1))):
-                    total += row[k] * (min(c1, k + 1.0) - max(c0, float(k)))
-                out[a, b, c] = total / (area * (c1 - c0))
+                first, last = int(c0), int(np.ceil(c1)) - 1
+                total = row[first] * np.float32(min(c1, first + 1.0) - c0)
+                for k in range(first + 1, last):
+                    total += row[k]
+                if last > first:
+                    total += row[last] * np.float32(c1 - last)
+                out[a, b, c] = total / np.float32(area * (c1 - c0))
     return out
 
 

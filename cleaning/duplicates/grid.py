@@ -13,12 +13,14 @@ import numpy.typing as npt
 
 from cleaning.duplicates._kernels import block_means
 from cleaning.duplicates.intensity import Window, found_window, hu_window, sample
+from cleaning.duplicates.threads import in_threads, thread_count
 from voxcurate.geometry import ras_axes
 from voxcurate.volume import Volume
 
 STATISTICS_MM = 6.0
 FAR = 1e9  # no clipping
 MAX_CUBES = 6_000_000
+LARGE = 4_000_000  # voxels from which threads are worth their start
 
 Grid = npt.NDArray[np.float32]
 
@@ -48,7 +50,12 @@ class Canonical:
 
 
 def canonical(
-    volume: Volume, cube_mm: float, window: Window | None = None, *, beyond: float = 0.0
+    volume: Volume,
+    cube_mm: float,
+    window: Window | None = None,
+    *,
+    beyond: float = 0.0,
+    planes: int = 0,
 ) -> Canonical:
     """A scan on the canonical grid; NaN counts as the lowest value.
 
@@ -57,6 +64,8 @@ def canonical(
         cube_mm: side of the cubes; enlarged where there would be more than 6 million of them.
         window: source values that become 0 and 1; None: found from the values.
         beyond: values are kept so many window widths beyond 0 and 1 before they are cut.
+        planes: of voxels that are read of a cube along the axis that is slowest in memory, at
+            least, where it has as many; 0: all. Rows within a plane would save nothing.
     """
     array = plain(volume.array)
     order, flips = ras_axes(volume.affine)
@@ -68,7 +77,7 @@ def canonical(
     low, high = window
     edges = [cube_edges(n, step, cube_mm) for n, step in zip(array.shape, spacing, strict=True)]
     more = beyond * (high - low)
-    means = _means(array, edges, low - more, high + more)
+    means = _means(array, edges, low - more, high + more, planes)
     ras = means.transpose(order)[tuple(slice(None, None, -1) if f else slice(None) for f in flips)]
     grid = (ras - np.float32(low)) * np.float32(1 / (high - low) if high > low else 0)
     corner = [
@@ -121,7 +130,11 @@ def plain(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def _means(
-    array: npt.NDArray[Any], edges: list[npt.NDArray[np.float64]], low: float, high: float
+    array: npt.NDArray[Any],
+    edges: list[npt.NDArray[np.float64]],
+    low: float,
+    high: float,
+    planes: int = 0,
 ) -> Grid:
     """Block means with the fastest axis of the memory innermost."""
     axes = sorted(range(3), key=lambda axis: -abs(array.strides[axis]))
@@ -132,7 +145,15 @@ def _means(
     for axis, flip in zip(axes, flips, strict=True):
         n = array.shape[axis]
         sides.append(edges[axis] if flip.step is None else n - edges[axis][::-1])
-    means = block_means(view, sides[0], sides[1], sides[2], low, high)
+    step = max(1, int((sides[0][1] - sides[0][0]) / planes + 1e-6)) if planes else 1
+    n_threads = min(thread_count(), len(sides[0]) - 1) if array.size >= LARGE else 1
+    cuts = np.linspace(0, len(sides[0]) - 1, n_threads + 1).astype(int)
+
+    def slab(part: int) -> Grid:
+        first = sides[0][cuts[part] : cuts[part + 1] + 1]
+        return block_means(view, first, sides[1], sides[2], low, high, step)
+
+    means = np.concatenate(list(in_threads(slab, range(n_threads), n_threads)))
     back = np.argsort(axes)
     return np.asarray(means[flips].transpose(back), np.float32)
 

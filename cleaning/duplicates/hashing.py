@@ -15,8 +15,8 @@ cubes of 5 mm first.
 
 import base64
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ import numpy.typing as npt
 from cleaning.duplicates._kernels import spectra
 from cleaning.duplicates.grid import Canonical, Grid, canonical, plain
 from cleaning.duplicates.landmarks import Bits, Landmarks, frequencies, joined, landmarks
+from cleaning.duplicates.threads import in_threads, thread_count
 from cleaning.duplicates.thumbnail import Thumbnail, body_box, resized, thumbnail
 from cleaning.duplicates.voxel_marks import VoxelMarks, voxel_marks
 from voxcurate.geometry import ras_axes
@@ -34,6 +35,7 @@ HASH_VERSION = 3
 CUBE_MM = 5.0
 FINE_CUBE_MM = 3.2
 FINE_BELOW_MM = 200.0  # mean side of a scan that gets finer landmarks too
+PLANES = 2  # of voxels that are read of a cube: as many again take twice the time
 N_LANDMARKS = 128
 N_FINE = 64
 VIEW_SIDE = 32
@@ -152,24 +154,28 @@ def _marks_out(marks: Landmarks) -> dict[str, str]:
 
 def fingerprint(volume: Volume, modality: str = "CT") -> ScanFingerprint:
     """The fingerprint of a scan of any modality: units are found from the values."""
-    scan = canonical(volume, CUBE_MM)
+    codes, grid = scan_codes(volume)
+    return ScanFingerprint(
+        **{one.name: getattr(codes, one.name) for one in fields(codes)}
+        | {"pixels": pixel_hash(volume), "thumbnail": thumbnail(grid)},
+    )
+
+
+def scan_codes(volume: Volume) -> tuple[ScanCodes, Canonical]:
+    """What candidates are searched by, but for the hash of the values, and the finest grid."""
+    scan = canonical(volume, CUBE_MM, planes=PLANES)
     fine = None
     if not scan.is_constant and _mean_side_mm(volume) < FINE_BELOW_MM:
-        fine = canonical(volume, FINE_CUBE_MM, scan.window)
+        fine = canonical(volume, FINE_CUBE_MM, scan.window, planes=PLANES)
     order, _ = ras_axes(volume.affine)
     i, j, k = (volume.spacing[axis] for axis in order)
-    whole, body = view_codes(scan)
-    return ScanFingerprint(
-        pixels=pixel_hash(volume),
-        landmarks=all_landmarks(scan, fine),
-        whole=whole,
-        body=body,
-        thumbnail=thumbnail(fine or scan),
-        frame=scan.frame,
-        spacing=(i, j, k),
-        is_empty=scan.is_constant,
-        voxels=all_voxel_marks(volume, scan),
+    parts: tuple[Callable[[], Any], ...] = (
+        lambda: all_voxel_marks(volume, scan),
+        lambda: (all_landmarks(scan, fine), *view_codes(scan)),
     )
+    voxels, (found, whole, body) = in_threads(lambda part: part(), parts, min(2, thread_count()))
+    codes = ScanCodes("", found, whole, body, scan.frame, (i, j, k), scan.is_constant, voxels)
+    return codes, fine or scan
 
 
 def all_voxel_marks(volume: Volume, scan: Canonical) -> tuple[VoxelMarks, ...]:

@@ -12,7 +12,6 @@ huge. So bit n goes to chunk ``n mod m`` of all m, which puts far frequencies to
 radius that is used an order was measured that leaves half as many chance hits as that.
 """
 
-import os
 from dataclasses import dataclass
 from functools import cache
 
@@ -20,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cleaning.duplicates._search import deal, expand, find_pairs, same_codes
-from voxcurate.executor import cores
+from cleaning.duplicates.threads import thread_count
 
 BITS = 256
 WORDS = 4
@@ -90,17 +89,14 @@ def close_pairs(
     place = by_head[np.argsort(~has_new[by_head], kind="stable")] if known else by_head
     widths = chunk_widths(radius)
     n_query = int(has_new.sum()) if known else len(place)
-    a, b, distance = find_pairs(words[heads[place]], n_query, widths, radius, threads or _threads())
+    a, b, distance = find_pairs(
+        words[heads[place]], n_query, widths, radius, threads or thread_count()
+    )
     first, second, near = expand(
         place[a], place[b], distance, order, starts, sizes, known, max_equal
     )
     ascending = np.argsort(first * n + second)
     return ClosePairs(first[ascending], second[ascending], near[ascending])
-
-
-def _threads() -> int:
-    told = os.environ.get("OMP_NUM_THREADS", "")
-    return int(told) if told.isdigit() and int(told) > 0 else cores()
 
 
 def chunk_widths(radius: int) -> npt.NDArray[np.int64]:

@@ -22,6 +22,7 @@ from voxcurate.volume import Volume
 CUBE = 5.0  # side of a cube, in the unit of the places, whatever its voxels
 HIGHEST = 5  # 32 voxels: 0.16 mm
 N_VOXEL = 64
+PLANES = 2  # of voxels will do where a cube has more
 MIN_CUBES = 4
 SMALLEST_MM, LARGEST_MM = 90.0, 900.0  # in-plane field of view, with cubes of 5 mm
 LARGEST_SIDE_MM, SMALLEST_SIDE_MM = 2200.0, 50.0  # a largest side beyond is no scan's
@@ -97,19 +98,15 @@ def possible(shape: Sequence[int], slices: int) -> list[Powers]:
 
 
 def _on(volume: Volume, powers: Powers, window: Window) -> Landmarks:
-    """The landmarks on cubes of so many voxels; two rows will do where a cube has more."""
+    """The landmarks on cubes of so many voxels."""
     order, _ = ras_axes(volume.affine)
-    array = volume.array
-    fastest = int(np.argmin([abs(s) for s in array.strides]))
-    steps, spacing = [1, 1, 1], [1.0, 1.0, 1.0]
+    spacing = [1.0, 1.0, 1.0]
     for axis, power in zip(order, powers, strict=True):
-        steps[axis] = 2 ** (power - 1) if power >= 2 and axis != fastest else 1
-        spacing[axis] = CUBE / 2**power * steps[axis]
-    axes = volume.affine[:3, :3] / np.asarray(volume.spacing) * spacing
+        spacing[axis] = CUBE / 2**power
     affine = np.eye(4)
-    affine[:3, :3] = axes
-    part = array[:: steps[0], :: steps[1], :: steps[2]]
-    return landmarks(canonical(Volume(part, affine), CUBE, window), N_VOXEL)
+    affine[:3, :3] = volume.affine[:3, :3] / np.asarray(volume.spacing) * spacing
+    grid = canonical(Volume(volume.array, affine), CUBE, window, planes=PLANES)
+    return landmarks(grid, N_VOXEL)
 
 
 def _slice_axis(array: npt.NDArray[np.generic]) -> int:

@@ -30,6 +30,15 @@ def test_block_means_against_plain_overlap(shape, seed, is_int):
     np.testing.assert_allclose(found, want, atol=2e-3)
 
 
+@pytest.mark.parametrize("step", [1, 2, 4])
+def test_block_means_of_some_planes_are_those_of_an_array_that_repeats_them(step):
+    array = np.random.default_rng(0).normal(size=(13, 22, 9))
+    middle = np.minimum(np.arange(13) // step * step + step // 2, 12)
+    edges = [np.linspace(0.4, n - 0.3, 4) for n in array.shape]
+    found = block_means(array, *edges, -2.0, 2.0, step)
+    np.testing.assert_allclose(found, block_means(array[middle], *edges, -2.0, 2.0), atol=1e-5)
+
+
 @pytest.mark.parametrize("shape", [(9, 7, 11), (3, 20, 4)])
 def test_blur_against_scipy(shape):
     grid = np.random.default_rng(0).normal(size=shape).astype(np.float32)
