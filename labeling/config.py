@@ -72,7 +72,8 @@ class RulesConfig(Config):
     """The anatomical rules: which files, and how much each kind of violation weighs."""
 
     anatomy: tuple[str, ...] = Field(
-        ("abdomen", "head_neck"), description="files in configs/anatomy, or paths of YAML files"
+        ("abdomen", "chest", "head_neck", "pelvis"),
+        description="files in configs/anatomy, or paths of YAML files",
     )
     weights: dict[str, float] = Field({}, description="rule to its weight, over the defaults")
 
@@ -86,6 +87,10 @@ class DetectConfig(Config):
     minimum_n: int = Field(5, ge=2, description="labels needed before a class's DSC counts")
     tot_z: float = Field(3.5, gt=0, description="robust z of a low DSC that means 1/2")
     tot_slope: float = Field(1.5, gt=0, description="of its logistic, per unit of z")
+    doubt_z: float = Field(
+        3.5, gt=0, description="robust z of the volume that models doubt that means 1/2"
+    )
+    doubt_slope: float = Field(1.5, gt=0, description="of its logistic, per unit of z")
     shape_z: float = Field(2.0, gt=0, description="oddity of shape and place that means 1/2")
     shape_slope: float = Field(3.0, gt=0, description="of its logistic, per unit")
     wrong_class_margin: float = Field(0.2, ge=0, description="DSC gained by another class")

@@ -20,7 +20,7 @@ from voxcurate.ids import content_id
 from voxcurate.ledger import Item, Recorded, run_items
 from voxcurate.stage import StageContext, StageResult
 
-VERSION = "3"
+VERSION = "6"
 WORKER = "labeling.examine:work"
 AT_ONCE = 5000  # labels whose chances are written together
 ACTOR = "detect"
@@ -191,7 +191,7 @@ def _record(
                     {**facts, "label_id": row["label_id"]},
                 )
             )
-    return {"rows": value["rows"]}
+    return {"rows": value["rows"], "view": value["view"]}
 
 
 def _measure(ctx: StageContext, s: Suspicion) -> Measure:

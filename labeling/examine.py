@@ -1,10 +1,8 @@
 """What the witnesses need to know of one case: the worker of stage detect."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from labeling.body import body_frame
 from labeling.config import LabelingConfig
@@ -12,6 +10,7 @@ from labeling.features import features, hu_median
 from labeling.fuse import vocabulary_of
 from labeling.rules import Anatomy, CaseFacts, load_anatomy
 from labeling.structures import Structure
+from labeling.support import Support, supports
 from labeling.tot import compare
 from voxcurate.volume import Volume
 
@@ -27,7 +26,8 @@ def work(payload: dict[str, Any]) -> dict[str, Any]:
     labels = read_structures(payload, volume)
     frame = body_frame(volume.array, volume.affine)
     middle = frame.middle if payload["modality"] == "CT" else None
-    predicted, soft = predicted_structures(payload, config, anatomy, middle)
+    predicted, found = predicted_structures(payload, config, anatomy, middle)
+    soft = {c: found[c].mean(s) for c, s in predicted.items() if c in found}
     hu = {c: hu_median(s, volume.array) for c, s in labels.items() if not s.is_empty}
     facts = CaseFacts(hu if payload["modality"] == "CT" else {}, frame.middle, payload["sex"])
     violations = anatomy.check(labels, facts)
@@ -48,10 +48,12 @@ def work(payload: dict[str, Any]) -> dict[str, Any]:
                 "features": _listed(features(s, volume.array, frame)) if not s.is_empty else None,
                 "centroid": _listed(s.centroid) if not s.is_empty else None,
                 "comparison": comparison.plain(),
+                "doubt": found[class_id].doubt(s).listed() if class_id in found else None,
+                "step": round(found[class_id].step(s), 5) if class_id in found else None,
                 "violations": [v.plain() for v in violations if v.class_id == class_id],
             }
         )
-    return {"rows": rows}
+    return {"rows": rows, "view": [_listed(side) for side in frame.view]}
 
 
 def read_structures(payload: Mapping[str, Any], volume: Volume) -> dict[str, Structure]:
@@ -67,8 +69,8 @@ def read_structures(payload: Mapping[str, Any], volume: Volume) -> dict[str, Str
 
 def predicted_structures(
     payload: Mapping[str, Any], config: LabelingConfig, anatomy: Anatomy, middle: float | None
-) -> tuple[dict[str, Structure], dict[str, float]]:
-    """Fused and mended predictions, and the mean probability within each."""
+) -> tuple[dict[str, Structure], dict[str, Support]]:
+    """Fused and mended predictions, and the probabilities behind each."""
     from labeling.fusion import fuse_case
     from voxcurate.predictions import open_prediction
 
@@ -76,18 +78,7 @@ def predicted_structures(
         return {}, {}
     predictions = [open_prediction(Path(payload["root"], p)) for p in payload["predictions"]]
     found = fuse_case(predictions, payload["classes"], anatomy, config, middle=middle).structures
-    return dict(found), {c: _mean_soft(s, predictions) for c, s in found.items()}
-
-
-def _mean_soft(s: Structure, predictions: Sequence[Any]) -> float:
-    if s.is_empty:
-        return 0.0
-    values = [
-        float(p.full(s.class_id)[s.box][s.mask].mean()) / 255.0
-        for p in predictions
-        if s.class_id in p.classes
-    ]
-    return float(np.mean(values)) if values else 0.0
+    return dict(found), supports(predictions, found)
 
 
 def _listed(vector: Any) -> list[float]:

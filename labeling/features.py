@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from labeling.body import BodyFrame
 from labeling.structures import Structure, margin_box
+from labeling.support import neighbours
 from voxcurate.volume import spacing_of
 
 # scatter below which a feature says nothing, in its own unit: voxel effects and annotator taste
@@ -25,8 +26,11 @@ FEATURES = {
     "hu_median": 15.0,
     "hu_spread": 15.0,
     "hu_border": 15.0,
+    "log_contrast": 0.10,
 }
 MARGIN_MM = 6.0
+LARGEST_STEP_HU = 300.0  # across a border: bone and air would drown all other borders
+LEAST_STEP_HU = 1.0
 HU_LIMITS = (-1024.0, 2000.0)  # metal and padding would swamp the means
 
 
@@ -48,7 +52,7 @@ def features(s: Structure, volume: npt.NDArray[Any], frame: BodyFrame) -> npt.ND
     r, a, width_r, width_a = frame.around(float(low[2]), float(high[2]))
     tall = max(frame.view[1, 2] - frame.view[0, 2], 1.0)
     long, flat = _axes(s)
-    median, spread, border = _values(s, volume)
+    median, spread, border, contrast = _values(s, volume)
     return np.array(
         [
             np.log(s.ml),
@@ -65,6 +69,7 @@ def features(s: Structure, volume: npt.NDArray[Any], frame: BodyFrame) -> npt.ND
             median,
             spread,
             border,
+            contrast,
         ]
     )
 
@@ -89,23 +94,32 @@ def _roughness(s: Structure) -> float:
     return float(np.log(area / ball))
 
 
-def _values(s: Structure, volume: npt.NDArray[Any]) -> tuple[float, float, float]:
-    """Median and robust scatter inside, and the median step from outside to inside the border."""
+def _values(s: Structure, volume: npt.NDArray[Any]) -> tuple[float, float, float, float]:
+    """Values inside and at the border.
+
+    Median and robust scatter inside, the median step from outside to inside the border, and the log
+    of the mean size of the step between neighbours across it: a border that is a little off lies in
+    plain tissue.
+    """
     from scipy import ndimage
 
     box = margin_box(s, MARGIN_MM)
     values = np.clip(volume[box].astype(np.float32), *HU_LIMITS)
-    mask = np.zeros(values.shape, dtype=bool)
-    mask[
-        tuple(slice(x.start - b.start, x.stop - b.start) for x, b in zip(s.box, box, strict=True))
-    ] = s.mask
+    mask = s.within(box)
     cross = ndimage.generate_binary_structure(3, 1)
     shell = ndimage.binary_dilation(mask, cross) & ~mask
     inside = values[mask]
     median = float(np.median(inside))
     quarter, three = np.percentile(inside, [25, 75])
     outside = float(np.median(values[shell])) if shell.any() else median
-    return median, float(three - quarter) / 1.349, median - outside
+    total = n = 0.0
+    for low, high in neighbours(mask.ndim):
+        border = mask[low] != mask[high]
+        steps = np.abs(values[low][border] - values[high][border])
+        total += float(np.minimum(steps, LARGEST_STEP_HU).sum(dtype=np.float64))
+        n += steps.size
+    contrast = float(np.log(max(total / n, LEAST_STEP_HU))) if n else 0.0
+    return median, float(three - quarter) / 1.349, median - outside, contrast
 
 
 def hu_median(s: Structure, volume: npt.NDArray[Any]) -> float:

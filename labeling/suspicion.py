@@ -1,7 +1,8 @@
 """How suspicious each label is: the witnesses of all cases weighed together.
 
-Three of them: test-on-training (`labeling.tot`), the written anatomy (`labeling.rules`) and what is
-usual for the class (`labeling.shape`, `labeling.layout`).
+Four of them: test-on-training (`labeling.tot`), the probabilities behind it (`labeling.support`,
+`labeling.doubts`), the written anatomy (`labeling.rules`) and what is usual for the class
+(`labeling.shape`, `labeling.layout`).
 """
 
 from array import array
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from labeling.config import DetectConfig, LabelingConfig
+from labeling.doubts import UsualDoubt, usual_doubts
 from labeling.features import FEATURES
 from labeling.layout import Layout, learn_layout
 from labeling.rules import Violation, combined_weight
@@ -33,15 +35,24 @@ Results = Mapping[str, Mapping[str, Any]]
 First = Callable[[Rows], Mapping[str, Mapping[str, float]]]
 TRUSTED = ("original", "revised")
 TELLING = ("tot_swapped", "tot_wrong_class", "tot_missing", "tot_no_overlap")
+MISSING_RATE = 0.02  # of structures in view, before anything is seen
 MEANT = 0.3  # chance from which a telling witness names the kind of error
 
 
 @dataclass(frozen=True, eq=False)
 class Usual:
-    """What is usual among trusted labels of the train split."""
+    """What is usual among trusted labels of the train split.
+
+    Attributes:
+        profiles: of shape, by class.
+        layout: where the classes lie to each other.
+        steps: class to by how much the models' probability falls across a border
+            (`labeling.support.Support.step`), the median.
+    """
 
     profiles: Mapping[str, ShapeProfile]
     layout: Layout
+    steps: Mapping[str, float] = field(default_factory=dict)
 
     def oddity(self, row: Mapping[str, Any], centroids: Mapping[str, Any]) -> float | None:
         """How odd a label is (see `labeling.shape.oddity`); None if empty or nothing is known."""
@@ -92,34 +103,82 @@ def weigh(ctx: StageContext, config: LabelingConfig, results: Results) -> tuple[
         results: of the detect items, by case and in case order.
     """
     statistics = class_statistics(telling_numbers(results), config.detect)
-    first = partial(first_witnesses, ctx.vocabulary, config.detect, statistics)
+    doubts = usual_doubts(_doubted(results), minimum_n=config.detect.minimum_n)
+    first = partial(first_witnesses, ctx.vocabulary, config.detect, statistics, doubts)
     usual = learn_usual(ctx, config, results, first)
     return _suspicions(config, results, first, usual), usual
 
 
 def _suspicions(config: LabelingConfig, results: Results, first: First, usual: Usual) -> Found:
+    empty = _empty_shares(results, usual)
     for case_id, result in results.items():
         rows = result["rows"]
-        centroids, witnesses = centroids_of(rows), first(rows)
+        witnesses = first(rows)
         for row in rows:
-            own = dict(witnesses[row["class_id"]])
+            class_id = row["class_id"]
+            own = dict(witnesses[class_id])
+            sound = [r for r in rows if _speaks_of(row, r, witnesses, config.detect.threshold)]
+            centroids = centroids_of(sound)
+            if row["centroid"] is None and is_in_view(class_id, result, centroids, usual.layout):
+                own["absent"] = MISSING_RATE / (MISSING_RATE + empty.get(class_id, 1.0))
             odd = usual.oddity(row, centroids)
             oddities: dict[str, float] = {}
             if odd is not None:
                 x = config.detect.shape_slope * (odd - config.detect.shape_z)
                 own["shape"] = float(1 / (1 + np.exp(-np.clip(x, -50, 50))))
-                profile = usual.profiles.get(row["class_id"])
+                profile = usual.profiles.get(class_id)
                 oddities = profile.oddities(np.array(row["features"])) if profile else {}
             yield Suspicion(case_id, row, own, oddities)
+
+
+def _speaks_of(
+    row: Mapping[str, Any],
+    other: Mapping[str, Any],
+    witnesses: Mapping[str, Mapping[str, float]],
+    threshold: float,
+) -> bool:
+    """Whether a neighbour can say where a label should lie: not one that is itself in doubt, nor a
+    machine's of what a person drew."""
+    if _is_trusted(row) and not _is_trusted(other):
+        return False
+    return other is row or combine(witnesses[other["class_id"]]) < threshold
+
+
+def is_in_view(
+    class_id: str, result: Mapping[str, Any], centroids: Mapping[str, Any], layout: Layout
+) -> bool:
+    """Whether a class's centroid is to be expected well inside the scan; False if nobody knows."""
+    place = layout.expected(class_id, centroids)
+    if place is None:
+        return False
+    low, high = np.array(result["view"])
+    middle, scatter = place
+    return bool(((middle > low + scatter) & (middle < high - scatter)).all())
+
+
+def _empty_shares(results: Results, usual: Usual) -> dict[str, float]:
+    """Class to the share of empty ones among its trusted labels where it should be in view."""
+    counts: dict[str, list[int]] = {}
+    for result in results.values():
+        rows = result["rows"]
+        centroids = centroids_of(rows)
+        for row in rows:
+            if _is_trusted(row) and is_in_view(row["class_id"], result, centroids, usual.layout):
+                own = counts.setdefault(row["class_id"], [0, 0])
+                own[0] += row["centroid"] is None
+                own[1] += 1
+    # the label in question is one of the empty ones; half a label more, so that none is 0
+    return {c: (max(n - 1, 0) + 0.5) / total for c, (n, total) in counts.items()}
 
 
 def first_witnesses(
     vocabulary: Vocabulary,
     config: DetectConfig,
     statistics: Mapping[str, ClassStatistics],
+    doubts: Mapping[str, UsualDoubt],
     rows: Rows,
 ) -> dict[str, dict[str, float]]:
-    """Class to the chances from test-on-training and rules, for the labels of one case."""
+    """Class to the chances from test-on-training, probabilities and rules, of one case's labels."""
     witnesses = {
         row["class_id"]: chances(
             row["class_id"],
@@ -130,11 +189,28 @@ def first_witnesses(
         )
         for row in rows
     }
+    for row in rows:
+        usual = doubts.get(row["class_id"])
+        if usual is not None and row["doubt"] is not None:
+            witnesses[row["class_id"]]["doubt"] = doubt_chance(usual, row["doubt"], config)
     broken = {r["class_id"]: [Violation(**v) for v in r["violations"]] for r in rows}
     return {
         class_id: {**witnesses[class_id], **({"rules": weight} if weight else {})}
         for class_id, weight in explained(broken, witnesses).items()
     }
+
+
+def doubt_chance(usual: UsualDoubt, doubt: Sequence[float], config: DetectConfig) -> float:
+    """Chance of an error from how much more than usual the models doubt a label."""
+    x = config.doubt_slope * (max(usual.z(doubt)) - config.doubt_z)
+    return float(1 / (1 + np.exp(-np.clip(x, -50, 50))))
+
+
+def _doubted(results: Results) -> Iterator[tuple[str, float, Sequence[float] | None]]:
+    for result in results.values():
+        for row in result["rows"]:
+            if _is_trusted(row):
+                yield row["class_id"], row["comparison"]["label_ml"], row["doubt"]
 
 
 def telling_numbers(results: Results) -> dict[str, Floats]:
@@ -190,6 +266,7 @@ def learn_usual(ctx: StageContext, config: LabelingConfig, results: Results, fir
     """
     train = set(ctx.cases("train"))
     vectors: dict[str, array[float]] = {}
+    steps: dict[str, array[float]] = {}
 
     def places() -> Iterator[dict[str, Any]]:
         for case_id, result in results.items():
@@ -206,6 +283,8 @@ def learn_usual(ctx: StageContext, config: LabelingConfig, results: Results, fir
             for row in trusted:
                 numbers = (np.nan if x is None else x for x in row["features"])
                 vectors.setdefault(row["class_id"], array("d")).extend(numbers)
+                if row["step"] is not None:
+                    steps.setdefault(row["class_id"], array("d")).append(row["step"])
             yield centroids_of(trusted)
 
     layout = learn_layout(places(), minimum_n=config.judge.minimum_n)
@@ -215,7 +294,8 @@ def learn_usual(ctx: StageContext, config: LabelingConfig, results: Results, fir
         )
         for c, v in vectors.items()
     }
-    return Usual({c: p for c, p in profiles.items() if p is not None}, layout)
+    middle = {c: float(np.median(v)) for c, v in steps.items() if len(v) >= config.judge.minimum_n}
+    return Usual({c: p for c, p in profiles.items() if p is not None}, layout, middle)
 
 
 def centroids_of(rows: Rows) -> dict[str, Any]:

@@ -129,12 +129,12 @@ def test_profiles_survive_the_trip_and_stand_wrong_labels(usual):
     assert again.distance(vector) == profile.distance(vector) > 2
     assert profile.distance(profile.centre) == 0
     rng = np.random.default_rng(0)
-    good = [rng.normal(size=len(FEATURES)) for _ in range(20)]
-    bad = [np.full(len(FEATURES), 50.0)] * 5
+    good = [rng.normal(size=len(FEATURES)) for _ in range(60)]
+    bad = [np.full(len(FEATURES), 50.0)] * 15
     clean, dirty = learn_profile("a", good), learn_profile("a", good + bad)
     assert np.abs(clean.centre - dirty.centre).max() < 0.8
     assert learn_profile("a", good[:4]) is None
-    assert learn_profile("a", [*good, np.full(len(FEATURES), np.nan)]).n == 20
+    assert learn_profile("a", [*good, np.full(len(FEATURES), np.nan)]).n == 60
     assert profile.distance(np.full(len(FEATURES), np.nan)) == np.inf
 
 
