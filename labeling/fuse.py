@@ -16,7 +16,7 @@ from labeling.attention import HALF, MAP_SCALE, stored_map
 from labeling.attention_scores import class_scores, score_of
 from labeling.config import LabelingConfig
 from labeling.fuse_log import broken_decision, effect_decision
-from labeling.fusion import check_grids, fuse_case, written
+from labeling.fusion import check_grids, fuse_case
 from labeling.model_quality import Quality, model_quality, weights_of
 from labeling.predicted import Predictions, marks_of
 from labeling.priority import measures_of
@@ -99,7 +99,7 @@ def run(ctx: StageContext, config: LabelingConfig) -> StageResult:
 def known(ctx: StageContext, config: LabelingConfig) -> str:
     """A hash of what is written of the round's classes: anatomy and vocabulary by their content."""
     anatomy = load_anatomy(ctx.vocabulary, config.rules.anatomy, config.rules.weights)
-    return content_id(written(anatomy), plain_vocabulary(ctx.vocabulary, ctx.classes))
+    return content_id(anatomy.plain(), plain_vocabulary(ctx.vocabulary, ctx.classes))
 
 
 def work(payload: dict[str, Any]) -> dict[str, Any]:

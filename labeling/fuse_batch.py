@@ -19,7 +19,7 @@ import numpy as np
 
 from labeling.config import LabelingConfig
 from labeling.effects import Effect
-from labeling.fusion import Fused, fuse_case, written
+from labeling.fusion import Fused, fuse_case
 from labeling.model_quality import weights_of
 from labeling.output_folder import FILES, check_apart, claim, read_case_file
 from labeling.rules import Anatomy, CaseFacts, load_anatomy
@@ -234,7 +234,7 @@ def _fingerprint(
         VERSION,
         {model: own.state() for model, own in files.items()},
         [info.model_dump(mode="json") for info in vocabulary],
-        written(anatomy),
+        anatomy.plain(),
         [config.fuse.model_dump(mode="json"), config.rules.model_dump(mode="json")],
         [sorted(classes), weights or {}],
     )

@@ -131,18 +131,6 @@ def check_grids(predictions: Sequence[Prediction], owner: str = "") -> None:
             )
 
 
-def written(anatomy: Anatomy) -> list[Any]:
-    """What an anatomy says, as plain data: its files' content, not their names."""
-    return [
-        {c: rules.model_dump(mode="json") for c, rules in sorted(anatomy.classes.items())},
-        [r.model_dump(mode="json") for r in anatomy.relations],
-        [p.model_dump(mode="json") for p in anatomy.presence],
-        list(anatomy.midline),
-        anatomy.side_margin_mm,
-        dict(anatomy.weights),
-    ]
-
-
 def _grid(shape: Sequence[int], affine: Affine) -> str:
     at = ", ".join(f"{x:.1f}" for x in affine[:3, 3])
     spacing = " x ".join(f"{x:.3g}" for x in np.linalg.norm(affine[:3, :3], axis=0))
