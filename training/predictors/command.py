@@ -4,6 +4,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from training.predictors.ready import of_class_files, of_joint_file
@@ -18,6 +19,7 @@ from voxcurate.ready_predictions import SUFFIXES, Values
 from voxcurate.volume import Volume
 
 LOG = "output.txt"
+LONGEST = 60  # bytes; of the 107 that a socket's path has, Python takes some 40
 
 
 class CommandPredictor:
@@ -75,8 +77,9 @@ class CommandPredictor:
             if self.weights is not None:
                 words["{weights}"] = str(self.weights.resolve())
             inherited = {key: os.environ[key] for key in spec.inherit if key in os.environ}
-            environment = {**inherited, "TMPDIR": str(folder), **spec.environment}
-            self.run([_filled(word, words) for word in spec.command], environment, folder)
+            with _short(folder) as temporary:
+                environment = {**inherited, "TMPDIR": str(temporary), **spec.environment}
+                self.run([_filled(word, words) for word in spec.command], environment, folder)
             yield from self.read(target if target.is_file() else out, volume, spec.values)
 
     def run(self, arguments: list[str], environment: Mapping[str, str], folder: Path) -> None:
@@ -114,6 +117,21 @@ class CommandPredictor:
         else:
             found = of_class_files(named, self.spec, self._vocabulary, volume, values)
         yield from found.items()
+
+
+@contextmanager
+def _short(folder: Path) -> Iterator[Path]:
+    """The folder by a name that leaves room for a socket's below it: those have 107 bytes.
+
+    Tools that start processes of their own (nnU-Net's multiprocessing) put sockets there.
+    """
+    if len(os.fsencode(folder)) <= LONGEST:
+        yield folder
+        return
+    with tempfile.TemporaryDirectory(prefix="vc") as place:
+        link = Path(place, "t")
+        link.symlink_to(folder, target_is_directory=True)
+        yield link
 
 
 def _stem(path: Path) -> str:

@@ -4,13 +4,15 @@ from dataclasses import replace
 
 import pytest
 
-from tests.training.conftest import World, build
+from tests.training.conftest import World, build, phantom
 from tests.training.predictors.conftest import script, their_bundle
 from tests.training.predictors.test_nnunet import trained_folder
 from training import predict
 from training.config import PredictConfig
+from training.predictors.command import CommandPredictor
 from training.predictors.spec import ZooModel, make_spec
 from voxcurate.catalog import Scan
+from voxcurate.classes import load_vocabulary
 from voxcurate.config import dump_yaml
 from voxcurate.errors import ConfigError
 from voxcurate.predictions import open_prediction
@@ -112,6 +114,27 @@ def test_a_network_over_its_limits_is_stopped_and_with_wider_ones_goes_on(world,
         assert why in told
         assert list(world.ctx.workspace.scratch.iterdir()) == []
     assert run(memory_limit_mb=8000.0).counts["predicted"] == 1
+
+
+SOCKETS = """
+if __name__ == "__main__":
+    from multiprocessing import Manager
+    with Manager():
+        image = nib.load(given)
+        mask = np.zeros(image.shape, np.uint8)
+        nib.save(nib.Nifti1Image(mask, image.affine), out + "/mandible.nii.gz")
+"""
+
+
+def test_a_tool_may_open_sockets_however_deep_the_folder_lies(tmp_path):
+    deep = tmp_path / ("a-long-name-of-a-folder-" * 4)
+    deep.mkdir()
+    values = {"kind": "command", "licence": "CC0", "command": script(tmp_path, SOCKETS)}
+    model = ZooModel(make_spec(values, name="tool"), None)
+    tool = CommandPredictor(model, load_vocabulary(), scratch=deep)
+    (found,) = tool.predict(phantom(0)[0], "phantom_0")
+    assert found[0] == "mandible"
+    assert list(deep.iterdir()) == []
 
 
 def test_what_a_failed_command_said_is_kept(world, tmp_path):

@@ -67,11 +67,15 @@ def make_small(path):
     plans = json.loads(path.read_text())
     settings = plans["configurations"]["3d_fullres"]
     settings |= {"batch_size": 2, "patch_size": [16, 24, 16]}
-    n = 2
+    n = 3  # of two stages deep supervision would weigh none
     arguments = settings["architecture"]["arch_kwargs"]
-    arguments |= {"n_stages": n, "features_per_stage": [8, 16], "n_conv_per_stage_decoder": [1]}
-    arguments |= {"kernel_sizes": [[3] * 3] * n, "strides": [[1] * 3, [2] * 3]}
-    arguments["n_conv_per_stage"] = [1, 1]
+    arguments |= {
+        "n_stages": n,
+        "features_per_stage": [8, 16, 32],
+        "n_conv_per_stage_decoder": [1, 1],
+    }
+    arguments |= {"kernel_sizes": [[3] * 3] * n, "strides": [[1] * 3, [2] * 3, [2] * 3]}
+    arguments["n_conv_per_stage"] = [1, 1, 1]
     path.write_text(json.dumps(plans))
 
 
