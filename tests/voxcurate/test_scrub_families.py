@@ -69,9 +69,62 @@ VILLAGES = [
     ("TC di novembre invariata", "novembre"), ("Volgende: 19-09.\n", "19-09"),
 ]  # fmt: skip
 
+RECORDS = [
+    ("Adm 4/14 - DC 4/17\n\nCC: pain.", "4/17"),
+    ("ertapenem thru 4-28.", "4-28"),
+    ("Planned tmrw 22/11 8 am so.", "22/11"),
+    ("¿Sería posible el viernes 5?", "viernes 5"),
+    ("Termin lundi 12, sinon rappel.", "lundi 12"),
+    ("Kontrolle morgen 14/11.", "14/11"),
+    ("Sent, courier ref AX99 8812 0045. Fine.", "AX99 8812 0045"),
+    ("NASS 28 10099871 44. In.", "28 10099871 44"),
+    ("IRB (ref DSRB 2023/00551) will chase.", "DSRB 2023/00551"),
+    ("Pt seen, last4 9043, ok.", "9043"),
+    ("Verde, braccialetto PS-88213\n", "PS-88213"),
+    ("polsbandje KR-77120, nuchter", "KR-77120"),
+    ("I rang ext 2781 x 3, no answer.", "2781"),
+    ("PID|1||70011823^^^LCI^MR||", "LCI"),
+    ("PV1|1|O|LCICT-1||||", "LCICT-1"),
+    ("||CT|F||MBEKI&ANDILE\nOBX", "MBEKI&ANDILE"),
+    ('{"text":"FNA advised.","sig":"EB 01/05/24"}', "EB"),
+    ("Justified by: HK. Dose ok.", "HK"),
+    ("diktiert, geschr. hs\n", "hs"),
+    ("Read 07:58 /es/ PER LINDGREN MD\n", "PER LINDGREN"),
+    ("CHEST\nKahananui, L.   7712-334\n", "Kahananui, L."),
+    ("Resend needed x2. - Bec\n", "Bec"),
+    ("pcte: yolanda quispe mamani ci 6877123\n", "yolanda quispe mamani"),
+    ("A colleague, Pn. Rohana, asks.", "Rohana"),
+    ("Scanned on CT2-AMU today.", "CT2-AMU"),
+    ("Operators' Name: sigrid.m\n", "sigrid.m"),
+    ("The Old Mill\n3 Chapel Row\nLittle Wenham\nXA7 4QT\n\nDear Farah,", "XA7 4QT"),
+    (
+        "Re: him, The Bungalow, Sheepwash Lane, Little Wenham XA7 4QZ\n",
+        "The Bungalow, Sheepwash Lane, Little Wenham XA7 4QZ",
+    ),
+    (
+        "Home: RMB 2240 Goldfields Track, Creswick Flat\n",
+        "RMB 2240 Goldfields Track, Creswick Flat",
+    ),
+    (
+        "She is at lot 9 Cottonwood Mobile Park, Wheatland; ok.",
+        "lot 9 Cottonwood Mobile Park, Wheatland",
+    ),
+    ("Clínica, Calle Sucre esq. Junín\n", "Calle Sucre esq. Junín"),
+    (
+        "Lives Derrybeg East, Kilcolman, Eircode X91 AB12, mobile",
+        "Derrybeg East, Kilcolman, Eircode X91 AB12",
+    ),
+    ("The chap from HMP Fosse Bridge we scanned.", "HMP Fosse Bridge"),
+    ("Injury at Huonbrook FC on Sat.", "Huonbrook FC"),
+    ("He can't do PET at Lexmoor VA before.", "Lexmoor VA"),
+    ("Employer Gulf Crate & Pallet, injured.", "Gulf Crate & Pallet"),
+    ("She works nights at the Buffalo Jump Truck Stop so.", "Buffalo Jump Truck Stop"),
+    ("Maurer bei der Firma Bauunternehmung Glöckle.", "Bauunternehmung Glöckle"),
+]
+
 
 @pytest.mark.parametrize(
-    ("text", "value"), [*DATES, *TOWNS, *HOUSES, *PEOPLE, *MANNERS, *WARDS, *VILLAGES]
+    ("text", "value"), [*DATES, *TOWNS, *HOUSES, *PEOPLE, *MANNERS, *WARDS, *VILLAGES, *RECORDS]
 )
 def test_families_go(text, value):
     assert gone(text, value)
@@ -89,6 +142,16 @@ def test_families_go(text, value):
         "Advies: Controle over drie maanden. Naar huis met Thuiszorg, naar Cardiologie verwezen.",
         "Si consiglia Controllo. Trasferito in Rianimazione, letto occupato. Visita Oncologica.",
         "Décision : Lobectomie. Surveillance Bosniak II. Indication : Bilan d'extension.",
+        "3/12 R chest wall pain, weight loss. 6/52 of night cough. Plan -> MRCP 12/12.",
+        "Lung bases: 3 mm RLL nodule (4/12). Omnipaque 350 via R PICC. Stone (1120 UH), cyst 1210 HE.",
+        "LOW DOSE CT SCREENING (G0297/71271). Exam: CT KNEE RIGHT W/O (73700-RT).",
+        "Study Time: 093315.250000, Protocol Name: 2_ThorAbd_pv (Adult), CT CHEST W/O,120,1.25,GE",
+        "Auto-anticorps : anti-Jo1 positif, anti-MDA5 neg.",
+        "Kein Nachweis einer Stenose. Der Abszess wurde entlastet, CT-gesteuerte Drainage 10F. Er spricht wenig Deutsch. Fußsenkung KG 4/5.",
+        "R CFA puncture, 5F sheath. USS Abdomen requested. Sputum AFB neg. HC 176, AC 152.",
+        "Lung Nodule Clinic. Robotic Prostate Surgery. GeneXpert Ultra negative; on Rifafour day 9.",
+        "Micron: Michel's aplasia. Osteochondrose L5/S1. Baastrup-Phänomen, Spondylarthrose. Octaplex given.",
+        '{"exam_dttm":"none","body_part":"neck"} 74177^CT ABD PELVIS W CON^CPT',
         "In Uganda two years ago. Explained in Assamese. CPT codes billed 99152, 99153.",
     ],
 )  # fmt: skip

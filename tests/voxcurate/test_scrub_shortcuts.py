@@ -121,6 +121,17 @@ PIECES = [
     "Enf. Maripaz", "Beste Joke, dank",
     "Er heißt eigentlich Soboth.", "CNS Moira to ring", "SVB 214 a",
     "turned ninety-two", "03APR1950", "the 3rd of April", "third of March", "x1234", "age 97",
+    "el viernes 5.", "works nights at the Elk Jump", "employer Gulf Crate", "HMP Fosse Bridge",
+    "Huonbrook FC", "for Ponderosa Children's", "\nThe Old Dairy Surgery\n", "71^^^LCI^MR",
+    "PV1|1|O|LCI-1|", "MBEKI&ANDILE|", "Justified by: HK.", '"sig":"EB 01', "geschr. hs\n",
+    "\x01 / BW-ek\n", "\x01 / BW-\x01", "\x01 (G.P.), ", "\x01 (G.P., 76", "/es/ PER LIND MD",
+    "Req: ANDERSEN,M NP", "\nKahan, L.   77", "x2. - Bec\n", "\nAnn in Dr Roe",
+    "reg Pip notified", "pcte: ana quispe ci 6", "Pn. Rohana", "courier ref AX99 8812 0045",
+    "NASS 28 10099871 44", "last4 9043", "on CT2-AMU", "Name: sigrid.m", "user: sigrid.m",
+    "bed \x01 7.", "\n XA7 4QT\n", "\n3 Chapel Row\nLittle Wenham\nXA7 4QT\n",
+    "The Bungalow, Sheep Lane, Wenham XA7 4QZ", "at Wenham XA7 4QZ.", "RMB 2240 Gold Track, Flat",
+    "lot 9 Cotton Mobile Park, Ulm", "12 Gold Track, Ulm", "Calle Sucre esq. Junín",
+    "Derry East, Kil, X91 AC12", "Derry, Eircode \x01",
 ]  # fmt: skip
 texts = st.lists(st.sampled_from(PIECES), min_size=1, max_size=4).map(". ".join)
 odd = st.tuples(texts, st.text(max_size=12)).map("".join)

@@ -40,12 +40,15 @@ GENERIC = word_set("""
     hepatobiliary upper-gi lower interventional ground first second third floor
     subacute sub-acute acute short level total hip knee continuing care visiting vna pulm ortho peds
     transferred discharged admitted referred presented arrived returned transfer discharge
+    nodule nodules asthma copd tb tuberculosis lipid lipids hypertension syncope arrhythmia device pacemaker hernia
+    incidental lump polyp aneurysm sarcoma lymphoma myeloma melanoma gout obesity headache migraine epilepsy
+    seizure movement falls frailty swallow voice fistula hepatitis cirrhosis genetics amputee
     paed paeds gastro resp haem onc uro vasc specialist specialists outpatients outpatient's neurosurgical
 """)
 _HEAD = one_of("care", "head")
 _HEAD_WORDS = first_words(_HEAD)
 _WEAK_HEADS = word_set(
-    "memorial surgery drugs house hall court unit ward wing suite medical medicine health fire eye cardiology oncology radiology imaging urology dermatology gynecology center centre lodge manor diagnostic pc lab labs school college veterans rehab nursing dialysis practice group diagnostics"
+    "scans memorial surgery drugs house hall court unit ward wing suite medical medicine health fire eye cardiology oncology radiology imaging urology dermatology gynecology center centre lodge manor diagnostic pc lab labs school college veterans rehab nursing dialysis practice group diagnostics"
 )
 _SMALL_HEADS = one_of("care", "small_heads")
 _SAINT = r"(?:St\.?|Saint|Sankt|Sint|Sta\.?|Santa|San|Mount|Mt\.?|Our Lady of)"

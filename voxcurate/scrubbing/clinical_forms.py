@@ -52,6 +52,8 @@ TOKENS: tuple[re.Pattern[str], ...] = (
     re.compile(r"(?:[CTLSDO]|Th|BWK?|LWK?|HWK?|SWK?|Co)\d{1,2}(?:(?:[-/–]|bis)(?:[CTLSDO]|Th|BWK|LWK|HWK|SWK|Co)?\d{1,2})*", _I),
     re.compile(r"[aAmcrpuyP]{0,4}(?:T(?:is|x|\d[a-d]?(?:mi|\d)?)|N(?:x|\d(?:mi|sn|[a-d])?(?:sn)?)|M(?:x|\d[a-d]?\d?)|L\d|V\d|Pn\d|R[012xX]|G[1-4xX]|S\d|E?MVI[+-]?|D\d)(?:(?:\([\w+/,-]+\)|[,/.-])?[rpcyau]{0,3}(?:T(?:is|x|\d[a-d]?)|N(?:x|\d(?:mi|[a-d])?)|M(?:x|\d[a-d]?\d?)|L\d|V\d|Pn\d|R[012xX]|G[1-4xX]|S\d))*"),
     re.compile(r"G\d{1,2}(?:P|T)\d{1,4}(?:(?:A|L|M|AB|SAB|TAB|EC)\d{1,2})*|P\d{1,2}\+\d|\d{1,2}\+\d(?:/7)?|\d{1,2}w(?:ks?|eeks)?\s?\+?\d(?:d|days)?", _I),
+    re.compile(r"[Aa]nti[-–][A-Za-zαβγ]{1,8}-?\d{0,3}[A-Za-z]?(?:[-/][A-Za-z]{1,5}\d{0,3})?"),  # anti-Jo1
+    re.compile(r"[A-Z]{3}\^[A-Z]\d\d(?:\^[A-Z]{3}_[A-Z]\d\d)?"),  # kinds of messages
     re.compile(r"[A-TV-Z]\d[0-9A-Z]\.[0-9A-Z]{1,4}[!*+]?|[A-TV-Z]\d\d[-–][A-TV-Z]\d\d"),  # ICD-10
     re.compile(r"(?:p\.|c\.|g\.|m\.|n\.)?\(?[ACDEFGHIKLMNPQRSTVWY]\d{1,4}(?:[ACDEFGHIKLMNPQRSTVWYX*]|fs\*?\d*|del|dup|ins)|(?:p\.)?[A-Z][a-z]{2}\d{1,4}[A-Z][a-z]{2}|c\.\d{1,5}\w*|(?:del|t|inv|dup|add|ins|i|der)?\d{1,2}[pq]\d{0,2}(?:\.\d+)?(?:[/-]?\d{1,2}[pq]\d{0,2})?(?:del)?|exon\d{1,2}"),
     re.compile(r"(?:\d{1,3}m?[-–]?(?:Tc|I|F|Ga|Lu|In|Xe|Tl|Rb|Cu|Zr|Y|Ra|Sm|Sr|Th|Ac|C|N|O|H|P|Kr|Re|Ir|Cs|Co|Pd)|(?:Tc|I|F|Ga|Lu|In|Xe|Tl|Rb|Cu|Zr|Y|Ra|Sm|Sr|Ac|C|N|O|P|Kr|Re|Ir|Cs|Co|Pd)[-–]?\d{1,3}m?)(?:[-–/]?(?:FDG|DOTA\w*|PSMA(?:[-–]?\d{1,4})?|MDP|HDP|MIBI|MAA|DTPA|MAG3?|DMSA|FAPI\w*|FES|NaF|MIBG|HMPAO|FET|FDOPA|DOPA|RBCs?|WBCs?|PET|PIB)|[-–][A-Za-z]{3,}(?:[-–]\d{1,4})?)*"),

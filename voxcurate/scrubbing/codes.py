@@ -47,8 +47,11 @@ def _is_no_value_list(text: str, start: int, end: int) -> bool:
 
 
 def _ends_oddly(text: str, start: int, end: int) -> bool:
-    """Whether what follows the line in "n_patel" is no word."""
-    return lexicon().kind(fold(text[start:end].rsplit("_", 1)[1])) in "nu"
+    """Whether what follows the line in "n_patel" is no word, and no key of JSON as "exam_dttm"."""
+    return (
+        re.match(r"[\"']\s?:", text[end : end + 3]) is None
+        and lexicon().kind(fold(text[start:end].rsplit("_", 1)[1])) in "nu"
+    )
 
 
 def _is_odd_word(text: str, start: int, end: int) -> bool:

@@ -69,7 +69,8 @@ _EXAM_BEFORE = re.compile(
     re.IGNORECASE,
 )
 # billing codes of imaging, 7xxxx, beside an examination or another such code; items of a schedule
-_BILLED = re.compile(r"(?:7\d|99)\d{3}(?:\^[A-Z]+)?")
+_BILLED_CODE = r"(?:(?:7\d|99)\d{3}|[ACEGJQR]\d{4})(?:-(?:RT|LT|TC|26|5\d|7[67]|Q[A-Z]))?"
+_BILLED = re.compile(rf"{_BILLED_CODE}(?:/{_BILLED_CODE}){{0,3}}(?:\^[A-Z]+)?")
 _BILLED_NEAR = re.compile(
     rf"\b{one_of('explained', 'billed_near')}(?!\w)",
     re.IGNORECASE,
@@ -89,6 +90,14 @@ _MODEL = re.compile(
 _CHANGE = re.compile(
     r"(?:[A-Z]\d{1,4}(?:[A-Z]|del|fs|dup|ins)|\d{3,4}del\w*)(?:/(?:[A-Z]\d{1,4}(?:[A-Z]|del|fs|dup|ins|X)|\d{3,4}del\w*))*"
 )
+# names of protocols, series and kernels, of short numbers only: "Protocol Name: 2_ThorAbd_pv"
+_PROTOCOL_BEFORE = re.compile(
+    r"\b(?:protocol|protokoll|series|sequence|kernel|preset|recon|algorithm)(?:[ ]?(?:name|description|desc))?[ ]?[:=][ ]?(?:[\w.-]+[ ])?$",
+    re.IGNORECASE,
+)
+_CLOCK = re.compile(r"(?:[01]\d|2[0-3])[0-5]\d[0-5]\d\.\d{1,6}")
+_TIME_BEFORE = re.compile(r"\btime\W{0,4}$", re.IGNORECASE)
+_SETTINGS = re.compile(r"[1-9]\d{0,2}(?:,[1-9]\d{0,2})*,\d{1,2}\.\d{1,4}")  # "120,1.25": kV, mm
 _MORPHOLOGY = re.compile(r"[TMP]-[0-9A-F]{5}")
 _PRESSURES = re.compile(r"[~<>]?\d{2,3}/\d{2,3}(?:[-–/]\d{2,3})*")
 _VENTILATION = re.compile(
@@ -166,7 +175,13 @@ def is_explained(text: str, start: int, end: int, digits: int, letters: int) -> 
     if _MODEL.fullmatch(token) and _DEVICE_BEFORE.search(text, max(0, start - 24), start):
         return True
     if letters == 0:
+        if _SETTINGS.fullmatch(token) or (
+            _CLOCK.fullmatch(token) and _TIME_BEFORE.search(text, max(0, start - 12), start)
+        ):
+            return True
         return _number_is_explained(text, start, end, digits)
+    if digits <= 4 and _PROTOCOL_BEFORE.search(text, max(0, start - 40), start):
+        return True
     if re.match(r"\d{3}(?!\d)", token) and re.search(
         r"(?<!\d)\d{1,3}[ \xa0]$", text[max(0, start - 4) : start]
     ):
@@ -185,7 +200,9 @@ def _is_billed(text: str, start: int, end: int) -> bool:
     token = text[start:end]
     if _BILLED.fullmatch(token):
         around = text[max(0, start - 40) : start] + " " + text[end : end + 25]
-        if _BILLED_NEAR.search(around) and not _ID_BEFORE.search(text, max(0, start - 30), start):
+        if _BILLED_NEAR.search(around) and (
+            "/" in token or not _ID_BEFORE.search(text, max(0, start - 30), start)
+        ):
             return True
         if re.search(r"code\s?[=:]\s?$", text[max(0, start - 8) : start], re.I) or "^" in token:
             return True
@@ -322,6 +339,8 @@ def is_value(text: str, start: int, end: int, *, labelled: bool) -> bool:
     if _SHIFT.fullmatch(token) or re.fullmatch(r"\d{1,3}[.,]\d{1,2}", token):
         return True
     if re.fullmatch(r"\d{1,4}", token):
+        if labelled and re.match(r"[ ]?x[ ]?\d\b(?![ ]?(?:mm|cm))", text[end : end + 8]):
+            return False  # a line rung so often: "ext 2781 x 3"
         return bool(_UNIT_AFTER.match(text, end))
     if labelled:
         return False

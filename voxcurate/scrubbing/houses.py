@@ -49,6 +49,12 @@ def _is_named_house(text: str, start: int, end: int) -> bool:
     return bool(own) and any(_is_own(one) and not _NO_HOUSE.search(one) for one in own)
 
 
+def _is_practice(text: str, start: int, end: int) -> bool:
+    """Whether a line is a practice's name: "The Old Dairy Surgery", not "Robotic Surgery"."""
+    words = fold(text[start:end]).split()
+    return (words[0] == "the" and len(words) > 2) or _is_named_house(text, start, end)
+
+
 def _is_named_compound(text: str, start: int, end: int) -> bool:
     """ "Brustzentrum Rheingau", but not "Hautklinik Vorstellung"."""
     parts = re.split(r"[ -]", fold(text[start:end]))
@@ -75,6 +81,14 @@ def _is_somewhere(text: str, start: int, end: int) -> bool:
 
 
 HOUSES: tuple[Pattern, ...] = (
+    # "works nights at the Buffalo Jump Truck Stop", "employer Gulf Crate & Pallet", "bei der Firma X"
+    pattern("INSTITUTION", rf"\b(?:works?|worked|working|drives?|drove)[ ](?:[a-z-]+[ ]){{1,3}}(?:at|for)[ ](?:the[ ])?(?P<x>(?!Dr\b|Mr|Ms|Miss|Prof){_NAME})", 0, starts="work works worked working drive drives drove", check=_is_employer, sure=False),
+    pattern("INSTITUTION", rf"\b(?:[Ee]mployer|[Ee]mployed[ ]by|[Ee]mpr(?:esa|\.)|[Ff]irma|Fa\.|[Dd]itta|[Aa]zienda|[Ss]oci[ée]t[ée]|[Ee]ntreprise|[Bb]edrijf|[Aa]rbeitgeber|[Ww]erkgever|[Ee]mployeur)[ ]?:?[ ](?:the[ ])?(?P<x>{_NAME})", 0, starts="employer employed empresa empr firma fa ditta azienda societe entreprise bedrijf arbeitgeber werkgever employeur", check=_is_employer, sure=False),
+    # prisons, bases, ships; clubs; hospitals without the word: "Ponderosa Children's", "Lexmoor VA"
+    pattern("INSTITUTION", rf"(?<!\w)(?P<x>(?:HMP|HMYOI|YOI|FCI|JVA|IRC|RAF|RNAS|HMS|USNS|HMAS|FOB|RAAF|CFB)[ ]{_W}(?:[ ]{_W})?)(?!\w)", 0, starts="hmp hmyoi yoi fci jva irc raf rnas hms usns hmas fob raaf cfb", check=_is_named_house, sure=False),
+    pattern("INSTITUTION", rf"(?<!\w)(?P<x>{_W}(?:[ ]{_W}){{0,2}}[ ](?:A?FC|RFC|RUFC|RLFC|GAA|RSL|SLSC|Juniors?))(?!\w)", 0, shape=r"[ ](?:A?FC|RFC|RUFC|RLFC|GAA|RSL|SLSC|Junior)", check=_is_named_house, sure=False),
+    pattern("INSTITUTION", rf"\b(?:at|from|for|to|@|via|with|of)[ ](?:the[ ])?(?P<x>{_W}(?:[ ]{_W})?[ ](?:Children['’]s|Women['’]s|Presbyterian|Presby|Methodist|Baptist|Lutheran|Adventist|VA|VAMC|Regional|County|General|Mercy))(?![\w-]|[ ](?:Hosp|Hospital|Medical|Center|Clinic))", 0, starts="at from for to via with of", check=_is_named_house, sure=False),
+    pattern("INSTITUTION", rf"(?<![^\n])[ ]*(?P<x>(?:The[ ])?{_W}(?:[ ]{_W}){{0,3}}[ ](?:Surgery|Practice|Superclinic|Medicentre|Polyclinic|Clinic|Health[ ]Hub))(?=[ ]*(?:\n|$|,))", 0, near="surgery practice superclinic medicentre polyclinic clinic hub", check=_is_practice, sure=False),
     pattern("INSTITUTION", rf"\b(?i:{_JOB})[ ](?:at|for|with|by|of|from|in)[ ](?:the[ ])?(?P<x>(?!Dr\b|Mr|Ms|Miss|Prof){_NAME}(?:[ ](?:hub|depot|plant))?)", 0, starts=first_words(_JOB), check=_is_employer, sure=False),
     pattern("INSTITUTION", rf"\b(?:[Ee]x|[Ff]ormer|[Ff]ormerly|[Rr]etired|[Ll]ate)(?:[ ](?:of|at|with|from)[ ]|[ -])(?:the[ ])?(?P<x>{_W}(?:[ ]{_W}){{1,3}})(?=[ ]?[),.;\n]|$|[ ](?:worker|employee|driver|engineer|staff)\b)", 0, starts="ex former formerly retired late", check=_is_named_house, sure=False),
     pattern("INSTITUTION", rf"\b(?:attends|attending|pupil[ ]at|student[ ]at|enrolled[ ]at|studies[ ]at|studying[ ]at|graduated[ ]from|goes[ ]to|year[ ]\d{{1,2}}[ ]at|teaches[ ]at|teacher[ ]at|lecturer[ ]at)[ ](?:the[ ])?(?P<x>{_NAME})(?=[ ]?[),.;:\n]|$|[ ](?:and|in|where|with|on|as|but|for)\b)", 0, starts="attends attending pupil student enrolled studies studying graduated goes year teaches teacher lecturer", check=_is_named_house, sure=False),

@@ -76,7 +76,11 @@ LANGUAGES = word_set("""
     english french german spanish polish dutch turkish italian portuguese russian arabic
     mandarin cantonese hindi urdu punjabi bengali tamil somali vietnamese korean japanese greek
     hebrew swedish danish norwegian finnish hungarian czech romanian ukrainian farsi dari pashto
-    tagalog
+    tagalog deutsch englisch franzosisch spanisch polnisch turkisch russisch arabisch kroatisch
+    serbisch albanisch ukrainisch nederlands duits turks marokkaans italiano inglese tedesco
+    francese spagnolo espanol francais anglais allemand espagnol italien portugais arabe romeno
+    rumano rumanisch gaelic welsh irish afrikaans zulu xhosa malayalam telugu kannada gujarati
+    marathi
 """)
 _GAP = re.compile(r"[ ]{1,2}\Z|[ ]&[ ]\Z|\.[ ]\Z|-\Z")
 _CELL = re.compile(r"(?:\A|[\n|:;(\x01,@]|[ ]{2}|[-–][ ])[ \t]*\Z")

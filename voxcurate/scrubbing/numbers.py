@@ -136,7 +136,7 @@ NUMBERS: tuple[Pattern, ...] = (
     pattern("AGE", r"\((?:b\.|born|dob|\*|geb\.?|n[ée]e?|°)?[^()\n]{0,24}\x01,\s(?:aged?\s|now\s)?(?P<x>9\d|1[01]\d)\)", shape=r"\x01,\s(?:aged? |now )?[91]", labelled=True),
     pattern("AGE", r"\x01,\s(?P<x>9\d|1[01]\d)(?![\w%°]|[.,/:-]\d|\s?(?:mm|cm|mg|ml|kg|bpm|percent|mmhg|hu|and|to|over)\b)", shape=r"\x01,\s[91]", labelled=True),
     pattern("AGE", r"\x01,\s(?:aged?\s)?(?P<x>9\d|1[01]\d)(?=,\s)", shape=r"\x01,\s(?:aged? )?[91]", labelled=True),
-    pattern("AGE", r"(?<![\w.])(?:[FMfmWw]|male|female|man|woman|lady|gentleman|sex)\s?[/,]?\s?(?:of\s|aged\s)?(?P<x>9\d|1[01]\d)(?=\s*(?:[,;)\n]|$|y|\.\s|\s[A-Z]|\s(?:with|who|admitted|has|was|is|from|p/w|presents)))", labelled=True, check=_is_no_temperature, near="f m w male female man woman lady gentleman sex"),
+    pattern("AGE", r"(?<![\w.])(?:[FMfmWw]|male|female|man|woman|lady|gentleman|sex)\s?[/,]?\s?(?:of\s|aged\s)?(?P<x>9\d|1[01]\d)(?=\s*(?:[,;)\n](?!\d)|$|y|\.\s|\s[A-Z]|\s(?:with|who|admitted|has|was|is|from|p/w|presents)))", labelled=True, check=_is_no_temperature, near="f m w male female man woman lady gentleman sex"),
     pattern("AGE", r"(?<!\w)(?P<x>0(?:9\d|1[0-2]\d)|9\d|1[0-2]\d)Y(?!\w)", 0, shape=r"\dY"),
     pattern("AGE", r"\b(?:at|turn(?:s|ed|ing)|nearly|almost|over|about|at\s+the\s+age\s+of|age\s+of|(?:his|her|their))\s+(?P<x>9\d|1[01]\d)(?=(?:th|st|nd|rd)\s+birthday|[,;]|\.\s|\s+(?:she|he|who|and\s+(?:lives|independent|still|very)|years?)\b)", starts="at turns turned turning nearly almost over about age his her their", labelled=True, check=_is_no_temperature),
     pattern("AGE", rf"\b(?P<x>{_WORDY_NINETY})(?=[\s-]*(?:year|yr|y/?o))", near="ninety hundred", labelled=True),

@@ -18,9 +18,9 @@ _SCORE_BEFORE = re.compile(
     re.IGNORECASE,
 )  # fmt: skip
 _SCORE_AFTER = re.compile(
-    rf"\s*(?:-?{one_of('partial_dates', 'score_after')}|\"|/|\.\d)", re.IGNORECASE)  # fmt: skip
+    rf"[ \t]*(?:\n[ \t]*(?!cc\b))?(?:-?{one_of('partial_dates', 'score_after')}|\"|/|\.\d)", re.IGNORECASE)  # fmt: skip
 _NUMBER_AFTER = re.compile(
-    r"[ \t]*(?!(?:[01]\d|2[0-3])[0-5]\d(?!\w|\.\d))\d(?!\d?(?:/\d|[ap]\b|:\d\d))"
+    r"[ \t]*(?!(?:[01]\d|2[0-3])[0-5]\d(?!\w|\.\d))\d(?!\d?(?:/\d|[ ]?[ap]\.?m?\b|:\d\d))"
 )
 # strength, scores and nodes anywhere in the sentence before
 _SCORE_SENTENCE = re.compile(
@@ -33,11 +33,17 @@ _DURATION_AFTER = re.compile(
     r"\s*(?:hx|history|ago|course|of\b|old|age\b|duration|fu\b|f/u)", re.IGNORECASE
 )
 _SURELY_DAY_BEFORE = re.compile(
-    r"(?:\b(?:w(?:ee)?k|night|morning|evening|day|afternoon)\s(?:of|beginning|commencing|ending)|\bw/[ec]|\b\w+(?:dag|tag|day)\s(?:d\.|den)|\b(?:mon|tues?|wed|thurs?|fri|sat|sun)(?:[a-z]*day)?\.?,?|\b(?:first|last|next|1st|2nd|final)\sdose)[\s(]*$", re.IGNORECASE)  # fmt: skip
+    rf"(?:\b(?:w(?:ee)?k|night|morning|evening|day|afternoon)\s(?:of|beginning|commencing|ending)|\bw/[ec]|\b\w+(?:dag|tag|day)\s(?:d\.|den)|\b(?:mon|tues?|wed|thurs?|fri|sat|sun)(?:[a-z]*day)?\.?,?|\b(?:first|last|next|1st|2nd|final)\sdose|\b{one_of('partial_dates', 'relative_day')})[\s(]*$", re.IGNORECASE)  # fmt: skip
 _DAY_BEFORE = re.compile(
     rf"(?:\b{one_of('partial_dates', 'day_before')}\W{{0,2}}|[@(]\s?|\b[dt]:\s{{0,2}}|\b(?:[a-zæøåäö]+dag|\w+tag)\s(?:d\.|den)\s?|\b(?:to|thru|til)\s)$", re.IGNORECASE)  # fmt: skip
 _DAY_AFTER = re.compile(
     rf"\s*{one_of('partial_dates', 'day_after')}", re.IGNORECASE)  # fmt: skip
+# "3/12 R chest wall pain": a complaint of three months; "-> MRCP 12/12.": a plan in twelve
+_COMPLAINT_AFTER = re.compile(
+    rf"[ ](?:of[ ])?{one_of('partial_dates', 'complaint')}\b", re.IGNORECASE
+)
+_PLAN_BEFORE = re.compile(r"(?:->|→|=>)[ ]?(?:[\w+-]+[ ]){1,3}$")
+_MEASURED_BEFORE = re.compile(r"\d[ ]?(?:mm|cm)\b[^.;\n()\d]{0,40}\($")  # "3 mm nodule (4/12)"
 _ARROW = re.compile(r"(\d{1,2})/(\d{1,2})\s?(?:->|→|>)\s?$")
 _ARROWED = re.compile(r"\s?(?:->|→|>)\s?(\d{1,2})/(\d{1,2})(?!\d|/)")
 _LISTED = re.compile(
@@ -63,6 +69,8 @@ def is_partial_date(text: str, start: int, end: int) -> bool:
     if not (1 <= a <= 31 and 1 <= b <= 31 and min(a, b) <= 12):
         return False
     before, after = text[max(0, start - 90) : start], text[end : end + 28]
+    if _is_span(b, before, after):
+        return False
     cued = _DAY_BEFORE.search(before, max(0, len(before) - 28)) is not None
     followed = _DAY_AFTER.match(after) is not None
     if (
@@ -89,6 +97,19 @@ def is_partial_date(text: str, start: int, end: int) -> bool:
     if a <= b and re.search(r"\b(?:\d?[A-Z]{4,}\d?|[A-Z]+\d)[ ]?[:=]?[ ]?$", before):
         return not _is_after_score_word(before)  # GPCOG 3/9
     return not (b in _LONG_SCORES_OF and _is_after_score_word(before))
+
+
+def _is_span(b: int, before: str, after: str) -> bool:
+    """Whether a pair is weeks or months as the British write them, or the image of a lesion."""
+    if after.startswith(")") and _MEASURED_BEFORE.search(before):
+        return True
+    if b not in (12, 52):
+        return False
+    ends = re.match(r"[ ]*(?:[.;\n]|$)", after) is not None
+    starts = not before.strip() or before.rstrip(" ").endswith((".", "\n", ":", ";"))
+    return (starts and _COMPLAINT_AFTER.match(after) is not None) or (
+        ends and _PLAN_BEFORE.search(before) is not None
+    )
 
 
 def _is_step(a: int, b: int, before: str, after: str) -> bool:
@@ -163,7 +184,7 @@ def is_dotted_day(text: str, start: int, end: int) -> bool:
 
 
 _DASHED_BEFORE = re.compile(
-    rf"(?:\b{one_of('partial_dates', 'dashed_before')}|vgl\.?|vergl\.?|cf\.?|vs\.?|comparison|compared\s(?:to|with)|dd)\s*:?\s?$|\b(?:histo\w*|path\w*|biopsy|ct|mri|us|op|surgery|echo|pet)\s\($|@\s?$",
+    rf"(?:\b{one_of('partial_dates', 'dashed_before')}|vgl\.?|vergl\.?|cf\.?|vs\.?|comparison|compared\s(?:to|with)|dd|thru|through|{one_of('partial_dates', 'relative_day')})\s*:?\s?$|\b(?:histo\w*|path\w*|biopsy|ct|mri|us|op|surgery|echo|pet)\s\($|@\s?$",
     re.IGNORECASE,
 )
 _DASHED_AFTER = re.compile(

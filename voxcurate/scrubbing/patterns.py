@@ -20,7 +20,9 @@ from voxcurate.scrubbing.people_manners import MANNERS
 from voxcurate.scrubbing.people_notes import NOTES
 from voxcurate.scrubbing.places import PLACES
 from voxcurate.scrubbing.postal import find_postal
+from voxcurate.scrubbing.records import RECORDS
 from voxcurate.scrubbing.rooms import ROOMS
+from voxcurate.scrubbing.rural import RURAL
 from voxcurate.scrubbing.streets import STREETS
 from voxcurate.scrubbing.towns import TOWNS
 from voxcurate.scrubbing.villages import VILLAGES
@@ -29,7 +31,7 @@ from voxcurate.scrubbing.wards import WARDS
 
 PATTERNS: tuple[Pattern, ...] = (
     *DATES, *NUMBERS, *CODES, *PLACES, *STREETS, *TOWNS, *CARE, *HOUSES, *ROOMS,
-    *VILLAGES, *WARDS, *PEOPLE, *NOTES, *LETTERS, *MANNERS,
+    *VILLAGES, *WARDS, *PEOPLE, *NOTES, *LETTERS, *MANNERS, *RECORDS, *RURAL,
 )  # fmt: skip
 BEFORE, AFTER = 90, 90  # letters beside a word that a match which must be near it may take up
 _NUMBERS = re.compile(r"\d(?:[\s().,+/:_'’–-]{0,4}\d)*")

@@ -61,6 +61,12 @@ def is_likely(text: str, start: int, end: int) -> bool:
     )
 
 
+def _is_somebody_aged(text: str, start: int, end: int) -> bool:
+    """The same before an age: "CT-gesteuerte Drainage 10F" is of a size."""
+    parts = re.findall(r"[^\W\d_]+", fold(text[start:end]))
+    return is_somebody(text, start, end) and not any(one in w.SHORT_FORMS for one in parts[:1])
+
+
 def _is_all_names(text: str, start: int, end: int) -> bool:
     """Whether every word is a name or could be one: "W/O CONTRAST" is no wife of anybody."""
     known = lexicon()
@@ -159,6 +165,18 @@ def _is_caseless(text: str, start: int, end: int) -> bool:
     return sum(map(str.isupper, around)) * 25 < sum(map(str.islower, around))
 
 
+def _is_no_component(text: str, start: int, end: int) -> bool:
+    """Whether words joined as HL7 does are a name: no message type, no examination and its code."""
+    found = text[start:end]
+    if re.fullmatch(
+        r"[A-Z]{3}\^[A-Z]\d\d(?:\^\w+)?|[^^]+\^(?:CPT4?|LN|I10C?|I9C?|SCT|HCPCS|L|RADLEX)", found
+    ):
+        return False
+    return any(
+        lexicon().kind(one) != "w" and one not in w.SHORT_FORMS for one in _words(text, start, end)
+    )
+
+
 PEOPLE: tuple[Pattern, ...] = (
     pattern("NAME", rf"\b(?i:{_PERSON})[ ]?[:=][ ]{{0,6}}(?P<x>{_PART}?{_W}(?:[ ]{_W})?,[ ]?{_W}(?:[ -]{_W})?{_INITIAL}{{0,2}})(?=[ ]*(?:\(|,|;|\n|$|\||/|[ ]{{2}}|{_DEGREE}|[\d\x01]|DOB|MRN|SEX|AGE|M\b|F\b))", 0, starts=_PERSON_STARTS, labelled=True, check=is_somebody),
     pattern("NAME", rf"\b(?i:{_PERSON})[ ]?[:=][ ]{{0,6}}(?P<x>(?:{_W}|[A-Z]\.?)(?:[ ](?:{_PART}?{_W}|[A-Z]\.?)){{1,3}})(?=[ ]*(?:\(|,|;|\n|$|\||/|[ ]{{2}}|{_DEGREE}|[\d\x01]|DOB|MRN|SEX|AGE))", 0, starts=_PERSON_STARTS, labelled=True, check=is_likely),
@@ -166,7 +184,7 @@ PEOPLE: tuple[Pattern, ...] = (
     pattern("NAME", rf"(?<![^\n])[ ]*(?P<x>{_W}(?:[ -]{_W})?,[ ]?{_W}(?:[ ]{_W})?(?:{_INITIAL})?)(?=[ ]*(?:/[ ]?[MF]\b|[ ]\d{{1,3}}[ ]?[MFmf]\b|,?[ ]\d{{1,3}}[ -]?(?:y|M\b|F\b|a\b)|[ ]{{2,}}\S*\d|,[ ](?:SpR|MD|Dr|RN)|[ ]?\((?:Dr|MD|Mr|Mrs|Miss|Ms|Consultant|SpR|Reg)))", 0, shape=r",[ ]?[^\W\d_]", check=is_somebody),
     pattern("NAME", rf"(?<![^\n])(?P<x>{_W}(?:[ ]{_W})?[ ][A-Z]\.?)(?=,[ ](?:SpR|StR|ST\d|CT\d|Reg|MD|Dr|RN|Cons))", 0, shape=r"[A-Z]\.?,[ ]", check=is_somebody),
     pattern("NAME", rf"(?:(?<![^\n|])[ ]*|[ ]{{3}}|\x01[ ]{{2,}})(?P<x>[A-ZÀ-Þ'’-]{{2,}}[ ]{{1,4}}{UPPER}[a-zà-ÿ]+(?:[ ]{UPPER}[a-zà-ÿ]+){{0,2}})(?=[ ]{{2,}}(?:[MF]\b|\d|DOB)|[ ]\((?:Mr|Mrs|Miss|Ms|Dr))", 0, shape=r"[A-Z]{2}[ ]{1,4}[A-Z][a-z]", check=is_likely),
-    pattern("NAME", rf"(?<![\w-])(?P<x>{_W}(?:{_INITIAL})?[ ](?:{_PART})?{_W}),?[ ]\(?(?:is[ ])?(?:an?[ ])?(?=\d{{1,3}}(?:[ -]?(?:yo\b|y/o|yr|year|ans\b|jähr|jarige|J\.)|[MF]\b))", 0, shape=r"\d[ -]?(?:y|M\b|F\b|ans|j)", check=is_somebody, sure=False),
+    pattern("NAME", rf"(?<![\w-])(?P<x>{_W}(?:{_INITIAL})?[ ](?:{_PART})?{_W}),?[ ]\(?(?:is[ ])?(?:an?[ ])?(?=\d{{1,3}}(?:[ -]?(?:yo\b|y/o|yr|year|ans\b|jähr|jarige|J\.)|[MF]\b))", 0, shape=r"\d[ -]?(?:y|M\b|F\b|ans|j)", check=_is_somebody_aged, sure=False),
     pattern("NAME", rf"(?<![\w-])(?P<x>{_W}[ ][A-Z]\.[ ]?[A-Z]\.)(?!\w)", 0, shape=r"[ ][A-Z]\.[ ]?[A-Z]\.", check=_is_surname_initials),
     pattern("NAME", rf"(?<![^\n])[ ]*(?:[-–—]{{1,2}}[ ]?)?(?P<x>(?:[A-Z]\.[ ]?){{1,3}}(?:{_PART})?{_W}(?:[ ]{_W})?)(?=[ ]*(?:\n|$|,|/|\(|{_DEGREE}))", 0, shape=r"[A-Z]\.[ ]?[A-Z]", check=_is_surname_initials),
     pattern("NAME", rf"(?<=[\n(])[ ]*(?P<x>{_W}(?:-{_W})?,[ ][A-Z]\.)(?=[ ]*[);:\n])", 0, shape=r",[ ][A-Z]\.", check=_is_surname_initials),
@@ -193,7 +211,7 @@ PEOPLE: tuple[Pattern, ...] = (
     pattern("NAME", r"(?:(?<=\x01)|(?<=\n)|(?<=[ ]{2})|(?<=MD ))(?P<x>[A-Z]{2,4}[:/][a-z]{2,4})(?=[ ]*(?:\n|$|/|\||\x01))", 0, shape=r"[A-Z]{2,4}[:/][a-z]{2,4}"),
     pattern("NAME", r"(?<![^\n])(?P<x>(?:[A-Z]\.){2,3})(?=[ ]?=[ ]?\x01)", 0, shape=r"\.[ ]?=[ ]?\x01"),
     pattern("NAME", r"(?<![^\n])(?P<x>[A-Z]\.)(?=[ ]*\n[ ]*\x01)", 0, shape=r"(?:\A|\n)[A-Z]\.[ ]*\n[ ]*\x01"),
-    pattern("NAME", r"(?<![\w^])(?P<x>[^\W\d_][^\W\d_'’-]*(?:[ -][^\W\d_]+)?\^{1,2}[^\W\d_][\w^'’ .-]*)", 0, shape=r"\w\^", check=lambda text, start, end: True),
+    pattern("NAME", r"(?<![\w^])(?P<x>[^\W\d_][^\W\d_'’-]*(?:[ -][^\W\d_]+)?\^{1,2}[^\W\d_][\w^'’ .-]*)", 0, shape=r"\w\^", check=_is_no_component),
     pattern("NAME", r"(?i:\btyped|\binit(?:ials|iales|iali)?|\bscribe|\bsd|\bsecond[ ]read|\breader|\breviewer|\bchaperone|\bby[ ]me|\breporter|\bwitness)[ ]?[.:]?[ ](?P<x>[A-Z]{2,4}|[A-Z]-[A-Z]|[a-z]{2,3}(?=[ ]*[.\n]|[ ]*$))(?![\w-])", 0, starts="typed init initials initiales iniziali scribe sd second reader reviewer chaperone by reporter witness", check=_are_typists),
     pattern("NAME", r"\((?P<x>(?:[A-Z]\.){2,3})\)", 0, shape=r"\((?:[A-Z]\.){2,3}\)", check=lambda text, start, end: fold(text[start:end]) not in ("i.v.", "i.m.", "u.s.", "s.c.", "p.o.", "n.b.", "u.k.", "e.g.", "i.e."), sure=False),
     pattern("NAME", r"(?:(?<=\n)|(?<=[ ]{2}))(?P<x>[A-Z]{2,4}/[a-z]{2,4})(?=[ ]{2})", 0, shape=r"[A-Z]{2,4}/[a-z]{2,4}"),

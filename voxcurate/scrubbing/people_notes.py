@@ -69,7 +69,7 @@ def _is_person_told(text: str, start: int, end: int) -> bool:
 
 def _is_no_degree(text: str, start: int, end: int) -> bool:
     low = re.sub(r"[^a-z]", "", fold(text[start:end]))
-    return low not in w.DEGREES and low not in w.SHORT_FORMS and low not in w.TITLES
+    return low != "zi" and low not in w.DEGREES and low not in w.SHORT_FORMS and low not in w.TITLES
 
 
 def _is_own_house(text: str, start: int, end: int) -> bool:

@@ -17,13 +17,15 @@ _APT = r"(?:apt|apartment|suite|ste|unit|flat|app)\.?"
 _HOSPITAL = one_of("places", "hospital")
 _NO_PLACE = one_of("places", "no_place")
 _NO_LINK = r"(?:CNS|RN|MD|RGN|SpR|SHO|The|Outside|Our|This|From|At|In|To|THE|OUTSIDE|AT|FROM|TO|IN|THIS|OUR|ANOTHER)"
-_PLACE_WORD = rf"{UPPER}(?:[\w'’&-]|\.(?=\s[A-Z][a-z]+['’]?s?\s))*"
+_PLACE_WORD = rf"{UPPER}(?:[\w'’&-]|(?:(?<=\b\w\w)|(?<=\b\w{{3}})|(?<=\b\w{{4}}))\.(?=\s[A-Z][a-z]+['’]?s?\s))*"
 _SHORT = one_of("places", "short")
 _SHORT_STARTS = first_words(_SHORT)
 _NOT_TOWNS = word_set("""
     ml mg hu ct mr us pet xr pa ap ed er am pm mm cm cc iu kg gy hz kv ms gm mri cta mra dr md
-    icu or no ad bc ce st nd rd th in on at to by is of
+    icu or no ad bc uh ui ce st nd rd th in on at to by is of
 """)
+
+_HOUNSFIELD = frozenset(["he", "eh", "ue", "ua"])
 
 
 def _is_town(text: str, start: int, end: int) -> bool:
@@ -43,9 +45,10 @@ def _is_town_of_state(text: str, start: int, end: int) -> bool:
 
 
 def _is_dutch_code(text: str, start: int, end: int) -> bool:
-    return fold(text[start:end])[-2:] not in _NOT_TOWNS and not text[start:end].startswith(
-        ("19", "20", "18")
-    )
+    code = fold(text[start:end])[-2:]
+    if code in _HOUNSFIELD and re.match(r"[ ][A-Z]", text[end : end + 2]) is None:
+        return False
+    return code not in _NOT_TOWNS and not text[start:end].startswith(("19", "20", "18"))
 
 
 def _is_listed_town(text: str, start: int, end: int) -> bool:
@@ -83,6 +86,13 @@ def _is_street(text: str, start: int, end: int) -> bool:
 def _is_no_kind(text: str, start: int, end: int) -> bool:
     """Whether a clinic is more than a kind of clinic: "SPECIALIST OUTPATIENT CLINIC" is none."""
     words = fold(text[start:end]).split()
+    if words[-1] == "surgery" and words[0] != "the":
+        known = lexicon()
+        return any(
+            known.foreign_kind(one) != "w" or one in known.places or known.is_unlike_reports(one)
+            for one in words[:-1]
+            if one not in GENERIC
+        )
     return words[-1] not in ("clinic", "clinics", "imaging") or not all(
         one in GENERIC for one in words
     )
@@ -94,7 +104,7 @@ PLACES: tuple[Pattern, ...] = (
     pattern("ADDRESS", rf"(?<![\w./-])(?P<x>\d{{1,6}}[A-Za-z]?,?[ ]+(?!{TITLED}\b)(?:[NSEW]{{1,2}}\.?[ ]+|North\s|South\s|East\s|West\s)?(?:{_UP_WORDS}|\d{{1,3}}(?:st|nd|rd|th)\s+){{1,4}}{_STREET}\b\.?(?:\s+[NSEW]{{1,2}}\b)?(?:,?\s+(?i:{_APT}|floor)\s*#?\w+)?)", 0, digits=1),
     pattern("ADDRESS", r"(?<![\w./-])(?P<x>\d{1,5}\s+(?:[nsew]\.?\s+)?(?!hour|min|sec|week|month|year|day|mg|ml|mm|cm|tab|per|french|unit|x\b)(?:[^\W\d_]{3,}\s+){1,3}(?:street|avenue|road|boulevard|blvd|lane|rd|ave|parkway|crescent)\b\.?(?:,?\s+(?:apt|apartment|suite|ste|unit|flat)\.?\s*#?\w+)?)", near="street avenue road boulevard blvd lane rd ave parkway crescent"),
     pattern("ADDRESS", rf"(?<!\w)(?P<x>(?:(?:{UPPER}[\w'’.-]*\s){{0,3}}{UPPER}[\w'’-]*[\s-]?(?i:{_EURO_STREET})|(?:Im|Am|An der|Auf dem|De|Het)\s{UPPER}[^\W\d_]{{3,}}|{UPPER}[^\W\d_]{{2,}}(?i:{_EURO_STREET}))\s\d{{1,4}}\s?[a-zA-Z]?(?!\w|[.,]\d)(?:\s?[-/]\s?\d{{1,4}}\w?)?(?:,?\s*\n?\s*\s*(?:[A-Z]{{1,2}}-)?\d{{4,5}}\s?(?:[A-Z]{{2}} )?{UPPER}[^\W\d_]+(?:[ -]{UPPER}[^\W\d_]+)?)?)", 0, near="*strasse *straße *str *weg *gasse *allee *platz *ufer *ring *damm *steig *chaussee *straat *laan *plein *gracht *kade *dijk *singel *dreef *dreed *hof *pad *steeg *vej *gade *gatan *vagen *gata *katu im am an auf de het", shape=r"\s\d", check=_is_street),
-    pattern("ADDRESS", rf"(?<!\w)(?P<x>(?:\d{{1,4}}\s?(?:bis|ter|[A-Z])?,?\s+)?(?i:rue|avenue|boulevard|place|impasse|chemin|quai|all[ée]e|route|calle|avenida|plaza|paseo|carrer|via|viale|piazza|corso|rua|ulica|ul\.)\s+(?:(?i:de|du|des|de la|de l['’]|d['’]|la|le|del|della|dei|da|do)\s?)*{UPPER}[\w'’-]*(?:[\s-](?:(?:de|du|la|le|del|di)\s)?{UPPER}[\w'’-]*){{0,3}}(?:,?\s\d{{1,4}}\w?)?)(?!\w)", 0, near="rue avenue boulevard place impasse chemin quai allee route calle avenida plaza paseo carrer via viale piazza corso rua ulica ul", shape=r"\d", check=lambda text, start, end: (any(map(str.isdigit, text[start:end])) and not text[start:end].lower().startswith(("via ", "route "))) or text[start:end].startswith(("Via ", "Rue ", "Calle ", "Viale "))),
+    pattern("ADDRESS", rf"(?<!\w)(?P<x>(?:\d{{1,4}}\s?(?:bis|ter|[A-Z])?,?\s+)?(?i:rue|avenue|boulevard|place|impasse|chemin|quai|all[ée]e|route|calle|avenida|plaza|paseo|carrer|via|viale|piazza|corso|rua|ulica|ul\.)\s+(?:(?i:de|du|des|de la|de l['’]|d['’]|la|le|del|della|dei|da|do)\s?)*{UPPER}[\w'’-]*(?:[\s-](?:(?:de|du|la|le|del|di)\s)?{UPPER}[\w'’-]*){{0,3}}(?:,?\s\d{{1,4}}\w?)?)(?!\w)", 0, near="rue avenue boulevard place impasse chemin quai allee route calle avenida plaza paseo carrer via viale piazza corso rua ulica ul", shape=r"\d", check=lambda text, start, end: (any(map(str.isdigit, text[start:end])) and not re.match(r"(?:\d+\w?,?\s+)?(?:via|route)\s", text[start:end])) or text[start:end].startswith(("Via ", "Rue ", "Calle ", "Viale "))),
     pattern("ADDRESS", rf"\b(?P<x>{_APT}\s*#?\s?(?:\d+\w?|[A-Z]\d*))\b(?!\s*(?:mg|ml|/))", starts="apt apartment suite ste unit flat app", check=lambda text, start, end: not text[start:end].lower().startswith("unit") and (any(map(str.isdigit, text[start:end])) or text[start:end].lower().startswith(("apt", "apart", "suite")))),
     pattern("ADDRESS", rf"\b(?P<x>(?:(?:{UPPER}[\w.'’-]+\s){{0,2}}{UPPER}[\w'’-]+,\s*|(?<=, )|(?<=\n)|(?<=\x01 ))(?:{_STATES}),?\s+\d{{5}}(?:-\d{{4}})?)(?!\w|\.\d)", 0, has_digits=5),
     pattern("ADDRESS", rf"(?<!\w)(?P<x>(?:Mount |San |Santa |St\. |New |Fort |Los |Las |El |Saint |Lake |Port |West |East |North |South )?{UPPER}[a-z'’-]{{2,}},\s(?:{_STATES}))(?!\w)", 0, shape=r",\s[A-Z]", check=_is_town_of_state),

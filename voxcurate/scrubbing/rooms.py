@@ -23,6 +23,8 @@ def _is_business(text: str, start: int, end: int) -> bool:
     """Whether a word before "Freight" or "LLC" is none that reports have."""
     words = re.findall(r"[^\W\d_]{2,}", fold(text[start:end]))
     known = lexicon()
+    if words[-1:] == ["kg"] and re.match(r"\s?[0-5]/5", text[end : end + 5]):
+        return False  # the strength of a muscle
     if "\n" in text[start:end] or any(
         one in ("contrast", "grade", "risk", "dose") for one in words
     ):
