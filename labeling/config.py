@@ -108,20 +108,40 @@ class JudgeConfig(Config):
     mend_probability: float = Field(
         0.8, ge=0, le=1, description="error probability from which an original may be mended"
     )
+    mend_confidence: float = Field(
+        0.9,
+        ge=0.5,
+        le=1,
+        description="chance of being the better one from which a candidate replaces a label",
+    )
+    sure: float = Field(
+        0.8,
+        gt=0,
+        le=1,
+        description="chance from which a witness is sure; the models and rules or usual shape must "
+        "be before a label is removed",
+    )
+    usual_weight: float = Field(
+        0.5, ge=0, description="largest sum of broken rules' weights of a mask that does so"
+    )
     usual_oddity: float = Field(2.0, gt=0, description="largest of a mask that mends an original")
     minimum_n: int = Field(5, ge=3, description="trusted labels needed to learn a shape")
-    margin: float = Field(0.75, ge=0, description="score by which the better one must win")
+    oddity_weight: float = Field(4.0, gt=0, description="log-odds per half squared oddity")
+    step_weight: float = Field(
+        8.0, ge=0, description="log-odds if the models' probability falls from 1 to 0 at the border"
+    )
+    margin: float = Field(0.1, ge=0, description="log-odds below which nothing is known")
     similar_dsc: float = Field(
         0.8,
         gt=0,
         le=1,
-        description="candidates that agree so well are not told apart by the margin",
+        description="a label that agrees so well with what is a little better is kept",
     )
     doubt: float = Field(
         0.3, ge=0, le=1, description="rule weight from which a pseudo label is judged"
     )
-    absent_score: float = Field(-4.0, description="of an empty mask where the class is in view")
-    violation_cost: float = Field(2.0, ge=0, description="score lost per unit of rule weight")
+    absent_score: float = Field(-16.0, description="of an empty mask where the class is in view")
+    violation_cost: float = Field(3.0, ge=0, description="log-odds lost per unit of rule weight")
 
 
 class ReviewConfig(Config):

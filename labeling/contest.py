@@ -6,18 +6,27 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from labeling.config import LabelingConfig
-from labeling.detect import current_labels, label_entry, results_of, scan_entry
+from labeling.committee import (
+    FUSED,
+    Answer,
+    drawn_first,
+    exchanged_together,
+    verdict_of,
+)
+from labeling.config import JudgeConfig, LabelingConfig
+from labeling.detect import current_labels, label_entry, results_of, scan_entry, usable
 from labeling.examine import read_structures
 from labeling.features import hu_median
 from labeling.fuse import known, vocabulary_of
 from labeling.layout import Layout
 from labeling.mend import mend
 from labeling.predicted import Predictions, marks_of
+from labeling.repairs import Surroundings, repairs, trimmed
 from labeling.rules import Anatomy, CaseFacts, combined_weight, load_anatomy
 from labeling.shape import ShapeProfile
 from labeling.structures import NOWHERE, Structure, dice
-from labeling.suspicion import Usual, weigh
+from labeling.support import Support, supports
+from labeling.suspicion import Suspicion, Usual, weigh
 from voxcurate.catalog import Decision, Label, Scan, ScanHead, WorkItem, Writer
 from voxcurate.ids import content_id
 from voxcurate.labels import adopt_mask, write_mask
@@ -26,35 +35,34 @@ from voxcurate.protocols import LABEL_JUDGES, load
 from voxcurate.stage import StageContext, StageResult
 from voxcurate.volume import Volume
 
-VERSION = "2"
+VERSION = "3"
 WORKER = "labeling.contest:work"
-MACHINE = ("pseudo", "judged")
 EMPTY = "empty"
 CURRENT = "current"
-FUSED = "ensemble"
 
 
 def contest(ctx: StageContext, config: LabelingConfig) -> StageResult:
     """See `labeling.judge.run`."""
     suspicions, usual = weigh(ctx, config, results_of(ctx, "detect"))
-    flagged: dict[str, dict[str, float]] = {}
+    flagged: dict[str, dict[str, Suspicion]] = {}
     for s in suspicions:
         if s.probability >= config.detect.threshold:
-            flagged.setdefault(s.case_id, {})[str(s.row["class_id"])] = s.probability
+            flagged.setdefault(s.case_id, {})[str(s.row["class_id"])] = s
     plain_usual = {
         "profiles": {c: p.plain() for c, p in sorted(usual.profiles.items())},
         "layout": usual.layout.plain(),
+        "steps": dict(sorted(usual.steps.items())),
     }
     asking = _Asking(ctx, config, Predictions(ctx, config), flagged, plain_usual)
     items = [item for scans in ctx.batches("train", "validation") for item in asking.items(scans)]
 
     def record(writer: Writer, item: Item, value: Any) -> dict[str, Any]:
-        chances = flagged.get(item.subject, {})
+        suspected = flagged.get(item.subject, {})
         verdicts = {}
         for row in value["rows"]:
             (old,) = writer.rows(Label, label_id=row["label_id"])
-            chance = chances.get(row["class_id"])
-            verdicts[row["class_id"]] = _conclude(ctx, config, writer, row, old, chance)
+            suspicion = suspected.get(row["class_id"])
+            verdicts[row["class_id"]] = _conclude(ctx, config, writer, row, old, suspicion)
         return {"verdicts": verdicts}
 
     done = run_items(
@@ -85,14 +93,14 @@ class _Asking:
     """What the judge is asked, some cases at a time.
 
     Attributes:
-        flagged: case to class to the chance that its label is wrong, where that is too high.
+        flagged: case to class to how suspicious its label is, where that is too much.
         usual: what is usual, as plain data.
     """
 
     ctx: StageContext
     config: LabelingConfig
     predictions: Predictions
-    flagged: Mapping[str, Mapping[str, float]]
+    flagged: Mapping[str, Mapping[str, Suspicion]]
     usual: Mapping[str, Any]
 
     def items(self, scans: Sequence[Scan]) -> Iterator[Item]:
@@ -119,7 +127,7 @@ class _Asking:
             flagged = self.flagged.get(scan.case_id, {})
             asked = [c for c in ctx.classes if c in flagged]
             doubtful = [
-                c for c in made if c not in asked and (c not in own or own[c].origin in MACHINE)
+                c for c in made if c not in asked and (c not in own or own[c].origin == "pseudo")
             ]
             yield scan, _Case(own, made, asked, doubtful, lines.get(scan.case_id, []))
 
@@ -133,6 +141,7 @@ class _Asking:
             "asked": case.asked,
             "doubtful": case.doubtful,
             "models": [[line.variant, line.result["path"]] for line in case.lines],
+            "support": [line.result["path"] for line in usable(case.lines)[0]],
             "usual": self.usual,
             "config": self.config.model_dump(mode="json"),
             "scratch": str(self.ctx.workspace.scratch),
@@ -165,12 +174,22 @@ def work(payload: dict[str, Any]) -> dict[str, Any]:
     hu = {c: hu_median(s, volume.array) for c, s in context.items() if not s.is_empty}
     facts = CaseFacts(hu if payload["modality"] == "CT" else {}, None, payload["sex"])
     judge = load(LABEL_JUDGES, config.judge.name)(
-        _usual(payload["usual"]), anatomy, config.judge, context=context, facts=facts
-    )
-    rows = []
+        _usual(payload["usual"]), anatomy, config.judge, context=context, facts=facts,
+        supports=_supports(payload),
+    )  # fmt: skip
+    answers: dict[str, Answer] = {}
     for class_id in payload["asked"]:
-        entries = _candidates(judge, class_id, current.get(class_id), fused, models, volume)
-        rows.append(_judged(judge, payload, class_id, entries, volume, asked=True))
+        label = current.get(class_id)
+        entries = _candidates(judge, class_id, label, fused, models, volume)
+        if label is not None:
+            entries += repairs(label, _surroundings(anatomy, class_id, current, fused, context))
+            sound = [s for c, s in current.items() if c not in payload["asked"]]
+            rivals = [s for s in sound if not anatomy.may_share(s.class_id, class_id)]
+            entries[1:] = [(name, trimmed(s, rivals)) for name, s in entries[1:]]
+        answers[class_id] = _asked(judge, class_id, entries, volume, config.judge)
+    pairs = {c: vocabulary[c].pair for c in answers}
+    answers = exchanged_together(answers, pairs, config.judge)
+    rows = [_judged(judge, payload, answers[c], volume, asked=True) for c in payload["asked"]]
     violations = anatomy.check({**current, **fused}, facts)
     for class_id in payload["doubtful"]:
         weight = combined_weight([v for v in violations if v.class_id == class_id])
@@ -178,21 +197,28 @@ def work(payload: dict[str, Any]) -> dict[str, Any]:
         odd = mark.oddity is not None and mark.oddity > config.detect.shape_z
         if weight >= config.judge.doubt or odd or mark.in_view is False:
             entries = _candidates(judge, class_id, None, fused, models, volume)
-            rows.append(_judged(judge, payload, class_id, entries, volume, asked=False))
+            answer = _asked(judge, class_id, entries, volume, config.judge)
+            rows.append(_judged(judge, payload, answer, volume, asked=False))
     return {"rows": rows}
 
 
-def _judged(
+def _asked(
     judge: Any,
-    payload: Mapping[str, Any],
     class_id: str,
     entries: Sequence[tuple[str, Structure]],
     volume: Volume,
-    *,
-    asked: bool,
-) -> dict[str, Any]:
-    """The verdict over named candidates; the first is the label in question."""
+    config: JudgeConfig,
+) -> Answer:
+    """What the judge says of named candidates; the first is the label in question."""
     verdict = judge.compare(volume, class_id, [s for _, s in entries])
+    return drawn_first(Answer(class_id, entries, verdict), config)
+
+
+def _judged(
+    judge: Any, payload: Mapping[str, Any], answer: Answer, volume: Volume, *, asked: bool
+) -> dict[str, Any]:
+    """An answer as plain data, with the mask that it prefers to the first."""
+    class_id, entries, verdict = answer.class_id, answer.entries, answer.verdict
     file = None
     if verdict.choice:
         name = f"{payload['case_id']}_{class_id}_judged"
@@ -238,6 +264,30 @@ def _candidates(
     return found
 
 
+def _surroundings(
+    anatomy: Anatomy,
+    class_id: str,
+    current: Mapping[str, Structure],
+    fused: Mapping[str, Structure],
+    context: Mapping[str, Structure],
+) -> Surroundings:
+    """What a label of a class may be repaired with: its other side's label, whatever is thought of
+    that, the prediction, and what else lies there."""
+    vocabulary = anatomy.vocabulary
+    pair = current.get(vocabulary[class_id].pair) if class_id in vocabulary else None
+    others = {
+        c: s for c, s in context.items() if c != class_id and not anatomy.may_share(c, class_id)
+    }
+    return Surroundings(fused.get(class_id), pair, others)
+
+
+def _supports(payload: Mapping[str, Any]) -> dict[str, Support]:
+    from voxcurate.predictions import open_prediction
+
+    predictions = [open_prediction(Path(payload["root"], p)) for p in payload["support"]]
+    return supports(predictions, [*payload["asked"], *payload["doubtful"]])
+
+
 def _nothing(class_id: str, volume: Volume) -> Structure:
     import numpy as np
 
@@ -272,12 +322,17 @@ def _conclude(
     writer: Writer,
     row: Mapping[str, Any],
     old: Label,
-    chance: float | None,
+    suspicion: Suspicion | None,
 ) -> str:
-    """Write the decision on one label, and the judged version where the judge prefers one."""
+    """Write the decision on one label, and the judged version where the judge prefers one.
+
+    A label that is removed because it is surely wrong leaves nothing in its place: it is retired,
+    and nothing is claimed of the structure.
+    """
     choice = row["choice"]
+    verdict, is_retired = verdict_of(config.judge, row, old, suspicion)
     proposal = ""
-    if choice:
+    if choice and not is_retired:
         proposal = adopt_mask(
             writer,
             ctx.workspace,
@@ -290,7 +345,6 @@ def _conclude(
             model_id=row["names"][choice],
             facts={"judge": row["judge"], "candidate": row["names"][choice]},
         ).label_id
-    verdict = _verdict(config, row, old, chance or 0.0)
     decision = Decision(
         decision_id="",
         round=ctx.round,
@@ -308,7 +362,7 @@ def _conclude(
             "confidence": row["confidence"],
             "dsc_with_first": row["dsc_with_first"],
             **row["evidence"],
-            **({"error_probability": round(chance, 4)} if chance is not None else {}),
+            **({"error_probability": round(suspicion.probability, 4)} if suspicion else {}),
         },
     )
     if verdict in ("replace", "remove") and old.origin == "original":
@@ -318,32 +372,9 @@ def _conclude(
     return verdict
 
 
-def _verdict(config: LabelingConfig, row: Mapping[str, Any], old: Label, chance: float) -> str:
-    """What follows from the judge's choice.
-
-    A person's drawing (origin original, where `auto_mend` names it) is replaced only if the
-    detection is sure too and the winner is itself usual and unbroken, and never by nothing while
-    the class should be in view.
-    """
-    choice, judge = row["choice"], config.judge
-    if choice == 0 or row["evidence"].get("alike"):
-        return "keep"
-    if choice is None or old.origin not in judge.auto_mend or old.gold or old.confirmed:
-        return "to_review"
-    is_empty = row["file"].voxels == 0
-    if old.origin not in MACHINE:
-        if chance < judge.mend_probability:
-            return "to_review"
-        mark = row["evidence"]["marks"][choice]
-        if is_empty and mark["in_view"] is not False:
-            return "to_review"
-        if not is_empty and ((mark["oddity"] or 0.0) > judge.usual_oddity or mark["violations"]):
-            return "to_review"
-    return "remove" if is_empty else "replace"
-
-
 def _usual(plain: Mapping[str, Any]) -> Usual:
     return Usual(
         {c: ShapeProfile.of_plain(p) for c, p in plain["profiles"].items()},
         Layout.of_plain(plain["layout"]),
+        plain["steps"],
     )

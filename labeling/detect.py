@@ -128,14 +128,14 @@ def _items(ctx: StageContext, config: LabelingConfig) -> Iterator[Item]:
         cases = [scan.case_id for scan in scans]
         lines, labels = predictions.of(cases), current_labels(ctx, cases)
         for scan in scans:
-            used, _ = _usable(lines.get(scan.case_id, []))
+            used, _ = usable(lines.get(scan.case_id, []))
             own = {c: x.label_id for c, x in labels.get(scan.case_id, {}).items()}
             inputs = content_id(scan.sha256, own, marks_of(used))
             payload = partial(_payload, ctx, config, scan.case_id, predictions)
             yield Item(scan.case_id, "", inputs, payload)
 
 
-def _usable(lines: Sequence[WorkItem]) -> tuple[list[WorkItem], bool]:
+def usable(lines: Sequence[WorkItem]) -> tuple[list[WorkItem], bool]:
     """The out-of-fold predictions if there are any, else all of them."""
     apart = [line for line in lines if line.result.get("out_of_fold")]
     return (apart, True) if apart else (list(lines), False)
@@ -147,7 +147,7 @@ def _payload(
     """Read when a worker takes it: the labels of 25,000 cases would not stay in memory."""
     (scan,) = ctx.catalog.rows(ScanHead, case_id=case_id)
     labels = current_labels(ctx, [case_id]).get(case_id, {})
-    lines, out_of_fold = _usable(predictions.of([case_id]).get(case_id, []))
+    lines, out_of_fold = usable(predictions.of([case_id]).get(case_id, []))
     return {
         **scan_entry(ctx, scan),
         "labels": {c: label_entry(ctx, x) for c, x in labels.items()},

@@ -1,8 +1,9 @@
 """The Label Expert without a network: shape, place and written anatomy compare candidates.
 
 ScaleMAI (arXiv:2501.03410) section 2.2.2 asks a vision-language model which of two labels fits an
-organ's description. `ShapeJudge` answers from what is usual among trusted labels, and says "cannot
-tell" where the candidates are too close. Stage judge takes every flagged label and every doubtful
+organ's description. `ShapeJudge` answers from what is usual among trusted labels and, where it has
+them, from the models' probabilities at the border; it says "cannot tell" only where all of that
+does not tell candidates apart. Stage judge takes every flagged label and every doubtful
 pseudo label to the judge; what may not be mended automatically goes to people.
 """
 
@@ -19,30 +20,46 @@ from labeling.features import features, hu_median
 from labeling.rules import Anatomy, CaseFacts
 from labeling.shape import oddity
 from labeling.structures import Structure, dice
+from labeling.support import Support
 from labeling.suspicion import Usual
 from voxcurate.protocols import Verdict
 from voxcurate.stage import StageContext, StageResult
 from voxcurate.volume import Volume
 
+LARGEST_ODDITY = 6.0  # beyond, a mask is not of this class at all, and no more says how much
+CREDIT = 1.3  # of the usual fall of the probability: more speaks for a prediction, not for a label
+
 
 @dataclass(frozen=True)
 class Mark:
-    """What the judge thinks of one candidate; a higher score is better, about -0.5 is usual."""
+    """What the judge thinks of one candidate.
+
+    Differences of scores are log-odds: of two candidates the first is the better one with the
+    chance ``1 / (1 + exp(second - first))``. `weight` is the sum of the broken rules' weights,
+    `step` what `labeling.support.Support.step` says.
+    """
 
     score: float
     oddity: float | None
     violations: tuple[str, ...] = ()
     oddities: Mapping[str, float] = field(default_factory=dict)
     in_view: bool | None = None
+    weight: float = 0.0
+    step: float | None = None
 
 
 class ShapeJudge:
     """A `LabelJudge` that knows the usual shape and place of each class.
 
-    A candidate scores ``-oddity^2 / 2`` (see `labeling.shape.oddity`) less the weights of the rules
-    it breaks. An empty candidate scores `absent_score` where the class should be in view, and 0
-    where the other structures say that it lies outside the scan; there a candidate that is not
-    empty loses as much.
+    A candidate scores ``-oddity^2 / 2`` (see `labeling.shape.oddity`) times `oddity_weight`, less
+    the weights of the rules it breaks times `violation_cost`, and more by how far the models'
+    probability falls across its border times `step_weight`, but for no more than what trusted
+    labels get: a prediction fits itself best. The weights were fitted to pairs of a trusted label
+    and a wrong copy of it (``benchmarks.label_errors.pairs``), so that scores are log-odds.
+
+    An empty candidate scores `absent_score` where the class should be in view, and 0 where the
+    other structures say that it lies outside the scan; there a candidate that is not empty loses
+    as much.
 
     Args:
         usual: profiles and layout from trusted labels.
@@ -50,10 +67,11 @@ class ShapeJudge:
         config: margins and costs.
         context: the other structures of the scan, for relations and the field of view.
         facts: of the scan, for the rules.
+        supports: class to the models' probabilities; without them shape and rules decide.
     """
 
     name = "shape"
-    version = "1"
+    version = "2"
 
     def __init__(
         self,
@@ -63,7 +81,9 @@ class ShapeJudge:
         *,
         context: Mapping[str, Structure] | None = None,
         facts: CaseFacts | None = None,
+        supports: Mapping[str, Support] | None = None,
     ) -> None:
+        self.supports = dict(supports or {})
         self.usual = usual
         self.anatomy = anatomy
         self.config = config or JudgeConfig()
@@ -76,11 +96,11 @@ class ShapeJudge:
     ) -> Verdict:
         """The candidate that wins, compared in pairs in their order, or None for "cannot tell".
 
-        The order is a preference: a later candidate must beat the one that leads by the margin.
-        If none beats the first but one that differs comes within the margin, nobody can tell. If
-        all are alike (DSC at least `similar_dsc` and within the margin) the choice is None too,
-        and evidence "alike" is true. The confidence is a logistic of the lead over the first (or,
-        for the first, over the next best).
+        The order is a preference: a later candidate must beat the one that leads by the margin,
+        which is small: below it nothing is known. If none beats the first but one that differs
+        comes within the margin, nobody can tell. If all are alike (DSC at least `similar_dsc` and
+        within the margin) the choice is None too, and evidence "alike" is true. The confidence is
+        the chance that the choice is better than the first (or the first than the next best).
         """
         found = [Structure.of(class_id, mask, volume.affine) for mask in candidates]
         return self.compare(volume, class_id, found)
@@ -117,6 +137,7 @@ class ShapeJudge:
             return Mark(
                 0.0 if in_view is False else self.config.absent_score, None, (), {}, in_view
             )
+        config = self.config
         vector = features(s, volume.array, self._body(volume))
         profile = self.usual.profiles.get(class_id)
         others = {c: o.centroid for c, o in self.context.items() if c != class_id}
@@ -124,18 +145,23 @@ class ShapeJudge:
         odd = oddity(profile.distance(vector) if profile else None, place)
         odd = None if odd is None or not np.isfinite(odd) else odd
         broken = self._broken(volume, class_id, s)
-        score = -0.5 * (1.0 if odd is None else odd) ** 2
-        score -= self.config.violation_cost * sum(v.weight for v in broken)
+        weight = sum(v.weight for v in broken)
+        score = -0.5 * config.oddity_weight * min(1.0 if odd is None else odd, LARGEST_ODDITY) ** 2
+        score -= config.violation_cost * weight
+        step = self.supports[class_id].step(s) if class_id in self.supports else None
+        if step is not None and class_id in self.usual.steps:
+            score += config.step_weight * min(step, CREDIT * self.usual.steps[class_id])
         if in_view is False:
-            score += self.config.absent_score
+            score += config.absent_score
         oddities = profile.oddities(vector) if profile else {}
-        return Mark(score, odd, tuple(v.text() for v in broken), oddities, in_view)
+        texts = tuple(v.text() for v in broken)
+        return Mark(score, odd, texts, oddities, in_view, weight, step)
 
     def _broken(self, volume: Volume, class_id: str, s: Structure) -> list[Any]:
         hu = {**self.facts.hu, class_id: hu_median(s, volume.array)} if self.facts.hu else {}
         facts = CaseFacts(hu, self.facts.middle, self.facts.sex)
         together = {**self.context, class_id: s}
-        return [v for v in self.anatomy.check(together, facts) if v.class_id == class_id]
+        return self.anatomy.check(together, facts, about=class_id)
 
     def in_view(self, class_id: str, volume: Volume) -> bool | None:
         """Whether the class's expected centroid lies in the scan; None if nobody can say."""
@@ -183,6 +209,8 @@ def _plain(mark: Mark) -> dict[str, Any]:
         "violations": list(mark.violations),
         "oddities": dict(mark.oddities),
         "in_view": mark.in_view,
+        "weight": round(mark.weight, 3),
+        "step": None if mark.step is None else round(mark.step, 3),
     }
 
 

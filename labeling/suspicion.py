@@ -27,6 +27,7 @@ from labeling.tot import (
     class_statistics,
     combine,
 )
+from voxcurate.catalog import Label, Measure
 from voxcurate.classes import Vocabulary
 from voxcurate.stage import StageContext
 
@@ -92,6 +93,17 @@ class Suspicion:
 Found = Iterator[Suspicion]
 
 
+def sure_witnesses(parts: Mapping[str, float], sure: float) -> set[str]:
+    """Which kinds of evidence are sure that a label is wrong: models, rules, shape."""
+    models = {k: p for k, p in parts.items() if k not in ("rules", "shape")}
+    apart = {
+        "models": combine(models),
+        "rules": parts.get("rules", 0.0),
+        "shape": parts.get("shape", 0.0),
+    }
+    return {kind for kind, chance in apart.items() if chance >= sure}
+
+
 def weigh(ctx: StageContext, config: LabelingConfig, results: Results) -> tuple[Found, Usual]:
     """The suspicion of every label, in case and class order, and what is usual.
 
@@ -102,7 +114,7 @@ def weigh(ctx: StageContext, config: LabelingConfig, results: Results) -> tuple[
     Args:
         results: of the detect items, by case and in case order.
     """
-    statistics = class_statistics(telling_numbers(results), config.detect)
+    statistics = class_statistics(telling_numbers(results, mended_numbers(ctx)), config.detect)
     doubts = usual_doubts(_doubted(results), minimum_n=config.detect.minimum_n)
     first = partial(first_witnesses, ctx.vocabulary, config.detect, statistics, doubts)
     usual = learn_usual(ctx, config, results, first)
@@ -179,6 +191,7 @@ def first_witnesses(
     rows: Rows,
 ) -> dict[str, dict[str, float]]:
     """Class to the chances from test-on-training, probabilities and rules, of one case's labels."""
+    made = {r["class_id"] for r in rows if not _is_trusted(r)}  # cannot speak against a person's
     witnesses = {
         row["class_id"]: chances(
             row["class_id"],
@@ -193,7 +206,12 @@ def first_witnesses(
         usual = doubts.get(row["class_id"])
         if usual is not None and row["doubt"] is not None:
             witnesses[row["class_id"]]["doubt"] = doubt_chance(usual, row["doubt"], config)
-    broken = {r["class_id"]: [Violation(**v) for v in r["violations"]] for r in rows}
+    broken = {
+        r["class_id"]: [
+            Violation(**v) for v in r["violations"] if not (_is_trusted(r) and v["other"] in made)
+        ]
+        for r in rows
+    }
     return {
         class_id: {**witnesses[class_id], **({"rules": weight} if weight else {})}
         for class_id, weight in explained(broken, witnesses).items()
@@ -213,12 +231,45 @@ def _doubted(results: Results) -> Iterator[tuple[str, float, Sequence[float] | N
                 yield row["class_id"], row["comparison"]["label_ml"], row["doubt"]
 
 
-def telling_numbers(results: Results) -> dict[str, Floats]:
+def mended_numbers(ctx: StageContext) -> dict[str, Floats]:
+    """Class to the numbers of `class_statistics` of people's labels that earlier rounds retired.
+
+    Without them the spread of the labels would shrink from round to round, for the worst ones
+    leave, and what was usual would become suspicious.
+    """
+    retired = {
+        x.label_id: x
+        for x in ctx.catalog.rows(Label, retired=True, origin=TRUSTED)
+        if x.class_id in ctx.classes
+    }
+    if not retired:
+        return {}
+    cases = {x.case_id for x in retired.values()}
+    where: dict[str, Any] = {"stage": "detect", "name": "tot_dsc", "case_id": cases}
+    found: dict[str, tuple[int, float]] = {}
+    for number, value, facts in ctx.catalog.columns(Measure, "round", "value", "facts", **where):
+        label_id = facts.get("label_id", "")
+        if number < ctx.round and label_id in retired and value is not None:
+            found[label_id] = max(found.get(label_id, (0, 0.0)), (number, value))
+    numbers: dict[str, list[tuple[float, float]]] = {}
+    for label_id, (_, dsc) in sorted(found.items()):
+        label = retired[label_id]
+        numbers.setdefault(label.class_id, []).append((dsc, label.ml))
+    return {c: np.array(rows) for c, rows in numbers.items()}
+
+
+def telling_numbers(
+    results: Results, mended: Mapping[str, Floats] | None = None
+) -> dict[str, Floats]:
     """Class to the numbers of `class_statistics` of its trusted labels; of all where it has no
     trusted one.
 
     From the second round on there are pseudo labels, made by the very models that they are compared
     with: their agreement says nothing about the models, and beside it originals would look odd.
+
+    Args:
+        results: of this round.
+        mended: of labels that are not among them any more (`mended_numbers`).
     """
     every: dict[str, dict[bool, array[float]]] = {}
     for result in results.values():
@@ -226,6 +277,8 @@ def telling_numbers(results: Results) -> dict[str, Floats]:
             dsc, label_ml = row["comparison"]["dsc"], row["comparison"]["label_ml"]
             own = every.setdefault(row["class_id"], {}).setdefault(_is_trusted(row), array("d"))
             own.extend((np.nan if dsc is None else dsc, label_ml))
+    for class_id, rows in (mended or {}).items():
+        every.setdefault(class_id, {}).setdefault(True, array("d")).extend(rows.ravel())
     return {
         class_id: np.array(found.get(True, found.get(False))).reshape(-1, 2)
         for class_id, found in every.items()

@@ -4,6 +4,7 @@ from itertools import permutations
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from labeling.body import body_frame
 from labeling.config import JudgeConfig
@@ -13,9 +14,11 @@ from labeling.layout import Layout, learn_layout
 from labeling.rules import load_anatomy
 from labeling.shape import ShapeProfile, learn_profile, oddity
 from labeling.structures import Structure
+from labeling.support import Support
 from labeling.suspicion import Usual
-from tests.labeling.conftest import AFFINE, SHAPE, phantom
+from tests.labeling.conftest import AFFINE, SHAPE, phantom, soft
 from voxcurate.classes import load_vocabulary
+from voxcurate.predictions import probability_box
 from voxcurate.protocols import LabelJudge
 from voxcurate.volume import Volume
 
@@ -81,12 +84,47 @@ def test_among_alike_winners_the_first_is_taken(usual):
     assert judge.judge(volume, "spleen", [wrong, near, masks["spleen"]]).choice == 1
 
 
-def test_two_bad_ones_too_close_to_tell(usual):
+def test_between_two_bad_ones_it_is_not_sure(usual):
     volume, masks = phantom(0)
     one, two = (np.roll(masks["kidney_left"], n, axis=2) for n in (1, -1))
-    verdict = judge_of(usual, masks, "kidney_left").judge(volume, "kidney_left", [one, two])
+    judge = judge_of(usual, masks, "kidney_left")
+    verdict = judge.judge(volume, "kidney_left", [one, two])
+    assert verdict.confidence < judge.config.mend_confidence
+    blind = ShapeJudge(Usual({}, Layout({})), ANATOMY)
+    verdict = blind.judge(volume, "kidney_left", [masks["kidney_left"], one])
     assert verdict.choice is None
-    assert not verdict.evidence["alike"]
+
+
+def test_probabilities_tell_borders_apart(usual):
+    """Shape and place do not: half a voxel is within what is usual."""
+    volume, masks = phantom(0)
+    true = masks["liver"]
+    wide = ndimage.binary_dilation(true)
+    array = probability_box(soft(true, 5))
+    supports = {"liver": Support(array.box, array.array)}
+    known = Usual(usual.profiles, usual.layout, {"liver": 0.6})
+    without, with_them = (
+        ShapeJudge(known, ANATOMY, supports=s).judge(volume, "liver", [wide, true])
+        for s in ({}, supports)
+    )
+    assert with_them.choice == 1
+    gain = [m["score"] for m in with_them.evidence["marks"]]
+    base = [m["score"] for m in without.evidence["marks"]]
+    assert gain[1] - gain[0] > base[1] - base[0] + 0.5
+
+
+def test_no_more_credit_than_trusted_labels_get(usual):
+    volume, masks = phantom(0)
+    hard = probability_box(masks["liver"].astype(np.float32))
+    supports = {"liver": Support(hard.box, hard.array)}
+    s = Structure.of("liver", masks["liver"], AFFINE)
+    scores = [
+        ShapeJudge(Usual(usual.profiles, usual.layout, {"liver": step}), ANATOMY, supports=found)
+        .mark(volume, "liver", s)
+        .score
+        for step, found in ((0.5, supports), (0.5, {}))
+    ]
+    assert scores[0] - scores[1] == pytest.approx(JudgeConfig().step_weight * 0.5 * 1.3)
 
 
 def test_outside_the_field_of_view_empty_wins(usual):

@@ -151,7 +151,8 @@ def test_an_original_is_only_mended_by_a_usual_and_unbroken_mask(world_with_erro
         for d in world.ctx.catalog.rows(Decision, stage="judge")
         if (d.case_id, d.class_id) in ERRORS
     }
-    assert verdicts == {"to_review"}
+    assert "to_review" in verdicts
+    assert "replace" not in verdicts
 
 
 def test_doing_everything_again_changes_nothing(world_with_errors):
