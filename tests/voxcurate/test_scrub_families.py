@@ -152,6 +152,13 @@ def test_families_go(text, value):
         "Lung Nodule Clinic. Robotic Prostate Surgery. GeneXpert Ultra negative; on Rifafour day 9.",
         "Micron: Michel's aplasia. Osteochondrose L5/S1. Baastrup-Phänomen, Spondylarthrose. Octaplex given.",
         '{"exam_dttm":"none","body_part":"neck"} 74177^CT ABD PELVIS W CON^CPT',
+        "Omnipaque 300 via L ACF. Visipaque 270 via port. Protocol: 12_CAP_pv70s.",
+        "Referto: esame eseguito con Mezzo di Contrasto. Quadro invariato rispetto al Precedente. Direttore: assente.",
+        "Hallazgos: cisura de Silvio libre. Paciente jubilado, Albañil de profesión. Derrame Pleural leve.",
+        "Le Pneumologue est prévenu. Patient Droitier, Tabagisme Actif. Opacités en Verre Dépoli.",
+        "Verslag: Vergeleken met eerder onderzoek. Bekend met Morbus Crohn. Geen Pleuravocht. Syndesmose intact.",
+        "Utlåtande: Datortomografi Buk med Kontrast. Levern utan Fokala förändringar. Tidigare Snickare.",
+        "Laudo: Nódulo Estável. Médico Plantonista avisado. Uso de Losartana e Xarelto.",
         "In Uganda two years ago. Explained in Assamese. CPT codes billed 99152, 99153.",
     ],
 )  # fmt: skip

@@ -10,6 +10,7 @@ are found that no pattern foresaw.
 import re
 from collections.abc import Iterator
 
+from voxcurate.scrubbing.billed import BILLED, ID_BEFORE, is_billed
 from voxcurate.scrubbing.clinical_forms import CLOSED, GENES, MACHINES, PREFIXES, TOKENS
 from voxcurate.scrubbing.forms import one_of
 from voxcurate.scrubbing.hits import Hit
@@ -43,10 +44,6 @@ _LAB_BEFORE = re.compile(
     rf"(?:\b{one_of('explained', 'lab_before')}[ \t]*{one_of('explained', 'lab_before_links')}*[ \t]*(?:\(?[\d.]+\)?[ \t]*(?:->|→|to|-|–|,|/|and|then)[ \t]*)*\(?)$",
     re.IGNORECASE,
 )
-_ID_BEFORE = re.compile(
-    rf"\b{one_of('explained', 'id_words')}\W{{0,3}}(?:(?:no|nr|num|number|id|code|is|was|there|here)\b\W{{0,3}})*$",
-    re.IGNORECASE,
-)
 _STRICT_ID_BEFORE = re.compile(
     rf"\b{one_of('explained', 'strict_id_before')}[ \t]*(?:[:#=]|is|was)?[ \t]*$",
     re.IGNORECASE,
@@ -63,21 +60,6 @@ _SIZES = re.compile(
 _IMAGE_BEFORE = re.compile(
     r"\b(?:images?|imgs?|ims?|series|ser?|slices?|sl|frames?|bilder?|serie|coupes?)\b[\s\d/,;:#&.()–-]*$",
     re.IGNORECASE,
-)
-_EXAM_BEFORE = re.compile(
-    rf"\b{one_of('explained', 'exam_before')}\b[^\n]*\((?:\w{{5}}\s?[/,+&]\s?)*$",
-    re.IGNORECASE,
-)
-# billing codes of imaging, 7xxxx, beside an examination or another such code; items of a schedule
-_BILLED_CODE = r"(?:(?:7\d|99)\d{3}|[ACEGJQR]\d{4})(?:-(?:RT|LT|TC|26|5\d|7[67]|Q[A-Z]))?"
-_BILLED = re.compile(rf"{_BILLED_CODE}(?:/{_BILLED_CODE}){{0,3}}(?:\^[A-Z]+)?")
-_BILLED_NEAR = re.compile(
-    rf"\b{one_of('explained', 'billed_near')}(?!\w)",
-    re.IGNORECASE,
-)
-_ITEM_BEFORE = re.compile(
-    r"\b(?:items?|mbs|ebm|ziffer|ccam|tarmed)[ ]?(?:no\.?|number|\#)?[: ]{1,2}(?:\d{4,5}[ ,/+&]{1,3})*$",
-    re.I,
 )
 # a model's number beside its maker, device or lead
 _DEVICE_BEFORE = re.compile(
@@ -123,7 +105,7 @@ def find_unexplained(text: str) -> Iterator[Hit]:
                 text, start, end, labelled=True
             ):
                 start, end = _with_letters(text, start, end)
-                labelled = digits > 2 and _ID_BEFORE.search(text, max(0, start - 30), start)
+                labelled = digits > 2 and ID_BEFORE.search(text, max(0, start - 30), start)
                 yield Hit("ID", start, end, bool(labelled))
         elif digits >= 3 and _STRICT_ID_BEFORE.search(text, max(0, start - 32), start):
             yield Hit("ID", start, end)
@@ -168,7 +150,7 @@ def is_explained(text: str, start: int, end: int, digits: int, letters: int) -> 
     token = text[start:end]
     if any(one.fullmatch(token) for one in TOKENS) or fold(token) in GENES:
         return not _goes_back(token)
-    if _is_billed(text, start, end):
+    if is_billed(text, start, end):
         return True
     if _CHANGE.fullmatch(token) or _MORPHOLOGY.fullmatch(token):
         return True
@@ -195,27 +177,6 @@ def is_explained(text: str, start: int, end: int, digits: int, letters: int) -> 
     return _parts_are_explained(token, digits)
 
 
-def _is_billed(text: str, start: int, end: int) -> bool:
-    """Whether five digits are the code of an examination: "CT CHEST (71260)", "74150 or 74160"."""
-    token = text[start:end]
-    if _BILLED.fullmatch(token):
-        around = text[max(0, start - 40) : start] + " " + text[end : end + 25]
-        if _BILLED_NEAR.search(around) and (
-            "/" in token or not _ID_BEFORE.search(text, max(0, start - 30), start)
-        ):
-            return True
-        if re.search(r"code\s?[=:]\s?$", text[max(0, start - 8) : start], re.I) or "^" in token:
-            return True
-    if _ITEM_BEFORE.search(text, max(0, start - 40), start) and end - start <= 5:
-        return True
-    line = text[max(text.rfind("\n", 0, start), start - 70, 0) : start]
-    return (
-        end - start == 5
-        and _EXAM_BEFORE.search(line) is not None
-        and re.match(r"(?:\s?[/,+&]\s?\w{5})*\)", text[end : end + 20]) is not None
-    )
-
-
 def _goes_back(token: str) -> bool:
     """Whether four digits after four others are no later hour: "1103-0042"."""
     hours = re.fullmatch(r"(\d{4})[-–](\d{4})", token)
@@ -226,7 +187,7 @@ def _goes_back(token: str) -> bool:
 
 def _number_is_explained(text: str, start: int, end: int, digits: int) -> bool:
     token = text[start:end]
-    if _CODE_SYSTEM.search(text, max(0, start - 24), start) or _is_billed(text, start, end):
+    if _CODE_SYSTEM.search(text, max(0, start - 24), start) or is_billed(text, start, end):
         return True
     if token.isdigit():
         if _UNIT_AFTER.match(text, end) and (token[0] != "0" and digits <= 7):
@@ -342,11 +303,14 @@ def is_value(text: str, start: int, end: int, *, labelled: bool) -> bool:
         if labelled and re.match(r"[ ]?x[ ]?\d\b(?![ ]?(?:mm|cm))", text[end : end + 8]):
             return False  # a line rung so often: "ext 2781 x 3"
         return bool(_UNIT_AFTER.match(text, end))
+    is_short = "_" in token and not re.search(r"\d{4}", token)
+    if is_short and _PROTOCOL_BEFORE.search(text, max(0, start - 40), start):
+        return True
     if labelled:
         return False
     if _CODE_SYSTEM.search(text, max(0, start - 24), start):
         return True
-    if _MORPHOLOGY.fullmatch(token) or (_BILLED.fullmatch(token) and _is_billed(text, start, end)):
+    if _MORPHOLOGY.fullmatch(token) or (BILLED.fullmatch(token) and is_billed(text, start, end)):
         return True
     last = token.split()[-1]
     if len(last) < 5 or last.isdigit() or last.isalpha():
@@ -395,7 +359,7 @@ def _find_groups(text: str) -> Iterator[Hit]:
         if (
             letters
             and not labelled
-            and (_is_prefix(letters.group().strip()) or _ID_BEFORE.match(letters.group()))
+            and (_is_prefix(letters.group().strip()) or ID_BEFORE.match(letters.group()))
         ):
             start += letters.end()
         if sum(map(len, groups)) < (5 if labelled else 7) or not any(

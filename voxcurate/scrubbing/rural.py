@@ -39,7 +39,7 @@ RURAL: tuple[Pattern, ...] = (
     pattern("ADDRESS", rf"(?<!\w)(?P<x>(?:[Ll]ot|[Ss]pace|[Ss]pc|[Ss]ite|[Pp]itch|[Pp]lot|[Uu]nit|[Cc]abin|[Tt]railer|[Bb]erth|[Mm]ooring)[ ]#?\d{{1,4}}[A-Z]?,?[ ](?:{_W}[ ]){{1,4}}(?:{_SITE})(?:,[ ]{_TOWN})?)(?!\w)", 0, starts="lot space spc site pitch plot unit cabin trailer berth mooring"),
     pattern("ADDRESS", rf"(?<![\w./-])(?P<x>\d{{1,5}}[A-Z]?[ ](?:{_W}[ ]){{1,3}}(?:{_KIND}),[ ]{_TOWN})(?!\w)", 0, shape=rf"(?:{_KIND}),[ ]"),
     # "Calle Sucre esq. Junín", "Av. Brasil y Chacabuco", "corner of" in Spanish and Portuguese
-    pattern("ADDRESS", rf"(?<!\w)(?P<x>(?:{_CALLE})[ ]{_W}(?:[ ](?:de[ ]|la[ ])*{_W}){{0,2}}(?:[ ]N?[º°]?\d{{1,5}})?,?[ ](?:esq\.?|esquina|entre|casi|c/)[ ](?:con[ ])?(?:{_CALLE}[ ])?{_W}(?:[ ]{_W})?(?:[ ]y[ ]{_W})?)(?!\w)", 0, starts=first_words(_CALLE)),
+    pattern("ADDRESS", rf"(?<!\w)(?P<x>(?:{_CALLE})[ ]{_W}(?:[ ](?:de[ ]|la[ ])*{_W}){{0,2}}(?:[ ]N?[º°]?\d{{1,5}})?,?[ ](?:esq\.?|esquina|entre|casi|c/)[ ](?:con[ ])?(?:{_CALLE}[ ])?{_W}(?:[ ]{_W})?(?:[ ]y[ ]{_W})?(?:[ ]N?[º°]?\d{{1,5}})?)(?!\w)", 0, starts=first_words(_CALLE)),
     # "Derrybeg East, Kilcolman, Eircode X91 AB12"
     pattern("ADDRESS", rf"(?<!\w)(?P<x>(?:{_TOWN},[ ]){{1,3}}(?:Eircode:?[ ]|EIRCODE:?[ ])?(?=[A-Z\d]+[ ]?[A-Z\d]*\d){_EIRCODE})(?!\w)", 0, shape=_EIRCODE, check=_is_townland),
     pattern("ADDRESS", rf"(?<!\w)(?P<x>(?:{_TOWN},[ ]){{1,3}}(?:Eircode|EIRCODE):?(?:[ ][A-Z]\d[\dW][ ]?[A-Z\d]{{4}}(?!\w)|(?=[ ]\x01)))", 0, near="eircode", check=_is_townland),

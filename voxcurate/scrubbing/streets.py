@@ -53,6 +53,15 @@ def _is_heading_town(text: str, start: int, end: int) -> bool:
     return is_listed(fold(text[start:end])) or all(lexicon().kind(word) != "w" for word in words)
 
 
+def _is_no_route(text: str, start: int, end: int) -> bool:
+    """Whether "via" begins a street: no "350 via R PICC", no "via L ACF"."""
+    found = text[start:end]
+    return not found.startswith("via ") or (
+        re.match(r"via [A-Z]{1,5}\b", found) is None
+        and re.search(r"\d\s?(?:ml)?,?\s$", text[max(0, start - 6) : start]) is None
+    )
+
+
 def _is_named_street(text: str, start: int, end: int) -> bool:
     words = [fold(word) for word in text[start:end].split()]
     return words[0] not in _NEVER_STREETS
@@ -66,7 +75,7 @@ def _is_district(text: str, start: int, end: int) -> bool:
 
 STREETS: tuple[Pattern, ...] = (
     pattern("ADDRESS", rf"(?<![\w./-])(?P<x>\d{{1,4}}\s?(?:bis|ter|[A-Za-z])?,?\s+(?:Bd\.?|Av\.|Pl\.|(?i:rue|avenue|boulevard|place|impasse|chemin|quai|all[ée]e|route|cours|square|sentier|ruelle|faubourg|r[ée]sidence|passage|villa|lotissement))\s+(?:(?:de|du|des|la|le|les|l['’]|d['’]|aux?|à)\s?)*[^\W\d_][\w'’-]*(?:[ -](?:(?:de|du|des|la|le|les)\s)?{UPPER}[\w'’-]*){{0,3}}{_TAIL})(?!\w)", 0, near="rue avenue av boulevard bd place pl impasse chemin quai allee route cours square sentier ruelle faubourg residence passage villa lotissement"),
-    pattern("ADDRESS", rf"(?<!\w)(?P<x>(?i:rua|r\.|jr\.|jir[óo]n|psje\.?|pasaje|carrera|cra\.|av\.|avda\.?|avenida|travessa|largo|praça|praceta|calle|c/(?! ?contr)|plaza|pza\.|paseo|p[ºo]\.?|camino|carrer|ctra\.?|via|viale|v\.le|piazza|p\.zza|corso|vicolo|largo|ulica|ul\.|al\.|aleja|os\.|strada|str\.|jalan|jl\.|ulice|náměstí|nám\.|trg)\s+(?:(?:de|del|della|delle|dei|di|do|da|dos|das|la|las|los|el)\s)*{_W}(?:[ ](?:(?:de|del|do|da|dos|das|di|e|y)\s)?{_W}){{0,3}},?\s(?:n\.?[ºo°]?\s?)?\d{{1,4}}[A-Za-z]?(?:[/-]\d{{1,4}}\w?)?{_TAIL})(?!\w|[.,]\d)", 0, near="jr jiron psje pasaje carrera cra po rua r av avda avenida travessa largo praca praceta calle c plaza pza paseo p camino carrer ctra via viale v piazza corso vicolo ulica ul al aleja os strada str jalan jl ulice namesti nam trg"),
+    pattern("ADDRESS", rf"(?<!\w)(?P<x>(?i:rua|r\.|jr\.|jir[óo]n|psje\.?|pasaje|carrera|cra\.|av\.|avda\.?|avenida|travessa|largo|praça|praceta|calle|c/(?! ?contr)|plaza|pza\.|paseo|p[ºo]\.?|camino|carrer|ctra\.?|via|viale|v\.le|piazza|p\.zza|corso|vicolo|largo|ulica|ul\.|al\.|aleja|os\.|strada|str\.|jalan|jl\.|ulice|náměstí|nám\.|trg)\s+(?:(?:de|del|della|delle|dei|di|do|da|dos|das|la|las|los|el)\s)*{_W}(?:[ ](?:(?:de|del|do|da|dos|das|di|e|y)\s)?{_W}){{0,3}},?\s(?:n\.?[ºo°]?\s?)?\d{{1,4}}[A-Za-z]?(?:[/-]\d{{1,4}}\w?)?{_TAIL})(?!\w|[.,]\d)", 0, near="jr jiron psje pasaje carrera cra po rua r av avda avenida travessa largo praca praceta calle c plaza pza paseo p camino carrer ctra via viale v piazza corso vicolo ulica ul al aleja os strada str jalan jl ulice namesti nam trg", check=_is_no_route),
     pattern("ADDRESS", rf"(?<!\w)(?P<x>(?:{_W}\s){{0,3}}(?:{_W}\s(?:Mahallesi|Mah\.?|Mh\.?|Caddesi|Cad\.?|Cd\.?|Bulvar[ıi]|Blv\.?|Sokağ[ıi]|Sokak|Sok\.?|Sk\.?)[, ]+)[^\n;]{{0,70}}?(?:No\s?[:.]?\s?\d+\w?(?:/\d+)?)(?:\s?D(?:aire)?\s?[:.]\s?\d+)?(?:,?\s(?:\d{{5}}\s)?{_TOWN}(?:\s?/\s?{_TOWN})?)?)(?!\w)", 0, near="mahallesi mah mh caddesi cad cd bulvari blv sokagi sokak sok sk"),
     pattern("ADDRESS", rf"(?<!\w)(?P<x>(?:{_TOWN}\s(?:utca|u\.|út|tér|krt\.|körút|sor|köz)|{UPPER}[^\W\d_]+(?:tie|kuja|polku|vägen|gatan|gata|gate|vej|gade|veien|vei|allé|stien|straße|strasse|str\.|weg|gasse|platz|ring|damm|laan|straat|plein|gracht|kade|dijk|singel|hof|pad))\s\d{{1,4}}\s?[a-zA-Z]?\.?(?:\s[A-Z]\s\d{{1,3}})?(?:/\d+)?{_TAIL})(?!\w|[.,]\d)", 0, near="utca u ut ter krt korut sor koz *tie *kuja *polku *vagen *gatan *gata *gate *vej *gade *veien *vei *alle *stien *strasse *straße *str *weg *gasse *platz *ring *damm *laan *straat *plein *gracht *kade *dijk *singel *hof *pad", check=lambda text, start, end: lexicon().kind(fold(re.split(r"[\s.]", text[start:end])[0])) != "w" or text[start:end].split()[0].endswith(("straße", "straat", "gatan"))),
     pattern("ADDRESS", rf"(?<!\w)(?P<x>(?:Am|An der|An den|Im|In der|Auf der|Auf dem|Zum|Zur|Unter den|Hinter dem|Beim)\s{_W}\s\d{{1,3}}\s?[a-z]?,\s?(?:{_CODE}\s)?{_TOWN})(?!\w)", 0, starts="am an im in auf zum zur unter hinter beim"),
