@@ -126,11 +126,11 @@ def _suspicions(config: LabelingConfig, results: Results, first: First, usual: U
     for case_id, result in results.items():
         rows = result["rows"]
         witnesses = first(rows)
+        places = sound_places(rows, witnesses, config.detect.threshold)
         for row in rows:
             class_id = row["class_id"]
             own = dict(witnesses[class_id])
-            sound = [r for r in rows if _speaks_of(row, r, witnesses, config.detect.threshold)]
-            centroids = centroids_of(sound)
+            centroids = places[_is_trusted(row)]
             if row["centroid"] is None and is_in_view(class_id, result, centroids, usual.layout):
                 own["absent"] = MISSING_RATE / (MISSING_RATE + empty.get(class_id, 1.0))
             odd = usual.oddity(row, centroids)
@@ -143,17 +143,20 @@ def _suspicions(config: LabelingConfig, results: Results, first: First, usual: U
             yield Suspicion(case_id, row, own, oddities)
 
 
-def _speaks_of(
-    row: Mapping[str, Any],
-    other: Mapping[str, Any],
-    witnesses: Mapping[str, Mapping[str, float]],
-    threshold: float,
-) -> bool:
-    """Whether a neighbour can say where a label should lie: not one that is itself in doubt, nor a
-    machine's of what a person drew."""
-    if _is_trusted(row) and not _is_trusted(other):
-        return False
-    return other is row or combine(witnesses[other["class_id"]]) < threshold
+def sound_places(
+    rows: Rows, witnesses: Mapping[str, Mapping[str, float]], threshold: float
+) -> dict[bool, dict[str, Any]]:
+    """The centroids that can say where a label of a case should lie, not those in doubt: under True
+    those of trusted labels, which speak of trusted ones, under False of all, for the others.
+
+    Args:
+        rows: of the case.
+        witnesses: class to its chances without shape and place.
+        threshold: chance from which a label is in doubt.
+    """
+    sound = [r for r in rows if combine(witnesses[r["class_id"]]) < threshold]
+    trusted = [r for r in sound if _is_trusted(r)]
+    return {True: centroids_of(trusted), False: centroids_of(sound)}
 
 
 def is_in_view(
@@ -169,13 +172,20 @@ def is_in_view(
 
 
 def _empty_shares(results: Results, usual: Usual) -> dict[str, float]:
-    """Class to the share of empty ones among its trusted labels where it should be in view."""
+    """Class to the share of empty ones among its trusted labels where it should be in view, of
+    classes that have any."""
+    asked = {
+        row["class_id"]
+        for result in results.values()
+        for row in result["rows"]
+        if row["centroid"] is None
+    }
     counts: dict[str, list[int]] = {}
-    for result in results.values():
+    for result in results.values() if asked else ():
         rows = result["rows"]
         centroids = centroids_of(rows)
-        for row in rows:
-            if _is_trusted(row) and is_in_view(row["class_id"], result, centroids, usual.layout):
+        for row in (r for r in rows if r["class_id"] in asked and _is_trusted(r)):
+            if is_in_view(row["class_id"], result, centroids, usual.layout):
                 own = counts.setdefault(row["class_id"], [0, 0])
                 own[0] += row["centroid"] is None
                 own[1] += 1

@@ -8,7 +8,7 @@ import pytest
 from labeling.committee import Answer, drawn_first, exchanged_together, verdict_of
 from labeling.config import JudgeConfig
 from labeling.structures import Structure
-from labeling.suspicion import Suspicion, _speaks_of, telling_numbers
+from labeling.suspicion import Suspicion, sound_places, telling_numbers
 from voxcurate.protocols import Verdict
 
 ORIGINALS = JudgeConfig(auto_mend=("original", "pseudo", "judged"))
@@ -93,15 +93,23 @@ def test_only_models_and_another_witness_remove_a_drawing(winner):
 
 
 def test_a_doubtful_or_mended_neighbour_does_not_speak_against_a_drawing():
-    def row(class_id, origin):
-        return {"class_id": class_id, "origin": origin, "gold": False, "confirmed": False}
+    def row(class_id, origin, centroid=(0, 0, 0)):
+        return {
+            "class_id": class_id,
+            "origin": origin,
+            "gold": False,
+            "confirmed": False,
+            "centroid": centroid,
+        }
 
-    own, other = row("liver", "original"), row("spleen", "original")
-    quiet = {"liver": {}, "spleen": {"doubt": 0.1}}
-    assert _speaks_of(own, other, quiet, 0.5)
-    assert not _speaks_of(own, other, {**quiet, "spleen": {"doubt": 0.9}}, 0.5)
-    assert not _speaks_of(own, row("spleen", "judged"), quiet, 0.5)
-    assert _speaks_of(row("liver", "pseudo"), row("spleen", "judged"), quiet, 0.5)
+    rows = [row("liver", "original"), row("spleen", "judged"), row("aorta", "original"),
+            row("stomach", "original", None)]  # fmt: skip
+    quiet = {"liver": {}, "spleen": {"doubt": 0.1}, "aorta": {"rules": 0.1}, "stomach": {}}
+    found = sound_places(rows, quiet, 0.5)
+    assert set(found[True]) == {"liver", "aorta"}
+    assert set(found[False]) == {"liver", "aorta", "spleen"}
+    found = sound_places(rows, {**quiet, "aorta": {"rules": 0.9}}, 0.5)
+    assert set(found[True]) == {"liver"}
 
 
 def test_labels_that_were_mended_still_count_for_what_is_usual():
