@@ -41,6 +41,16 @@ class Candidate:
     centre_mm: tuple[float, float, float]
     scores: Mapping[str, float] = field(default_factory=dict)
 
+    def plain(self) -> dict[str, Any]:
+        """As plain data."""
+        return {
+            "number": self.number,
+            "ml": self.ml,
+            "centre_mm": list(self.centre_mm),
+            "scores": dict(self.scores),
+            "box": [[side.start, side.stop] for side in self.box],
+        }
+
 
 @dataclass(frozen=True, eq=False)
 class Found:

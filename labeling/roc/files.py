@@ -194,7 +194,7 @@ def _compared(
     if mask is None and (missing_is_empty or said == "no"):
         mask = np.zeros(found.shape, bool)
         source = "report" if said == "no" else "missing file"
-    plain = [_plain(c) for c in found.candidates]
+    plain = [c.plain() for c in found.candidates]
     more: dict[str, Any] = {"said": said}
     if mask is not None:
         matches = match(found, mask, config)
@@ -204,16 +204,6 @@ def _compared(
         more["positive"] = bool(mask.any())
     row = row_of(case, patient, plain, config.score, **more)
     return FolderCase(row, tuple(plain), is_hard)
-
-
-def _plain(candidate: Any) -> dict[str, Any]:
-    return {
-        "number": candidate.number,
-        "ml": candidate.ml,
-        "centre_mm": list(candidate.centre_mm),
-        "scores": dict(candidate.scores),
-        "box": [[side.start, side.stop] for side in candidate.box],
-    }
 
 
 def _organ(

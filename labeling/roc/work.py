@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from labeling.roc.candidates import Candidate, Found, find_candidates
+from labeling.roc.candidates import Found, find_candidates
 from labeling.roc.config import RocConfig
 from labeling.roc.matching import match
 from voxcurate.errors import GeometryError
@@ -23,7 +23,7 @@ def work(payload: dict[str, Any]) -> dict[str, Any]:
         found = candidates_of(payload, class_id, config)
         if found is None:
             continue
-        plain = [plain_candidate(c) for c in found.candidates]
+        plain = [c.plain() for c in found.candidates]
         entry: dict[str, Any] = {"candidates": plain, "dropped": dict(found.dropped)}
         truth = _mask(payload, told["truth"], found)
         if truth is not None:
@@ -55,17 +55,6 @@ def candidates_of(payload: Mapping[str, Any], class_id: str, config: RocConfig) 
         [p.box(class_id) for p in models], models[0].shape, models[0].affine, config,
         organ=_organ(payload, told["organs"], models), reach_mm=told["reach_mm"],
     )  # fmt: skip
-
-
-def plain_candidate(candidate: Candidate) -> dict[str, Any]:
-    """A candidate as plain data."""
-    return {
-        "number": candidate.number,
-        "ml": candidate.ml,
-        "centre_mm": list(candidate.centre_mm),
-        "scores": dict(candidate.scores),
-        "box": [[side.start, side.stop] for side in candidate.box],
-    }
 
 
 def _organ(

@@ -9,6 +9,7 @@ import urllib.error
 import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 TEMPLATE = (
     "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"
@@ -19,6 +20,13 @@ TEXTS = (
     '{"pancreas_lesion": {"justification": "", "evidence": "", "value": "not_mentioned"}}',
     "Answer the questions below about the report. Reply with one JSON object.",
 )
+SMALL: dict[str, Any] = {
+    "hidden_size": 16,
+    "intermediate_size": 32,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+    "num_key_value_heads": 1,
+}
 _START_S = 180.0
 
 
@@ -31,11 +39,7 @@ def build_checkpoint(folder: Path, *, positions: int = 16384) -> Path:
     torch.manual_seed(7)
     config = Qwen2Config(
         vocab_size=len(tokenizer),
-        hidden_size=16,
-        intermediate_size=32,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        num_key_value_heads=1,
+        **SMALL,
         max_position_embeddings=positions,
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,

@@ -5,7 +5,7 @@ Not a Qwen2-VL: its processor wants torchvision, which we do not need.
 
 from pathlib import Path
 
-from tests.servers.tiny_llm import TEXTS, save_tokenizer
+from tests.servers.tiny_llm import SMALL, TEXTS, save_tokenizer
 
 IMAGE = "<image>"
 TEMPLATE = (
@@ -43,11 +43,7 @@ def build_vision_checkpoint(folder: Path) -> Path:
     torch.manual_seed(7)
     text = Qwen2Config(
         vocab_size=len(tokenizer),
-        hidden_size=16,
-        intermediate_size=32,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        num_key_value_heads=1,
+        **SMALL,
         max_position_embeddings=16384,
         bos_token_id=None,
         eos_token_id=tokenizer.eos_token_id,
