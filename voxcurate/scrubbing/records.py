@@ -97,9 +97,9 @@ def _is_odd_code(text: str, start: int, end: int) -> bool:
 
 RECORDS: tuple[Pattern, ...] = (
     # HL7: who has given a number, where a patient lies, surname and given name of a component
-    pattern("INSTITUTION", r"\d\^{3}(?P<x>[A-Z][\w .-]{1,30})(?=\^|\|)", 0, shape=r"\d\^{3}[A-Z]", check=_is_facility),
+    pattern("INSTITUTION", r"\d\^{3}(?P<x>[A-Z][\w .-]{1,30})(?=\^|\|)", 0, shape=r"\d\^{3}[A-Z]", signs="^", check=_is_facility),
     pattern("OTHER", r"\bPV1\|[^|\n]*\|[^|\n]*\|(?P<x>[^|\n]{2,40})(?=\||\n|$)", 0, starts="pv", labelled=True),
-    pattern("NAME", r"(?<![\w&])(?P<x>[A-ZÀ-Þ][A-ZÀ-Þ'’-]+&[A-ZÀ-Þ][A-ZÀ-Þ'’-]+)(?=[|&^~\n]|$)", 0, shape=r"[A-Z]&[A-Z]", labelled=True),
+    pattern("NAME", r"(?<![\w&])(?P<x>[A-ZÀ-Þ][A-ZÀ-Þ'’-]+&[A-ZÀ-Þ][A-ZÀ-Þ'’-]+)(?=[|&^~\n]|$)", 0, shape=r"[A-Z]&[A-Z]", signs="&", labelled=True),
     # initials: "Justified by: HK.", '"sig":"EB 01/05/24', "geschr. hs", "/ typed mr", "Dr. Wöss / BW-ek"
     pattern("NAME", rf"\b(?i:{_SIGNER})(?:[ ](?i:by|von|par|por|da|door))?[ ]?[:.][ ]?(?P<x>[A-Z]{{2,4}})(?=[ ]*(?:[.,;/|)\n\x01]|$))", 0, starts=first_words(_SIGNER), check=_are_initials, sure=False),
     pattern("NAME", r"\"(?:sig|signed|signature|signer|reader|read_by|tech|initials|author|rad|typist|by)\"\s?:\s?\"(?P<x>[A-Za-z]{2,4})(?=[\" ])", shape=r"\"\s?:\s?\"", signs='"', labelled=True),
@@ -122,7 +122,8 @@ RECORDS: tuple[Pattern, ...] = (
     pattern("ID", rf"\b(?:{_HEALTH})(?![^\W\d_])\.?[ ]?(?:no\.?|nr\.?|n[º°]|number|\#)?[ ]?[:#=]?[ ]?(?P<x>[A-Z]{{0,4}}[ -]?\d{{1,8}}(?:[ /-]\d{{1,8}}){{1,6}})(?![\w]|[.,]\d)", starts=first_words(_HEALTH), labelled=True, check=_is_odd_code),
     pattern("ID", r"\blast[ ]?4\s?[:#]?\s?(?P<x>[A-Z]?\d{4})(?!\w)", starts="last", labelled=True),
     # scanners by their names in the house: "on CT2-AMU", "NAEOTOM-2."; users, beds of a ward
-    pattern("OTHER", rf"(?<![\w-])(?P<x>(?:CT|MR|MRI|US|XR|PET|NM|DR)\d{{1,2}}-[A-Z]{{2,8}}|(?:{_SCANNER})-\d{{1,2}})(?![\w-])", 0, shape=r"\d-[A-Z]{2}|[A-Z]-\d", sure=False),
+    pattern("OTHER", r"(?<![\w-])(?P<x>(?:CT|MR|MRI|US|XR|PET|NM|DR)\d{1,2}-[A-Z]{2,8})(?![\w-])", 0, shape=r"\d-[A-Z]{2}", sure=False),
+    pattern("OTHER", rf"(?<![\w-])(?P<x>(?:{_SCANNER})-\d{{1,2}})(?![\w-])", 0, starts=first_words(_SCANNER), sure=False),
     pattern("OTHER", r"\b(?:operators?|user|technologist|tech|radiographer|performed[ ]by|reader|author)['’]?s?(?:['’])?[ ]?(?:name)?[ ]?[:=][ ]?(?P<x>[a-z]{2,20}[._][a-z]{1,20})(?![\w@])", starts="operator operators user technologist tech radiographer performed reader author", labelled=True),
     pattern("OTHER", r"\b[Bb]ed[ ](?:\x01|[A-Z][\w'’.]*(?:[ ][A-Z][\w'’]*)?)[ ](?P<x>\d{1,2}[A-Z]?)(?![\w%]|[.,:/-]\d|[ ]?(?:mm|cm|ml|mg|hours?|days?|weeks?))", 0, starts="bed", sure=False),
 )  # fmt: skip
