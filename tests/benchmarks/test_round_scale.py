@@ -18,7 +18,8 @@ def test_a_small_round_is_simulated_and_ends_alike_each_time(tmp_path, monkeypat
         assert found["predict"]["computed"] == 10 * len(round_scale_data.MODELS)
         assert found["fuse"]["computed"] == 10  # two are of the test split
         assert found["priority"]["counts"]["lines"] == 10 * len(round_scale_data.CLASSES)
-        assert found["assemble"]["counts"]["changed"] == 10 * 19
+        unmeasured = 1  # an empty prostate: of a class without trusted labels it says nothing
+        assert found["assemble"]["counts"]["changed"] == 10 * 19 - unmeasured
         assert found["again"]["counts"]["changed"] == 0
         assert found["assemble"]["counts"]["conflicts"] > 0
         assert found["queries"]["slowest"] < 60
