@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from agent.cli import app
+from agent.prediction_folders import name_folders
 from agent.report.agreement import agreement as agreement_section
 from agent.report.agreement import bias_words, interval
 from agent.report.build import build_sections
@@ -15,7 +16,6 @@ from agent.report.effort import effort
 from agent.report.heat_map import triangles
 from agent.report.view import load_view
 from agent.report.volumes import quartile_tables
-from agent.statistics_folders import name_folders
 from labeling import agreement, assemble, fuse
 from labeling.agreement import Agreement
 from labeling.config import LabelingConfig
