@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent.console import say
+from agent.cli.console import say
 from voxcurate.catalog import Catalog
 from voxcurate.errors import ConfigError
 from voxcurate.logs import set_up

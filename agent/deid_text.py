@@ -13,7 +13,7 @@ from agent.ingest.report_columns import Told, guess_columns, id_column
 from agent.ingest.report_rows import merged
 from agent.ingest.report_text import joined_text
 from agent.ingest.tables import columns_of, iter_table, need_columns
-from agent.reading_files import STDIN, TABLES, Columns, open_source, sound
+from agent.reading.files import STDIN, TABLES, Columns, open_source, sound
 from voxcurate.errors import ConfigError, SourceError
 from voxcurate.identifiers import Identifiers
 from voxcurate.ids import keyed
@@ -55,7 +55,7 @@ def open_notes(file: str, text_columns: list[str], id_name: str) -> Notes:
     their row's text, as in ``voxcurate ingest``.
 
     Raises:
-        SourceError: see `agent.reading_files.open_source`.
+        SourceError: see `agent.reading.files.open_source`.
     """
     path = Path(file)
     is_table = path.suffix.lower() in TABLES or bool(text_columns or id_name)

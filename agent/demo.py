@@ -4,8 +4,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from agent.cli.console import SOME_FAILED, say, show_result, show_rounds, show_scores
 from agent.commands import ingest_folder, init_workspace, run_rounds, score, write_cohort
-from agent.console import SOME_FAILED, say, show_result, show_rounds, show_scores
 from voxcurate.config import dump_yaml, merge, read_yaml
 from voxcurate.progress import duration
 from voxcurate.workspace import write_text

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from labeling.history import in_time, lineage, reasons, who_drew
+from labeling.assembly.history import in_time, lineage, reasons, who_drew
 from voxcurate.catalog import Assembly, Decision, Label, Model, Scan, ScanHead
 from voxcurate.stage import StageContext
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from voxcurate.errors import ConfigError, CurationError, GeometryError
 
 if TYPE_CHECKING:
+    from labeling.expert.suspicion import Usual
     from labeling.structures import Structure
-    from labeling.suspicion import Usual
     from labeling.vision.judge import VisionJudge
     from voxcurate.classes import Vocabulary
     from voxcurate.protocols import Verdict
@@ -91,7 +91,7 @@ def by_shape(
 ) -> "tuple[str, Verdict]":
     """The judge without a network: what is usual among trusted cases, and the written anatomy."""
     from labeling.config import LabelingConfig
-    from labeling.judge import ShapeJudge
+    from labeling.expert.judge import ShapeJudge
     from labeling.rules import load_anatomy
     from labeling.rules.files import facts_of
     from voxcurate.config import build
@@ -170,10 +170,10 @@ def told(judge: str, class_id: str, verdict: "Verdict", n: int) -> dict[str, Any
 def _usual(reference: Reference | None, vocabulary: "Vocabulary", minimum_n: int) -> "Usual":
     """Profiles and layout of trusted cases; nothing without them."""
     from labeling.body import body_frame
-    from labeling.features import features
-    from labeling.layout import Layout, learn_layout
-    from labeling.shape import learn_profile
-    from labeling.suspicion import Usual
+    from labeling.expert.features import features
+    from labeling.expert.layout import Layout, learn_layout
+    from labeling.expert.shape import learn_profile
+    from labeling.expert.suspicion import Usual
 
     if reference is None:
         return Usual({}, Layout({}))

@@ -9,8 +9,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from agent.cli.console import DONE, WIDTH, show_json
 from agent.commands import check_cases
-from agent.console import DONE, WIDTH, show_json
 from voxcurate.catalog import Catalog, Reading, Report
 from voxcurate.catalog.schema import TABLES
 from voxcurate.catalog.statements import conditions

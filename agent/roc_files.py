@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent.options import Layout
+from agent.cli.options import Layout
 from voxcurate.classes import Vocabulary
 from voxcurate.errors import ConfigError, CurationError
 

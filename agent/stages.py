@@ -104,20 +104,20 @@ def _predict(context: StageContext, config: RoundConfig) -> StageResult:
 
 
 def _fuse(context: StageContext, config: RoundConfig) -> StageResult:
-    from labeling import fuse
+    from labeling.fusion import fuse
 
     return fuse.run(context, config.labeling)
 
 
 def _detect(context: StageContext, config: RoundConfig) -> StageResult:
-    from labeling import detect
+    from labeling.expert import detect
 
     return detect.run(context, config.labeling)
 
 
 def _judge(context: StageContext, config: RoundConfig) -> StageResult:
     from agent.lesions import run_roc
-    from labeling import judge
+    from labeling.expert import judge
 
     judged, lesions = judge.run(context, config.labeling), run_roc(context, config)
     counts: dict[str, Any] = dict(judged.counts)
@@ -128,7 +128,7 @@ def _judge(context: StageContext, config: RoundConfig) -> StageResult:
 
 def _review(context: StageContext, config: RoundConfig) -> StageResult:
     from agent.lesions import export_roc
-    from labeling import review
+    from labeling.review import review
     from labeling.roc.answers import import_lesions, pending_lesions
 
     queued = review.export_review(context, config.labeling)
@@ -152,13 +152,13 @@ def _review(context: StageContext, config: RoundConfig) -> StageResult:
 
 
 def _assemble(context: StageContext, config: RoundConfig) -> StageResult:
-    from labeling import assemble
+    from labeling.assembly import assemble
 
     return assemble.run(context, config.labeling)
 
 
 def _statistics(context: StageContext, config: RoundConfig) -> StageResult:
-    from labeling import agreement
+    from labeling.statistics import agreement
 
     return agreement.run(context, config.labeling)
 

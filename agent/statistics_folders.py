@@ -12,9 +12,8 @@ import numpy.typing as npt
 
 from agent.asked_classes import asked_classes, classes_there
 from agent.prediction_folders import cases_of, name_folders
-from labeling.agreement import Agreement
-from labeling.label_bias import FUSED, ORIGINAL, Bias, label_bias
-from labeling.statistics import (
+from labeling.statistics.agreement import Agreement
+from labeling.statistics.figures import (
     CaseAgreement,
     LabelVolume,
     Pair,
@@ -23,6 +22,7 @@ from labeling.statistics import (
     dice_matrix,
     dice_table,
 )
+from labeling.statistics.label_bias import FUSED, ORIGINAL, Bias, label_bias
 from voxcurate.case_files import CaseFiles, Kind
 from voxcurate.errors import ConfigError, CurationError, GeometryError, VolumeReadError
 from voxcurate.labelmaps import Sparse, read_sparse, same_affine

@@ -20,7 +20,7 @@ from rich.table import Table
 
 from benchmarks.metrics import SPACING, phantom
 from benchmarks.timing import best_of
-from labeling.agreement_case import case_of_json, work
+from labeling.statistics.agreement_case import case_of_json, work
 from voxcurate.labels import write_mask
 from voxcurate.predictions import (
     Prediction,

@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.timing import best_of
-from labeling.attention import (
+from labeling.attention.maps import (
     HALF,
     Fusion,
     conflict_matrix,

@@ -21,8 +21,8 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.attention import cohort, exact
-from labeling.attention import HALF
-from labeling.attention_batch import attend_folders
+from labeling.attention.batch import attend_folders
+from labeling.attention.maps import HALF
 from voxcurate.atomic import write_atomic
 from voxcurate.case_files import find_cases
 from voxcurate.classes import load_vocabulary

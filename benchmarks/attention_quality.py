@@ -27,9 +27,9 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.attention_quality_cohort import open_cohort, prediction_files, train_and_predict
-from labeling.attention import MAP_SCALE, conflict_matrix, fuse_and_attend
-from labeling.attention_evaluation import Detection, detect_errors, ranking, table_one
-from labeling.attention_scores import STRONG, ClassScore, case_score, class_scores
+from labeling.attention.evaluation import Detection, detect_errors, ranking, table_one
+from labeling.attention.maps import MAP_SCALE, conflict_matrix, fuse_and_attend
+from labeling.attention.scores import STRONG, ClassScore, case_score, class_scores
 from labeling.config import PriorityConfig, Score
 from voxcurate.catalog import Label
 from voxcurate.labels import read_mask

@@ -26,9 +26,9 @@ from rich.console import Console
 from rich.table import Table
 from scipy import ndimage
 
-from labeling.attention_batch import attend_folders
-from labeling.attention_evaluation import ranking
-from labeling.attention_scores import ClassScore
+from labeling.attention.batch import attend_folders
+from labeling.attention.evaluation import ranking
+from labeling.attention.scores import ClassScore
 from labeling.config import PriorityConfig, Score
 from voxcurate.case_files import CaseFiles
 from voxcurate.classes import load_vocabulary

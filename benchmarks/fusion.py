@@ -25,8 +25,8 @@ from benchmarks.attention import cohort
 from benchmarks.attention_files import AFFINE, measured, write_cohort
 from benchmarks.timing import best_of
 from labeling.config import FuseConfig, LabelingConfig
-from labeling.fuse_batch import fuse_folders
-from labeling.staple import staple
+from labeling.fusion.batch import fuse_folders
+from labeling.fusion.staple import staple
 from voxcurate.atomic import write_atomic
 from voxcurate.case_files import CaseFiles, find_cases
 from voxcurate.classes import load_vocabulary

@@ -47,7 +47,7 @@ KILLED = (
     "again",
 )
 KILLS = 3
-COMMAND = [sys.executable, "-c", "from agent.cli import main; main()"]
+COMMAND = [sys.executable, "-c", "from agent.cli.main import main; main()"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -177,14 +177,14 @@ def _ledger(run: Callable[[StageContext, dict[str, int]], Any]) -> Callable[...,
 
 
 def _priority(root: Path, n: int) -> dict[str, Any]:
-    from labeling import priority
+    from labeling.attention import priority
 
     ctx, config = context(root)
     return {"counts": priority.run(ctx, config.labeling).counts}
 
 
 def _assemble(root: Path, n: int) -> dict[str, Any]:
-    from labeling import assemble
+    from labeling.assembly import assemble
 
     ctx, config = context(root)
     done = assemble.run(ctx, config.labeling)
@@ -192,7 +192,7 @@ def _assemble(root: Path, n: int) -> dict[str, Any]:
 
 
 def _review(root: Path, n: int) -> dict[str, Any]:
-    from labeling.review import build_queue
+    from labeling.review.review import build_queue
 
     ctx, config = context(root)
     return {"queued": len(build_queue(ctx, config.labeling))}
@@ -219,9 +219,9 @@ def _report(root: Path, n: int) -> dict[str, Any]:
 
 def _queries(root: Path, n: int) -> dict[str, Any]:
     """Seconds of each question about the catalog; the slower of two times."""
-    from agent.labels_view import conflicts_of, counting_labels
+    from agent.cli.labels_view import conflicts_of, counting_labels
     from agent.status import status
-    from labeling.history import history
+    from labeling.assembly.history import history
     from voxcurate.catalog import Label, Measure, Scan
 
     ctx, _ = context(root)

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from agent.config import resolve
-from labeling.attention_scores import ClassScore, score_of
-from labeling.priority import measures_of
+from labeling.attention.priority import measures_of
+from labeling.attention.scores import ClassScore, score_of
 from voxcurate.catalog import Assembly, Catalog, Decision, Label, Measure, Model, Round, Scan
 from voxcurate.catalog.records import Split
 from voxcurate.catalog.schema import TABLES

@@ -10,9 +10,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 from unittest.mock import patch
 
-from labeling import contest, detect, fuse
 from labeling.config import LabelingConfig
-from labeling.features import FEATURES
+from labeling.expert import contest, detect
+from labeling.expert.features import FEATURES
+from labeling.fusion import fuse
 from voxcurate.ledger import Item, LedgerResult
 from voxcurate.stage import StageContext
 

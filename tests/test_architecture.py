@@ -60,7 +60,7 @@ def test_packages_are_those_of_the_distribution():
 
 def test_the_command_line_loads_nothing_heavy():
     code = (
-        "import sys, agent.cli, agent.config, voxcurate.stage, voxcurate.ledger;"
+        "import sys, agent.cli.main, agent.config, voxcurate.stage, voxcurate.ledger;"
         f"print([m for m in {HEAVY!r} if m in sys.modules])"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -44,7 +44,7 @@ PREDICTORS = {
 # kinds whose networks are all of one design, whatever their settings say
 DESIGNS = {"nnunet": "nnU-Net", "totalsegmentator": "nnU-Net"}
 LABEL_JUDGES = {
-    "shape": "labeling.judge:ShapeJudge",
+    "shape": "labeling.expert.judge:ShapeJudge",
     "vision": "labeling.vision.judge:VisionJudge",
 }
 EMBEDDERS = {"hashing": "training.text:HashingEmbedder"}

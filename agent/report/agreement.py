@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping
 from agent.report.blocks import Block, Chart, Section, Table, Text
 from agent.report.heat_map import Interval, Values, forest, triangles
 from agent.report.view import RoundView
-from labeling.agreement import Agreement, stored
-from labeling.label_bias import FEWEST_PATIENTS, Bias
-from labeling.statistics import EVERY, Cell, Pair
+from labeling.statistics.agreement import Agreement, stored
+from labeling.statistics.figures import EVERY, Cell, Pair
+from labeling.statistics.label_bias import FEWEST_PATIENTS, Bias
 from voxcurate.intervals import Estimate
 
 TITLE = "Who agrees with whom"

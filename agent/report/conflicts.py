@@ -2,7 +2,7 @@
 
 from agent.report.blocks import Section, Table, ml
 from agent.report.view import RoundView
-from labeling.conflicts import NAME
+from labeling.assembly.conflicts import NAME
 
 TITLE = "Labels in conflict"
 MOST = 30

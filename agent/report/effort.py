@@ -2,8 +2,8 @@
 
 from agent.report.blocks import Block, Listing, Section, Table, Text
 from agent.report.view import RoundView
-from labeling.annotation_time import TimeEstimate, estimate, in_words, work_of
 from labeling.config import AnnotationTimeConfig, LabelingConfig
+from labeling.statistics.annotation_time import TimeEstimate, estimate, in_words, work_of
 from voxcurate.config import build
 
 TITLE = "Annotation time"

@@ -205,7 +205,7 @@ class Album:
 
 def strong_attention(path: Path) -> Mask:
     """Where a stored attention map is at least 0.5, or half its maximum if that is less."""
-    from labeling.attention import MAP_SCALE
+    from labeling.attention.maps import MAP_SCALE
     from voxcurate.nifti import read_nifti
 
     values = read_nifti(path).array

@@ -9,8 +9,8 @@ from agent.report.annotation import origin_of
 from agent.report.blocks import Block, Chart, Section, Table, ml
 from agent.report.statistics import outliers
 from agent.report.view import Key, RoundView
-from labeling.label_volumes import counting_volumes
-from labeling.statistics import Quartiles, volume_quartiles
+from labeling.statistics.figures import Quartiles, volume_quartiles
+from labeling.statistics.label_volumes import counting_volumes
 from voxcurate.catalog import Label
 
 MOST_OUTLIERS = 20

@@ -12,9 +12,10 @@ from benchmarks.label_errors.mending import Outcome, mend_rounds, predicted_dice
 from benchmarks.label_errors.planting import Planted, Truth, choose
 from benchmarks.label_errors.scoring import Row
 from benchmarks.label_errors.workspaces import base, check, context, copy, plant, retrain
-from labeling import detect, fuse
 from labeling.config import FuseConfig, JudgeConfig, LabelingConfig
-from labeling.detect import results_of
+from labeling.expert import detect
+from labeling.expert.detect import results_of
+from labeling.fusion import fuse
 
 MENDING = ("pseudo", "judged", "original")
 GROUPS: dict[str, tuple[Severity, ...]] = {"gross": ("gross",), "finer": ("moderate", "subtle")}

@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from labeling.config import LabelingConfig
-from labeling.detect import results_of
-from labeling.suspicion import centroids_of, weigh
-from labeling.tot import combine
+from labeling.expert.detect import results_of
+from labeling.expert.suspicion import centroids_of, weigh
+from labeling.expert.tot import combine
 from voxcurate.catalog import Label, Model, WorkItem
 from voxcurate.labels import read_mask
 from voxcurate.predictions import ProbabilityBox, open_prediction, tight_box

@@ -9,8 +9,10 @@ import numpy as np
 from agent.cohort.label_errors import dsc
 from benchmarks.label_errors.planting import Planted, Truth
 from benchmarks.label_errors.workspaces import check, next_round
-from labeling import assemble, detect, fuse, judge
+from labeling.assembly import assemble
 from labeling.config import LabelingConfig
+from labeling.expert import detect, judge
+from labeling.fusion import fuse
 from voxcurate.catalog import Decision, Label
 from voxcurate.labels import read_mask
 from voxcurate.stage import StageContext

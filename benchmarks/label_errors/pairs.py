@@ -27,11 +27,11 @@ from benchmarks.label_errors.scoring import share
 from benchmarks.label_errors.workspaces import base
 from labeling.body import body_frame
 from labeling.config import LabelingConfig
-from labeling.detect import results_of
-from labeling.features import hu_median
+from labeling.expert.detect import results_of
+from labeling.expert.features import hu_median
+from labeling.expert.suspicion import weigh
 from labeling.rules import CaseFacts, load_anatomy
 from labeling.structures import Structure
-from labeling.suspicion import weigh
 from voxcurate.protocols import LABEL_JUDGES, load
 from voxcurate.stage import StageContext
 

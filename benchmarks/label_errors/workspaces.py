@@ -17,8 +17,9 @@ import numpy as np
 
 from benchmarks.attention_quality_cohort import train_and_predict
 from benchmarks.label_errors.planting import Mask, Planted
-from labeling import detect, fuse
 from labeling.config import LabelingConfig
+from labeling.expert import detect
+from labeling.fusion import fuse
 from voxcurate.catalog import Assembly, Catalog, Decision, Label, Measure, Model, WorkItem
 from voxcurate.catalog.schema import TABLES
 from voxcurate.classes import load_vocabulary

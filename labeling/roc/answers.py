@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from labeling.review_folder import REVISED, read_item, read_queue, read_revised
+from labeling.review.folder import REVISED, read_item, read_queue, read_revised
 from labeling.roc.queue import ANSWERS, CANDIDATE, lesion_folder
 from labeling.roc.stage import STAGE
 from voxcurate.catalog import Decision, Label, Scan, Writer

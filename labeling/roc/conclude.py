@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from labeling.config import LabelingConfig
-from labeling.detect import current_labels, results_of
+from labeling.expert.detect import current_labels, results_of
 from labeling.quality import MACHINE_MADE, TRUSTED
 from labeling.roc.analysis import Analysis
 from labeling.roc.reports import Key, Said

@@ -15,7 +15,7 @@ import numpy as np
 
 from labeling.config import LabelingConfig
 from labeling.predicted import Predictions
-from labeling.review_folder import link_or_copy, overview, read_queue
+from labeling.review.folder import link_or_copy, overview, read_queue
 from labeling.roc.config import RocConfig
 from labeling.roc.reports import Asked, Said, said_of
 from labeling.roc.stage import NAME, STAGE, payload_of

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from labeling.config import LabelingConfig
-from labeling.detect import current_labels
+from labeling.expert.detect import current_labels
 from labeling.predicted import Predictions, marks_of
 from labeling.quality import TRUSTED
 from labeling.roc.analysis import Analysis, analyse

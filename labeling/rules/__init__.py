@@ -1,4 +1,6 @@
-"""One engine for the written anatomy of ``configs/anatomy/*.yaml``; `labeling.mend` mends by it.
+"""One engine for the written anatomy of ``configs/anatomy/*.yaml``.
+
+`labeling.fusion.mend` mends by it.
 
 Each rule says of a structure that it is broken, holds or is unknown, in millimetres and world
 coordinates (RAS+), never by raw indices. Only what is known is asked: a class without a label is no

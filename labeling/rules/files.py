@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from labeling.body import body_frame
-from labeling.features import hu_median
+from labeling.expert.features import hu_median
 from labeling.rules.case import CaseFacts
 from labeling.rules.engine import Anatomy
 from labeling.rules.outcome import Outcome

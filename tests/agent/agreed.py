@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from labeling.agreement import NAME, STAGE, Agreement
-from labeling.agreement_case import RATERS
-from labeling.label_bias import COUNTING, FUSED, ORIGINAL, label_bias
-from labeling.statistics import CaseAgreement, Rater, dice_matrix
+from labeling.statistics.agreement import NAME, STAGE, Agreement
+from labeling.statistics.agreement_case import RATERS
+from labeling.statistics.figures import CaseAgreement, Rater, dice_matrix
+from labeling.statistics.label_bias import COUNTING, FUSED, ORIGINAL, label_bias
 from voxcurate.catalog import Measure
 
 NETS = ("segresnet_fold0", "swinunetr_fold1", "unet_fold2")

@@ -6,9 +6,9 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from agent.answer_view import write_csv
 from agent.answers import AskResult
-from agent.cli import app
+from agent.cli.answer_view import write_csv
+from agent.cli.main import app
 from retrieval.search.find import Found, Hit
 from retrieval.search.query import CohortQuery, Proof
 from retrieval.search.saved import load_cohort

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from agent.cli import app
+from agent.cli.main import app
 from cleaning.check.folder import check_paths, list_files
 from tests.cleaning.phantom import phantom
 from voxcurate.errors import ConfigError

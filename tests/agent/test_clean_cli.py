@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from agent.cli import app
+from agent.cli.main import app
 from tests.agent.ingest_fixture import describe, write
 from tests.cleaning.phantom import phantom
 

@@ -7,8 +7,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from agent.cli import app
-from agent.console import run_command
+from agent.cli.console import run_command
+from agent.cli.main import app
 
 DOCS = Path(__file__).parents[2] / "docs" / "cli.md"
 WANTED = {

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from agent.cli import app
+from agent.cli.main import app
 from voxcurate.metrics import nsd
 
 AFFINE = np.array([[0, -0.8, 0.0, 5], [1.1, 0, 0, -3], [0, 0, 2.0, 9], [0, 0, 0, 1]])

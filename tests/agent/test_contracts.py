@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from agent.cli import app
+from agent.cli.main import app
 from agent.commands import ingest_folder
 from agent.config import RoundConfig, resolve
 from tests.agent.small import SETTINGS

@@ -6,7 +6,7 @@ import stat
 import pytest
 from typer.testing import CliRunner
 
-from agent.cli import app
+from agent.cli.main import app
 from benchmarks.deid.base import encoded, slice_of
 from benchmarks.deid.people import person
 from tests.agent.test_cli import DOCS, commands

@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 from typer.testing import CliRunner
 
-from agent.cli import app
+from agent.cli.main import app
 
 ROW = '"{id}","{name}",{mrn},{day},"{text}"\n'
 HEAD = "accession,patient_name,mrn,study_date,report\n"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from agent.cli import app
+from agent.cli.main import app
 from tests.cleaning.duplicates.guises import COPIES, mirrored, patient
 from voxcurate.nifti import write_nifti
 

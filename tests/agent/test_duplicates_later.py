@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 from typer.testing import CliRunner
 
-from agent.cli import app
+from agent.cli.main import app
 from tests.agent.ingest_fixture import describe, write
 from tests.cleaning.duplicates.guises import cropped
 from tests.cleaning.phantom import phantom

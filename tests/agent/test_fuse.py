@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from agent.cli import app
+from agent.cli.main import app
 from tests.conftest import ellipsoid
 from tests.labeling.conftest import CLASSES, build
 from voxcurate.catalog import Label, WorkItem
@@ -188,8 +188,8 @@ def test_in_a_workspace_it_is_the_stage_of_the_round(tmp_path):
     assert found["counts"]["computed"] == 3
     assert found["counts"]["labels"] == 3 * len(CLASSES)
     assert run("-w", root)[1]["counts"]["computed"] == 0
-    from labeling import fuse
     from labeling.config import LabelingConfig
+    from labeling.fusion import fuse
 
     first = replace(world.ctx, classes=tuple(sorted(CLASSES)))  # as a round begins
     counts = fuse.run(first, LabelingConfig()).counts

@@ -11,7 +11,7 @@ import pytest
 from tests.agent.ingest_fixture import MAPS, Bench, describe, maps
 from voxcurate.catalog import Assembly, Label, Report, Scan, WorkItem
 
-COMMAND = "from agent.cli import main; main()"
+COMMAND = "from agent.cli.main import main; main()"
 
 
 def start(bench, root):

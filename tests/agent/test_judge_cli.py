@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from agent.cli import app
+from agent.cli.main import app
 from tests.labeling.conftest import AFFINE, SHAPE, phantom
 from tests.labeling.vision.engines import ALL, better, right, view
 from tests.servers.rude import RudeServer

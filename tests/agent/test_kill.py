@@ -15,7 +15,7 @@ from tests.agent.small import SMALL, make_workspace
 from tests.agent.snapshot import differences, snapshot
 
 KILLED_IN = ("clean", "coldstart", "predict", "fuse", "detect", "train")
-COMMAND = [sys.executable, "-c", "from agent.cli import main; main()"]
+COMMAND = [sys.executable, "-c", "from agent.cli.main import main; main()"]
 
 
 def start(root: Path, *arguments: str) -> subprocess.Popen[str]:

@@ -5,9 +5,10 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from agent.cli import app
-from labeling import detect, fuse, judge
+from agent.cli.main import app
 from labeling.config import JudgeConfig, LabelingConfig
+from labeling.expert import detect, judge
+from labeling.fusion import fuse
 from tests.labeling.conftest import PLANTED, build
 from voxcurate.catalog import Round
 
@@ -95,7 +96,7 @@ def test_what_is_not_there_is_an_error_with_status_2(workspace):
 def test_long_lists_are_cut_on_a_terminal_and_whole_as_json(workspace, monkeypatch):
     where = ("-w", workspace)
     rows = told("labels", "list", *where)
-    monkeypatch.setattr("agent.labels_view.MOST", 3)
+    monkeypatch.setattr("agent.cli.labels_view.MOST", 3)
     assert "the first 3 labels" in call("labels", "list", *where).stdout
     one = ("--case", rows[0]["case_id"], "--class", rows[0]["class_id"])
     assert call("labels", "list", *one, *where).stdout.endswith("1 labels\n")
@@ -106,7 +107,7 @@ def test_long_lists_are_cut_on_a_terminal_and_whole_as_json(workspace, monkeypat
 
 
 def test_an_assembly_is_told_in_words(capsys):
-    from agent.labels_view import show_assembled
+    from agent.cli.labels_view import show_assembled
     from labeling.config import AssembleConfig
     from voxcurate.stage import StageResult
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from agent.cli import app
+from agent.cli.main import app
 from tests.training.conftest import build, phantom
 from tests.training.predictors.conftest import THRESHOLD, script
 from voxcurate.catalog import WorkItem
@@ -20,7 +20,7 @@ from voxcurate.config import dump_yaml
 from voxcurate.nifti import read_nifti, write_nifti
 from voxcurate.predictions import open_prediction
 
-MAIN = [sys.executable, "-c", "from agent.cli import main; main()"]
+MAIN = [sys.executable, "-c", "from agent.cli.main import main; main()"]
 
 
 @pytest.fixture

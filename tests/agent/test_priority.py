@@ -6,9 +6,10 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from agent.cli import app
-from labeling import detect, fuse
+from agent.cli.main import app
 from labeling.config import LabelingConfig
+from labeling.expert import detect
+from labeling.fusion import fuse
 from tests.labeling.conftest import CLASSES, build
 from voxcurate.catalog import Round
 

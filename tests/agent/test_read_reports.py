@@ -10,15 +10,15 @@ import time
 import pytest
 from typer.testing import CliRunner
 
-from agent.cli import app
-from agent.reading_cli import FAILURES_SHOWN
+from agent.cli.main import app
+from agent.cli.read_reports import FAILURES_SHOWN
 from retrieval.alone import Alone
 from retrieval.reading import LONGEST
 from tests.servers.rude import RudeServer
 
 QUESTIONS = "cyst: {text: Is there a cyst?, phrases: [cyst]}\n"
 ONLY = ("--questions", "mine.yaml", "--workers", "1")
-COMMAND = [sys.executable, "-c", "from agent.cli import main; main()", "read-reports"]
+COMMAND = [sys.executable, "-c", "from agent.cli.main import main; main()", "read-reports"]
 
 
 @pytest.fixture

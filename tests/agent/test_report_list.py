@@ -5,7 +5,7 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from agent.cli import app
+from agent.cli.main import app
 from tests.voxcurate.factories import a_scan
 from voxcurate.catalog import Catalog, Reading, Report
 from voxcurate.workspace import Workspace

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from agent.cli import app
-from labeling import detect, fuse, judge
+from agent.cli.main import app
 from labeling.config import LabelingConfig
-from labeling.review import export_review
-from labeling.review_folder import VERDICTS
+from labeling.expert import detect, judge
+from labeling.fusion import fuse
+from labeling.review.folder import VERDICTS
+from labeling.review.review import export_review
 from tests.labeling.conftest import AFFINE, PLANTED, SHAPE, build
 from voxcurate.catalog import Catalog, Decision, Label, Round
 from voxcurate.nifti import write_nifti

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from agent.cli import app
+from agent.cli.main import app
 from agent.lesions import questions_about
 from retrieval.questions import load_questions
 from tests.conftest import ellipsoid

@@ -253,7 +253,7 @@ DRIVER = """
 import sys
 from pathlib import Path
 from agent import rounds
-from agent.console import run_command
+from agent.cli.console import run_command
 from tests.agent.test_rounds import PART, stages_of
 from voxcurate.catalog import Catalog
 from voxcurate.workspace import Workspace

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from agent.cli import app
-from labeling import detect, fuse
+from agent.cli.main import app
 from labeling.config import LabelingConfig
+from labeling.expert import detect
+from labeling.fusion import fuse
 from tests.labeling.conftest import PLANTED, build
 from tests.labeling.rules.bodies import ORGANS, STRAIGHT, masks_of
 from voxcurate.catalog import Round

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from agent.cli import app
+from agent.cli.main import app
 from agent.prediction_folders import name_folders
 from agent.report.agreement import agreement as agreement_section
 from agent.report.agreement import bias_words, interval
@@ -16,10 +16,12 @@ from agent.report.effort import effort
 from agent.report.heat_map import triangles
 from agent.report.view import load_view
 from agent.report.volumes import quartile_tables
-from labeling import agreement, assemble, fuse
-from labeling.agreement import Agreement
+from labeling.assembly import assemble
 from labeling.config import LabelingConfig
-from labeling.statistics import EVERY, Cell
+from labeling.fusion import fuse
+from labeling.statistics import agreement
+from labeling.statistics.agreement import Agreement
+from labeling.statistics.figures import EVERY, Cell
 from tests.agent.agreed import NETS, put
 from tests.agent.agreed import agreement as agreed
 from tests.agent.curated import fill, phantoms

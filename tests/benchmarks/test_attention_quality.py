@@ -17,8 +17,8 @@ from benchmarks.attention_quality import (
     show,
 )
 from benchmarks.attention_versions import CHANGES, frayed, in_order, real
-from labeling.attention_evaluation import Detection
-from labeling.attention_scores import ClassScore
+from labeling.attention.evaluation import Detection
+from labeling.attention.scores import ClassScore
 
 LABELS = np.zeros((16, 14, 18), np.uint8)
 LABELS[2:8, 3:9, 4:12] = 1

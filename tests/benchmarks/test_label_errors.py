@@ -26,7 +26,7 @@ from benchmarks.label_errors.planting import Truth, choose
 from benchmarks.label_errors.scoring import Row, auprc, auroc, flagged, share
 from benchmarks.label_errors.tables import mending, reached, show
 from benchmarks.label_errors.workspaces import context, copy, next_round, plant
-from labeling import detect
+from labeling.expert import detect
 from tests.labeling.conftest import CLASSES, build
 from voxcurate.catalog import Label, WorkItem
 from voxcurate.labels import read_mask

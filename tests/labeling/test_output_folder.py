@@ -6,8 +6,8 @@ import nibabel
 import numpy as np
 import pytest
 
-from labeling.attention_batch import attend_folders
-from labeling.fuse_batch import fuse_folders
+from labeling.attention.batch import attend_folders
+from labeling.fusion.batch import fuse_folders
 from tests.conftest import ellipsoid
 from voxcurate.case_files import find_cases
 from voxcurate.classes import load_vocabulary

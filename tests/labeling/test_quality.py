@@ -2,7 +2,7 @@
 
 import pytest
 
-from labeling.assemble import choose, run
+from labeling.assembly.assemble import choose, run
 from labeling.config import AssembleConfig, LabelingConfig
 from labeling.quality import class_quality, standing
 from tests.voxcurate.factories import a_label, a_scan
@@ -74,7 +74,7 @@ def test_withheld_pseudo_labels_get_no_pointer(ctx):
 def test_the_view_shows_what_pointers_say_though_withheld_later(ctx, monkeypatch):
     shown = {}
     monkeypatch.setattr(
-        "labeling.assemble.rebuild_view",
+        "labeling.assembly.assemble.rebuild_view",
         lambda _, scan, labels: shown.update({scan.case_id: set(labels)}),
     )
     with ctx.catalog.write() as writer:

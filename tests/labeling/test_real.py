@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from labeling.body import body_frame
-from labeling.features import features, hu_median
-from labeling.layout import learn_layout
+from labeling.expert.features import features, hu_median
+from labeling.expert.layout import learn_layout
+from labeling.expert.shape import learn_profile, oddity
 from labeling.rules import CaseFacts, combined_weight, load_anatomy
-from labeling.shape import learn_profile, oddity
 from labeling.structures import Structure
 from voxcurate.classes import load_vocabulary
 from voxcurate.nifti import read_nifti

@@ -6,10 +6,12 @@ import json
 import numpy as np
 import pytest
 
-from labeling import assemble, detect, fuse, judge
+from labeling.assembly import assemble
 from labeling.config import AssembleConfig, JudgeConfig, LabelingConfig, ReviewConfig
+from labeling.expert import detect, judge
+from labeling.fusion import fuse
 from labeling.predicted import Predictions
-from labeling.review import export_review, import_review, pending, review_folder
+from labeling.review.review import export_review, import_review, pending, review_folder
 from tests.labeling.conftest import AFFINE, CLASSES, PLANTED, SHAPE, build
 from voxcurate.catalog import Assembly, Decision, Label, Measure, WorkItem
 from voxcurate.labels import read_mask

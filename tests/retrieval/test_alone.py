@@ -8,7 +8,7 @@ from itertools import count, islice
 import pytest
 from typer.testing import CliRunner
 
-from agent.cli import app
+from agent.cli.main import app
 from retrieval import alone
 from retrieval.alone import AHEAD, BATCH, Alone, Answered, Given, questions_of
 from retrieval.config import RetrievalConfig

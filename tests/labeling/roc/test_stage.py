@@ -8,14 +8,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from labeling import assemble
+from labeling.assembly import assemble
+from labeling.assembly.undo import undo
 from labeling.config import LabelingConfig
 from labeling.roc.answers import import_lesions, pending_lesions
 from labeling.roc.config import RocConfig
 from labeling.roc.queue import export_lesions, lesion_folder
 from labeling.roc.reports import said_of
 from labeling.roc.stage import run, stored
-from labeling.undo import undo
 from tests.labeling.roc import world
 from tests.labeling.roc.world import (
     ASKED,

@@ -24,7 +24,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not PYTHON, reason="VOXCURATE_NNUNET_PYTHON names no Python with nnU-Net"),
 ]
-MAIN = "from agent.cli import main; main()"
+MAIN = "from agent.cli.main import main; main()"
 ROOT = Path(__file__).parents[3]
 CLASSES = {1: "mandible", 2: "parotid_left"}
 TURN = np.array([[0.0, -0.9, 0.0], [1.1, 0.0, 0.0], [0.0, 0.0, 1.3]])  # x and y change places

@@ -1,0 +1,1 @@
+"""`read-reports` on files, without a workspace."""

@@ -1,0 +1,1 @@
+"""Where models disagree, per voxel and class, and who is looked at first."""

@@ -1,0 +1,1 @@
+"""The Label Expert: which labels are wrong, and which candidate is better."""
