@@ -29,7 +29,9 @@ def work(payload: dict[str, Any]) -> dict[str, Any]:
     predicted, found = predicted_structures(payload, config, anatomy, middle)
     soft = {c: found[c].mean(s) for c, s in predicted.items() if c in found}
     hu = {c: hu_median(s, volume.array) for c, s in labels.items() if not s.is_empty}
-    facts = CaseFacts(hu if payload["modality"] == "CT" else {}, frame.middle, payload["sex"])
+    facts = CaseFacts(
+        hu if payload["modality"] == "CT" else {}, frame.middle, payload["sex"], body=frame
+    )
     violations = anatomy.check(labels, facts)
     rows = []
     for class_id, s in sorted(labels.items()):

@@ -159,7 +159,8 @@ class ShapeJudge:
 
     def _broken(self, volume: Volume, class_id: str, s: Structure) -> list[Any]:
         hu = {**self.facts.hu, class_id: hu_median(s, volume.array)} if self.facts.hu else {}
-        facts = CaseFacts(hu, self.facts.middle, self.facts.sex)
+        body = self._body(volume)
+        facts = CaseFacts(hu, body.middle, self.facts.sex, body)
         together = {**self.context, class_id: s}
         return self.anatomy.check(together, facts, about=class_id)
 
