@@ -5,35 +5,27 @@ written anatomy (`labeling.rules`) and what is usual for the class (`shape`, `la
 """
 
 from array import array
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from labeling.config import DetectConfig, LabelingConfig
-from labeling.expert.doubts import UsualDoubt, usual_doubts
+from labeling.config import LabelingConfig
+from labeling.expert.doubts import usual_doubts
 from labeling.expert.features import FEATURES
 from labeling.expert.layout import Layout, learn_layout
 from labeling.expert.shape import ShapeProfile, learn_profile, oddity
-from labeling.expert.tot import (
-    ClassStatistics,
-    Comparison,
-    Floats,
-    chances,
-    class_statistics,
-    combine,
-)
-from labeling.rules import Violation, combined_weight
+from labeling.expert.tot import Floats, class_statistics, combine
+from labeling.expert.witnesses import TRUSTED, Rows, first_witnesses, is_trusted
 from voxcurate.catalog import Label, Measure
 from voxcurate.classes import Vocabulary
 from voxcurate.stage import StageContext
 
-Rows = Sequence[Mapping[str, Any]]  # of one case, one for each label
 Results = Mapping[str, Mapping[str, Any]]
 First = Callable[[Rows], Mapping[str, Mapping[str, float]]]
-TRUSTED = ("original", "revised")
 TELLING = ("tot_swapped", "tot_wrong_class", "tot_missing", "tot_no_overlap")
 MISSING_RATE = 0.02  # of structures in view, before anything is seen
 MEANT = 0.3  # chance from which a telling witness names the kind of error
@@ -48,21 +40,49 @@ class Usual:
         layout: where the classes lie to each other.
         steps: class to by how much the models' probability falls across a border
             (`labeling.support.Support.step`), the median.
+        blank: class to the features that could not be learned, for want of scans.
     """
 
     profiles: Mapping[str, ShapeProfile]
     layout: Layout
     steps: Mapping[str, float] = field(default_factory=dict)
+    blank: Mapping[str, npt.NDArray[np.bool_]] = field(default_factory=dict)
 
     def oddity(self, row: Mapping[str, Any], centroids: Mapping[str, Any]) -> float | None:
         """How odd a label is (see `labeling.shape.oddity`); None if empty or nothing is known."""
         if row["features"] is None:
             return None
-        class_id = row["class_id"]
-        profile = self.profiles.get(class_id)
-        shape = profile.distance(np.array(row["features"])) if profile else None
-        place = self.layout.distance(class_id, np.array(row["centroid"]), centroids)
+        shape = self.shape_distance(row)
+        place = self.layout.distance(row["class_id"], np.array(row["centroid"]), centroids)
         return oddity(shape, place)
+
+    def shape_distance(self, row: Mapping[str, Any]) -> float | None:
+        """The distance in shape over the features that are known of both; None without any."""
+        profile = self.profiles.get(row["class_id"])
+        if profile is None:
+            return None
+        vector, known = self._vector(row)
+        if not known.any():
+            return None
+        return profile.distance(vector) * float(np.sqrt(known.size / known.sum()))
+
+    def oddities(self, row: Mapping[str, Any]) -> dict[str, float]:
+        """The features that deviate most, with their z; empty if nothing is known."""
+        profile = self.profiles.get(row["class_id"])
+        if profile is None or row["features"] is None:
+            return {}
+        return profile.oddities(self._vector(row)[0])
+
+    def _vector(
+        self, row: Mapping[str, Any]
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+        """A label's features, usual where they are unknown; and which are known."""
+        profile = self.profiles[row["class_id"]]
+        vector = numbers_of(row["features"])
+        known = np.isfinite(vector)
+        if row["class_id"] in self.blank:
+            known &= ~self.blank[row["class_id"]]
+        return np.where(known, vector, profile.centre), known
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,19 +124,41 @@ def sure_witnesses(parts: Mapping[str, float], sure: float) -> set[str]:
 
 
 def weigh(ctx: StageContext, config: LabelingConfig, results: Results) -> tuple[Found, Usual]:
-    """The suspicion of every label, in case and class order, and what is usual.
+    """The suspicion of every label of a round, in case and class order, and what is usual; see
+    `weigh_results`.
+
+    Args:
+        results: of the detect items, by case and in case order.
+    """
+    train = frozenset(ctx.cases("train"))
+    return weigh_results(results, config, ctx.vocabulary, train, mended=mended_numbers(ctx))
+
+
+def weigh_results(
+    results: Results,
+    config: LabelingConfig,
+    vocabulary: Vocabulary,
+    train: Collection[str],
+    *,
+    mended: Mapping[str, Floats] | None = None,
+) -> tuple[Found, Usual]:
+    """The suspicion of every label, in the order of the results, and what is usual.
 
     The results are gone through three times: how far predictions of a class agree with its labels,
     what is usual among labels that this leaves in peace, and then label by label as the caller
     asks for them. Kept in between are numbers: 17 for each label.
 
     Args:
-        results: of the detect items, by case and in case order.
+        results: of `labeling.expert.examine.examine`, by case; read again for each pass.
+        config: thresholds.
+        vocabulary: which classes are pairs.
+        train: the cases that what is usual is learned from.
+        mended: of labels that are not among the results any more (`mended_numbers`).
     """
-    statistics = class_statistics(telling_numbers(results, mended_numbers(ctx)), config.detect)
+    statistics = class_statistics(telling_numbers(results, mended), config.detect)
     doubts = usual_doubts(_doubted(results), minimum_n=config.detect.minimum_n)
-    first = partial(first_witnesses, ctx.vocabulary, config.detect, statistics, doubts)
-    usual = learn_usual(ctx, config, results, first)
+    first = partial(first_witnesses, vocabulary, config.detect, statistics, doubts)
+    usual = learn_usual(train, config, results, first)
     return _suspicions(config, results, first, usual), usual
 
 
@@ -129,7 +171,7 @@ def _suspicions(config: LabelingConfig, results: Results, first: First, usual: U
         for row in rows:
             class_id = row["class_id"]
             own = dict(witnesses[class_id])
-            centroids = places[_is_trusted(row)]
+            centroids = places[is_trusted(row)]
             if row["centroid"] is None and is_in_view(class_id, result, centroids, usual.layout):
                 own["absent"] = MISSING_RATE / (MISSING_RATE + empty.get(class_id, 1.0))
             odd = usual.oddity(row, centroids)
@@ -137,8 +179,7 @@ def _suspicions(config: LabelingConfig, results: Results, first: First, usual: U
             if odd is not None:
                 x = config.detect.shape_slope * (odd - config.detect.shape_z)
                 own["shape"] = float(1 / (1 + np.exp(-np.clip(x, -50, 50))))
-                profile = usual.profiles.get(class_id)
-                oddities = profile.oddities(np.array(row["features"])) if profile else {}
+                oddities = usual.oddities(row)
             yield Suspicion(case_id, row, own, oddities)
 
 
@@ -154,7 +195,7 @@ def sound_places(
         threshold: chance from which a label is in doubt.
     """
     sound = [r for r in rows if combine(witnesses[r["class_id"]]) < threshold]
-    trusted = [r for r in sound if _is_trusted(r)]
+    trusted = [r for r in sound if is_trusted(r)]
     return {True: centroids_of(trusted), False: centroids_of(sound)}
 
 
@@ -183,7 +224,7 @@ def _empty_shares(results: Results, usual: Usual) -> dict[str, float]:
     for result in results.values() if asked else ():
         rows = result["rows"]
         centroids = centroids_of(rows)
-        for row in (r for r in rows if r["class_id"] in asked and _is_trusted(r)):
+        for row in (r for r in rows if r["class_id"] in asked and is_trusted(r)):
             if is_in_view(row["class_id"], result, centroids, usual.layout):
                 own = counts.setdefault(row["class_id"], [0, 0])
                 own[0] += row["centroid"] is None
@@ -192,51 +233,10 @@ def _empty_shares(results: Results, usual: Usual) -> dict[str, float]:
     return {c: (max(n - 1, 0) + 0.5) / total for c, (n, total) in counts.items()}
 
 
-def first_witnesses(
-    vocabulary: Vocabulary,
-    config: DetectConfig,
-    statistics: Mapping[str, ClassStatistics],
-    doubts: Mapping[str, UsualDoubt],
-    rows: Rows,
-) -> dict[str, dict[str, float]]:
-    """Class to the chances from test-on-training, probabilities and rules, of one case's labels."""
-    made = {r["class_id"] for r in rows if not _is_trusted(r)}  # cannot speak against a person's
-    witnesses = {
-        row["class_id"]: chances(
-            row["class_id"],
-            Comparison(**row["comparison"]),
-            statistics,
-            config,
-            pair=vocabulary[row["class_id"]].pair,
-        )
-        for row in rows
-    }
-    for row in rows:
-        usual = doubts.get(row["class_id"])
-        if usual is not None and row["doubt"] is not None:
-            witnesses[row["class_id"]]["doubt"] = doubt_chance(usual, row["doubt"], config)
-    broken = {
-        r["class_id"]: [
-            Violation(**v) for v in r["violations"] if not (_is_trusted(r) and v["other"] in made)
-        ]
-        for r in rows
-    }
-    return {
-        class_id: {**witnesses[class_id], **({"rules": weight} if weight else {})}
-        for class_id, weight in explained(broken, witnesses).items()
-    }
-
-
-def doubt_chance(usual: UsualDoubt, doubt: Sequence[float], config: DetectConfig) -> float:
-    """Chance of an error from how much more than usual the models doubt a label."""
-    x = config.doubt_slope * (max(usual.z(doubt)) - config.doubt_z)
-    return float(1 / (1 + np.exp(-np.clip(x, -50, 50))))
-
-
 def _doubted(results: Results) -> Iterator[tuple[str, float, Sequence[float] | None]]:
     for result in results.values():
         for row in result["rows"]:
-            if _is_trusted(row):
+            if is_trusted(row):
                 yield row["class_id"], row["comparison"]["label_ml"], row["doubt"]
 
 
@@ -284,7 +284,7 @@ def telling_numbers(
     for result in results.values():
         for row in result["rows"]:
             dsc, label_ml = row["comparison"]["dsc"], row["comparison"]["label_ml"]
-            own = every.setdefault(row["class_id"], {}).setdefault(_is_trusted(row), array("d"))
+            own = every.setdefault(row["class_id"], {}).setdefault(is_trusted(row), array("d"))
             own.extend((np.nan if dsc is None else dsc, label_ml))
     for class_id, rows in (mended or {}).items():
         every.setdefault(class_id, {}).setdefault(True, array("d")).extend(rows.ravel())
@@ -294,39 +294,15 @@ def telling_numbers(
     }
 
 
-def explained(
-    broken: Mapping[str, Sequence[Violation]], parts: Mapping[str, Mapping[str, float]]
-) -> dict[str, float]:
-    """The combined rule weight of each class of a case, shared violations explained away.
-
-    A rule that two structures break together speaks against one of them the less, the surer we
-    are by independent evidence that the other one is wrong.
-
-    Args:
-        broken: class to its violations.
-        parts: class to its chances from other witnesses.
-    """
-    apart = {
-        c: combine(
-            {**parts[c], "rules": combined_weight([v for v in found if v.other not in broken])}
-        )
-        for c, found in broken.items()
-    }
-    return {
-        c: combined_weight(
-            [replace(v, weight=v.weight * (1.0 - apart.get(v.other, 0.0))) for v in found]
-        )
-        for c, found in broken.items()
-    }
-
-
-def learn_usual(ctx: StageContext, config: LabelingConfig, results: Results, first: First) -> Usual:
+def learn_usual(
+    train: Collection[str], config: LabelingConfig, results: Results, first: First
+) -> Usual:
     """Profiles and layout from trusted labels: train split, drawn by people, not in doubt.
 
     Args:
+        train: the cases to learn from.
         first: the chances from rules and test-on-training, which must leave a label in peace.
     """
-    train = set(ctx.cases("train"))
     vectors: dict[str, array[float]] = {}
     steps: dict[str, array[float]] = {}
 
@@ -339,25 +315,47 @@ def learn_usual(ctx: StageContext, config: LabelingConfig, results: Results, fir
                 row
                 for row in result["rows"]
                 if row["features"] is not None
-                and _is_trusted(row)
+                and is_trusted(row)
                 and combine(parts[row["class_id"]]) < config.detect.threshold
             ]
             for row in trusted:
-                numbers = (np.nan if x is None else x for x in row["features"])
-                vectors.setdefault(row["class_id"], array("d")).extend(numbers)
+                vectors.setdefault(row["class_id"], array("d")).extend(numbers_of(row["features"]))
                 if row["step"] is not None:
                     steps.setdefault(row["class_id"], array("d")).append(row["step"])
             yield centroids_of(trusted)
 
     layout = learn_layout(places(), minimum_n=config.judge.minimum_n)
-    profiles = {
-        c: learn_profile(
-            c, np.frombuffer(v).reshape(-1, len(FEATURES)), minimum_n=config.judge.minimum_n
-        )
-        for c, v in vectors.items()
-    }
+    profiles: dict[str, ShapeProfile] = {}
+    blank: dict[str, npt.NDArray[np.bool_]] = {}
+    for c, values in vectors.items():
+        rows, unknown = _complete(np.frombuffer(values).reshape(-1, len(FEATURES)), config)
+        profile = learn_profile(c, rows, minimum_n=config.judge.minimum_n)
+        if profile is not None:
+            profiles[c] = profile
+            if unknown.any():
+                blank[c] = unknown
     middle = {c: float(np.median(v)) for c, v in steps.items() if len(v) >= config.judge.minimum_n}
-    return Usual({c: p for c, p in profiles.items() if p is not None}, layout, middle)
+    return Usual(profiles, layout, middle, blank)
+
+
+def numbers_of(features: Sequence[float | None]) -> npt.NDArray[np.float64]:
+    """A row's features; NaN where nobody knows."""
+    return np.array([np.nan if x is None else x for x in features], dtype=np.float64)
+
+
+def _complete(
+    rows: npt.NDArray[np.float64], config: LabelingConfig
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+    """Rows to learn a profile from, and which features they leave out.
+
+    Those of which all is known, if they are enough; else all, without the features that some of
+    them lack (masks without scans have no density).
+    """
+    known = np.isfinite(rows)
+    if int(known.all(axis=1).sum()) >= config.judge.minimum_n:
+        return rows, np.zeros(rows.shape[1], dtype=bool)
+    unknown = ~known.all(axis=0)
+    return np.array(np.where(unknown, 0.0, rows), np.float64), np.array(unknown, bool)
 
 
 def centroids_of(rows: Rows) -> dict[str, Any]:
@@ -367,7 +365,3 @@ def centroids_of(rows: Rows) -> dict[str, Any]:
         for r in rows
         if r["centroid"] is not None
     }
-
-
-def _is_trusted(row: Mapping[str, Any]) -> bool:
-    return bool(row["origin"] in TRUSTED or row["gold"] or row["confirmed"])
