@@ -87,41 +87,50 @@ def block_means(
 def blur(grid: Array, taps: Array) -> Array:
     """Separable convolution along all three axes with a symmetric kernel; edges are repeated.
 
+    Plane by plane, all three axes while it is in cache.
+
     Args:
         grid: float32 ``(A, B, C)``, C order.
         taps: float32, odd length.
     """
     n_a, n_b, n_c = grid.shape
     r = len(taps) // 2
-    one = np.empty_like(grid)
-    for a in range(n_a):
-        for b in range(n_b):
-            for c in range(n_c):
-                one[a, b, c] = taps[r] * grid[a, b, c]
-            for t in range(1, r + 1):
-                up, down = min(a + t, n_a - 1), max(a - t, 0)
-                for c in range(n_c):
-                    one[a, b, c] += taps[r + t] * (grid[up, b, c] + grid[down, b, c])
-    two = np.empty_like(grid)
+    flat = grid.reshape(n_a, n_b * n_c)
+    out = np.empty_like(grid)
+    plane = np.empty(n_b * n_c, np.float32)
     padded = np.empty(n_c + 2 * r, np.float32)
-    row = np.empty(n_c, np.float32)
+    row = padded[r : r + n_c]
     for a in range(n_a):
+        here = flat[a]
+        for c in range(n_b * n_c):
+            plane[c] = taps[r] * here[c]
+        for t in range(1, r + 1):
+            up, down, tap = flat[min(a + t, n_a - 1)], flat[max(a - t, 0)], taps[r + t]
+            for c in range(n_b * n_c):
+                plane[c] += tap * (up[c] + down[c])
         for b in range(n_b):
+            here = plane[b * n_c : (b + 1) * n_c]
             for c in range(n_c):
-                row[c] = taps[r] * one[a, b, c]
+                row[c] = taps[r] * here[c]
             for t in range(1, r + 1):
-                up, down = min(b + t, n_b - 1), max(b - t, 0)
+                b0, b1, tap = max(b - t, 0) * n_c, min(b + t, n_b - 1) * n_c, taps[r + t]
+                up, down = plane[b1 : b1 + n_c], plane[b0 : b0 + n_c]
                 for c in range(n_c):
-                    row[c] += taps[r + t] * (one[a, up, c] + one[a, down, c])
+                    row[c] += tap * (up[c] + down[c])
             padded[:r] = row[0]
-            padded[r : r + n_c] = row
             padded[r + n_c :] = row[n_c - 1]
+            line = out[a, b]
             for c in range(n_c):
-                two[a, b, c] = taps[r] * padded[c + r]
+                line[c] = taps[r] * row[c]
             for t in range(1, r + 1):
+                up, down, tap = (
+                    padded[r + t : r + t + n_c],
+                    padded[r - t : r - t + n_c],
+                    taps[r + t],
+                )
                 for c in range(n_c):
-                    two[a, b, c] += taps[r + t] * (padded[c + r + t] + padded[c + r - t])
-    return two
+                    line[c] += tap * (up[c] + down[c])
+    return out
 
 
 @compiled

@@ -5,6 +5,7 @@ not turned, a tilted one not sheared back. The cubes lie centred in the scan; wh
 ends, less than one cube in all, is left out, so that a flipped array gives the flipped grid.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,7 @@ from cleaning.duplicates._kernels import block_means
 from cleaning.duplicates.intensity import Window, found_window, hu_window, sample
 from cleaning.duplicates.threads import in_threads, thread_count
 from voxcurate.geometry import ras_axes
-from voxcurate.volume import Volume
+from voxcurate.volume import Affine, Volume
 
 STATISTICS_MM = 6.0
 FAR = 1e9  # no clipping
@@ -67,33 +68,68 @@ def canonical(
         planes: of voxels that are read of a cube along the axis that is slowest in memory, at
             least, where it has as many; 0: all. Rows within a plane would save nothing.
     """
+    return canonicals(volume, [(volume.affine, cube_mm)], window, beyond=beyond, planes=planes)[0]
+
+
+def canonicals(
+    volume: Volume,
+    asked: Sequence[tuple[Affine, float]],
+    window: Window | None = None,
+    *,
+    beyond: float = 0.0,
+    planes: int = 0,
+) -> list[Canonical]:
+    """Several grids of one scan, which is read once; see `canonical`.
+
+    Args:
+        volume: any orientation and type.
+        asked: of each grid the affine that is believed, which may differ from the volume's in the
+            size of the voxels only, and the side of its cubes.
+        window, beyond, planes: of all of them.
+    """
     array = plain(volume.array)
     order, flips = ras_axes(volume.affine)
-    spacing = np.asarray(volume.spacing)
-    sides = np.maximum(spacing * array.shape, 1e-3)
-    cube_mm = max(cube_mm, float(np.prod(sides) / MAX_CUBES) ** (1 / 3))
+    believed = [Volume(array, affine) for affine, _ in asked]
+    sides_mm = [_cube_mm(one, cube_mm) for one, (_, cube_mm) in zip(believed, asked, strict=True)]
     if window is None:
-        window = window_of(array, spacing)
+        window = window_of(array, np.asarray(volume.spacing))
     low, high = window
-    edges = [cube_edges(n, step, cube_mm) for n, step in zip(array.shape, spacing, strict=True)]
-    more = beyond * (high - low)
-    means = _means(array, edges, low - more, high + more, planes)
-    ras = means.transpose(order)[tuple(slice(None, None, -1) if f else slice(None) for f in flips)]
-    grid = (ras - np.float32(low)) * np.float32(1 / (high - low) if high > low else 0)
-    corner = [
-        float(n - edge[-1] if flip else edge[0]) * step
-        for n, edge, step, flip in (
-            (array.shape[axis], edges[axis], spacing[axis], flip)
-            for axis, flip in zip(order, flips, strict=True)
-        )
+    edges = [
+        [cube_edges(n, step, side) for n, step in zip(array.shape, one.spacing, strict=True)]
+        for one, side in zip(believed, sides_mm, strict=True)
     ]
-    return Canonical(
-        np.ascontiguousarray(grid, np.float32),
-        cube_mm,
-        window,
-        np.array(corner),
-        _frame(volume, order, flips),
-    )
+    more = beyond * (high - low)
+    turn = tuple(slice(None, None, -1) if f else slice(None) for f in flips)
+    found = []
+    for one, side, own, means in zip(
+        believed,
+        sides_mm,
+        edges,
+        _means(array, edges, low - more, high + more, planes),
+        strict=True,
+    ):
+        ras = means.transpose(order)[turn]
+        grid = (ras - np.float32(low)) * np.float32(1 / (high - low) if high > low else 0)
+        corner = [
+            float(array.shape[axis] - own[axis][-1] if flip else own[axis][0]) * one.spacing[axis]
+            for axis, flip in zip(order, flips, strict=True)
+        ]
+        found.append(
+            Canonical(
+                np.ascontiguousarray(grid, np.float32),
+                side,
+                window,
+                np.array(corner),
+                _frame(one, order, flips),
+            )
+        )
+    return found
+
+
+def _cube_mm(volume: Volume, cube_mm: float) -> float:
+    """The side of the cubes, enlarged where there would be too many."""
+    sides = np.maximum(np.asarray(volume.spacing) * volume.array.shape, 1e-3)
+    return max(cube_mm, float(np.cbrt(np.prod(sides) / MAX_CUBES)))
 
 
 def window_of(array: npt.NDArray[Any], spacing: npt.NDArray[np.float64]) -> Window:
@@ -104,7 +140,7 @@ def window_of(array: npt.NDArray[Any], spacing: npt.NDArray[np.float64]) -> Wind
         return known or (0.0, 0.0)
     side = max(STATISTICS_MM, float(np.prod(spacing * array.shape) / MAX_CUBES) ** (1 / 3))
     edges = [cube_edges(n, step, side) for n, step in zip(array.shape, spacing, strict=True)]
-    return found_window(values, _means(array, edges, -FAR, FAR).ravel())
+    return found_window(values, _means(array, [edges], -FAR, FAR)[0].ravel())
 
 
 def cube_edges(n: int, step_mm: float, cube_mm: float) -> npt.NDArray[np.float64]:
@@ -131,31 +167,41 @@ def plain(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 def _means(
     array: npt.NDArray[Any],
-    edges: list[npt.NDArray[np.float64]],
+    edges: Sequence[Sequence[npt.NDArray[np.float64]]],
     low: float,
     high: float,
     planes: int = 0,
-) -> Grid:
-    """Block means with the fastest axis of the memory innermost."""
+) -> list[Grid]:
+    """Block means of several grids, with the fastest axis of the memory innermost.
+
+    The grids' layers of blocks are made in the order in which they end along the slowest axis, so
+    that what one has read is still in the cache for the others.
+    """
     axes = sorted(range(3), key=lambda axis: -abs(array.strides[axis]))
     view = array.transpose(axes)
     flips = tuple(slice(None, None, -1) if stride < 0 else slice(None) for stride in view.strides)
     view = np.ascontiguousarray(view[flips])
-    sides = []
-    for axis, flip in zip(axes, flips, strict=True):
-        n = array.shape[axis]
-        sides.append(edges[axis] if flip.step is None else n - edges[axis][::-1])
-    step = max(1, int((sides[0][1] - sides[0][0]) / planes + 1e-6)) if planes else 1
-    n_threads = min(thread_count(), len(sides[0]) - 1) if array.size >= LARGE else 1
-    cuts = np.linspace(0, len(sides[0]) - 1, n_threads + 1).astype(int)
+    sides = [
+        [
+            own[axis] if flip.step is None else array.shape[axis] - own[axis][::-1]
+            for axis, flip in zip(axes, flips, strict=True)
+        ]
+        for own in edges
+    ]
+    steps = [max(1, int((s[0][1] - s[0][0]) / planes + 1e-6)) if planes else 1 for s in sides]
+    grids = [np.empty(tuple(len(edge) - 1 for edge in own), np.float32) for own in sides]
+    layers = sorted((s[0][n + 1], g, n) for g, s in enumerate(sides) for n in range(len(s[0]) - 1))
+    n_threads = min(thread_count(), len(layers)) if array.size >= LARGE else 1
+    cuts = np.linspace(0, len(layers), n_threads + 1).astype(int)
 
-    def slab(part: int) -> Grid:
-        first = sides[0][cuts[part] : cuts[part + 1] + 1]
-        return block_means(view, first, sides[1], sides[2], low, high, step)
+    def fill(part: int) -> None:
+        for _, g, n in layers[cuts[part] : cuts[part + 1]]:
+            a, b, c = sides[g]
+            grids[g][n] = block_means(view, a[n : n + 2], b, c, low, high, steps[g])[0]
 
-    means = np.concatenate(list(in_threads(slab, range(n_threads), n_threads)))
+    in_threads(fill, range(n_threads), n_threads)
     back = np.argsort(axes)
-    return np.asarray(means[flips].transpose(back), np.float32)
+    return [np.asarray(means[flips].transpose(back), np.float32) for means in grids]
 
 
 def _frame(

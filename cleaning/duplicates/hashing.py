@@ -23,11 +23,11 @@ import numpy as np
 import numpy.typing as npt
 
 from cleaning.duplicates._kernels import spectra
-from cleaning.duplicates.grid import Canonical, Grid, canonical, plain
+from cleaning.duplicates.grid import Canonical, Grid, canonicals, plain
 from cleaning.duplicates.landmarks import Bits, Landmarks, frequencies, joined, landmarks
 from cleaning.duplicates.threads import in_threads, thread_count
 from cleaning.duplicates.thumbnail import Thumbnail, body_box, resized, thumbnail
-from cleaning.duplicates.voxel_marks import VoxelMarks, voxel_marks
+from cleaning.duplicates.voxel_marks import CUBE, N_VOXEL, VoxelMarks, rung_affine, rungs
 from voxcurate.geometry import ras_axes
 from voxcurate.volume import Volume
 
@@ -163,28 +163,28 @@ def fingerprint(volume: Volume, modality: str = "CT") -> ScanFingerprint:
 
 def scan_codes(volume: Volume) -> tuple[ScanCodes, Canonical]:
     """What candidates are searched by, but for the hash of the values, and the finest grid."""
-    scan = canonical(volume, CUBE_MM, planes=PLANES)
-    fine = None
-    if not scan.is_constant and _mean_side_mm(volume) < FINE_BELOW_MM:
-        fine = canonical(volume, FINE_CUBE_MM, scan.window, planes=PLANES)
+    is_small = _mean_side_mm(volume) < FINE_BELOW_MM
+    powers = rungs(volume)
+    asked = [(volume.affine, side) for side in (CUBE_MM, FINE_CUBE_MM)[: 1 + is_small]]
+    on_voxels = [(rung_affine(volume, one), CUBE) for one in powers]
+    scan, *others = canonicals(volume, [*asked, *on_voxels], planes=PLANES)
+    fine = others.pop(0) if is_small and not scan.is_constant else None
     order, _ = ras_axes(volume.affine)
     i, j, k = (volume.spacing[axis] for axis in order)
+
+    def voxels() -> tuple[VoxelMarks, ...]:
+        if scan.is_constant:
+            return ()
+        found = (_storable(landmarks(grid, N_VOXEL)) for grid in others)
+        return tuple(VoxelMarks(one, marks) for one, marks in zip(powers, found, strict=True))
+
     parts: tuple[Callable[[], Any], ...] = (
-        lambda: all_voxel_marks(volume, scan),
+        voxels,
         lambda: (all_landmarks(scan, fine), *view_codes(scan)),
     )
-    voxels, (found, whole, body) = in_threads(lambda part: part(), parts, min(2, thread_count()))
-    codes = ScanCodes("", found, whole, body, scan.frame, (i, j, k), scan.is_constant, voxels)
+    own, (found, whole, body) = in_threads(lambda part: part(), parts, min(2, thread_count()))
+    codes = ScanCodes("", found, whole, body, scan.frame, (i, j, k), scan.is_constant, own)
     return codes, fine or scan
-
-
-def all_voxel_marks(volume: Volume, scan: Canonical) -> tuple[VoxelMarks, ...]:
-    """The landmarks on a scan's own voxels; none for a constant scan."""
-    if scan.is_constant:
-        return ()
-    return tuple(
-        VoxelMarks(one.powers, _storable(one.landmarks)) for one in voxel_marks(volume, scan.window)
-    )
 
 
 def all_landmarks(scan: Canonical, fine: Canonical | None) -> Landmarks:

@@ -13,16 +13,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from cleaning.duplicates.grid import canonical
-from cleaning.duplicates.intensity import Window
-from cleaning.duplicates.landmarks import Landmarks, landmarks
+from cleaning.duplicates.landmarks import Landmarks
 from voxcurate.geometry import ras_axes
-from voxcurate.volume import Volume
+from voxcurate.volume import Affine, Volume
 
 CUBE = 5.0  # side of a cube, in the unit of the places, whatever its voxels
 HIGHEST = 5  # 32 voxels: 0.16 mm
 N_VOXEL = 64
-PLANES = 2  # of voxels will do where a cube has more
 MIN_CUBES = 4
 SMALLEST_MM, LARGEST_MM = 90.0, 900.0  # in-plane field of view, with cubes of 5 mm
 LARGEST_SIDE_MM, SMALLEST_SIDE_MM = 2200.0, 50.0  # a largest side beyond is no scan's
@@ -52,21 +49,29 @@ def is_lost(spacing: Sequence[float], shape: Sequence[int] | None = None) -> boo
     return bool(shape is not None and not SMALLEST_SIDE_MM < largest < LARGEST_SIDE_MM)
 
 
-def voxel_marks(volume: Volume, window: Window) -> tuple[VoxelMarks, ...]:
-    """The landmarks on each rung of a scan: one for a sound header, several for a lost one.
+def rungs(volume: Volume) -> list[Powers]:
+    """The rungs of a scan: one for a sound header, several for a lost one.
 
     Args:
         volume: any orientation and type, without NaN.
-        window: source values that become 0 and 1.
     """
     order, _ = ras_axes(volume.affine)
     shape = [volume.shape[axis] for axis in order]
     spacing = [volume.spacing[axis] for axis in order]
     if is_lost(spacing, shape):
-        rungs = possible(shape, _slice_axis(volume.array.transpose(order)))
-    else:
-        rungs = [told(spacing)]
-    return tuple(VoxelMarks(powers, _on(volume, powers, window)) for powers in rungs)
+        return possible(shape, _slice_axis(volume.array.transpose(order)))
+    return [told(spacing)]
+
+
+def rung_affine(volume: Volume, powers: Powers) -> Affine:
+    """The affine with which a rung's cubes have a side of `CUBE`, whatever the header's spacing."""
+    order, _ = ras_axes(volume.affine)
+    spacing = [1.0, 1.0, 1.0]
+    for axis, power in zip(order, powers, strict=True):
+        spacing[axis] = CUBE / 2**power
+    affine = np.eye(4)
+    affine[:3, :3] = volume.affine[:3, :3] / np.asarray(volume.spacing) * spacing
+    return affine
 
 
 def told(spacing: Sequence[float]) -> Powers:
@@ -95,18 +100,6 @@ def possible(shape: Sequence[int], slices: int) -> list[Powers]:
             if min(n >> power for n, power in zip(shape, (i, j, k), strict=True)) >= MIN_CUBES:
                 found.append((i, j, k))
     return found
-
-
-def _on(volume: Volume, powers: Powers, window: Window) -> Landmarks:
-    """The landmarks on cubes of so many voxels."""
-    order, _ = ras_axes(volume.affine)
-    spacing = [1.0, 1.0, 1.0]
-    for axis, power in zip(order, powers, strict=True):
-        spacing[axis] = CUBE / 2**power
-    affine = np.eye(4)
-    affine[:3, :3] = volume.affine[:3, :3] / np.asarray(volume.spacing) * spacing
-    grid = canonical(Volume(volume.array, affine), CUBE, window, planes=PLANES)
-    return landmarks(grid, N_VOXEL)
 
 
 def _slice_axis(array: npt.NDArray[np.generic]) -> int:

@@ -8,10 +8,10 @@ import pytest
 from cleaning.duplicates import candidates
 from cleaning.duplicates.candidates import by_landmarks, by_voxels
 from cleaning.duplicates.config import DuplicateConfig
-from cleaning.duplicates.hashing import ScanCodes, ScanFingerprint, fingerprint
+from cleaning.duplicates.hashing import ScanCodes, ScanFingerprint, fingerprint, scan_codes
 from cleaning.duplicates.pairs import compare
 from cleaning.duplicates.proof import fine_images, proved
-from cleaning.duplicates.voxel_marks import is_lost, possible, told, voxel_marks
+from cleaning.duplicates.voxel_marks import is_lost, possible, told
 from tests.cleaning.duplicates.guises import (
     cropped,
     mark,
@@ -73,9 +73,7 @@ def test_every_other_row_tells_the_same_where_a_cube_has_many():
     affine = small.affine.copy()
     affine[:3, :3] /= 4
     array = small.array.repeat(4, 0).repeat(4, 1).repeat(4, 2)
-    (one,), (other,) = (
-        voxel_marks(volume, (-200.0, 300.0)) for volume in (small, Volume(array, affine))
-    )
+    (one,), (other,) = (scan_codes(x)[0].voxels for x in (small, Volume(array, affine)))
     assert (one.powers, other.powers) == ((0, 0, 0), (2, 2, 2))
     np.testing.assert_array_equal(one.landmarks.codes, other.landmarks.codes)
     np.testing.assert_allclose(one.landmarks.places_mm, other.landmarks.places_mm, atol=1e-3)
