@@ -7,7 +7,7 @@ import typer
 
 from agent.cli.console import DONE, SOME_FAILED, run_command, say, show_json
 from agent.cli.deid_text import text
-from agent.cli.options import JsonOption
+from agent.cli.options import JsonOption, WorkersOption
 from voxcurate.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def dicom(
             help="CSV for the owner's eyes, mode 600: running number, source, written file.",
         ),
     ] = None,
-    workers: Annotated[int, typer.Option(min=0, help="Processes; 0: one per core.")] = 0,
+    workers: WorkersOption = 0,
     as_json: JsonOption = False,
 ) -> None:
     """De-identify DICOM files by PS3.15's Basic profile, dates moved, and search what was written.
