@@ -1,4 +1,4 @@
-"""The judge on files alone: a scan, candidates for one label, trusted cases, or a vision model."""
+"""The judges on files alone: a scan, candidates for one label, trusted cases, a vision model."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 from voxcurate.errors import ConfigError, CurationError, GeometryError
 
 if TYPE_CHECKING:
+    from labeling.config import LabelingConfig
     from labeling.expert.suspicion import Usual
+    from labeling.rules import Anatomy
     from labeling.structures import Structure
     from labeling.vision.judge import VisionJudge
     from voxcurate.classes import Vocabulary
@@ -32,7 +34,9 @@ class Reference:
     scans: Path | None = None
     failed: dict[str, str] = field(default_factory=dict)
 
-    def cases(self, vocabulary: "Vocabulary") -> "Iterator[tuple[Volume, dict[str, Structure]]]":
+    def cases(
+        self, vocabulary: "Vocabulary"
+    ) -> "Iterator[tuple[str, Volume, dict[str, Structure]]]":
         """Case by case, in the order of their names."""
         from labeling.rules.files import find_scans, read_case
         from voxcurate.case_files import find_cases
@@ -52,7 +56,7 @@ class Reference:
             except CurationError as error:
                 self.failed[name] = str(error)
                 continue
-            yield volume, structures
+            yield name, volume, structures
 
 
 def read_candidates(
@@ -78,66 +82,72 @@ def read_candidates(
     return volume, found
 
 
-def by_shape(
+def judged(
     volume: "Volume",
     class_id: str,
     candidates: "Sequence[Structure]",
     *,
+    name: str,
     vocabulary: "Vocabulary",
     reference: Reference | None,
     context: "Mapping[str, Structure]",
-    modality: str,
-    settings: Mapping[str, Any],
-) -> "tuple[str, Verdict]":
-    """The judge without a network: what is usual among trusted cases, and the written anatomy."""
-    from labeling.config import LabelingConfig
-    from labeling.expert.judge import ShapeJudge
-    from labeling.rules import load_anatomy
-    from labeling.rules.files import facts_of
-    from voxcurate.config import build
-
-    config = build(LabelingConfig, {"judge": dict(settings)})
-    anatomy = load_anatomy(vocabulary, config.rules.anatomy, config.rules.weights)
-    others = {c: s for c, s in context.items() if c != class_id}
-    judge = ShapeJudge(
-        _usual(reference, vocabulary, config.judge.minimum_n),
-        anatomy,
-        config.judge,
-        context=others,
-        facts=facts_of(others, volume if modality == "CT" else None),
-    )
-    return f"{judge.name} {judge.version}", judge.compare(volume, class_id, list(candidates))
-
-
-def by_vision(
-    volume: "Volume",
-    class_id: str,
-    candidates: "Sequence[Structure]",
-    *,
-    vocabulary: "Vocabulary",
-    reference: Reference | None,
     engine: Mapping[str, Any],
     root: Path,
     modality: str,
     settings: Mapping[str, Any],
 ) -> "tuple[str, Verdict]":
-    """A vision-language model's judge; answers and the log of calls are kept in `root`."""
-    from labeling.vision.config import VisionConfig
-    from labeling.vision.judge import make_vision_judge
+    """What a judge says of candidates, the current label first, as it would in a round.
+
+    Args:
+        volume: the scan.
+        class_id: of the structure.
+        candidates: on the scan's grid.
+        name: of the judge; empty: vision where an engine is given, else the default.
+        vocabulary: the classes.
+        reference: trusted cases, which what is usual is learned from as in a round; examples for a
+            vision model.
+        context: the other structures of the scan.
+        engine: settings of the vision-language model; none: there is no model.
+        root: keeps the model's answers and the log of calls.
+        modality: of the scans.
+        settings: of `labeling.config.JudgeConfig`.
+    """
+    from labeling.config import LabelingConfig
+    from labeling.expert.case import JudgedCase, judge_of
+    from labeling.expert.layout import Layout
+    from labeling.expert.suspicion import Usual
+    from labeling.rules import load_anatomy
+    from labeling.rules.files import facts_of
+    from labeling.vision.engine import make_vision_engine
+    from labeling.vision.judge import VisionJudge
     from voxcurate.chat import EngineConfig
     from voxcurate.config import build
 
-    config = build(VisionConfig, dict(settings))
-    made = make_vision_judge(
-        build(EngineConfig, dict(engine)),
-        root=root,
-        vocabulary=vocabulary,
-        config=config,
+    chosen = {"name": name} if name else {"name": "vision"} if engine else {}
+    config = build(LabelingConfig, {"judge": {**settings, **chosen}})
+    anatomy = load_anatomy(vocabulary, config.rules.anatomy, config.rules.weights)
+    others = {c: s for c, s in context.items() if c != class_id}
+    needs_usual = reference is not None and config.judge.name != "vision"
+    case = JudgedCase(
+        vocabulary,
+        anatomy,
+        config.judge,
+        usual_of(reference, vocabulary, config, anatomy, modality)
+        if reference is not None and needs_usual
+        else Usual({}, Layout({})),
+        others,
+        facts_of(others, volume if modality == "CT" else None),
         modality=modality,
+        engine=make_vision_engine(build(EngineConfig, dict(engine)), config.judge.vision, root=root)
+        if engine
+        else None,
     )
-    if reference is not None and config.examples:
-        made.examples[class_id] = _examples(made, reference, vocabulary, class_id)
-    return f"{made.name} {made.version}", made.judge(volume, class_id, list(candidates))
+    judge = judge_of(case)
+    seeing = judge if config.judge.name == "vision" else getattr(judge, "vision", None)
+    if reference is not None and config.judge.vision.examples and isinstance(seeing, VisionJudge):
+        seeing.examples[class_id] = _examples(seeing, reference, vocabulary, class_id)
+    verdict = judge.judge_all(volume, {class_id: list(candidates)})[class_id]
+    return f"{judge.name} {judge.version}", verdict
 
 
 def told(judge: str, class_id: str, verdict: "Verdict", n: int) -> dict[str, Any]:
@@ -150,7 +160,8 @@ def told(judge: str, class_id: str, verdict: "Verdict", n: int) -> dict[str, Any
         if odd:
             shown = ", ".join(f"{k} {z:+.1f} SD" for k, z in odd.items())
             reasons.append(f"{name}: unusual {shown}")
-    for row in verdict.evidence.get("comparisons", ()):
+    seen = verdict.evidence.get("vision", verdict.evidence)
+    for row in seen.get("comparisons", ()):
         pair = f"{names[row['champion']]} against {names[row['challenger']]}"
         winner = {"first": names[row["champion"]], "second": names[row["challenger"]]}
         outcome = winner.get(row["outcome"], row["outcome"].replace("_", " "))
@@ -167,36 +178,50 @@ def told(judge: str, class_id: str, verdict: "Verdict", n: int) -> dict[str, Any
     }
 
 
-def _usual(reference: Reference | None, vocabulary: "Vocabulary", minimum_n: int) -> "Usual":
-    """Profiles and layout of trusted cases; nothing without them."""
-    from labeling.body import body_frame
-    from labeling.expert.features import features
-    from labeling.expert.layout import Layout, learn_layout
-    from labeling.expert.shape import learn_profile
-    from labeling.expert.suspicion import Usual
+def usual_of(
+    reference: Reference,
+    vocabulary: "Vocabulary",
+    config: "LabelingConfig",
+    anatomy: "Anatomy",
+    modality: str,
+) -> "Usual":
+    """What is usual among trusted cases, learned as a round learns it: from labels that do not
+    break the written anatomy.
 
-    if reference is None:
-        return Usual({}, Layout({}))
-    vectors: dict[str, list[Any]] = {}
-    places = []
-    for volume, structures in reference.cases(vocabulary):
-        frame = body_frame(volume.array, volume.affine)
-        there = {c: s for c, s in structures.items() if not s.is_empty}
-        for class_id, s in there.items():
-            vectors.setdefault(class_id, []).append(features(s, volume.array, frame))
-        places.append({c: s.centroid for c, s in there.items()})
-    if not places:
+    Raises:
+        ConfigError: none of the cases can be read.
+    """
+    from labeling.expert.examine import Subject, examine
+    from labeling.expert.suspicion import weigh_results
+
+    by_people = {"origin": "original", "gold": False, "confirmed": False}
+    results = {
+        name: examine(
+            Subject(
+                structures, volume, modality=modality, facts=dict.fromkeys(structures, by_people)
+            ),
+            anatomy,
+            config,
+            vocabulary,
+            (),
+        )
+        for name, volume, structures in reference.cases(vocabulary)
+    }
+    if not results:
         raise ConfigError("--reference: no trusted case can be read")
-    profiles = {c: learn_profile(c, v, minimum_n=minimum_n) for c, v in vectors.items()}
-    known = {c: p for c, p in profiles.items() if p is not None}
-    return Usual(known, learn_layout(places, minimum_n=minimum_n))
+    return weigh_results(results, config, vocabulary, frozenset(results))[1]
+
+
+def failed_replies(verdict: "Verdict") -> int:
+    """How many replies of a model said nothing."""
+    return int(verdict.evidence.get("vision", verdict.evidence).get("failed", 0))
 
 
 def _examples(
     judge: "VisionJudge", reference: Reference, vocabulary: "Vocabulary", class_id: str
 ) -> list[Any]:
     found = []
-    for volume, structures in reference.cases(vocabulary):
+    for _, volume, structures in reference.cases(vocabulary):
         if class_id in structures and not structures[class_id].is_empty:
             found.append(judge.example(volume, class_id, structures[class_id]))
         if len(found) >= judge.config.examples:

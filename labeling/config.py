@@ -5,6 +5,8 @@ from typing import Literal
 from pydantic import Field
 
 from labeling.roc.config import RocConfig
+from labeling.vision.config import VisionConfig
+from voxcurate.chat.engine import EngineConfig
 from voxcurate.config import Config
 
 Score = Literal["share", "sum", "per-ml", "per-slice", "voxels"]
@@ -98,10 +100,27 @@ class DetectConfig(Config):
     missing_ml: float = Field(0.5, ge=0, description="smallest find that can be missing")
 
 
+class CommitteeConfig(Config):
+    """What the committee learns from reviewed decisions."""
+
+    learn: bool = Field(True, description="off: the weights stay as written")
+    minimum: int = Field(30, ge=1, description="reviewed decisions before weights are learned")
+    minimum_each: int = Field(5, ge=1, description="of these, of either answer")
+
+
 class JudgeConfig(Config):
     """The judge that compares candidates for one structure."""
 
-    name: str = Field("shape", description="of voxcurate.protocols.LABEL_JUDGES")
+    name: str = Field(
+        "anatomy",
+        description="of voxcurate.protocols.LABEL_JUDGES: anatomy, without a network; vision, a "
+        "vision-language model; committee, all that is known",
+    )
+    engine: EngineConfig = Field(
+        default_factory=EngineConfig, description="the vision-language model; empty: none"
+    )
+    vision: VisionConfig = Field(default_factory=VisionConfig, description="how it is asked")
+    committee: CommitteeConfig = Field(default_factory=CommitteeConfig)
     auto_mend: tuple[str, ...] = Field(
         ("pseudo", "judged"), description="origins that may be replaced without a person"
     )

@@ -44,8 +44,9 @@ PREDICTORS = {
 # kinds whose networks are all of one design, whatever their settings say
 DESIGNS = {"nnunet": "nnU-Net", "totalsegmentator": "nnU-Net"}
 LABEL_JUDGES = {
-    "shape": "labeling.expert.judge:ShapeJudge",
+    "anatomy": "labeling.expert.judge:AnatomyJudge",
     "vision": "labeling.vision.judge:VisionJudge",
+    "committee": "labeling.expert.committee:CommitteeJudge",
 }
 EMBEDDERS = {"hashing": "training.text:HashingEmbedder"}
 EXECUTORS = {

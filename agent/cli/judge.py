@@ -37,7 +37,7 @@ def pair(
         Path | None,
         typer.Option(
             help="Folder of trusted cases with their scans: what is usual is learned from them; "
-            "with --engine they are examples (--set examples=2)."
+            "for a vision model they are examples (--set vision.examples=2)."
         ),
     ] = None,
     reference_scans: Annotated[
@@ -54,6 +54,13 @@ def pair(
             "may be given again. Pictures of the scan go to it."
         ),
     ] = None,
+    judge_name: Annotated[
+        str,
+        typer.Option(
+            "--judge",
+            help="anatomy, vision or committee; default: vision with --engine, else anatomy.",
+        ),
+    ] = "",
     keep: Annotated[
         Path | None,
         typer.Option(help="With --engine: folder that keeps answers and the log of calls."),
@@ -64,17 +71,17 @@ def pair(
 ) -> None:
     """Tell which of two labels of a structure is better, how sure, and why.
 
-    Without --engine from shape, place and the written anatomy. With it a vision-language model is
-    shown both, in both orders; what it does not say twice is no answer. No winner: nobody can
-    tell, or both are bad. The exit status is 1 if a model was asked and gave no valid answer, or a
-    trusted case could not be read.
+    Judge anatomy knows usual shapes, places and the written anatomy. Judge vision shows both to a
+    vision-language model, in both orders; what it does not say twice is no answer. The committee
+    joins the two. No winner: nobody can tell, or both are bad. The exit status is 1 if a model was
+    asked and gave no valid answer, or a trusted case could not be read.
 
     Example: voxcurate judge pair --scan ct.nii.gz --class liver old.nii.gz new.nii.gz --reference
     trusted/ --json
     """
 
     def command() -> int:
-        from agent.judging import NAMES, Reference, by_shape, by_vision, read_candidates, told
+        from agent.judging import NAMES, Reference, failed_replies, judged, read_candidates, told
         from voxcurate.classes import load_vocabulary
         from voxcurate.config import parse_overrides
 
@@ -86,27 +93,27 @@ def pair(
         known = vocabulary.resolve(class_id) or class_id
         volume, found = read_candidates(scan, candidates, known)
         trusted = Reference(reference, reference_scans) if reference else None
-        common: dict[str, Any] = {
-            "vocabulary": vocabulary,
-            "reference": trusted,
-            "modality": modality.upper(),
-            "settings": parse_overrides(settings or []),
-        }
-        if engine:
-            with _folder(keep) as root:
-                name, verdict = by_vision(
-                    volume, known, found, engine=parse_overrides(engine), root=root, **common
-                )
-        else:
-            context = _others(others, volume, vocabulary)
-            name, verdict = by_shape(volume, known, found, context=context, **common)
+        with _folder(keep) as root:
+            name, verdict = judged(
+                volume,
+                known,
+                found,
+                name=judge_name,
+                vocabulary=vocabulary,
+                reference=trusted,
+                context=_others(others, volume, vocabulary),
+                engine=parse_overrides(engine or []),
+                root=root,
+                modality=modality.upper(),
+                settings=parse_overrides(settings or []),
+            )
         plain = told(name, known, verdict, len(found))
         if as_json:
             show_json(plain)
         else:
             _show(plain)
-        _warn(trusted, is_alone=not engine and trusted is None)
-        failed = bool(verdict.evidence.get("failed")) or bool(trusted and trusted.failed)
+        _warn(trusted, is_alone=trusted is None and not name.startswith("vision"))
+        failed = bool(failed_replies(verdict)) or bool(trusted and trusted.failed)
         return SOME_FAILED if failed else DONE
 
     run_command(command, interrupted=INTERRUPTED)

@@ -1,158 +1,235 @@
-"""Votes joined: from what the judge says of candidates to what becomes of a label.
+"""The committee: all that is known of two labels, joined into one probability.
 
-A repair of what a person drew comes before a model's mask unless that is clearly better, two sides
-are exchanged together or not at all, and what follows for the label depends on how sure the
-detection and the judge are, and on who drew it.
+Votes are numbers, most of them log-odds: what the anatomy judge and the vision judge say of the
+candidates, how far the models agree with each, and what detection's witnesses (test-on-training
+among them) say of the label. Their weights as written give what the anatomy judge and detection
+say, plus the vision judge's vote where there is one; reviewed decisions move them
+(`labeling.expert.learning`, `labeling.expert.reviewed`).
+
+Two questions: is the candidate better than the label, and is the label wrong?
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from labeling.config import JudgeConfig
-from labeling.expert.repairs import EXCHANGED, is_drawn
-from labeling.expert.suspicion import Suspicion, sure_witnesses
-from labeling.structures import Structure
-from voxcurate.catalog import Label
+from labeling.expert.case import CaseJudge, JudgedCase, judge_of
+from labeling.expert.judge import AnatomyJudge, chance_of, preferred
+from labeling.expert.learning import Prior, Votes, Weights, written
+from labeling.expert.support import Support
+from labeling.expert.tot import combine
+from labeling.structures import Structure, dice
 from voxcurate.protocols import Verdict
+from voxcurate.volume import Volume
 
-MACHINE = ("pseudo", "judged")
-FUSED = "ensemble"
-SURE = 2  # witnesses of different kinds that must be sure before a person's drawing is removed
-UNTOUCHED = 0.1  # Dice below which a prediction finds nothing of a label
-
-
-@dataclass(frozen=True, eq=False)
-class Answer:
-    """What the judge says of one class's named candidates; the first is the label in question."""
-
-    class_id: str
-    entries: Sequence[tuple[str, Structure]]
-    verdict: Verdict
-
-    @property
-    def scores(self) -> list[float]:
-        """The log-odds of the candidates; empty if this judge gives none."""
-        marks = self.verdict.evidence.get("marks", ())
-        return [float(mark["score"]) for mark in marks]
-
-    def choosing(self, n: int, why: str) -> "Answer":
-        """The same with another choice than the judge's."""
-        lead = self.scores[n] - self.scores[0]
-        confidence = round(float(1 / (1 + np.exp(-np.clip(lead, -50.0, 50.0)))), 4)
-        verdict = self.verdict
-        made = Verdict(n, confidence, f"{why}; {verdict.reason}", verdict.evidence)
-        return replace(self, verdict=made)
-
-
-def drawn_first(answer: Answer, config: JudgeConfig) -> Answer:
-    """The best repair of what was drawn, where the judge prefers a model's mask but is not sure
-    (`mend_confidence`) that it is better than that repair."""
-    choice, scores = answer.verdict.choice, answer.scores
-    if not choice or not scores or is_drawn(answer.entries[choice][0]):
-        return answer
-    found = [
-        n
-        for n, (name, s) in enumerate(answer.entries)
-        if is_drawn(name)
-        and not s.is_empty
-        and scores[choice] - scores[n] < slack_of(config)
-        and is_usual(answer.verdict.evidence["marks"][n], config)
-        and scores[n] - scores[0] >= slack_of(config)
-    ]
-    if not found:
-        return answer
-    return answer.choosing(max(found, key=lambda n: scores[n]), "keeps what was drawn")
+MOST = 12.0  # log-odds that one vote can have
+BOTH_BAD = 1.0  # log-odds that a label is wrong if the model calls all candidates bad
+PRIORS: Mapping[str, Mapping[str, Prior]] = {
+    # is the candidate better than the label?
+    "better": {
+        "bias": Prior(0.0, 1.0),
+        "anatomy": Prior(1.0, 0.5),
+        "vision": Prior(1.0, 0.5),
+        "models": Prior(0.0, 2.0),
+        "detection": Prior(0.0, 0.3),
+        "rules": Prior(0.0, 1.0),
+        "step": Prior(0.0, 2.0),
+        "alike": Prior(0.0, 1.0),
+    },
+    # is the label wrong?
+    "wrong": {
+        "bias": Prior(0.0, 1.0),
+        "detection": Prior(1.0, 0.5),
+        "tot": Prior(0.0, 1.0),
+        "rules": Prior(0.0, 1.0),
+        "shape": Prior(0.0, 1.0),
+        "anatomy": Prior(0.0, 0.3),
+        "vision": Prior(0.5, 0.5),
+        "models": Prior(0.0, 2.0),
+    },
+}
+AS_WRITTEN: Mapping[str, Weights] = {head: written(prior) for head, prior in PRIORS.items()}
 
 
-def exchanged_together(
-    answers: Mapping[str, Answer], pairs: Mapping[str, str], config: JudgeConfig
-) -> dict[str, Answer]:
-    """Answers in which the sides of a pair are exchanged both or neither.
-
-    A swap is one error of two labels: their exchanges are weighed together against the best other
-    candidates, which must be better by what models have to be for both.
+class CommitteeJudge:
+    """A `LabelJudge` that joins the votes on each candidate; what nobody says does not count.
 
     Args:
-        answers: by class.
-        pairs: class to that of the other side; empty for none.
-        config: how sure one has to be.
+        anatomy: the judge without a network.
+        vision: the judge with one, if there is one.
+        weights: of the votes, by question; default: as written.
+        parts: class to what detection's witnesses say of its label.
     """
-    found = dict(answers)
-    for one, two in pairs.items():
-        if one >= two or two not in answers:
-            continue
-        both = [answers[one], answers[two]]
-        at = [_exchange_of(answer) for answer in both]
-        if not all(n is not None and _mends(a, n, config) for a, n in zip(both, at, strict=True)):
-            continue
-        behind = sum(max(a.scores) - a.scores[n or 0] for a, n in zip(both, at, strict=True))
-        if behind < len(both) * slack_of(config):
-            for answer, n in zip(both, at, strict=True):
-                found[answer.class_id] = answer.choosing(n or 0, "the sides are exchanged")
-    return found
+
+    name = "committee"
+    version = "1"
+
+    def __init__(
+        self,
+        anatomy: AnatomyJudge,
+        *,
+        vision: CaseJudge | None = None,
+        weights: Mapping[str, Weights] | None = None,
+        parts: Mapping[str, Mapping[str, float]] | None = None,
+    ) -> None:
+        self.anatomy = anatomy
+        self.vision = vision
+        self.weights = {**AS_WRITTEN, **(weights or {})}
+        self.parts = dict(parts or {})
+
+    @classmethod
+    def of_case(cls, case: JudgedCase) -> "CommitteeJudge":
+        """The committee of one case; the vision judge sits in it if there is an engine."""
+        vision = judge_of(case, "vision") if case.engine is not None else None
+        anatomy = AnatomyJudge.of_case(case)
+        return cls(anatomy, vision=vision, weights=case.weights, parts=case.parts)
+
+    def judge(
+        self, volume: Volume, class_id: str, candidates: Sequence[npt.NDArray[np.bool_]]
+    ) -> Verdict:
+        """The candidate that wins, or None for "cannot tell"; the rules are `AnatomyJudge`'s, the
+        log-odds those of all votes."""
+        found = [Structure.of(class_id, mask, volume.affine) for mask in candidates]
+        return self.judge_all(volume, {class_id: found})[class_id]
+
+    def judge_all(
+        self, volume: Volume, candidates: Mapping[str, Sequence[Structure]]
+    ) -> dict[str, Verdict]:
+        """As `judge`, of several classes, for structures."""
+        seen = self.vision.judge_all(volume, candidates) if self.vision else {}
+        return {c: self._joined(volume, c, found, seen.get(c)) for c, found in candidates.items()}
+
+    def _joined(
+        self, volume: Volume, class_id: str, found: Sequence[Structure], seen: Verdict | None
+    ) -> Verdict:
+        marks = self.anatomy.marks(volume, class_id, found)
+        plain = [m.plain() for m in marks]
+        support, parts = self.anatomy.supports.get(class_id), self.parts.get(class_id)
+        scores = []
+        for n in range(len(found)):
+            votes = better_votes(plain, found, n, support=support, seen=seen, parts=parts)
+            lead = marks[n].score - marks[0].score
+            beyond = self.weights["better"].values["anatomy"] * (lead - votes["anatomy"])
+            scores.append(self.weights["better"].log_odds(votes) + beyond if n else 0.0)
+        verdict = preferred(scores, marks, found, self.anatomy.config)
+        if seen is not None:
+            told = {"choice": seen.choice, "confidence": seen.confidence, "reason": seen.reason}
+            more = {**verdict.evidence, "vision": {**told, **seen.evidence}}
+            verdict = replace(verdict, evidence=more)
+        return verdict
 
 
-def _exchange_of(answer: Answer) -> int | None:
-    names = [name for name, _ in answer.entries]
-    return names.index(EXCHANGED) if EXCHANGED in names and answer.scores else None
+def better_votes(
+    marks: Sequence[Mapping[str, Any]],
+    candidates: Sequence[Structure],
+    n: int,
+    *,
+    support: Support | None,
+    seen: Verdict | None,
+    parts: Mapping[str, float] | None,
+) -> dict[str, float]:
+    """Votes on whether candidate `n` is better than the label, which is candidate 0.
 
-
-def _mends(answer: Answer, n: int, config: JudgeConfig) -> bool:
-    is_better = answer.scores[n] - answer.scores[0] >= slack_of(config)
-    return is_better and is_usual(answer.verdict.evidence["marks"][n], config)
-
-
-def slack_of(config: JudgeConfig) -> float:
-    """The log-odds of `mend_confidence`."""
-    limit = min(config.mend_confidence, 1.0 - 1e-6)
-    return float(np.log(limit / (1.0 - limit)))
-
-
-def is_usual(mark: Mapping[str, Any], config: JudgeConfig) -> bool:
-    """Whether a candidate may take a person's drawing's place: usual, and not much broken."""
-    is_whole = float(mark["weight"]) <= config.usual_weight
-    return is_whole and (mark["oddity"] or 0.0) <= config.usual_oddity
-
-
-def verdict_of(
-    judge: JudgeConfig, row: Mapping[str, Any], old: Label, suspicion: Suspicion | None
-) -> tuple[str, bool]:
-    """What follows from the judge's choice, and whether the label goes with nothing in its place.
-
-    A person's drawing (origin original, where `auto_mend` names it) is replaced only if the
-    detection is sure too and the winner is itself usual and unbroken. It is removed only if the
-    models and another kind of witness are each sure that it is wrong.
+    Args:
+        marks: the anatomy judge's, as plain data.
+        candidates: the structures.
+        n: of the candidate.
+        support: the models' probabilities of the class.
+        seen: the vision judge's verdict on all candidates.
+        parts: what detection's witnesses say of the label.
     """
-    choice = row["choice"]
-    if choice == 0 or row["evidence"].get("alike"):
-        return "keep", False
-    is_better = choice is not None and row["confidence"] >= judge.mend_confidence
-    if choice is not None and not is_better:
-        agreement = row["dsc_with_first"][choice]
-        if agreement is None or agreement >= judge.similar_dsc:
-            return "keep", False
-    if old.origin not in judge.auto_mend or old.gold or old.confirmed:
-        return "to_review", False
-    is_empty = bool(choice) and row["file"].voxels == 0
-    if old.origin in MACHINE:
-        return ("remove" if is_empty else "replace") if is_better else "to_review", False
-    chance = suspicion.probability if suspicion else 0.0
-    if chance < judge.mend_probability:
-        return "to_review", False
-    sure = sure_witnesses(suspicion.parts, judge.sure) if suspicion else set()
-    if is_better and not is_empty and is_usual(row["evidence"]["marks"][choice], judge):
-        return "replace", False
-    # of the witnesses only the models have looked for the structure itself
-    if "models" not in sure or len(sure) < SURE or old.voxels == 0 or _is_predicted(row):
-        return "to_review", False
-    is_absent = is_better and is_empty and row["evidence"]["marks"][choice]["in_view"] is False
-    return "remove", not is_absent
+    label, candidate = candidates[0], candidates[n]
+    return _rounded(
+        anatomy=_bounded(marks[n]["score"] - marks[0]["score"]),
+        vision=_seen(seen, n),
+        models=support.agreement(candidate) - support.agreement(label) if support else 0.0,
+        detection=_log_odds(combine(parts)) if parts else 0.0,
+        rules=marks[0]["weight"] - marks[n]["weight"],
+        step=_difference(marks[n]["step"], marks[0]["step"]),
+        alike=dice(label, candidate) or 0.0,
+    )
 
 
-def _is_predicted(row: Mapping[str, Any]) -> bool:
-    """Whether the models find something of the label."""
-    scores = zip(row["names"], row["dsc_with_first"], strict=True)
-    return any(name == FUSED and (dsc or 0.0) >= UNTOUCHED for name, dsc in scores)
+def wrong_votes(
+    better: Votes, *, seen: Verdict | None, parts: Mapping[str, float]
+) -> dict[str, float]:
+    """Votes on whether the label is wrong.
+
+    Args:
+        better: the votes on the candidate that would take its place.
+        seen: the vision judge's verdict.
+        parts: what detection's witnesses say of the label.
+    """
+    models = {k: p for k, p in parts.items() if k not in ("rules", "shape")}
+    against = 0.0
+    if seen is not None:
+        told = _log_odds(seen.confidence)
+        against = told if seen.choice else -told
+        if seen.choice is None:
+            against = BOTH_BAD if seen.evidence.get("both_bad") else 0.0
+    return _rounded(
+        detection=_log_odds(combine(parts)),
+        tot=combine(models),
+        rules=parts.get("rules", 0.0),
+        shape=parts.get("shape", 0.0),
+        anatomy=better["anatomy"],
+        vision=against,
+        models=better["models"],
+    )
+
+
+def statement(
+    weights: Mapping[str, Weights],
+    better: Votes,
+    wrong: Votes | None,
+) -> dict[str, Any]:
+    """What a decision keeps of the committee: votes, both probabilities, and on how many reviewed
+    decisions they rest. Kept whoever judges, so that there is something to learn from."""
+    chances = {"better": chance_of(weights["better"].log_odds(better))}
+    votes = {"better": dict(better)}
+    if wrong is not None:
+        chances["wrong"] = chance_of(weights["wrong"].log_odds(wrong))
+        votes["wrong"] = dict(wrong)
+    return {
+        **{head: round(p, 4) for head, p in chances.items()},
+        "votes": votes,
+        "learned_from": {head: weights[head].n for head in chances},
+    }
+
+
+def seen_of(verdict: Verdict) -> Verdict | None:
+    """The vision judge's part of a verdict, its own or the committee's; None if it had none."""
+    told = verdict.evidence.get("vision")
+    if told is not None:
+        return Verdict(told["choice"], told["confidence"], told["reason"], told)
+    return verdict if "comparisons" in verdict.evidence else None
+
+
+def _seen(seen: Verdict | None, n: int) -> float:
+    """The vision judge's vote: for the candidate that it chose, and against all others if that is
+    the label."""
+    if seen is None or seen.choice is None or not n:
+        return 0.0
+    if seen.choice == 0:
+        return -_log_odds(seen.confidence)
+    return _log_odds(seen.confidence) if seen.choice == n else 0.0
+
+
+def _difference(one: float | None, other: float | None) -> float:
+    return 0.0 if one is None or other is None else one - other
+
+
+def _log_odds(chance: float) -> float:
+    safe = min(max(chance, 1e-9), 1.0 - 1e-9)
+    return _bounded(float(np.log(safe / (1.0 - safe))))
+
+
+def _bounded(vote: float) -> float:
+    return float(np.clip(vote, -MOST, MOST))
+
+
+def _rounded(**votes: float) -> dict[str, float]:
+    return {name: round(float(vote), 4) for name, vote in votes.items()}

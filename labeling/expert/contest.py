@@ -3,46 +3,40 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from labeling.config import JudgeConfig, LabelingConfig
-from labeling.expert.committee import (
-    FUSED,
-    Answer,
-    drawn_first,
-    exchanged_together,
-    verdict_of,
-)
+from labeling.expert.conclusions import verdict_of
+from labeling.expert.consult import asks_model
 from labeling.expert.detect import current_labels, label_entry, results_of, scan_entry, usable
-from labeling.expert.examine import read_structures
-from labeling.expert.features import hu_median
-from labeling.expert.layout import Layout
-from labeling.expert.repairs import Surroundings, repairs, trimmed
-from labeling.expert.shape import ShapeProfile
-from labeling.expert.support import Support, supports
-from labeling.expert.suspicion import Suspicion, Usual, weigh
-from labeling.fusion.fuse import known, vocabulary_of
-from labeling.fusion.mend import mend
+from labeling.expert.reviewed import learn_weights
+from labeling.expert.suspicion import Suspicion, weigh
+from labeling.fusion.fuse import known
 from labeling.predicted import Predictions, marks_of
-from labeling.rules import Anatomy, CaseFacts, combined_weight, load_anatomy
-from labeling.structures import NOWHERE, Structure, dice
 from voxcurate.catalog import Decision, Label, Scan, ScanHead, WorkItem, Writer
+from voxcurate.errors import ConfigError
+from voxcurate.executor import SerialExecutor
 from voxcurate.ids import content_id
-from voxcurate.labels import adopt_mask, write_mask
+from voxcurate.labels import adopt_mask
 from voxcurate.ledger import Item, run_items
-from voxcurate.protocols import LABEL_JUDGES, load
 from voxcurate.stage import StageContext, StageResult
-from voxcurate.volume import Volume
 
-VERSION = "3"
-WORKER = "labeling.expert.contest:work"
-EMPTY = "empty"
-CURRENT = "current"
+VERSION = "4"
+WORKER = "labeling.expert.consult:work"
 
 
 def contest(ctx: StageContext, config: LabelingConfig) -> StageResult:
-    """See `labeling.expert.judge.run`."""
+    """See `labeling.expert.judge.run`.
+
+    A judge that asks a model works case by case in this process: the model is loaded once, and its
+    requests go out side by side.
+
+    Raises:
+        ConfigError: judge vision without an engine.
+    """
+    if config.judge.name == "vision" and not config.judge.engine.engine:
+        raise ConfigError("judge vision wants an engine: labeling.judge.engine")
+    learned = learn_weights(ctx, config.judge)
     suspicions, usual = weigh(ctx, config, results_of(ctx, "detect"))
     flagged: dict[str, dict[str, Suspicion]] = {}
     for s in suspicions:
@@ -53,7 +47,8 @@ def contest(ctx: StageContext, config: LabelingConfig) -> StageResult:
         "layout": usual.layout.plain(),
         "steps": dict(sorted(usual.steps.items())),
     }
-    asking = _Asking(ctx, config, Predictions(ctx, config), flagged, plain_usual)
+    weights = {head: plain["weights"] for head, plain in learned.items()}
+    asking = _Asking(ctx, config, Predictions(ctx, config), flagged, plain_usual, weights)
     items = [item for scans in ctx.batches("train", "validation") for item in asking.items(scans)]
 
     def record(writer: Writer, item: Item, value: Any) -> dict[str, Any]:
@@ -63,7 +58,7 @@ def contest(ctx: StageContext, config: LabelingConfig) -> StageResult:
             (old,) = writer.rows(Label, label_id=row["label_id"])
             suspicion = suspected.get(row["class_id"])
             verdicts[row["class_id"]] = _conclude(ctx, config, writer, row, old, suspicion)
-        return {"verdicts": verdicts}
+        return {"verdicts": verdicts, "asked_model": value["asked_model"]}
 
     done = run_items(
         ctx,
@@ -73,18 +68,23 @@ def contest(ctx: StageContext, config: LabelingConfig) -> StageResult:
         record,
         version=VERSION,
         config=[
-            config.judge,
+            _deciding(config.judge),
             config.rules,
             config.fuse,
             config.detect,
             ctx.classes,
             known(ctx, config),
         ],
+        executor=SerialExecutor() if asks_model(config.judge) else None,
     )
     counts: dict[str, Any] = dict.fromkeys(("keep", "replace", "remove", "to_review"), 0)
     for result in done.results.values():
         for verdict in result["verdicts"].values():
             counts[verdict] += 1
+        for what, n in result["asked_model"].items():
+            counts[what] = counts.get(what, 0) + n
+    if learned:
+        counts["committee"] = {head: plain["why"] for head, plain in learned.items()}
     return StageResult({"cases": len(items), **counts}, done.failed)
 
 
@@ -95,6 +95,7 @@ class _Asking:
     Attributes:
         flagged: case to class to how suspicious its label is, where that is too much.
         usual: what is usual, as plain data.
+        weights: the committee's, as plain data.
     """
 
     ctx: StageContext
@@ -102,16 +103,18 @@ class _Asking:
     predictions: Predictions
     flagged: Mapping[str, Mapping[str, Suspicion]]
     usual: Mapping[str, Any]
+    weights: Mapping[str, Any]
 
     def items(self, scans: Sequence[Scan]) -> Iterator[Item]:
         """The cases in which a label is asked for or a fused one may be doubtful."""
-        usual = content_id(self.usual)
+        known = content_id(self.usual, self.weights)
         for scan, case in self._cases(scans):
             if case.asked or case.doubtful:
                 own = {c: x.label_id for c, x in case.own.items()}
                 made = {c: x.label_id for c, x in case.made.items()}
                 marks = marks_of(case.lines)
-                inputs = [scan.sha256, own, made, case.asked, case.doubtful, marks, usual]
+                inputs = [scan.sha256, own, made, case.asked, case.doubtful, marks, known]
+                inputs.append(self._parts(scan.case_id))
                 payload = partial(self._payload, scan.case_id)
                 yield Item(scan.case_id, "", content_id(inputs), payload)
 
@@ -143,9 +146,23 @@ class _Asking:
             "models": [[line.variant, line.result["path"]] for line in case.lines],
             "support": [line.result["path"] for line in usable(case.lines)[0]],
             "usual": self.usual,
+            "weights": self.weights,
+            "parts": self._parts(case_id),
             "config": self.config.model_dump(mode="json"),
             "scratch": str(self.ctx.workspace.scratch),
         }
+
+    def _parts(self, case_id: str) -> dict[str, dict[str, float]]:
+        flagged = self.flagged.get(case_id, {})
+        return {c: {k: round(p, 6) for k, p in s.parts.items()} for c, s in flagged.items()}
+
+
+def _deciding(config: JudgeConfig) -> list[Any]:
+    """The settings that answers depend on: not how the engine is reached, nor those of judges that
+    are not asked."""
+    apart = {"engine", "vision", "committee"}  # the committee's are in its weights
+    asked = [config.engine.engine, config.engine.model, config.engine.sampling, config.vision]
+    return [config.model_dump(exclude=apart), asked if asks_model(config) else []]
 
 
 @dataclass(frozen=True)
@@ -157,163 +174,6 @@ class _Case:
     asked: list[str]
     doubtful: list[str]
     lines: Sequence[WorkItem]
-
-
-def work(payload: dict[str, Any]) -> dict[str, Any]:
-    """Worker: one case; masks that the judge prefers lie in the scratch folder."""
-    from voxcurate.nifti import read_nifti
-
-    config = LabelingConfig.model_validate(payload["config"])
-    vocabulary = vocabulary_of(payload["vocabulary"])
-    anatomy = load_anatomy(vocabulary, config.rules.anatomy, config.rules.weights)
-    volume = read_nifti(Path(payload["root"], payload["ct"]))
-    current = read_structures({**payload, "labels": payload["current"]}, volume)
-    fused = read_structures({**payload, "labels": payload["fused"]}, volume)
-    models = _model_masks(payload, config, anatomy, volume)
-    context = {**fused, **{c: s for c, s in current.items() if c not in payload["asked"]}}
-    hu = {c: hu_median(s, volume.array) for c, s in context.items() if not s.is_empty}
-    facts = CaseFacts(hu if payload["modality"] == "CT" else {}, None, payload["sex"])
-    judge = load(LABEL_JUDGES, config.judge.name)(
-        _usual(payload["usual"]), anatomy, config.judge, context=context, facts=facts,
-        supports=_supports(payload),
-    )  # fmt: skip
-    answers: dict[str, Answer] = {}
-    for class_id in payload["asked"]:
-        label = current.get(class_id)
-        entries = _candidates(judge, class_id, label, fused, models, volume)
-        if label is not None:
-            entries += repairs(label, _surroundings(anatomy, class_id, current, fused, context))
-            sound = [s for c, s in current.items() if c not in payload["asked"]]
-            rivals = [s for s in sound if not anatomy.may_share(s.class_id, class_id)]
-            entries[1:] = [(name, trimmed(s, rivals)) for name, s in entries[1:]]
-        answers[class_id] = _asked(judge, class_id, entries, volume, config.judge)
-    pairs = {c: vocabulary[c].pair for c in answers}
-    answers = exchanged_together(answers, pairs, config.judge)
-    rows = [_judged(judge, payload, answers[c], volume, asked=True) for c in payload["asked"]]
-    violations = anatomy.check({**current, **fused}, facts)
-    for class_id in payload["doubtful"]:
-        weight = combined_weight([v for v in violations if v.class_id == class_id])
-        mark = judge.mark(volume, class_id, fused[class_id])
-        odd = mark.oddity is not None and mark.oddity > config.detect.shape_z
-        if weight >= config.judge.doubt or odd or mark.in_view is False:
-            entries = _candidates(judge, class_id, None, fused, models, volume)
-            answer = _asked(judge, class_id, entries, volume, config.judge)
-            rows.append(_judged(judge, payload, answer, volume, asked=False))
-    return {"rows": rows}
-
-
-def _asked(
-    judge: Any,
-    class_id: str,
-    entries: Sequence[tuple[str, Structure]],
-    volume: Volume,
-    config: JudgeConfig,
-) -> Answer:
-    """What the judge says of named candidates; the first is the label in question."""
-    verdict = judge.compare(volume, class_id, [s for _, s in entries])
-    return drawn_first(Answer(class_id, entries, verdict), config)
-
-
-def _judged(
-    judge: Any, payload: Mapping[str, Any], answer: Answer, volume: Volume, *, asked: bool
-) -> dict[str, Any]:
-    """An answer as plain data, with the mask that it prefers to the first."""
-    class_id, entries, verdict = answer.class_id, answer.entries, answer.verdict
-    file = None
-    if verdict.choice:
-        name = f"{payload['case_id']}_{class_id}_judged"
-        chosen = entries[verdict.choice][1]
-        file = write_mask(
-            Path(payload["scratch"]), name, chosen.mask, volume.affine,
-            box=chosen.box, shape=volume.shape,
-        )  # fmt: skip
-    return {
-        "class_id": class_id,
-        "label_id": payload["current" if asked else "fused"][class_id]["label_id"],
-        "choice": verdict.choice,
-        "names": [name for name, _ in entries],
-        "dsc_with_first": [dice(entries[0][1], s) for _, s in entries],
-        "confidence": verdict.confidence,
-        "reason": verdict.reason,
-        "evidence": dict(verdict.evidence),
-        "file": file,
-        "judge": f"{judge.name} {judge.version}",
-    }
-
-
-def _candidates(
-    judge: Any,
-    class_id: str,
-    current: Structure | None,
-    fused: Mapping[str, Structure],
-    models: Mapping[str, Mapping[str, Structure]],
-    volume: Volume,
-) -> list[tuple[str, Structure]]:
-    """Named candidates in order of preference: the label, the fusion, each model.
-
-    Nothing at all is a candidate only where the class lies outside the scan; an incomplete label
-    of a structure that is there is not mended by removing it.
-    """
-    found = [(CURRENT, current)] if current is not None else []
-    if class_id in fused:
-        found.append((FUSED, fused[class_id]))
-    if len(models) > 1:
-        found += [(m, masks[class_id]) for m, masks in models.items() if class_id in masks]
-    if judge.in_view(class_id, volume) is False and all(s.voxels for _, s in found):
-        found.append((EMPTY, _nothing(class_id, volume)))
-    return found
-
-
-def _surroundings(
-    anatomy: Anatomy,
-    class_id: str,
-    current: Mapping[str, Structure],
-    fused: Mapping[str, Structure],
-    context: Mapping[str, Structure],
-) -> Surroundings:
-    """What a label of a class may be repaired with: its other side's label, whatever is thought of
-    that, the prediction, and what else lies there."""
-    vocabulary = anatomy.vocabulary
-    pair = current.get(vocabulary[class_id].pair) if class_id in vocabulary else None
-    others = {
-        c: s for c, s in context.items() if c != class_id and not anatomy.may_share(c, class_id)
-    }
-    return Surroundings(fused.get(class_id), pair, others)
-
-
-def _supports(payload: Mapping[str, Any]) -> dict[str, Support]:
-    from voxcurate.predictions import open_prediction
-
-    predictions = [open_prediction(Path(payload["root"], p)) for p in payload["support"]]
-    return supports(predictions, [*payload["asked"], *payload["doubtful"]])
-
-
-def _nothing(class_id: str, volume: Volume) -> Structure:
-    import numpy as np
-
-    return Structure(class_id, np.zeros((0, 0, 0), bool), NOWHERE, volume.shape, volume.affine)
-
-
-def _model_masks(
-    payload: Mapping[str, Any], config: LabelingConfig, anatomy: Anatomy, volume: Volume
-) -> dict[str, dict[str, Structure]]:
-    """Each model's own thresholded and mended masks."""
-    from voxcurate.predictions import open_prediction
-
-    wanted = {*payload["asked"], *payload["doubtful"]}
-    found: dict[str, dict[str, Structure]] = {}
-    for model_id, path in payload["models"]:
-        prediction = open_prediction(Path(payload["root"], path))
-        masks = {}
-        for class_id in prediction.classes:
-            if class_id in payload["classes"]:
-                part = prediction.box(class_id)
-                mask = part.array > config.fuse.threshold * 255
-                outer = Structure(class_id, mask, part.box, volume.shape, volume.affine)
-                masks[class_id] = outer.part(mask)
-        mended = mend(masks, anatomy)[0] if config.fuse.postprocess else masks
-        found[model_id] = {c: s for c, s in mended.items() if c in wanted}
-    return found
 
 
 def _conclude(
@@ -370,11 +230,3 @@ def _conclude(
     else:
         writer.decide(decision)
     return verdict
-
-
-def _usual(plain: Mapping[str, Any]) -> Usual:
-    return Usual(
-        {c: ShapeProfile.of_plain(p) for c, p in plain["profiles"].items()},
-        Layout.of_plain(plain["layout"]),
-        plain["steps"],
-    )

@@ -1,9 +1,9 @@
 """The Label Expert without a network: shape, place and written anatomy compare candidates.
 
 ScaleMAI (arXiv:2501.03410) section 2.2.2 asks a vision-language model which of two labels fits an
-organ's description. `ShapeJudge` answers from what is usual among trusted labels and, where it has
-them, from the models' probabilities at the border; it says "cannot tell" only where all of that
-does not tell candidates apart. Stage judge takes every flagged label and every doubtful
+organ's description. `AnatomyJudge` answers from what is usual among trusted labels and, where it
+has them, from the models' probabilities at the border; it says "cannot tell" only where all of
+that does not tell candidates apart. Stage judge takes every flagged label and every doubtful
 pseudo label to the judge; what may not be mended automatically goes to people.
 """
 
@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from labeling.body import BodyFrame, body_frame
 from labeling.config import JudgeConfig, LabelingConfig
+from labeling.expert.case import JudgedCase
 from labeling.expert.features import features, hu_median
 from labeling.expert.shape import oddity
 from labeling.expert.support import Support
@@ -47,8 +48,20 @@ class Mark:
     weight: float = 0.0
     step: float | None = None
 
+    def plain(self) -> dict[str, Any]:
+        """As plain data."""
+        return {
+            "score": round(self.score, 3),
+            "oddity": None if self.oddity is None else round(self.oddity, 3),
+            "violations": list(self.violations),
+            "oddities": dict(self.oddities),
+            "in_view": self.in_view,
+            "weight": round(self.weight, 3),
+            "step": None if self.step is None else round(self.step, 3),
+        }
 
-class ShapeJudge:
+
+class AnatomyJudge:
     """A `LabelJudge` that knows the usual shape and place of each class.
 
     A candidate scores ``-oddity^2 / 2`` (see `labeling.shape.oddity`) times `oddity_weight`, less
@@ -70,8 +83,8 @@ class ShapeJudge:
         supports: class to the models' probabilities; without them shape and rules decide.
     """
 
-    name = "shape"
-    version = "2"
+    name = "anatomy"
+    version = "3"
 
     def __init__(
         self,
@@ -91,6 +104,14 @@ class ShapeJudge:
         self.facts = facts or CaseFacts()
         self._frame: tuple[int, BodyFrame] | None = None
 
+    @classmethod
+    def of_case(cls, case: JudgedCase) -> "AnatomyJudge":
+        """The judge of one case."""
+        return cls(
+            case.usual, case.anatomy, case.config,
+            context=case.context, facts=case.facts, supports=case.supports,
+        )  # fmt: skip
+
     def judge(
         self, volume: Volume, class_id: str, candidates: Sequence[npt.NDArray[np.bool_]]
     ) -> Verdict:
@@ -105,30 +126,20 @@ class ShapeJudge:
         found = [Structure.of(class_id, mask, volume.affine) for mask in candidates]
         return self.compare(volume, class_id, found)
 
+    def judge_all(
+        self, volume: Volume, candidates: Mapping[str, Sequence[Structure]]
+    ) -> dict[str, Verdict]:
+        """As `compare`, of several classes."""
+        return {c: self.compare(volume, c, found) for c, found in candidates.items()}
+
     def compare(self, volume: Volume, class_id: str, candidates: Sequence[Structure]) -> Verdict:
         """As `judge`, for structures."""
-        marks = [self.mark(volume, class_id, s) for s in candidates]
-        evidence: dict[str, Any] = {"marks": [_plain(m) for m in marks], "alike": False}
-        if not marks:
-            return Verdict(None, 0.0, "no candidates", evidence)
-        choice = 0
-        for n, mark in enumerate(marks):
-            if mark.score - marks[choice].score >= self.config.margin:
-                choice = n
-        if choice == 0:
-            rivals = [n for n in range(1, len(marks)) if self._close(marks, n)]
-            unlike = [n for n in rivals if not self._alike(candidates[0], candidates[n])]
-            if unlike:
-                return Verdict(None, 0.5, "the candidates are too close to tell apart", evidence)
-            if rivals and len(rivals) == len(marks) - 1:
-                evidence["alike"] = True
-                return Verdict(None, 0.5, "the candidates are alike", evidence)
-            others = [m.score for n, m in enumerate(marks) if n and n not in rivals]
-        else:
-            others = [marks[0].score]
-        lead = marks[choice].score - max(others) if others else 0.0
-        confidence = float(1 / (1 + np.exp(-min(lead, 50.0))))
-        return Verdict(choice, round(confidence, 4), _reason(marks[choice], lead), evidence)
+        marks = self.marks(volume, class_id, candidates)
+        return preferred([m.score for m in marks], marks, candidates, self.config)
+
+    def marks(self, volume: Volume, class_id: str, candidates: Sequence[Structure]) -> list[Mark]:
+        """The candidates' scores."""
+        return [self.mark(volume, class_id, s) for s in candidates]
 
     def mark(self, volume: Volume, class_id: str, s: Structure) -> Mark:
         """Score one candidate."""
@@ -182,12 +193,47 @@ class ShapeJudge:
             self._frame = (id(volume.array), body_frame(volume.array, volume.affine))
         return self._frame[1]
 
-    def _close(self, marks: Sequence[Mark], n: int) -> bool:
-        return marks[0].score - marks[n].score < self.config.margin
 
-    def _alike(self, a: Structure, b: Structure) -> bool:
-        agreement = dice(a, b)
-        return agreement is None or agreement >= self.config.similar_dsc
+def preferred(
+    scores: Sequence[float],
+    marks: Sequence[Mark],
+    candidates: Sequence[Structure],
+    config: JudgeConfig,
+) -> Verdict:
+    """The verdict that log-odds give, see `AnatomyJudge.judge`; evidence: scores and marks."""
+    evidence: dict[str, Any] = {
+        "scores": [round(score, 3) for score in scores],
+        "marks": [m.plain() for m in marks],
+        "alike": False,
+    }
+    if not scores:
+        return Verdict(None, 0.0, "no candidates", evidence)
+    choice = 0
+    for n, score in enumerate(scores):
+        if score - scores[choice] >= config.margin:
+            choice = n
+    others = [scores[0]]
+    if choice == 0:
+        rivals = [n for n in range(1, len(scores)) if scores[0] - scores[n] < config.margin]
+        if any(not _are_alike(candidates[0], candidates[n], config) for n in rivals):
+            return Verdict(None, 0.5, "the candidates are too close to tell apart", evidence)
+        if rivals and len(rivals) == len(scores) - 1:
+            evidence["alike"] = True
+            return Verdict(None, 0.5, "the candidates are alike", evidence)
+        others = [score for n, score in enumerate(scores) if n and n not in rivals]
+    lead = scores[choice] - max(others) if others else 0.0
+    reason = _reason(marks[choice], lead)
+    return Verdict(choice, round(chance_of(lead), 4), reason, evidence)
+
+
+def chance_of(log_odds: float) -> float:
+    """The chance that log-odds stand for."""
+    return float(1 / (1 + np.exp(-np.clip(log_odds, -50.0, 50.0))))
+
+
+def _are_alike(a: Structure, b: Structure, config: JudgeConfig) -> bool:
+    agreement = dice(a, b)
+    return agreement is None or agreement >= config.similar_dsc
 
 
 def run(ctx: StageContext, config: LabelingConfig) -> StageResult:
@@ -201,18 +247,6 @@ def run(ctx: StageContext, config: LabelingConfig) -> StageResult:
     from labeling.expert.contest import contest
 
     return contest(ctx, config)
-
-
-def _plain(mark: Mark) -> dict[str, Any]:
-    return {
-        "score": round(mark.score, 3),
-        "oddity": None if mark.oddity is None else round(mark.oddity, 3),
-        "violations": list(mark.violations),
-        "oddities": dict(mark.oddities),
-        "in_view": mark.in_view,
-        "weight": round(mark.weight, 3),
-        "step": None if mark.step is None else round(mark.step, 3),
-    }
 
 
 def _reason(mark: Mark, lead: float) -> str:

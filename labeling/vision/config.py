@@ -52,6 +52,13 @@ class VisionConfig(Config):
     )
     max_side: int = Field(512, ge=64, description="of the pictures, pixels; as published")
     examples: int = Field(0, ge=0, le=4, description="pictures of trusted labels shown before")
+    top_logprobs: int = Field(
+        5,
+        ge=0,
+        le=20,
+        description="tokens at each place whose log-probabilities are asked for, where the "
+        "engine's own settings do not say; 0: none",
+    )
     answers: str = Field(
         "vision.sqlite", description="file of answers in the workspace; a rerun asks what is new"
     )

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,20 +13,22 @@ from labeling.projections import Look, ScanPictures
 from labeling.projections.sums import Shadow
 from labeling.structures import Structure, dice
 from labeling.vision.config import VisionConfig
+from labeling.vision.engine import make_vision_engine
 from labeling.vision.play import play
 from labeling.vision.prompts import COMPARE, PRESENCE, Example
 from labeling.vision.protocol import Play
 from labeling.vision.tournament import Contest, contest
 from labeling.vision.wording import ClassPrompt, Wording, Wordings
-from voxcurate.chat import EngineConfig, make_engine
-from voxcurate.chat.replay import CachedEngine, Recordings
+from voxcurate.chat import EngineConfig
 from voxcurate.classes import Vocabulary, load_vocabulary
 from voxcurate.config import build, read_yaml, shipped
 from voxcurate.errors import ConfigError
 from voxcurate.protocols import ChatEngine, Verdict
 from voxcurate.volume import Volume
 
-WEIGHED = 5  # tokens at each place whose log-probabilities are asked for
+if TYPE_CHECKING:
+    from labeling.expert.case import JudgedCase
+
 Candidate = npt.NDArray[np.bool_] | Structure
 
 
@@ -74,6 +76,17 @@ class VisionJudge:
         self._is_ct = modality == "CT"
         if not self._is_ct:
             self.config = self.config.model_copy(update={"ask_presence": False})
+
+    @classmethod
+    def of_case(cls, case: "JudgedCase") -> "VisionJudge":
+        """The judge of one case.
+
+        Raises:
+            ConfigError: the case has no engine.
+        """
+        if case.engine is None:
+            raise ConfigError("judge vision wants an engine: labeling.judge.engine")
+        return cls(case.engine, case.vocabulary, case.config.vision, modality=case.modality)
 
     @property
     def version(self) -> str:
@@ -217,20 +230,9 @@ def make_vision_judge(
     config: VisionConfig | None = None,
     **more: Any,
 ) -> VisionJudge:
-    """The configured judge. Its call log and its answers lie in `root`: a rerun asks what is new.
-
-    Log-probabilities are asked for, unless the engine's settings say how many (0: none).
+    """The configured judge; its engine is `make_vision_engine`'s.
 
     Raises:
         ConfigError: no engine is configured, or it lacks a setting.
     """
-    config = config or VisionConfig()
-    if "top_logprobs" not in engine.model_fields_set:
-        engine = engine.model_copy(update={"top_logprobs": WEIGHED})
-    made = make_engine(engine, root=root)
-    if made is None:
-        raise ConfigError("judge vision wants an engine: engine=openai model=... base_url=...")
-    if config.answers:
-        source = f"{engine.engine} {engine.model} {engine.sampling}"
-        made = CachedEngine(made, Recordings(root / config.answers), model=source)
-    return VisionJudge(made, vocabulary, config, **more)
+    return VisionJudge(make_vision_engine(engine, config, root=root), vocabulary, config, **more)

@@ -102,7 +102,7 @@ def test_vision_model_is_asked_and_its_answers_are_kept(files, swapped, tmp_path
         text = json.dumps([b["messages"][-1]["content"][0]["text"] for b in server.requests])
         assert str(files) not in text
         code, out, _ = run(
-            *words, "--reference", files / "trusted", "--set", "examples=2", "--engine",
+            *words, "--reference", files / "trusted", "--set", "vision.examples=2", "--engine",
             "concurrency=1",
         )  # fmt: skip
         shown = [len(b["messages"][-1]["content"]) - 1 for b in server.requests[4:]]

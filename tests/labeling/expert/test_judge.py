@@ -1,4 +1,4 @@
-"""The shape judge: what it learns, what it prefers, and when it says nothing."""
+"""The anatomy judge: what it learns, what it prefers, and when it says nothing."""
 
 from itertools import permutations
 
@@ -9,7 +9,7 @@ from scipy import ndimage
 from labeling.body import body_frame
 from labeling.config import JudgeConfig
 from labeling.expert.features import FEATURES, features
-from labeling.expert.judge import ShapeJudge
+from labeling.expert.judge import AnatomyJudge
 from labeling.expert.layout import Layout, learn_layout
 from labeling.expert.shape import ShapeProfile, learn_profile, oddity
 from labeling.expert.support import Support
@@ -44,7 +44,7 @@ def usual():
 
 def judge_of(usual, masks=None, without=""):
     context = {c: Structure.of(c, m, AFFINE) for c, m in (masks or {}).items() if c != without}
-    return ShapeJudge(usual, ANATOMY, JudgeConfig(), context=context)
+    return AnatomyJudge(usual, ANATOMY, JudgeConfig(), context=context)
 
 
 def test_it_is_a_label_judge(usual):
@@ -90,7 +90,7 @@ def test_between_two_bad_ones_it_is_not_sure(usual):
     judge = judge_of(usual, masks, "kidney_left")
     verdict = judge.judge(volume, "kidney_left", [one, two])
     assert verdict.confidence < judge.config.mend_confidence
-    blind = ShapeJudge(Usual({}, Layout({})), ANATOMY)
+    blind = AnatomyJudge(Usual({}, Layout({})), ANATOMY)
     verdict = blind.judge(volume, "kidney_left", [masks["kidney_left"], one])
     assert verdict.choice is None
 
@@ -104,7 +104,7 @@ def test_probabilities_tell_borders_apart(usual):
     supports = {"liver": Support(array.box, array.array)}
     known = Usual(usual.profiles, usual.layout, {"liver": 0.6})
     without, with_them = (
-        ShapeJudge(known, ANATOMY, supports=s).judge(volume, "liver", [wide, true])
+        AnatomyJudge(known, ANATOMY, supports=s).judge(volume, "liver", [wide, true])
         for s in ({}, supports)
     )
     assert with_them.choice == 1
@@ -119,7 +119,7 @@ def test_no_more_credit_than_trusted_labels_get(usual):
     supports = {"liver": Support(hard.box, hard.array)}
     s = Structure.of("liver", masks["liver"], AFFINE)
     scores = [
-        ShapeJudge(Usual(usual.profiles, usual.layout, {"liver": step}), ANATOMY, supports=found)
+        AnatomyJudge(Usual(usual.profiles, usual.layout, {"liver": step}), ANATOMY, supports=found)
         .mark(volume, "liver", s)
         .score
         for step, found in ((0.5, supports), (0.5, {}))
@@ -137,7 +137,7 @@ def test_outside_the_field_of_view_empty_wins(usual):
     dome = masks["liver"][..., first:]
     assert dome.any()
     context = {"liver": Structure.of("liver", dome, affine)}
-    judge = ShapeJudge(usual, ANATOMY, JudgeConfig(), context=context)
+    judge = AnatomyJudge(usual, ANATOMY, JudgeConfig(), context=context)
     blob, empty = np.zeros(cut.shape, bool), np.zeros(cut.shape, bool)
     blob[20:23, 8:11, 2:4] = True
     verdict = judge.judge(cut, "kidney_right", [blob, empty])
@@ -152,7 +152,7 @@ def test_outside_the_field_of_view_empty_wins(usual):
 
 def test_without_trusted_labels_the_rules_still_decide():
     volume, masks = phantom(0)
-    judge = ShapeJudge(
+    judge = AnatomyJudge(
         Usual({}, Layout({})), ANATOMY,
         context={c: Structure.of(c, masks[c], AFFINE) for c in ("liver", "spleen")},
     )  # fmt: skip

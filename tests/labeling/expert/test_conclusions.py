@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from labeling.config import JudgeConfig
-from labeling.expert.committee import Answer, drawn_first, exchanged_together, verdict_of
+from labeling.expert.conclusions import Answer, drawn_first, exchanged_together, verdict_of
 from labeling.expert.suspicion import Suspicion, sound_places, telling_numbers
 from labeling.structures import Structure
 from voxcurate.protocols import Verdict
@@ -26,7 +26,7 @@ def answer(class_id, **scores):
     values = [m["score"] for m in marks]
     entries = [(name, Structure.of(class_id, MASK, np.eye(4))) for name in scores]
     best = int(np.argmax(values))
-    return Answer(class_id, entries, Verdict(best, 0.99, "the best", {"marks": marks}))
+    return Answer(class_id, entries, Verdict(best, 0.99, "the best", {"marks": marks, "scores": values}))
 
 
 def choice_of(found):

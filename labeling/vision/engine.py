@@ -1,0 +1,70 @@
+"""The vision judge's engine: any chat engine, its answers kept, its requests counted."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from labeling.vision.config import VisionConfig
+from voxcurate.chat import EngineConfig, make_engine
+from voxcurate.chat.replay import CachedEngine, Recordings
+from voxcurate.errors import ConfigError
+from voxcurate.protocols import ChatEngine, Message, Reply
+
+
+def make_vision_engine(
+    engine: EngineConfig, config: VisionConfig | None = None, *, root: Path
+) -> ChatEngine:
+    """The configured engine. Its call log and its answers lie in `root`: a rerun asks what is new.
+
+    Log-probabilities are asked for, unless the engine's settings say how many (0: none).
+
+    Raises:
+        ConfigError: no engine is configured, or it lacks a setting.
+    """
+    config = config or VisionConfig()
+    if "top_logprobs" not in engine.model_fields_set:
+        engine = engine.model_copy(update={"top_logprobs": config.top_logprobs})
+    made = make_engine(engine, root=root)
+    if made is None:
+        raise ConfigError("judge vision wants an engine: engine=openai model=... base_url=...")
+    if config.answers:
+        source = f"{engine.engine} {engine.model} {engine.sampling}"
+        made = CachedEngine(made, Recordings(root / config.answers), model=source)
+    return made
+
+
+@lru_cache(maxsize=1)
+def engine_of(settings: str, how: str, root: str) -> ChatEngine:
+    """The engine of plain settings (JSON of `EngineConfig` and `VisionConfig`), made once for all
+    cases of a round: a local model takes minutes to load."""
+    engine = EngineConfig.model_validate_json(settings)
+    return make_vision_engine(engine, VisionConfig.model_validate_json(how), root=Path(root))
+
+
+class CountingEngine:
+    """Any engine, what is asked of it counted.
+
+    Attributes:
+        asked: requests.
+        malformed: replies that do not fit.
+        lost: requests that got no reply at all.
+    """
+
+    def __init__(self, engine: ChatEngine) -> None:
+        self.name = engine.name
+        self.asked = self.malformed = self.lost = 0
+        self._engine = engine
+
+    def chat(
+        self, conversations: Sequence[Sequence[Message]], schema: type[BaseModel]
+    ) -> list[Reply]:
+        """The engine's replies, unchanged."""
+        replies = self._engine.chat(conversations, schema)
+        for reply in replies:
+            never_came = not reply.raw and not reply.tokens_out
+            self.asked += 1
+            self.lost += bool(reply.error) and never_came
+            self.malformed += bool(reply.error) and not never_came
+        return replies
