@@ -98,6 +98,50 @@ class DetectConfig(Config):
     wrong_class_margin: float = Field(0.2, ge=0, description="DSC gained by another class")
     missing_probability: float = Field(0.7, gt=0, le=1, description="mean soft value of a find")
     missing_ml: float = Field(0.5, ge=0, description="smallest find that can be missing")
+    missing_ml_by_class: dict[str, float] = Field(
+        {
+            "celiac_trunk": 0.1,
+            "superior_mesenteric_artery": 0.2,
+            "common_bile_duct": 0.1,
+            "pancreatic_duct": 0.1,
+            "adrenal_gland_left": 0.3,
+            "adrenal_gland_right": 0.3,
+        },
+        description="the same for small and thin structures, of which half a mL is much",
+    )
+    regions: bool = Field(
+        False,
+        description="leave regions out that out-of-fold probabilities contradict in a label that "
+        "is kept (docs/audit.md has what that costs)",
+    )
+    region_ml: float = Field(2.0, gt=0, description="smallest region that is left out")
+    region_ml_by_class: dict[str, float] = Field(
+        {}, description="the same by class; where nothing is written see `region_share`"
+    )
+    region_share: float = Field(
+        0.08, gt=0, lt=1, description="of the label: a smaller region is left in, whatever its mL"
+    )
+    region_sure: float = Field(
+        0.1,
+        gt=0,
+        lt=0.5,
+        description="probability inside the label below which, and outside 1 less it above which, "
+        "a voxel is contradicted",
+    )
+    region_depth_mm: float = Field(
+        4.0,
+        ge=0,
+        description="half the least thickness of a region; never below one voxel diagonal. Thinner "
+        "ones are borders drawn differently",
+    )
+
+    def missing_ml_of(self, class_id: str) -> float:
+        """The smallest find of a class that can be missing, mL."""
+        return self.missing_ml_by_class.get(class_id, self.missing_ml)
+
+    def region_ml_of(self, class_id: str) -> float:
+        """The smallest region of a class that is left out, mL."""
+        return self.region_ml_by_class.get(class_id, self.region_ml)
 
 
 class CommitteeConfig(Config):

@@ -203,7 +203,7 @@ def _checked(
         typer.echo(f"no scan of {len(without)} cases: checked without", err=True)
     with progress("check labels", len(cases)) as bar:
         return check_cases(
-            cases, written, scans=volumes, sexes=_sexes(sex, list(cases)),
+            cases, written, scans=volumes, sexes=sexes_of(sex, list(cases)),
             missing_is_empty=missing_is_empty, wanted=wanted, every=every,
             done=lambda case: bar.advance(note=case),
         )  # fmt: skip
@@ -221,7 +221,12 @@ def _wanted(rules: Sequence[str], classes: Sequence[str]) -> "Callable[[Outcome]
     return lambda v: (not rules or v.rule in rules) and (not named or v.class_id in named)
 
 
-def _sexes(given: str, cases: Sequence[str]) -> dict[str, str]:
+def sexes_of(given: str, cases: Sequence[str]) -> dict[str, str]:
+    """Case to its sex, from ``--sex``.
+
+    Raises:
+        ConfigError: it is neither a sex nor a CSV file with columns case and sex.
+    """
     if not given:
         return {}
     if given.lower() in SEXES:

@@ -13,6 +13,9 @@ import numpy.typing as npt
 
 from labeling.structures import Structure, common_voxels
 
+NEARLY = 0.85  # share from which a mask holds all of another
+MOSTLY = 0.5
+ASIDE = 0.4  # radii; a shell around has 0
 LOOSE_VOXELS = 2  # a piece of fewer is no piece
 
 
@@ -44,6 +47,21 @@ class Difference:
     more_loose: float
     more_in: str
     more_in_share: float
+
+    def kind(self) -> str:
+        """What is wrong with the label if the prediction is right, of
+        `labeling.errors.kinds.KINDS`; empty where they are nearly the same."""
+        if min(self.inside, self.found) >= NEARLY:
+            return ""
+        if self.more_ml >= self.lost_ml:
+            if self.more_loose >= MOSTLY:
+                return "disconnected"
+            if self.more_in_share >= MOSTLY:
+                return "merged"
+            return "dilated" if self.found >= NEARLY else "noisy_border"
+        if self.lost_aside >= ASIDE:
+            return "cut_off"
+        return "eroded" if self.inside >= NEARLY else "noisy_border"
 
     def plain(self) -> dict[str, Any]:
         """As plain data."""

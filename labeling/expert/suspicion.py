@@ -6,7 +6,7 @@ written anatomy (`labeling.rules`) and what is usual for the class (`shape`, `la
 
 from array import array
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -14,11 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from labeling.config import LabelingConfig
-from labeling.expert.doubts import usual_doubts
+from labeling.expert.calibration import calibrated
+from labeling.expert.doubts import UsualDoubt, usual_doubts
 from labeling.expert.features import FEATURES
 from labeling.expert.layout import Layout, learn_layout
 from labeling.expert.shape import ShapeProfile, learn_profile, oddity
-from labeling.expert.tot import Floats, class_statistics, combine
+from labeling.expert.tot import ClassStatistics, Floats, class_statistics, combine
 from labeling.expert.witnesses import TRUSTED, Rows, first_witnesses, is_trusted
 from voxcurate.catalog import Label, Measure
 from voxcurate.classes import Vocabulary
@@ -41,12 +42,16 @@ class Usual:
         steps: class to by how much the models' probability falls across a border
             (`labeling.support.Support.step`), the median.
         blank: class to the features that could not be learned, for want of scans.
+        agreement: class to how far predictions agree with its labels.
+        doubts: class to how much of its labels models doubt.
     """
 
     profiles: Mapping[str, ShapeProfile]
     layout: Layout
     steps: Mapping[str, float] = field(default_factory=dict)
     blank: Mapping[str, npt.NDArray[np.bool_]] = field(default_factory=dict)
+    agreement: Mapping[str, ClassStatistics] = field(default_factory=dict)
+    doubts: Mapping[str, UsualDoubt] = field(default_factory=dict)
 
     def oddity(self, row: Mapping[str, Any], centroids: Mapping[str, Any]) -> float | None:
         """How odd a label is (see `labeling.shape.oddity`); None if empty or nothing is known."""
@@ -96,8 +101,13 @@ class Suspicion:
 
     @property
     def probability(self) -> float:
-        """Noisy-or of the witnesses."""
+        """Noisy-or of the witnesses, which the thresholds are held against."""
         return combine(self.parts)
+
+    @property
+    def chance(self) -> float:
+        """The probability that the label is wrong: the noisy-or, recalibrated."""
+        return calibrated(self.probability)
 
     @property
     def kind(self) -> str:
@@ -159,6 +169,7 @@ def weigh_results(
     doubts = usual_doubts(_doubted(results), minimum_n=config.detect.minimum_n)
     first = partial(first_witnesses, vocabulary, config.detect, statistics, doubts)
     usual = learn_usual(train, config, results, first)
+    usual = replace(usual, agreement=statistics, doubts=doubts)
     return _suspicions(config, results, first, usual), usual
 
 

@@ -180,7 +180,7 @@ def chances(
     if own is None or comparison.dsc is None:
         return found
     if comparison.label_ml == 0:
-        enough = max(config.missing_ml, 0.25 * own.typical_ml)
+        enough = max(config.missing_ml_of(class_id), 0.25 * own.typical_ml)
         if comparison.predicted_ml >= enough and comparison.soft >= config.missing_probability:
             found["tot_missing"] = own.reliability * min(comparison.soft, 0.95)
         return found

@@ -79,10 +79,10 @@ def check_cases(
     for name, files in cases.items():
         try:
             structures = read_case(files)
-            scan = _scan_of(structures, (scans or {}).get(name))
+            scan = read_scan(structures, (scans or {}).get(name))
             if missing_is_empty and structures:
                 like = next(iter(structures.values()))
-                structures = {**{c: _nothing(c, like) for c in classes}, **structures}
+                structures = {**{c: nothing_like(c, like) for c in classes}, **structures}
             facts = facts_of(
                 structures, scan, sex=(sexes or {}).get(name, ""),
                 disjoint=files.label_map is not None,
@@ -186,7 +186,13 @@ def _volumes(root: Path) -> Iterator[Path]:
             yield path
 
 
-def _scan_of(structures: Mapping[str, Structure], path: Path | None) -> Volume | None:
+def read_scan(structures: Mapping[str, Structure], path: Path | None) -> Volume | None:
+    """The scan of some structures; None without a path or without structures.
+
+    Raises:
+        VolumeReadError: it cannot be read.
+        GeometryError: it lies on another grid.
+    """
     if path is None or not structures:
         return None
     try:
@@ -195,7 +201,9 @@ def _scan_of(structures: Mapping[str, Structure], path: Path | None) -> Volume |
         raise VolumeReadError(f"ct: {error}") from None
     first = next(iter(structures.values()))
     if scan.shape != first.shape or not same_affine(scan.affine, first.affine):
-        raise GeometryError("ct: the scan lies on another grid than the masks")
+        raise GeometryError(
+            f"ct: the scan lies on another grid than the masks: {scan.shape} and {first.shape}"
+        )
     return scan
 
 
@@ -208,7 +216,8 @@ def _labels(array: Any) -> Any:
     return labels
 
 
-def _nothing(class_id: str, like: Structure) -> Structure:
+def nothing_like(class_id: str, like: Structure) -> Structure:
+    """An empty structure of a class in the volume of another one."""
     return Structure(class_id, np.zeros((0, 0, 0), bool), NOWHERE, like.shape, like.affine)
 
 

@@ -1,0 +1,251 @@
+"""One line per label: how likely it is wrong, what kind of error it would be, and who says so."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from labeling.config import DetectConfig
+from labeling.errors.kinds import KINDS, Clues, kind_of
+from labeling.expert.difference import Difference
+from labeling.expert.suspicion import Suspicion, Usual
+from labeling.rules import Violation
+from voxcurate.classes import Vocabulary
+
+Status = Literal["suspect", "no doubt", "unknown"]
+OF_PARTS = frozenset({
+    "cut_off", "eroded", "dilated", "merged", "disconnected", "noisy_border", "abnormal_shape",
+    "unclear",
+})  # fmt: skip
+TOLD = 0.1  # chance from which a witness is quoted
+ODD = 2.0  # SD from which a feature is named
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What is known of one label.
+
+    Attributes:
+        case, class_id: whose.
+        probability: that it is wrong, recalibrated (`labeling.expert.calibration`); None where
+            the status is ``unknown``.
+        evidence: noisy-or of the witnesses, which the threshold is held against.
+        status: ``suspect`` from the threshold on; ``no doubt`` where the models or the usual
+            shape could object and do not; else ``unknown``, never fine.
+        kind: of `labeling.errors.kinds.KINDS`; empty where there is no doubt.
+        witnesses: witness to what it says, in words with numbers; also why one says nothing.
+        parts: witness to its chance.
+        ml, predicted_ml: volumes of label and prediction; None without a prediction.
+        dsc, nsd: of label and prediction.
+        better: name of the candidate that the judge prefers to the label; empty: none.
+        better_dsc: of the label and that candidate.
+        better_confidence: that it is the better one.
+        label_id: of the version, in a workspace.
+        became: what was decided, in a workspace.
+    """
+
+    case: str
+    class_id: str
+    probability: float | None
+    evidence: float
+    status: Status
+    kind: str = ""
+    witnesses: Mapping[str, str] = field(default_factory=dict)
+    parts: Mapping[str, float] = field(default_factory=dict)
+    ml: float | None = None
+    predicted_ml: float | None = None
+    dsc: float | None = None
+    nsd: float | None = None
+    better: str = ""
+    better_dsc: float | None = None
+    better_confidence: float | None = None
+    label_id: str = ""
+    became: Sequence[str] = ()
+
+    @property
+    def kind_name(self) -> str:
+        """The kind for people."""
+        return KINDS[self.kind].name if self.kind else ""
+
+    @property
+    def why(self) -> str:
+        """What the witnesses say, in one line."""
+        return "; ".join(self.witnesses.values())
+
+    def plain(self) -> dict[str, Any]:
+        """As plain data."""
+        data = {**asdict(self), "kind_name": self.kind_name, "why": self.why}
+        data["class"] = data.pop("class_id")
+        return data
+
+
+def rank(findings: Iterable[Finding]) -> list[Finding]:
+    """The most suspicious first; of equals what is unknown, then what agrees least with models."""
+    return sorted(
+        findings,
+        key=lambda f: (
+            -f.evidence,
+            f.status != "unknown",
+            1.0 if f.dsc is None else f.dsc,
+            f.case,
+            f.class_id,
+        ),
+    )
+
+
+def finding_of(
+    suspicion: Suspicion,
+    usual: Usual,
+    config: DetectConfig,
+    vocabulary: Vocabulary,
+    *,
+    has_scan: bool = True,
+) -> Finding:
+    """The line of one label.
+
+    Args:
+        suspicion: its witnesses.
+        usual: what they were compared with.
+        config: thresholds.
+        vocabulary: names and pairs.
+        has_scan: without, nothing is known of its density and of the body around it.
+    """
+    row = suspicion.row
+    comparison = row["comparison"]
+    has_models = comparison["n_models"] > 0
+    is_suspect = suspicion.probability >= config.threshold
+    status: Status = "suspect"
+    if not is_suspect:
+        status = "no doubt" if can_object(row, usual) else "unknown"
+    said = _said(suspicion, usual, vocabulary)
+    if not has_scan:
+        said["scan"] = "no scan: nothing is known of its density and of the body around it"
+    predicted = comparison["predicted_ml"] if has_models else None
+    return Finding(
+        case=suspicion.case_id,
+        class_id=str(row["class_id"]),
+        probability=None if status == "unknown" else round(suspicion.chance, 4),
+        evidence=round(suspicion.probability, 4),
+        status=status,
+        kind=kind_told(suspicion, vocabulary) if is_suspect else "",
+        witnesses=said,
+        parts={k: round(p, 4) for k, p in sorted(suspicion.parts.items())},
+        ml=round(comparison["label_ml"], 4),
+        predicted_ml=None if predicted is None else round(predicted, 4),
+        dsc=_rounded(comparison["dsc"]),
+        nsd=_rounded(comparison["nsd"]),
+        label_id=str(row.get("label_id", "")),
+    )
+
+
+def kind_told(suspicion: Suspicion, vocabulary: Vocabulary) -> str:
+    """What kind of error it would be; of a part that is lacking or too much, by where that lies."""
+    kind = kind_of(clues_of(suspicion, vocabulary))
+    plain = suspicion.row.get("difference")
+    if not plain or kind not in OF_PARTS:
+        return kind
+    return Difference(**plain).kind() or kind
+
+
+def clues_of(suspicion: Suspicion, vocabulary: Vocabulary) -> Clues:
+    """What is known of a label, for `labeling.errors.kinds.kind_of`."""
+    row, comparison = suspicion.row, suspicion.row["comparison"]
+    class_id = row["class_id"]
+    has_models = comparison["n_models"] > 0 and comparison["dsc"] is not None
+    predicted = comparison["predicted_ml"] if has_models else None
+    return Clues(
+        ml=comparison["label_ml"],
+        other_ml=predicted,
+        predicted_ml=predicted,
+        dsc=comparison["dsc"] if has_models else None,
+        is_paired=bool(class_id in vocabulary and vocabulary[class_id].pair),
+        parts=suspicion.parts,
+        rules=row["violations"],
+        oddities=suspicion.oddities,
+    )
+
+
+def can_object(row: Mapping[str, Any], usual: Usual) -> bool:
+    """Whether a witness could have objected to a label: models that never saw it and whose
+    agreement with the class is known, or the usual shape of the class.
+
+    The written rules alone clear no label: most errors break none.
+    """
+    comparison = row["comparison"]
+    known = usual.agreement.get(row["class_id"])
+    if comparison["out_of_fold"] and known is not None and known.reliability > 0:
+        if comparison["n_models"] and comparison["dsc"] is not None:
+            return True
+        if comparison["n_models"] and comparison["label_ml"] == 0:
+            return True
+    return row["features"] is not None and row["class_id"] in usual.profiles
+
+
+def _said(s: Suspicion, usual: Usual, vocabulary: Vocabulary) -> dict[str, str]:
+    row = s.row
+    return {
+        "models": _models(s, usual, vocabulary),
+        "probabilities": _probabilities(s, usual),
+        "rules": "; ".join(Violation(**v).text() for v in row["violations"])
+        or "rules: none of the written ones is broken",
+        "shape": _shape(s, usual),
+    }
+
+
+def _models(s: Suspicion, usual: Usual, vocabulary: Vocabulary) -> str:
+    comparison, class_id = s.row["comparison"], s.row["class_id"]
+    n, dsc = comparison["n_models"], comparison["dsc"]
+    if not n:
+        return "models: no predictions"
+    if dsc is None and not comparison["predicted_ml"] and not comparison["label_ml"]:
+        return "models: nothing there either"
+    if dsc is None:
+        return "models: none knows this class"
+    found = "" if comparison["out_of_fold"] else " trained on these very labels"
+    words = [f"DSC {dsc:.2f} with {n} model{'s' if n > 1 else ''}{found}"]
+    known = usual.agreement.get(class_id)
+    if known is None or not known.n or not known.reliability:
+        n_known = known.n if known else 0
+        words.append(f"what is usual is unknown ({n_known} labels to learn from)")
+    else:
+        words.append(f"usual {known.middle:.2f} ± {known.scatter:.2f} of {known.n} labels")
+    words.append(
+        f"label {comparison['label_ml']:.3g} mL, predicted {comparison['predicted_ml']:.3g} mL"
+    )
+    if {"tot_swapped", "tot_wrong_class"} & set(s.parts):
+        best = comparison["best_class"]
+        name = (vocabulary[best].name if best in vocabulary else "") or best
+        words.append(f"fits the predicted {name} (DSC {comparison['best_dsc']:.2f})")
+    lost = s.row.get("difference") or {}
+    if lost and s.probability >= TOLD:
+        words.append(f"lacks {lost['lost_ml']:.3g} mL, has {lost['more_ml']:.3g} mL more")
+        if lost["more_in_share"] >= 0.5:
+            words.append(f"most of that is predicted {lost['more_in'].replace('_', ' ')}")
+    return "models: " + ", ".join(words)
+
+
+def _probabilities(s: Suspicion, usual: Usual) -> str:
+    doubt, known = s.row["doubt"], usual.doubts.get(s.row["class_id"])
+    if doubt is None:
+        return "probabilities: none"
+    inside, outside = doubt[0], doubt[1]
+    words = f"probabilities: doubt {inside:.3g} mL of it and miss {outside:.3g} mL"
+    if known is None:
+        return f"{words}, what is usual is unknown"
+    return f"{words}, {max(known.z(doubt)):+.1f} SD from the usual"
+
+
+def _shape(s: Suspicion, usual: Usual) -> str:
+    if s.row["features"] is None:
+        chance = s.parts.get("absent")
+        if chance:
+            return f"shape: empty, though it should be in view (chance {chance:.2f})"
+        return "shape: empty"
+    profile = usual.profiles.get(s.row["class_id"])
+    if profile is None:
+        return "shape: what is usual is unknown"
+    odd = ", ".join(f"{k} {z:+.1f} SD" for k, z in s.oddities.items() if abs(z) >= ODD)
+    return f"shape: {odd or 'usual'}, of {profile.n} trusted labels"
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)
