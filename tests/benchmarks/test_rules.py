@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from benchmarks.peers.oncokit_rules import accused
-from benchmarks.rules import FAULTS, GRIDS, Labels, flipped, recall, thick, wilson
+from benchmarks.rule_faults import FAULTS, GRIDS, Labels, flipped, thick
+from benchmarks.rules import recall, wilson
 from labeling.rules import load_anatomy, shipped_anatomies
 from tests.labeling.rules.bodies import ORGANS, STRAIGHT, VOCABULARY, masks_of
 
