@@ -31,7 +31,7 @@ def show_findings(findings: "Sequence[Finding]", *, is_round: bool) -> None:
         became = ("; ".join(f.became),) if is_round else ()
         chance = "?" if f.probability is None else f"{100 * f.probability:.0f} %"
         table.add_row(
-            f.case, f.class_id, chance, f.status, f.kind_name, better, "\n".join(_said(f)), *became
+            f.case, f.class_id, chance, f.status, f.kind_name, better, f.strongest, *became
         )
     if rows:
         Console(width=max(WIDTH, Console().width)).print(table)
@@ -41,12 +41,6 @@ def show_findings(findings: "Sequence[Finding]", *, is_round: bool) -> None:
         f"{len(findings)} labels of {cases} cases: {suspect} suspect, {unknown} unknown (nothing "
         f"could tell), {len(findings) - suspect - unknown} without doubt"
     )
-
-
-def _said(finding: "Finding") -> list[str]:
-    """What is worth a line on a terminal: not that a witness is silent."""
-    silent = ("rules: none", "probabilities: none", "no scan", "shape: empty")
-    return [w for w in finding.witnesses.values() if not w.startswith(silent)]
 
 
 def show_notes(head: Mapping[str, Any], out: Path | None) -> None:

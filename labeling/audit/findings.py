@@ -8,6 +8,7 @@ from labeling.config import DetectConfig
 from labeling.errors.kinds import KINDS, Clues, kind_of
 from labeling.expert.difference import Difference
 from labeling.expert.suspicion import Suspicion, Usual
+from labeling.expert.tot import RELIABLE
 from labeling.rules import Violation
 from voxcurate.classes import Vocabulary
 
@@ -67,6 +68,12 @@ class Finding:
         return KINDS[self.kind].name if self.kind else ""
 
     @property
+    def strongest(self) -> str:
+        """What the witness says that speaks most against the label."""
+        part = max(sorted(self.parts), key=lambda k: self.parts[k], default="tot_outlier")
+        return self.witnesses.get(_witness_of(part), "")
+
+    @property
     def why(self) -> str:
         """What the witnesses say, in one line."""
         return "; ".join(self.witnesses.values())
@@ -76,6 +83,12 @@ class Finding:
         data = {**asdict(self), "kind_name": self.kind_name, "why": self.why}
         data["class"] = data.pop("class_id")
         return data
+
+
+def _witness_of(part: str) -> str:
+    if part.startswith("tot_"):
+        return "models"
+    return {"doubt": "probabilities", "rules": "rules"}.get(part, "shape")
 
 
 def rank(findings: Iterable[Finding]) -> list[Finding]:
@@ -203,8 +216,13 @@ def _models(s: Suspicion, usual: Usual, vocabulary: Vocabulary) -> str:
     found = "" if comparison["out_of_fold"] else " trained on these very labels"
     words = [f"DSC {dsc:.2f} with {n} model{'s' if n > 1 else ''}{found}"]
     known = usual.agreement.get(class_id)
-    if known is None or not known.n or not known.reliability:
-        n_known = known.n if known else 0
+    n_known = known.n if known else 0
+    if known is not None and n_known and known.middle < RELIABLE[0]:
+        words.append(
+            f"they do not find this class (DSC {known.middle:.2f} of {n_known} labels), so that "
+            "they accuse and clear nobody"
+        )
+    elif known is None or not known.reliability:
         words.append(f"what is usual is unknown ({n_known} labels to learn from)")
     else:
         words.append(f"usual {known.middle:.2f} ± {known.scatter:.2f} of {known.n} labels")

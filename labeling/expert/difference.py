@@ -14,7 +14,7 @@ import numpy.typing as npt
 from labeling.structures import Structure, common_voxels
 
 NEARLY = 0.85  # share from which a mask holds all of another
-MOSTLY = 0.5
+MOSTLY = HALF = 0.5
 ASIDE = 0.4  # radii; a shell around has 0
 LOOSE_VOXELS = 2  # a piece of fewer is no piece
 
@@ -29,8 +29,8 @@ class Difference:
         shift_mm: distance of their centroids.
         radius_mm: root mean square distance of the prediction from its centroid.
         lost_ml, more_ml: volumes that are lacking, and too much.
-        lost_aside: how far the centroid of what is lacking lies from the prediction's, in radii: 0
-            for a shell all around, about 1 for an end that is cut off.
+        aside: how far what is lacking lies from the prediction's centroid, or what is there, if
+            that is more, in radii: 0 for a shell all around, about 1 for an end that is cut off.
         more_loose: share of what is too much in pieces of the label that do not touch the
             prediction.
         more_in: another predicted class that holds most of what is too much; empty: none.
@@ -43,7 +43,7 @@ class Difference:
     radius_mm: float
     lost_ml: float
     more_ml: float
-    lost_aside: float
+    aside: float
     more_loose: float
     more_in: str
     more_in_share: float
@@ -53,13 +53,15 @@ class Difference:
         `labeling.errors.kinds.KINDS`; empty where they are nearly the same."""
         if min(self.inside, self.found) >= NEARLY:
             return ""
+        if max(self.inside, self.found) < HALF and self.shift_mm >= HALF * self.radius_mm:
+            return "misplaced"
         if self.more_ml >= self.lost_ml:
             if self.more_loose >= MOSTLY:
                 return "disconnected"
             if self.more_in_share >= MOSTLY:
                 return "merged"
             return "dilated" if self.found >= NEARLY else "noisy_border"
-        if self.lost_aside >= ASIDE:
+        if self.aside >= ASIDE:
             return "cut_off"
         return "eroded" if self.inside >= NEARLY else "noisy_border"
 
@@ -83,10 +85,11 @@ def difference(label: Structure, predicted: Mapping[str, Structure]) -> Differen
     lost = own.mask & ~label.within(own.box)
     common = int(np.count_nonzero(held))
     radius = float(np.sqrt(((own.points - own.centroid) ** 2).sum(axis=1).mean()))
-    lost_part, more_part = own.part(lost), label.part(more)
+    lost_part, more_part, held_part = own.part(lost), label.part(more), label.part(held)
     aside = 0.0
-    if not lost_part.is_empty:
-        aside = float(np.linalg.norm(lost_part.centroid - own.centroid)) / max(radius, 1e-6)
+    if not lost_part.is_empty and not held_part.is_empty:
+        away = [np.linalg.norm(p.centroid - own.centroid) for p in (lost_part, held_part)]
+        aside = float(max(away)) / max(radius, 1e-6)
     other, share = _holder(more_part, predicted)
     return Difference(
         inside=common / label.voxels,
@@ -95,7 +98,7 @@ def difference(label: Structure, predicted: Mapping[str, Structure]) -> Differen
         radius_mm=radius,
         lost_ml=lost_part.ml,
         more_ml=more_part.ml,
-        lost_aside=aside,
+        aside=aside,
         more_loose=_loose(label, held, more),
         more_in=other,
         more_in_share=share,
