@@ -13,9 +13,10 @@ import numpy.typing as npt
 
 from labeling.structures import Structure, common_voxels
 
+SAME = 0.95  # shares from which two masks are the same but for their borders
 NEARLY = 0.85  # share from which a mask holds all of another
 MOSTLY = HALF = 0.5
-ASIDE = 0.4  # radii; a shell around has 0
+ASIDE = 0.3  # radii; a shell around has 0
 LOOSE_VOXELS = 2  # a piece of fewer is no piece
 
 
@@ -51,7 +52,7 @@ class Difference:
     def kind(self) -> str:
         """What is wrong with the label if the prediction is right, of
         `labeling.errors.kinds.KINDS`; empty where they are nearly the same."""
-        if min(self.inside, self.found) >= NEARLY:
+        if min(self.inside, self.found) >= SAME:
             return ""
         if max(self.inside, self.found) < HALF and self.shift_mm >= HALF * self.radius_mm:
             return "misplaced"
