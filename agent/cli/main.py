@@ -8,6 +8,7 @@ import typer
 
 from agent.cli.ask import ask
 from agent.cli.attention import attention
+from agent.cli.audit import app as audit_app
 from agent.cli.check import check
 from agent.cli.clean import app as checks_app
 from agent.cli.clean import clean
@@ -56,6 +57,7 @@ app.command()(statistics)
 app.add_typer(labels_app, name="labels")
 app.add_typer(rules_app, name="rules")
 app.add_typer(judge_app, name="judge")
+app.add_typer(audit_app, name="audit")
 app.add_typer(checks_app, name="checks")
 
 
