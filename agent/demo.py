@@ -6,6 +6,7 @@ from pathlib import Path
 
 from agent.cli.console import SOME_FAILED, say, show_result, show_rounds, show_scores
 from agent.commands import ingest_folder, init_workspace, run_rounds, score, write_cohort
+from agent.score.known import note_known_errors
 from voxcurate.config import dump_yaml, merge, read_yaml
 from voxcurate.progress import duration
 from voxcurate.workspace import write_text
@@ -32,6 +33,7 @@ def run_demo(path: Path, *, patients: int, seed: int, say: Callable[[str], None]
     say("ingesting it ...")
     ingested = ingest_folder(workspace.root, cohort / "cohort")
     show_result("ingest", ingested, as_json=False)
+    note_known_errors(workspace.root, cohort / "truth")  # reports tell what was found of them
     if _rounds_done(root) < ROUNDS:
         outcomes = run_rounds(root, rounds=ROUNDS, no_review=True)
         code = show_rounds(outcomes, as_json=False)

@@ -57,11 +57,12 @@ class Picture:
 
 @dataclass(frozen=True)
 class Card:
-    """Pictures that belong together, with a title and lines about them."""
+    """Pictures that belong together, with a title, lines about them, and facts with names."""
 
     title: str
     pictures: Sequence[Picture]
     lines: Sequence[str] = ()
+    facts: Sequence[tuple[str, str]] = ()
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,16 @@ from agent.report import (
     cohort,
     conflicts,
     effort,
+    label_errors,
     lesions,
     quality,
     reading,
     running,
+    verdicts,
     volumes,
 )
 from agent.report.blocks import Section, Text
+from agent.report.found_errors import FoundErrors
 from agent.report.pictures import TROUBLE, Album
 from agent.report.summary import header, summary
 from agent.report.view import RoundView, load_view
@@ -29,7 +32,8 @@ log = logging.getLogger(__name__)
 
 
 def write_report(ctx: StageContext, round_number: int) -> Path:
-    """Write ``rounds/<r>/report.html`` from the catalog and the round's folder.
+    """Write ``rounds/<r>/report.html`` from the catalog and the round's folder, and beside it
+    ``verdicts.csv``, all verdicts on labels.
 
     The page needs nothing from elsewhere: styles, charts and pictures are in it. What cannot be
     drawn is said in its place, and the rest is written all the same.
@@ -38,15 +42,20 @@ def write_report(ctx: StageContext, round_number: int) -> Path:
         Its path. Written again, the same catalog gives the same page.
     """
     view = load_view(ctx, round_number)
-    html = render(view, build_sections(view))
+    found = FoundErrors(view)
+    html = render(view, build_sections(view, found))
+    try:
+        found.write_table()
+    except TROUBLE as error:
+        log.exception("no table of verdicts", extra={"why": describe(error)})
     path = ctx.workspace.round_path(round_number, "report.html")
     write_text(path, html)
     return path
 
 
-def build_sections(view: RoundView) -> list[Section]:
+def build_sections(view: RoundView, errors: FoundErrors | None = None) -> list[Section]:
     """The sections in their order; one that breaks becomes a note that says so."""
-    album = Album(view.ctx)
+    album, found = Album(view.ctx), errors or FoundErrors(view)
     parts: list[tuple[str, str, Callable[[], Section]]] = [
         ("summary", "In short", lambda: summary(view)),
         ("funnel", "From ingest to use", lambda: cohort.funnel(view)),
@@ -55,6 +64,8 @@ def build_sections(view: RoundView) -> list[Section]:
         ("quality", "Quality on the test split", lambda: quality.quality(view, album)),
         ("origins", "Where the labels come from", lambda: annotation.origins(view)),
         ("conflicts", conflicts.TITLE, lambda: conflicts.conflicts(view)),
+        ("errors", label_errors.TITLE, lambda: label_errors.label_errors(view, found)),
+        ("verdicts", verdicts.TITLE, lambda: verdicts.verdicts(view, album, found)),
         ("changes", "Changed labels", lambda: annotation.changes(view, album)),
         ("attention", "Attention sizes", lambda: annotation.attention(view)),
         ("priority", "Top of the priority list", lambda: annotation.priority(view, album)),

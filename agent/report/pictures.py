@@ -4,17 +4,21 @@ import base64
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from agent.report.blocks import Picture
 from agent.report.drawing import OTHER, REFERENCE, SOFT_TISSUE, Colour, Layer, Mask, View
+from labeling.projections import PictureCache
 from voxcurate.catalog import Label, Scan, ScanPair
 from voxcurate.errors import CurationError
 from voxcurate.labels import read_mask
 from voxcurate.stage import StageContext
 from voxcurate.volume import Volume
+
+if TYPE_CHECKING:
+    from labeling.projections import ScanPictures
 
 __all__ = ["OTHER", "REFERENCE", "TROUBLE", "Album", "Drawn", "Mask", "strong_attention"]
 log = logging.getLogger(__name__)
@@ -22,7 +26,7 @@ log = logging.getLogger(__name__)
 TROUBLE = (CurationError, OSError, ValueError, LookupError, ArithmeticError, TypeError, MemoryError)
 MAX_BYTES = 8_000_000  # of all pictures as they stand in the page, so that it stays below 10 MB
 NEAR_MM = 15.0  # around a label
-AXES = ("RL", "AP", "SI")
+FRONT_SIDE = 280  # pixels of a projection
 Drawn = tuple[Label | Callable[[], Mask], Colour]  # a label, or what gives a mask; its colour
 
 
@@ -40,6 +44,8 @@ class Album:
         self._case = ""
         self._volume: Volume | None = None
         self._masks: dict[str, Mask] = {}
+        self._front: ScanPictures | None = None
+        self._cache = PictureCache(ctx.workspace.root)
         self.n_bytes = 0
         self.failures: list[str] = []
 
@@ -122,25 +128,42 @@ class Album:
         caption = f"{first.case_id}, {second.case_id}, difference"
         return self._make(first.case_id, f"side by side: {caption}", draw, caption)
 
-    def frontal(self, case_id: str, scan: Scan | None, label: Label, what: str) -> Picture:
-        """The whole scan summed from front to back, a label in red."""
+    def frontal(
+        self,
+        case_id: str,
+        scan: Scan | None,
+        label: Label | None,
+        what: str,
+        *,
+        side: int = FRONT_SIDE,
+    ) -> Picture:
+        """The whole scan summed from front to back, with a label in red or bare; drawn once, then
+        taken from the workspace's cache.
+
+        Args:
+            label: None: the bare scan.
+            what: the caption, after which its colour is told.
+            side: the longer side in pixels.
+        """
 
         def draw() -> bytes:
-            from labeling.projections import canonical, projection_png
+            from labeling.projections import Look
 
             if scan is None:
                 raise CurationError("the scan is not in the catalog")
-            volume, mask = self._read(scan), self._mask(scan, label)
-            turned = np.ascontiguousarray(canonical(volume.array, volume))  # read plane by plane
-            order = [next(i for i, c in enumerate(volume.orientation) if c in p) for p in AXES]
-            affine = np.diag([*(volume.spacing[i] for i in order), 1.0])
             window = "organs" if scan.modality == "CT" else "auto"
-            return projection_png(
-                Volume(turned, affine), canonical(mask, volume), window=window, max_side=280
-            )
+            look = Look(window, "frontal", max_side=side)
 
-        caption = f"front view: {what} in red"
-        return self._make(case_id, f"{case_id}, {caption}", draw, caption)
+            def projected() -> bytes:
+                front = self._projected(scan, window)
+                under = None if label is None else front.shadow(self._mask(scan, label))
+                return front.png(look, under)
+
+            mark = "" if label is None else label.sha256
+            return self._cache.get(scan.sha256, mark, look, projected)
+
+        caption = what if label is None else f"{what} in red"
+        return self._make(case_id, f"{case_id}, front view: {caption}", draw, caption)
 
     def dice(self, scan: Scan, a: Label, b: Label) -> float | None:
         """DSC of two labels of a scan; None if both are empty or one cannot be read."""
@@ -172,6 +195,14 @@ class Album:
             self._masks[given.label_id] = read_mask(root, given.path, shape)
         return self._masks[given.label_id]
 
+    def _projected(self, scan: Scan, window: str) -> "ScanPictures":
+        from labeling.projections import ScanPictures
+
+        self._turn_to(scan)
+        if self._front is None:
+            self._front = ScanPictures(self._read(scan), windows=(window,))
+        return self._front
+
     def _read(self, scan: Scan) -> Volume:
         from voxcurate.nifti import read_nifti
 
@@ -187,6 +218,7 @@ class Album:
         """Only one case is held in memory; the pictures of a case follow each other."""
         if self._case != scan.case_id:
             self._case, self._volume, self._masks = scan.case_id, None, {}
+            self._front = None
 
     def _make(self, case_id: str, alt: str, draw: Callable[[], bytes], caption: str) -> Picture:
         if self.n_bytes >= self._max:

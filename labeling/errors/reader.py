@@ -103,11 +103,23 @@ def _pasts(
         if upto is None or decision.round <= upto:
             decisions[decision.case_id].append(decision)
     labels: dict[str, dict[str, Label]] = {case: {} for case in some}
-    for label in catalog.rows(LabelHead, **only):
+    for label in _versions(catalog, [d for own in decisions.values() for d in own]):
         labels[label.case_id][label.label_id] = label
     seconds = _judge_seconds(catalog, some)
     for case in some:
         yield Past(case, *about[case], decisions[case], labels[case], models, seconds.get(case, {}))
+
+
+def _versions(catalog: Catalog, decisions: Sequence[Decision]) -> Iterator[Label]:
+    """The label versions that decisions name, and those that they were made from; most versions
+    of a structure nobody has ever said a word about."""
+    wanted = {i for d in decisions for i in (d.label_id, d.other_label) if i}
+    known: set[str] = set()
+    while wanted:
+        known |= wanted
+        found = catalog.rows(LabelHead, label_id=wanted)
+        yield from found
+        wanted = {x.parent for x in found if x.parent} - known
 
 
 def _judge_seconds(catalog: Catalog, some: Sequence[str]) -> dict[str, dict[int, float]]:

@@ -95,6 +95,7 @@ class Tally:
         self.cells: dict[Cell, Sum] = {}
         self.returned: Counter[tuple[Scope, str, str, str]] = Counter()
         self.n_again = 0
+        self.again_in: Counter[tuple[int, Scope]] = Counter()  # round and scope
         self._clusters: dict[Group, Counter[str]] = defaultdict(Counter)
         self._back: list[tuple[Any, LabelError]] = []
         self._case = ""
@@ -118,6 +119,7 @@ class Tally:
                 self._count_label(number, error, patient)
         if error.again:
             self.n_again += 1
+            self.again_in.update((number, error.scope) for number in error.seen)
             self.returned[error.scope, error.kind, error.class_id, error.source] += 1
             self._keep(error)
 

@@ -3,8 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from labeling.errors.kinds import KINDS
+from labeling.errors.record import MENDS, LabelError
+
 TELLING = 0.1  # chance below which a witness has nothing to say
-MOST = 4  # witnesses, and broken rules, that are told
+MOST = 4  # witnesses that are told
+MOST_RULES = 2
 FOUND_BY = {  # part of the error probability -> of `labeling.errors.record.FOUND`
     "doubt": "probabilities", "rules": "rules", "shape": "shape", "absent": "view",
 }  # fmt: skip
@@ -88,11 +92,50 @@ def rules_in_words(violations: Sequence[Mapping[str, Any]]) -> str:
     """The heaviest broken rules."""
     ranked = sorted(violations, key=lambda v: -float(v.get("weight") or 0.0))
     told = list(dict.fromkeys(str(v["detail"]) for v in ranked))
-    more = f" and {len(told) - MOST} more" if len(told) > MOST else ""
-    return "; ".join(told[:MOST]) + more
+    left = len(told) - MOST_RULES
+    return "; ".join(told[:MOST_RULES]) + (f"; and {left} more" if left > 0 else "")
 
 
 def oddities_in_words(oddities: Mapping[str, float]) -> str:
     """Features in SD from what is usual, the oddest first."""
     ranked = sorted(oddities.items(), key=lambda kv: (-abs(kv[1]), kv[0]))
     return ", ".join(f"{FEATURES.get(k, k)} {z:+.1f} SD" for k, z in ranked if abs(z) >= 1)
+
+
+def became(error: LabelError) -> str:
+    """What became of an error, and who decided it."""
+    done = MENDS.get(error.mended, "")
+    if error.mended in ("prediction", "repair") and error.chosen:
+        done += f" ({error.chosen.replace('_', ' ')})"
+    when = f" in round {error.mended_round}" if error.mended_round else ""
+    who = f", by {error.by}" if error.by else ""
+    if error.standing == "verified":
+        return f"wrong, a person says; {done}{when}{who}"
+    if error.standing == "refuted":
+        taken = f": what had mended it ({done}) was taken back" if done else ""
+        return f"right, a person says{taken}{who}"
+    if error.standing == "kept":
+        return f"kept: no other candidate is clearly better{who}"
+    if error.standing == "mended":
+        return f"{done}{when}{who}"
+    return "waits for a person" + (f" ({error.by})" if error.by else "")
+
+
+def undoing(error: LabelError) -> str:
+    """How to take a decision back, or to make one; empty where there is nothing to undo."""
+    place = f"{error.case_id} {error.class_id}"
+    if error.standing == "open":
+        return f"answer it in review/{max(error.seen, default=0)}/ (voxcurate review list)"
+    is_done = error.mended not in ("", "rule") and error.standing in ("mended", "verified")
+    if not is_done or not error.label_id:
+        return ""
+    return f'voxcurate labels undo {place} --to {error.label_id} --reason "..."'
+
+
+def repeated(error: LabelError) -> str:
+    """That an error came back; empty if it did not."""
+    if not error.again:
+        return ""
+    what = "this very kind" if error.again == error.kind else KINDS[error.again].name
+    how = "the mended label is at fault" if error.is_relapse else "a new drawing has it"
+    return f"came back: {what} was mended after round {error.again_round}; {how}"
