@@ -16,6 +16,7 @@ from agent.cli.compare import compare
 from agent.cli.console import run_command
 from agent.cli.deid import app as deid_app
 from agent.cli.duplicates import app as duplicates_app
+from agent.cli.errors import app as errors_app
 from agent.cli.fuse import fuse
 from agent.cli.judge import app as judge_app
 from agent.cli.labels import app as labels_app
@@ -55,6 +56,7 @@ app.command()(clean)
 app.command()(assemble)
 app.command()(statistics)
 app.add_typer(labels_app, name="labels")
+app.add_typer(errors_app, name="errors")
 app.add_typer(rules_app, name="rules")
 app.add_typer(judge_app, name="judge")
 app.add_typer(audit_app, name="audit")
