@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from labeling.refine.config import RefineConfig
 from labeling.roc.config import RocConfig
 from labeling.vision.config import VisionConfig
 from voxcurate.chat.engine import EngineConfig
@@ -282,6 +283,7 @@ class LabelingConfig(Config):
     rules: RulesConfig = RulesConfig()
     detect: DetectConfig = DetectConfig()
     judge: JudgeConfig = JudgeConfig()
+    refine: RefineConfig = RefineConfig()
     roc: RocConfig = RocConfig()
     review: ReviewConfig = ReviewConfig()
     assemble: AssembleConfig = AssembleConfig()
