@@ -11,6 +11,7 @@ from typing import Any
 
 from labeling.attention import priority
 from labeling.config import LabelingConfig
+from labeling.expert.leaving_out import leave_out
 from labeling.expert.suspicion import Suspicion, weigh
 from labeling.fusion.fuse import known, plain_vocabulary
 from labeling.predicted import Predictions, marks_of
@@ -24,7 +25,7 @@ VERSION = "9"
 WORKER = "labeling.expert.examine:work"
 AT_ONCE = 5000  # labels whose chances are written together
 ACTOR = "detect"
-RETIRING = ("replace", "remove", "retire", "undo")  # verdicts that may lower a version
+RETIRING = ("replace", "remove", "retire", "undo", "leave_out")  # verdicts that may lower a version
 
 
 def run(ctx: StageContext, config: LabelingConfig) -> StageResult:
@@ -51,14 +52,16 @@ def run(ctx: StageContext, config: LabelingConfig) -> StageResult:
         labels += len(some)
         suspect += _tell(ctx, some, config.detect.threshold)
     priority.run(ctx, config)
+    regions, failed = leave_out(ctx, config) if config.detect.regions else ({}, {})
     counts = {
         "cases": len(done.results),
         "labels": labels,
         "suspect": suspect,
         "computed": done.computed,
         "reused": done.reused,
+        **regions,
     }
-    return StageResult(counts, done.failed)
+    return StageResult(counts, {**done.failed, **failed})
 
 
 def _tell(ctx: StageContext, some: Sequence[Suspicion], threshold: float) -> int:
@@ -99,6 +102,7 @@ def label_entry(ctx: StageContext, label: Label) -> dict[str, Any]:
         "gold": label.gold,
         "confirmed": label.confirmed,
         "path": label.path,
+        **({"known": label.known_path} if label.known_path else {}),
     }
 
 

@@ -36,6 +36,8 @@ class Subject:
         sex: ``male``, ``female`` or empty.
         disjoint: the labels are from one label map, in which a voxel has one class.
         out_of_fold: none of the models was trained on this case.
+        facts: class to what is known of its label version besides.
+        known: class to where its label speaks; a class that is not there speaks everywhere.
     """
 
     labels: Mapping[str, Structure]
@@ -46,6 +48,7 @@ class Subject:
     disjoint: bool = False
     out_of_fold: bool = True
     facts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    known: Mapping[str, Structure] = field(default_factory=dict)
 
 
 def examine(
@@ -89,15 +92,20 @@ def examine(
     violations = anatomy.check(case.labels, facts)
     rows = []
     for class_id, s in sorted(case.labels.items()):
+        spoken, against, behind = s, predicted, found.get(class_id)
+        if class_id in case.known:
+            spoken = _common(s, case.known[class_id])
+            against = {c: _common(p, case.known[class_id]) for c, p in predicted.items()}
+            behind = behind and _spoken(behind, case.known[class_id])
         comparison = compare(
-            s,
-            predicted,
+            spoken,
+            against,
             soft,
             tolerance_mm=tolerance_of(class_id, vocabulary),
             n_models=len(case.predictions),
             out_of_fold=case.out_of_fold,
         )
-        differs = difference(s, predicted)
+        differs = difference(spoken, against)
         vector = None
         if not s.is_empty:
             vector = _listed(features(s, values, frame))
@@ -113,8 +121,8 @@ def examine(
                 "centroid": _listed(s.centroid) if not s.is_empty else None,
                 "comparison": comparison.plain(),
                 "difference": differs.plain() if differs else None,
-                "doubt": found[class_id].doubt(s).listed() if class_id in found else None,
-                "step": round(found[class_id].step(s), 5) if class_id in found else None,
+                "doubt": behind.doubt(spoken).listed() if behind else None,
+                "step": round(behind.step(spoken), 5) if behind else None,
                 "violations": [v.plain() for v in violations if v.class_id == class_id],
             }
         )
@@ -123,6 +131,7 @@ def examine(
 
 def work(payload: dict[str, Any]) -> dict[str, Any]:
     """Worker: what the witnesses need to know of one case of a workspace."""
+    from voxcurate.labels import read_mask
     from voxcurate.nifti import read_nifti
     from voxcurate.predictions import open_prediction
 
@@ -138,8 +147,13 @@ def work(payload: dict[str, Any]) -> dict[str, Any]:
         modality=payload["modality"],
         sex=payload["sex"],
         out_of_fold=payload["out_of_fold"],
-        facts={c: {k: v for k, v in entry.items() if k != "path"} for c, entry in entries},
-    )
+        facts={c: {k: v for k, v in e.items() if k not in ("path", "known")} for c, e in entries},
+        known={
+            c: Structure.of(c, read_mask(Path(payload["root"]), e["known"], volume.shape),
+                            volume.affine)
+            for c, e in entries if "known" in e
+        },
+    )  # fmt: skip
     return examine(case, anatomy, config, vocabulary, payload["classes"])
 
 
@@ -185,6 +199,16 @@ def frame_of(scan: Volume | None, shape: tuple[int, int, int], affine: Affine) -
     view = np.stack([corners.min(axis=0), corners.max(axis=0)])
     nowhere = np.full((1, 2), np.nan)
     return BodyFrame(float(view[0, 2]), nowhere, nowhere, view)
+
+
+def _common(s: Structure, known: Structure) -> Structure:
+    """What of a structure lies where a label speaks."""
+    return s.part(s.mask & known.within(s.box))
+
+
+def _spoken(support: Support, known: Structure) -> Support:
+    """The probabilities where a label speaks; 0 elsewhere."""
+    return Support(support.box, np.where(known.within(support.box), support.array, np.uint8(0)))
 
 
 def _listed(vector: Any) -> list[float | None]:
