@@ -10,6 +10,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from labeling.expert.difference import Difference
+
 
 @dataclass(frozen=True)
 class Kind:
@@ -29,7 +31,7 @@ KINDS: Mapping[str, Kind] = {
     "disconnected": Kind("extra pieces", "pieces that do not belong to the organ"),
     "merged": Kind("merged", "a part of a neighbour is in the label"),
     "eroded": Kind("too small", "too small all around"),
-    "dilated": Kind("too large", "too large all around"),
+    "dilated": Kind("too large", "too large all around, or in a part"),
     "noisy_border": Kind("noisy border", "a frayed border, or noise"),
     "abnormal_shape": Kind("abnormal shape", "unlike other labels of the class, no more is known"),
     "unclear": Kind("unclear", "models, rules or people object, no more is known"),
@@ -69,6 +71,8 @@ class Clues:
         parts: witness to its chance.
         rules: broken rules, as `labeling.rules.Violation.plain` gives them.
         oddities: feature to SD from the usual.
+        difference: of label and prediction (`labeling.expert.difference.Difference`), as plain
+            data: of a part that is lacking or too much it tells where that lies.
     """
 
     ml: float | None = None
@@ -82,6 +86,7 @@ class Clues:
     parts: Mapping[str, float] = field(default_factory=dict)
     rules: Sequence[Mapping[str, Any]] = ()
     oddities: Mapping[str, float] = field(default_factory=dict)
+    difference: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def broken(self) -> set[str]:
@@ -139,7 +144,10 @@ def kind_of(clues: Clues) -> str:
         return "false_positive"
     if _is_of_another_class(clues):
         return "wrong_class"
-    return _of_border(clues) or _of_extent(clues) or _of_place(clues) or _of_looks(clues)
+    kind = _of_border(clues) or _of_extent(clues) or _of_place(clues) or _of_looks(clues)
+    if kind == "misplaced" or clues.chosen or not clues.difference:
+        return kind
+    return Difference(**clues.difference).kind() or kind
 
 
 def of_volumes(before_ml: float | None, after_ml: float | None) -> str:

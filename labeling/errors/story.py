@@ -11,11 +11,21 @@ from labeling.expert.repairs import DRAWN
 from voxcurate.catalog import Decision, Label
 
 LEAST_SHARE = 0.05  # of a drawing: what a rule takes away less is a border drawn differently
-STAGES = ("fuse", "detect", "judge", "refine", "roc", "review", "labels")  # in a round's order
+STAGES = (
+    "fuse",
+    "detect",
+    "regions",
+    "judge",
+    "refine",
+    "roc",
+    "review",
+    "labels",
+)  # in a round's order
 VERDICTS: Mapping[str, tuple[str, ...]] = {  # what is read of each stage
     "fuse": ("rule_removed", "rule_moved", "rule_broken"),
     "detect": ("suspect_label",),
-    "judge": ("keep", "replace", "remove", "to_review", "ignore"),
+    "regions": ("leave_out", "doubtful_region"),
+    "judge": ("keep", "replace", "remove", "to_review"),
     "roc": ("remove", "missed", "contradicts", "erase", "lesions_drawn"),
     "review": ("confirm", "accept", "revised", "retire"),
     "labels": ("undo",),
@@ -111,8 +121,8 @@ class _Teller:
     def hear(self, d: Decision) -> None:
         """Take one decision."""
         heard = {
-            "fuse": self._fused, "detect": self._suspected, "judge": self._judged,
-            "roc": self._lesion, "review": self._reviewed, "labels": self._undone,
+            "fuse": self._fused, "detect": self._suspected, "regions": self._doubted,
+            "judge": self._judged, "roc": self._lesion, "review": self._reviewed, "labels": self._undone,
         }[d.stage]  # fmt: skip
         heard(d)
 
@@ -173,9 +183,20 @@ class _Teller:
             parts=parts,
             rules=evidence.get("violations", ()),
             oddities=evidence.get("oddities", {}),
+            difference=evidence.get("difference") or {},
         )
         if found.standing == "kept":
             found.standing, found.by = "open", ""  # until the judge says so again
+
+    def _doubted(self, d: Decision) -> None:
+        """Regions that the models contradict, in a label that is right as a whole."""
+        found = self.incident(d, found_by=("models",), witnesses=(d.reason,))
+        regions = sorted(d.evidence.get("regions", ()), key=lambda r: -float(r["ml"]))
+        is_beyond = not regions or regions[0]["side"] == "inside"
+        found.kind = "dilated" if is_beyond else "cut_off"
+        if d.verdict == "leave_out":
+            found.close("mended", "ignored", d)
+            found.instead = d.other_label
 
     def _judged(self, d: Decision) -> None:
         if d.verdict == "keep" and d.label_id not in self.of:
@@ -195,8 +216,6 @@ class _Teller:
             found.close("kept", "", d)
         elif d.verdict == "to_review":
             found.close("open", "", d)
-        elif d.verdict == "ignore":
-            found.close("mended", "ignored", d)
         else:
             how = "repair" if is_repair(found.chosen) else "prediction"
             found.close("mended", "removed" if d.verdict == "remove" else how, d)
