@@ -133,6 +133,13 @@ PIECES = [
     "The Bungalow, Sheep Lane, Wenham XA7 4QZ", "at Wenham XA7 4QZ.", "RMB 2240 Gold Track, Flat",
     "lot 9 Cotton Mobile Park, Ulm", "12 Gold Track, Ulm", "Calle Sucre esq. Junín",
     "Derry East, Kil, X91 AC12", "Derry, Eircode \x01",
+    "chauffeur de bus à la SNCF", "bij scheepswerf De Linde", "retired fitter (Elk Brewing Co.)",
+    "ex Qantas engineer", "hospital La Fe", "clinique des Tilleuls", "CAP Montclar",
+    "Sint Lucasgasthuis Tilburg", "Station Haus C, Ebene 3", "Abt. Innere II", "at Westgate North.",
+    "from Swedish Ballard,", "\nHill Health - Medical Imaging\n", "scooty MH 12 QX 4471",
+    "CT2-ED-AWP", "bay B,", "HCC 302 118 447K", "the 27th?", "done 21st.", "CT 15/03 - 2 mm",
+    'unknown male "Hotel Seven"', 'ok. G."', "Checked by: ZI/SR 17", "\nGed: looking\nGed: no",
+    "Keyworker: Lou 01452",
 ]  # fmt: skip
 texts = st.lists(st.sampled_from(PIECES), min_size=1, max_size=4).map(". ".join)
 odd = st.tuples(texts, st.text(max_size=12)).map("".join)

@@ -26,6 +26,13 @@ _ITEM_BEFORE = re.compile(
 )
 
 
+_CHARGED = re.compile(
+    r"\b(?:charge[sd]?|billing|billed|cpt|hcpcs|ccam|(?:procedure|proc|billing|exam|acr|service|charge)[ ]codes?|codes)\W{0,3}(?:(?:for|as|with|under|is)[ ])?"
+    r"(?:[A-Z]?\d{4,5}(?:-\w\w)?(?:[ ](?:for|x)[ ][\w -]{1,24}?)?[ ]?[,;/+&][ ]?(?:and[ ])?)*$",
+    re.IGNORECASE,
+)
+
+
 def is_billed(text: str, start: int, end: int) -> bool:
     """Whether five digits are the code of an examination: "CT CHEST (71260)", "74150 or 74160"."""
     token = text[start:end]
@@ -37,6 +44,8 @@ def is_billed(text: str, start: int, end: int) -> bool:
             return True
         if re.search(r"code\s?[=:]\s?$", text[max(0, start - 8) : start], re.I) or "^" in token:
             return True
+    if 5 <= end - start <= 8 and _CHARGED.search(text, max(0, start - 80), start):
+        return True
     if _ITEM_BEFORE.search(text, max(0, start - 40), start) and end - start <= 5:
         return True
     line = text[max(text.rfind("\n", 0, start), start - 70, 0) : start]

@@ -39,6 +39,7 @@ PREFIXES = word_set("""
     mrecist pet pct percist lugano iso hl dicom fhir pacs ris va vb ve xa xr vc vd ne nz mk abt amg bms
     gsk ly pf sar ro azd incb tak jnj bay tc ga lu fdg dota psma fapi mibg mdp dtpa sestamibi mag
     hdl ldl vldl hcv hbv hiv hpv ebv cmv hsv htlv hhv rsv pcv ppsv mmr tdap v2 n95 kn ffp o2 co2 h2
+    laa raa perc
     xl xp xt xe ac as de ml mf sd cad fh gd cine flair dwi adc swi tof gre fse tse haste vibe lava
     dixon mdixon ideal star t2star mra mrv mrcp cta ctv ctp cxr axr kub us ivus oct ffr ifr rfr pfr
     e f ekv ge bpm fe o a ns lr ep tra cor sag ax bh fb fs tir blade spc twist fl gr dyn pre post arr nav ox sn ax aox aaox plcom

@@ -16,11 +16,11 @@ _STRONG_STARTS = first_words(_STRONG)
 _LOOSE = one_of("codes", "loose")
 _LOOSE_STARTS = first_words(_LOOSE)
 _NO_YEARS = r"(?!(?:19|20)\d\d(?:\b|\s))"
-_PASSWORD = rf"\b{one_of('codes', 'password')}\s*(?:is|was|:|=)?\s*[:=]?\s*[\"'“]?(?P<x>(?!is\b|was\b|to\b|for\b|reset\b|protected\b|the\b)(?=\S*[\d!@#$%&*_-]|\S*[a-z][A-Z])[^\s\"'”,;]{{3,40}})"
+_PASSWORD = rf"\b{one_of('codes', 'password')}\s*(?:is|was|still|remains|now|unchanged|changed\s+to|:|=)?\s*[:=]?\s*(?:still\s+)?[\"'“]?(?P<x>(?!is\b|was\b|still\b|to\b|for\b|reset\b|protected\b|the\b)(?=\S*[\d!@#$%&*_-]|\S*[a-z][A-Z])[^\s\"'”,;]{{3,40}})"
 _MEETING = rf"\b(?:{one_of('codes', 'meeting')}\s*(?:-?id|code|no\.?|number|pin|\#)|zoom|webex|teams)\s*(?:is|:|\#)?\s*[:#]?\s*(?P<x>\d{{3,4}}[ -]?\d{{3,4}}(?:[ -]?\d{{2,4}}){{0,2}})(?!\w)"
 _HOST = rf"\b{one_of('codes', 'host')}\s*(?:name|id|:|=|no\.?|\#)?\s*[:=#]?\s*(?P<x>(?=[\w.-]*[\d_-])(?=[\w.-]*[A-Za-z])[A-Za-z0-9][\w.-]*[A-Za-z0-9])"
 _USER = rf"\b{one_of('codes', 'user')}\s*(?:name|id)?\s*[:=#]?\s*(?P<x>(?!\d)(?=[\w.@\\-]*[\d_\\])[A-Za-z][\w.@\\-]{{2,40}}\w)"
-_PLATE = r"\b(?i:car|tag|van|vehicle|taxi|truck|lorry|motorbike|motorcycle|scooter|ambulance|helicopter|aircraft|plane|tail|reg(?:istration)?|plates?|kennzeichen|kenteken|immatricul\w*|matr[íi]cula|targa|plaka|rejestracja|rendsz[áa]m|rego|license|licence)\W{0,2}(?:\s?(?:reg(?:istration)?|plates?|number|no\.?|tail|nr\.?|mark|\#|is|was))*\s*[:#(]?\s*(?P<x>(?=[A-Z0-9 -]{0,12}\d)(?=[A-Z0-9 -]{0,12}[A-Z])[A-ZÄÖÜ0-9]{1,4}(?:[ -]?[A-Z0-9]{1,4}){1,3})(?![\w-])"
+_PLATE = r"\b(?i:car|tag|van|vehicle|taxi|truck|lorry|motorbike|motorcycle|scooter|ambulance|helicopter|aircraft|plane|tail(?=\W{0,2}\s?(?:no|number|\#))|reg(?:istration)?|plates?|kennzeichen|kenteken|immatricul\w*|matr[íi]cula|targa|plaka|rejestracja|rendsz[áa]m|rego|license|licence)\W{0,2}(?:\s?(?:reg(?:istration)?|plates?|number|no\.?|tail|nr\.?|mark|\#|is|was))*\s*[:#(]?\s*(?P<x>(?=[A-Z0-9 -]{0,12}\d)(?=[A-Z0-9 -]{0,12}[A-Z])[A-ZÄÖÜ0-9]{1,4}(?:[ -]?[A-Z0-9]{1,4}){1,3})(?![\w-])"
 
 
 def _is_password_like(text: str, start: int, end: int) -> bool:
@@ -144,7 +144,7 @@ CODES: tuple[Pattern, ...] = (
     pattern("OTHER", _PLATE, labelled=True, flags=0, starts="tag car van vehicle taxi truck lorry motorbike motorcycle scooter ambulance helicopter aircraft plane tail reg registration plate plates kennzeichen kenteken immatriculation immatriculee matricula targa plaka rejestracja rendszam rego license licence", check=_is_personal_plate),
     pattern("OTHER", r"(?<!\w)(?P<x>[A-Z]{2}\d{2}\s[A-HJ-PR-Y]{3})(?!\w)", 0, shape=r"[A-Z]{2}\d{2}\s[A-Z]{3}", check=lambda text, start, end: lexicon().kind(fold(text[end - 3 : end])) == "u" and lexicon().kind(fold(text[start : start + 2])) == "u"),
     pattern("OTHER", _MEETING, labelled=True, starts="meeting webinar conference zoom teams webex session call case booking confirmation dial dialin"),
-    pattern("OTHER", _PASSWORD, labelled=True, starts="password passcode passwort passphrase pw pwd kennwort wachtwoord mot contrasena contraseña senha parola haslo otp access entry door key keycode lock one"),
+    pattern("OTHER", _PASSWORD, labelled=True, starts="password passcode passwort passphrase pw pwd kennwort wachtwoord mot contrasena contraseña senha parola haslo otp access entry door gate key keycode keypad keysafe alarm pin locker lock one"),
     pattern("OTHER", r"(?<![\w.])(?P<x>-?\d{1,2}\.\d{4,},\s?-?\d{1,3}\.\d{4,}|\d{1,2}°\s?\d{1,2}['′]\s?(?:\d{1,2}(?:\.\d+)?[\"″]\s?)?[NS],?\s+\d{1,3}°\s?\d{1,2}['′]\s?(?:\d{1,2}(?:\.\d+)?[\"″]\s?)?[EW])(?!\w)", digits=3, shape=r"\.\d{4}|°"),
     pattern("OTHER", r"(?<![\w.@])(?P<x>@(?=\w*[\d_]|\w{4,}_)[A-Za-z]\w{2,30})(?![\w.])", 0, shape=r"@[A-Za-z]"),
 )  # fmt: skip

@@ -59,6 +59,14 @@ def _is_no_rib(text: str, start: int, end: int) -> bool:
     )
 
 
+def _is_no_centile(text: str, start: int, end: int) -> bool:
+    """Whether "the 27th" counts days: no rib or floor, and no growth is told beside it."""
+    return (
+        re.search(r"(?i:centile|percentile|century|birthday)", text[max(0, start - 90) : end + 40])
+        is None
+    ) and _is_no_rib(text, start, end)
+
+
 _HOLIDAY = one_of("dates", "holiday")
 _HOLIDAY_STARTS = first_words(_HOLIDAY)
 
@@ -88,8 +96,9 @@ DATES: tuple[Pattern, ...] = (
     pattern("DATE", rf"(?<![\w./-])(?P<x>{TITLED}[-/]['’]?\d\d)(?![\w/]|-\d|\s?(?:mm|cm|mg|ml|%))", 0, near=MONTHS, shape=r"[a-z][-/]['’]?\d\d"),
     pattern("DATE", rf"(?<![\w.])(?<!\d/)(?P<x>(?:the\s+)?(?:{_D}{_ORD}?[\s-]+|{_ORDINAL}\s+)(?:of\s+)?{TITLED}(?i:{_TIME}))(?!\w)", 0, near=MONTHS, shape=r"\d[a-z]{0,2}\.?[\s-]+(?:of\s+)?[A-Z]|[a-z]{3}(?:st|nd|rd|th)\s", labelled=True),
     pattern("DATE", rf"\b(?:on|since|until|from|by|dated|through|before|after)\s+(?P<x>may\s+{_D}{_ORD}?|{_D}{_ORD}?\s+(?:of\s+)?may)(?!\w|[/.]\d){_NOT_UNIT}", near="may", labelled=True),
-    pattern("DATE", r"(?<![\w./-])(?P<x>(?:0?[1-9]|[12]\d|3[01])/(?:0?[1-9]|[12]\d|3[01])(?:\s?[-–]\s?(?:0?[1-9]|[12]\d|3[01])/(?:0?[1-9]|[12]\d|3[01]))?)(?![\w/])", check=is_partial_date, digits=2),
-    pattern("DATE", rf"\b(?:on|dated|since|until|d\.d\.|vom|am|seit|bis|zum|op|sinds|vanaf|le)\s+(?P<x>(?:{_D}[-.]{_M}|{_M}[-.](?:1[3-9]|2\d|3[01]))\.?)(?![\w/]|[-.]?\d){_NOT_UNIT}", starts="on dated since until d vom am seit bis zum op sinds vanaf le", shape=r"\d[-.]\d"),
+    pattern("DATE", r"(?<![\w./-])(?P<x>(?:0?[1-9]|[12]\d|3[01])/(?:0?[1-9]|[12]\d|3[01])(?:\s?[-–]\s?(?:0?[1-9]|[12]\d|3[01])/(?:0?[1-9]|[12]\d|3[01]))?)(?![\w/]|\.\d)", check=is_partial_date, digits=2),
+    pattern("DATE", r"(?<![\w./-])(?P<x>(?:0?[1-9]|[12]\d|3[01])/(?:0[1-9]|1[0-2]|1[3-9]|2\d|3[01]))(?=[ ][-–][ ]\d)", labelled=True, check=is_partial_date, digits=2),
+    pattern("DATE", rf"(?<!-)\b(?:on|dated|since|until|d\.d\.|dd|vom|am|seit|bis|zum|op|sinds|vanaf|le)\s+(?P<x>(?:{_D}[-.]{_M}|{_M}[-.](?:1[3-9]|2\d|3[01]))\.?)(?![\w/]|[-.]?\d){_NOT_UNIT}", starts="on dated since until d dd vom am seit bis zum op sinds vanaf le", shape=r"\d[-.]\d"),
     pattern("DATE", rf"(?<![\w./-])(?P<x>{_D}-{_D})(?![\w/-]|[.,]\d){_NOT_UNIT}", check=is_dashed_day, digits=2),
     pattern("DATE", rf"(?<![\w./-])(?P<x>{_D}\.(?:0?[1-9]|[12]\d|3[01]))(?![\w/-]|[.,]\d){_NOT_UNIT}", check=is_pointed_day, digits=2, sure=False),
     pattern("DATE", rf"(?<![\w./-])(?P<x>{_D}\.(?:0?[1-9]|1[0-2])\.)(?!\d)(?=\s|$|[-–,;:)/|.])", check=is_dotted_day, digits=2),
@@ -108,6 +117,8 @@ DATES: tuple[Pattern, ...] = (
     pattern("DATE", r"(?P<x>(?:19|20)\d\d\s?年\s?\d{1,2}\s?月(?:\s?\d{1,2}\s?日)?|(?:19|20)\d\d\s?년\s?\d{1,2}\s?월(?:\s?\d{1,2}\s?일)?|\d{1,2}\s?月\s?\d{1,2}\s?日)", shape=r"[年년月]", labelled=True),
     pattern("DATE", r"\b(?P<x>ng[àa]y\s\d{1,2}\s(?:th[áa]ng\s\d{1,2}(?:\sn[ăa]m\s\d{4})?|[/-]\d{1,2}[/-]\d{2,4}))", starts="ngay", labelled=True),
     pattern("DATE", rf"\b(?:on|by|until|since|from|before|after|for|through|till|of|between)\s+(?P<x>the\s+{_D}(?:st|nd|rd|th))(?!\w|[\s-]+(?:and\s\d+(?:st|nd|rd|th)|to\s\d+(?:st|nd|rd|th)|of\s(?!this|last|next)|(?:post|hospital|ribs?|weeks?|months?|days?|year|hour|floor|digits?|fingers?|toes?|meta|ray|inter|order|percentile|ventricle|nerve|cranial|attempt|try|pass|visit|dose|cycle|trimester|edition|thoracic|lumbar|cervical|sacral|vertebra|part|portion|segment|stage|centile|image|slice|branch|time|round|line|decade|century|scan|study|ct|lesion|nodule|left|right|anterior|posterior|lateral|disc|pulmonary|grade|generation|costo|proximal|distal|carpo|mtp|mcp|pip|dip|space)))", starts="on by until since from before after for through till of between", shape=r"\d(?:st|nd|rd|th)"),
+    pattern("DATE", r"(?<![\w./-])(?P<x>(?:1[3-9]|2\d|3[01])(?:st|nd|rd|th))(?=\s*(?:[.,;?!)/]|\n|$)|\s(?:am|pm|at|please|instead|or|if|with|for|in\sclinic|morning|afternoon|evening|w/|latest|inst|ult)\b)", shape=r"\d(?:st|nd|rd|th)", sure=False, check=_is_no_centile, digits=1),
+    pattern("DATE", r"\b(?P<x>the\s(?:(?:1[3-9]|2\d|3[01])(?:st|nd|rd|th)(?=\s*(?:[.,;?!)/]|\n|$)|\s(?:am|pm|at|please|instead|or|if|with|for|in\sclinic|morning|afternoon|evening|w/)\b)|(?:[1-9]|1[0-2])(?:st|nd|rd|th)(?=[ ]?\?|\s(?:at\s\d|am\b|pm\b|please\b|instead\b))))", starts="the", shape=r"\d(?:st|nd|rd|th)", sure=False, check=_is_no_centile),
     pattern("DATE", rf"\b(?:on|until|since|til|till|says|say|by|from)\s(?P<x>(?:the\s)?{_D}(?:st|nd|rd|th))(?=[,.;)]?(?:\s*\n|$)|[,.;)]\s(?!(?:and\s|&\s)?\d)|\s(?:at|w/|with|by|via|in\s(?:clinic|the\sam)|am|pm|morning|for)\b)", starts="on until since til till says say by from", shape=r"\d(?:st|nd|rd|th)", sure=False, check=_is_no_rib),
     pattern("DATE", rf"(?<![\w./-])(?P<x>{_Y4}/(?:0[1-9]|1[0-2]))(?![\w/-]|[.,]\d)", digits=6, check=_is_no_season),
     pattern("DATE", r"(?:(?<=\d:\d\d[ ])|(?<![\w./:-]))(?P<x>(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01]))(?=[ ](?:[01]\d|2[0-3]):[0-5]\d(?!\d))", digits=4),

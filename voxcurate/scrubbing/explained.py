@@ -289,6 +289,8 @@ def is_value(text: str, start: int, end: int, *, labelled: bool) -> bool:
         return re.search(r"station\s?$", text[max(0, start - 9) : start], re.I) is not None
     if re.match(r"[.,]\d", text[end : end + 2]) and end - start <= 3:
         return True
+    if re.search(r"\b[Pp]orts?[ :]{1,2}$", text[max(0, start - 7) : start]) and token.isdigit():
+        return True  # of a computer
     if _is_tag(text, start, end) or _is_round_range(text, start):
         return True
     if re.fullmatch(r"T\d{5}", token) and re.match(r"[ ,/]{1,2}M\d{5}", text[end : end + 9]):

@@ -26,6 +26,7 @@ _LISTS = word_set("""
     teilnehmer teilnehmende anwesend anwesende entschuldigt aanwezig afwezig presents excuses
     presentes asistentes ausentes presenti assenti partecipanti verhinderd deelnemers
 """)
+_ALONE_IN_LIST = re.compile(r"[ ]*(?:[,;/&\n]|\.(?:\s|\Z)|\Z)")
 _LETTER = re.compile(r"[ \t]*[,!]?[ \t]*(?:\n|\Z)")
 _BEFORE_PAIR = word_set(
     "pat patient pt re name to from by dr mr mrs ms for sponsor guarantor attn and with"
@@ -72,9 +73,17 @@ class CellNames(IntroducedNames):
             if titled and plain and (shape == "I" or not ordinary) and not self.taken[k]:
                 if shape == "C" or words.shapes[k + 1] == "C":
                     self._hit(k, k + 1, sure=False)
+            elif shape == "U" and 1 < len(low) < 4 and not self.taken[k]:
+                if _ALONE_IN_LIST.match(words.text, words.ends[k]) and self._are_initials(k):
+                    self._hit(k, k + 1, sure=False)
             elif ". " in words.gap(k) and shape == "C" and k > i and words.shapes[k - 1] != "I":
                 return
             k += 1
+
+    def _are_initials(self, k: int) -> bool:
+        low = self.words.low[k]
+        plain = (low == "ng" or low not in w.SHORT_FORMS) and low not in w.DEGREES | w.STOP
+        return plain and self.words.gap(k).strip() in (":", ",", ";", "/", "&")
 
     def _surname_or_alone(self, i: int) -> None:
         if not self._surname_initial(i) and not self._capital_surname(i):
@@ -111,6 +120,8 @@ class CellNames(IntroducedNames):
             return False
         if not self._ends_cell(j):
             j = comma + 1
+        if all(words.shapes[k] == "I" for k in range(i, j)):
+            return False  # "26/F, P1L1"
         if self._speaks_for(range(i, comma)) + self._speaks_for(range(comma, j)) < 1:
             return False
         sure = "n" in words.kinds[i:j]

@@ -80,6 +80,8 @@ class IntroducedNames(NameSpans):
             strange = k < words.n and (words.kinds[k] != "w" or words.low[k] == "st")
             if not strange or (k == j and not _AND.match(words.gap(j))):
                 return
+            if words.shapes[k] == "U" and words.shapes[j - 1] == "C":
+                return  # "Dr Pippa Lowe, TYA"
             if k > j and words.shapes[k] != "C":
                 return
 
@@ -222,6 +224,8 @@ class IntroducedNames(NameSpans):
         if i + 1 >= words.n:
             return ""
         gap = words.gap(i + 1)
+        if low == "cm" and words.gap(i).rstrip()[-1:].isdigit():
+            return ""  # "5 cm (Gharbi V)"
         before = words.low[max(0, i - 3) : i]
         if low == "w":
             if gap[:1] != "/" and not (
@@ -326,7 +330,7 @@ class IntroducedNames(NameSpans):
             i = next((k for k in range(words.n) if words.starts[k] >= match.end()), words.n)
             if i < words.n and words.starts[i] == match.end() and (words.shapes[i] in "CIU"):
                 j = self._take(i, "label")
-                if self._is_heading(j - 1):
+                if self._is_heading(j - 1) or self._is_eponym(i, max(j, i + 1)):
                     continue
                 if j > i and not all(kind == "w" for kind in words.kinds[i:j]):
                     self._hit(i, j)

@@ -4,8 +4,9 @@ import re
 
 from voxcurate.scrubbing import name_words as w
 from voxcurate.scrubbing.months import MONTH_WORDS
-from voxcurate.scrubbing.name_places import LANGUAGES
+from voxcurate.scrubbing.name_places import LANGUAGES, PROVINCES
 from voxcurate.scrubbing.name_spread import SpreadNames
+from voxcurate.scrubbing.wordlist import word_set
 
 _CLASSED = re.compile(
     r"(?:['’]s)?[ ](?:(?:type|class|grade|stage|zone|score|rule|sign|criteria|classification)\b"
@@ -17,6 +18,22 @@ _BEFORE_PEOPLE = frozenset(["by", "with", "per", "told", "asked", "met", "saw", 
 PRODUCT = re.compile(
     r"[ -]?(?:®|™|\d|[(]\d|"
     r"(?:mg|mcg|ml|tab|inhaler|pump|system|scanner|software|workstation|contrast)\b)"
+)
+# a medicine's form before its name, what follows it, and who makes devices
+FORMS = word_set(
+    "tab tabs tablet tablets cap caps inj injection syp syr syrup susp oint gtt neb nebs patch "
+    "drops spray infusion amp amps cpr compr tbl tabl kaps comprimido comprimidos"
+)
+DOSED = re.compile(
+    r"[ ](?:OD|BD|TDS|TID|BID|QID|QDS|HS|SOS|PRN|SR|XR|XL|XT|MR|CR|LA|ER|ODT|DS|GP\d|AM|SP|LC|"
+    r"\d+([.,]\d+)?[ ]?(?:mg|mcg|g|ml|IE|IU|UI|units?|puffs?|U)?(?:[ ](?:OD|BD|TDS|HS|x|mg|1-))|"
+    r"1[ ]?-[ ]?[01][ ]?-[ ]?[01])(?!\w)"
+)
+MAKERS = word_set(
+    "gore cook bard abbott edwards terumo cordis merit stryker zimmer biomet hologic varian elekta "
+    "codman covidien olympus storz pentax baxter drager getinge lemaitre vascutek integra rehau "
+    "smith depuy conmed teleflex arrow argon angiodynamics spectranetics nellcor maquet wright "
+    "nevro axonics cochlear sonova phonak resmed hologic leica nikon canon agfa barco eizo carl"
 )
 _NO_MORE_ON_LINE = re.compile(r"[ \t]*(?:\n|\Z|[<(\[|]|\d|DOB|MRN)")
 _AGE = re.compile(r",?[ \t](?:is[ \t])?an?[ \t]\d{1,3}\b|[ \t]?\(?\d{1,3}[ \t]?(?:yo|y/o|[mf]\b)")
@@ -45,11 +62,7 @@ class JudgedNames(SpreadNames):
         ]
         if not core or self._is_eponym(i, j):
             return ""
-        if (
-            len(core) == 2
-            and words.low[core[1]] in _CLASSES
-            and words.low[core[0]] in self.lexicon.eponyms
-        ):
+        if len(core) == 2 and words.low[core[1]] in _CLASSES:
             return ""  # "Hinchey III"
         if len(core) <= 2 and _CLASSED.match(words.text, words.ends[j - 1]):
             return ""  # "Michels type III", "Hinchey Ib"
@@ -88,6 +101,8 @@ class JudgedNames(SpreadNames):
         foreign = words.languages[i] != "e" and len(core) <= 3
         if foreign and "w" not in kinds and not words.begins(i) and self._are_listed(lows):
             return "doubtful"
+        if words.languages[i] == "g" and not self._has_own_line(i, j):
+            return ""  # "Kleiner Perikarderguss"
         if all(kind == "u" for kind in kinds) and len(core) <= 3:
             scores = [self._likeness(low) for low in lows]
             bonus = self._context(i, j)
@@ -139,7 +154,7 @@ class JudgedNames(SpreadNames):
     def _judge_lone(self, k: int, j: int) -> str:
         words = self.words
         low, kind, shape = words.low[k], words.kinds[k], words.shapes[k]
-        if low in w.TITLES:
+        if low in w.TITLES or low in PROVINCES or (not words.begins(k) and self._is_product(k)):
             return ""
         if low in MONTH_WORDS and _DAY.match(words.text, words.ends[k]):
             return ""
@@ -190,7 +205,24 @@ class JudgedNames(SpreadNames):
             return False
         if any(part in self.lexicon.eponyms for part in words.low[k].split("-")):
             return False
+        if self._is_label(k) or self._is_product(k):
+            return False
         return PRODUCT.match(words.text, words.ends[k]) is None
+
+    def _is_label(self, k: int) -> bool:
+        """Whether a strange word before a colon begins a line or a column: "  Adres: ..."."""
+        words = self.words
+        return self._is_heading(k) and (k == 0 or re.search(r"[ ]{2}|\n", words.gap(k)) is not None)
+
+    def _is_product(self, k: int) -> bool:
+        """Whether a form or a maker stands before the word, or a dose after: "Tab Glycomet OD"."""
+        words = self.words
+        if DOSED.match(words.text, words.ends[k]):
+            return True
+        if words.low[k] in MAKERS and k + 1 < words.n and words.gap(k + 1) == " ":
+            return words.shapes[k + 1] in "CUM" and words.low[k + 1] not in self.lexicon.given
+        before = words.low[k - 1] if k > 0 else ""
+        return before in FORMS and re.fullmatch(r"\.?[ ]", words.gap(k)) is not None
 
     def _context(self, i: int, j: int) -> float:
         """How much the words around speak of a person."""
@@ -215,6 +247,7 @@ class JudgedNames(SpreadNames):
             and words.gap(j) == " "
             and words.low[j] in w.PERSON_VERBS
             and words.shapes[j] == "L"
+            and not (words.low[j] == "met" and words.languages[i] != "e")
         ):
             if words.low[j] not in w.WEAK_VERBS:
                 weight += 3.0

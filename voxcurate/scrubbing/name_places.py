@@ -82,6 +82,12 @@ LANGUAGES = word_set("""
     rumano rumanisch gaelic welsh irish afrikaans zulu xhosa malayalam telugu kannada gujarati
     marathi
 """)
+PROVINCES = word_set("""
+    ontario quebec manitoba saskatchewan nunavut yukon newfoundland labrador queensland tasmania
+    england scotland wales ireland bavaria saxony catalonia andalusia lombardy tuscany sicily
+    sardinia brittany provence normandy punjab gujarat kerala karnataka maharashtra bihar odisha
+    rajasthan telangana ulster munster leinster connacht cornwall tyrol carinthia zeeland
+""")  # as countries and states, they stay
 _GAP = re.compile(r"[ ]{1,2}\Z|[ ]&[ ]\Z|\.[ ]\Z|-\Z")
 _CELL = re.compile(r"(?:\A|[\n|:;(\x01,@]|[ ]{2}|[-–][ ])[ \t]*\Z")
 _CELL_END = re.compile(r"[ \t]*(?:\Z|[\n|;),(\x01/.]|[ ]{2}|[-–]|\d)")

@@ -127,7 +127,7 @@ DONE_TO_PEOPLE = word_set("""
 """)
 # what a capital or a label before it does not make a name
 STOP = word_set("""
-    at on by and or in is was has for of the to from with who via date time mrn dob age sex
+    bye at on by and or in is was has for of the to from with who via date time mrn dob age sex
     findings finding impression ct mri mr comparison technique history indication exam no there
     radiology department clinic surgery oncology team service emergency ed er icu md phd this that
     he she they it his her their our your my we you i a an as but if so not none unknown left

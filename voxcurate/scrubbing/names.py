@@ -16,6 +16,7 @@ from voxcurate.scrubbing.name_caseless import CaselessNames
 from voxcurate.scrubbing.name_judging import PRODUCT
 from voxcurate.scrubbing.name_places import LANGUAGES, find_places
 from voxcurate.scrubbing.name_spans import COMMA, JOIN
+from voxcurate.scrubbing.vocabulary import fold
 
 _NO_ODD = w.STOP | w.NO_NAME | w.SHORT_FORMS | w.TITLES | w.DEGREES | LANGUAGES
 
@@ -161,8 +162,21 @@ def trimmed(text: str, hit: Hit) -> Hit:
     return Hit(hit.kind, start, end, hit.sure)
 
 
+_TITLES_ALONE = frozenset(["kum", "smt", "shri", "sri", "dr", "mr", "mrs", "ms", "prof"])
+
+
+def is_title(text: str, hit: Hit) -> bool:
+    """Whether a name found is but a title, whose name was found before: "Kum. [NAME]"."""
+    found = text[hit.start : hit.end]
+    return (
+        fold(found).strip(" .") in _TITLES_ALONE
+        and found[0].isupper()
+        and re.match(r"\.?[ ]?\x01", text[hit.end : hit.end + 3]) is not None
+    )
+
+
 def find_names(text: str) -> Iterator[Hit]:
     """Names of people and of places in a text; doubtful ones marked."""
     finder = _Finder(text)
-    yield from (trimmed(text, hit) for hit in finder.run())
+    yield from (trimmed(text, hit) for hit in finder.run() if not is_title(text, hit))
     yield from find_places(finder.words)

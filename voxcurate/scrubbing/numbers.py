@@ -80,8 +80,13 @@ def _is_line(text: str, start: int, end: int) -> bool:
     return re.search(r"\bcall\s$", before, re.I) is None or _is_no_clock(text, start, end)
 
 
+def _has_domain(text: str, start: int, end: int) -> bool:
+    """Whether an address ends in letters: "Omnipaque 350 @ 3.5" is a flow."""
+    return text[end - 1].isalpha()
+
+
 NUMBERS: tuple[Pattern, ...] = (
-    pattern("EMAIL", r"(?P<x>[\w.+%'-]+\s?(?:@|\(at\)|\[at\])\s?[\w-]+(?:(?:\.|\s?(?:\(dot\)|\[dot\])\s?|\sdot\s)[\w-]+)+)", labelled=True, shape=r"@|\([aA][tT]\)|\[[aA][tT]\]"),
+    pattern("EMAIL", r"(?P<x>[\w.+%'-]+\s?(?:@|\(at\)|\[at\])\s?[\w-]+(?:(?:\.|\s?(?:\(dot\)|\[dot\])\s?|\sdot\s)[\w-]+)+)", labelled=True, check=_has_domain, shape=r"@|\([aA][tT]\)|\[[aA][tT]\]"),
     pattern("URL", r"(?P<x>(?:[a-z]{2,6}://|www\.|\\\\[\w.-]+\\)[^\s<>\]\x01]+)", labelled=True, shape=r"://|www\.|\\\\", signs="/wW\\"),
     pattern("URL", r"(?<![\w@.-])(?P<x>(?:[a-z0-9-]+\.)+(?:com|org|net|edu|gov|info|health|nhs\.uk|co\.uk|ac\.uk|de|nl|fr|ch|at|be|eu|io|ca|example|test|pl|cz|fi|se|dk|es|it|pt|hu|ie|tr|in|ng|vn|cn|hk|jp|au|nz|za|br|mx|ru|us|uk|int|local|lan|intranet|internal|nhs|cloud|app|dev|hospital|care|clinic|doctor|online|site|me|tv|co)(?:[/:][^\s<>\]\x01]*)?)(?![\w@]|\.\w)", labelled=True, near="com org net edu gov info health uk de nl fr ch at be eu io ca example test pl cz fi se dk es it pt hu ie tr in ng vn cn hk jp au nz za br mx ru us int local lan intranet internal nhs cloud app dev hospital care clinic doctor online site me tv co"),
     pattern("IP", r"(?<![\d.])(?P<x>(?:\d{1,3}\.){3}\d{1,3})(?![\d.]\d)", check=_is_ip, digits=4),

@@ -20,7 +20,7 @@ _SCORE_BEFORE = re.compile(
 _SCORE_AFTER = re.compile(
     rf"[ \t]*(?:\n[ \t]*(?!cc\b))?(?:-?{one_of('partial_dates', 'score_after')}|\"|/|\.\d)", re.IGNORECASE)  # fmt: skip
 _NUMBER_AFTER = re.compile(
-    r"[ \t]*(?!(?:[01]\d|2[0-3])[0-5]\d(?!\w|\.\d))\d(?!\d?(?:/\d|[ ]?[ap]\.?m?\b|:\d\d))"
+    r"[ \t]*(?!(?:[01]\d|2[0-3])[0-5]\d(?!\w|\.\d))\d(?!\d?(?:/\d|(?:\.[0-5]\d)?[ ]?[ap]\.?m?\b|:\d\d|[.h][0-5]\d[ ]?(?:h|hrs|uhr|uur)?\b))"
 )
 # strength, scores and nodes anywhere in the sentence before
 _SCORE_SENTENCE = re.compile(
@@ -38,6 +38,31 @@ _DAY_BEFORE = re.compile(
     rf"(?:\b{one_of('partial_dates', 'day_before')}\W{{0,2}}|[@(]\s?|\b[dt]:\s{{0,2}}|\b(?:[a-zæøåäö]+dag|\w+tag)\s(?:d\.|den)\s?|\b(?:to|thru|til)\s)$", re.IGNORECASE)  # fmt: skip
 _DAY_AFTER = re.compile(
     rf"\s*{one_of('partial_dates', 'day_after')}", re.IGNORECASE)  # fmt: skip
+# "CT chest 15/03", "Echo d.d. 31/1": an earlier examination by its kind, part and day
+_EXAM_BEFORE = re.compile(
+    rf"\b{one_of('partial_dates', 'exam')}(?:[ /+-]{{1,3}}{one_of('partial_dates', 'part')}){{0,4}}\.?[ ]{{1,2}}$|\b(?:d\.d\.|dd\.?)[ ]?$",
+    re.IGNORECASE,
+)
+_FOUND_AFTER = re.compile(r"[ ]*(?:neg|pos|normal|bilat|\n)", re.IGNORECASE)
+# "2/3 swallow trials", "4/5 discs": so many of so many things
+_COUNTED_AFTER = re.compile(
+    rf"[ ](?!{one_of('partial_dates', 'no_things')}\b)(?:[a-z]{{3,}}[ ])?(?<!with )[a-z]{{3,}}(?<![suiaoe])s\b|[ ]views?\b|[ ](?:phases?|studies|biopsies)\b"
+)
+_CULTURES = re.compile(r"\b(?:cultures?|bottles?|swabs?|sets?|bcx?)[ ]?:?[ ]?$", re.IGNORECASE)
+_GROWN = re.compile(
+    r"[ ](?:[A-Z][a-z]{2,}|[A-Z]{2,}|gram|gpc|gnr|pos|neg|\+|grew|growing|mrsa|coag)"
+)
+_DRUG = re.compile(
+    r"(?:penem|cillin|\w[co]cin|mycin|xacin|azole|clav|\bcef\w*|one|ides?|cycline|abx|antibiotics?|"
+    r"vanc|tazo|steroids|pred|cover)[ ]$",
+    re.IGNORECASE,
+)
+# "repeat CT 3/12" where weeks are written "6/52"
+_AGAIN_BEFORE = re.compile(
+    r"\b(?:repeat|rpt|review|again|then|next|fu|f/u|surveillance)[ ](?:\w+[ ]){0,2}$", re.I
+)
+_BRITISH = re.compile(r"(?<![\d/])\d{1,2}/(?:52|7)(?![\d/])")
+_EYES = re.compile(r"\b(?:vision|va|visus|snellen|acuity|bcva|ucva)\b[^.;\n]{0,24}$", re.IGNORECASE)
 # "3/12 R chest wall pain": a complaint of three months; "-> MRCP 12/12.": a plan in twelve
 _COMPLAINT_AFTER = re.compile(
     rf"[ ](?:of[ ])?{one_of('partial_dates', 'complaint')}\b", re.IGNORECASE
@@ -71,6 +96,12 @@ def is_partial_date(text: str, start: int, end: int) -> bool:
     before, after = text[max(0, start - 90) : start], text[end : end + 28]
     if _is_span(b, before, after):
         return False
+    if a <= b and _is_part_of(a, b, before, after, text):
+        return False
+    if _EXAM_BEFORE.search(before, max(0, len(before) - 60)) and (
+        a > b or not _SCORE_AFTER.match(after) or _FOUND_AFTER.match(after)
+    ):
+        return True
     cued = _DAY_BEFORE.search(before, max(0, len(before) - 28)) is not None
     followed = _DAY_AFTER.match(after) is not None
     if (
@@ -97,6 +128,19 @@ def is_partial_date(text: str, start: int, end: int) -> bool:
     if a <= b and re.search(r"\b(?:\d?[A-Z]{4,}\d?|[A-Z]+\d)[ ]?[:=]?[ ]?$", before):
         return not _is_after_score_word(before)  # GPCOG 3/9
     return not (b in _LONG_SCORES_OF and _is_after_score_word(before))
+
+
+def _is_part_of(a: int, b: int, before: str, after: str, text: str) -> bool:
+    """Whether so many of so many things are told: "2/3 trials", "cultures 3/3 Staph", "6/9" eyes."""
+    if b <= 12 and _COUNTED_AFTER.match(after):
+        return True
+    if b <= 4 and _CULTURES.search(before) and _GROWN.match(after):
+        return True
+    if a == 6 and _EYES.search(before):
+        return True
+    if b in (12, 52) and _AGAIN_BEFORE.search(before) and _BRITISH.search(text):
+        return True
+    return b in (3, 5, 7, 10, 14) and _DRUG.search(before) is not None
 
 
 def _is_span(b: int, before: str, after: str) -> bool:
@@ -194,7 +238,7 @@ _DASHED_AFTER = re.compile(
 
 
 _POINTED_BEFORE = re.compile(
-    rf"\b{one_of('partial_dates', 'pointed_before')}\s*:?\s?$",
+    rf"(?<![\w-]){one_of('partial_dates', 'pointed_before')}\s*:?\s?$",
     re.IGNORECASE,
 )
 

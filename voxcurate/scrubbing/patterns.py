@@ -4,14 +4,16 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from voxcurate.scrubbing.address_tail import address_end
 from voxcurate.scrubbing.care import CARE
 from voxcurate.scrubbing.codes import CODES
 from voxcurate.scrubbing.dates import BEFORE_DATE, DATES
+from voxcurate.scrubbing.employers import EMPLOYERS
 from voxcurate.scrubbing.explained import find_unexplained, is_value
 from voxcurate.scrubbing.hits import Hit
 from voxcurate.scrubbing.houses import HOUSES
 from voxcurate.scrubbing.medical import PROTECTED
-from voxcurate.scrubbing.names import find_names, trimmed
+from voxcurate.scrubbing.names import find_names, is_title, trimmed
 from voxcurate.scrubbing.numbers import NUMBERS
 from voxcurate.scrubbing.pattern import HOLE, Pattern
 from voxcurate.scrubbing.people import PEOPLE
@@ -24,13 +26,14 @@ from voxcurate.scrubbing.records import RECORDS
 from voxcurate.scrubbing.rooms import ROOMS
 from voxcurate.scrubbing.rural import RURAL
 from voxcurate.scrubbing.streets import STREETS
+from voxcurate.scrubbing.tables import find_in_tables
 from voxcurate.scrubbing.towns import TOWNS
 from voxcurate.scrubbing.villages import VILLAGES
 from voxcurate.scrubbing.vocabulary import fold
 from voxcurate.scrubbing.wards import WARDS
 
 PATTERNS: tuple[Pattern, ...] = (
-    *DATES, *NUMBERS, *CODES, *PLACES, *STREETS, *TOWNS, *CARE, *HOUSES, *ROOMS,
+    *DATES, *NUMBERS, *CODES, *PLACES, *STREETS, *TOWNS, *CARE, *HOUSES, *EMPLOYERS, *ROOMS,
     *VILLAGES, *WARDS, *PEOPLE, *NOTES, *LETTERS, *MANNERS, *RECORDS, *RURAL,
 )  # fmt: skip
 BEFORE, AFTER = 90, 90  # letters beside a word that a match which must be near it may take up
@@ -114,11 +117,18 @@ def find_patterns(text: str) -> Iterator[Hit]:
                     day := BEFORE_DATE.search(text, max(0, start - 30), start)
                 ):
                     start = day.start()
+                if one.kind == "ADDRESS":
+                    end = address_end(text, start, end)
                 hit = Hit(one.kind, start, end, one.sure)
-                yield trimmed(text, hit) if one.kind == "NAME" else hit
+                if one.kind != "NAME":
+                    yield hit
+                elif not is_title(text, hit):
+                    yield trimmed(text, hit)
     yield from find_names(text)
     yield from find_unexplained(text)
-    yield from find_postal(text)
+    yield from find_in_tables(text)
+    for hit in find_postal(text):
+        yield hit._replace(end=address_end(text, hit.start, hit.end))
 
 
 def _triggers() -> tuple[dict[str, list[int]], list[int]]:

@@ -150,6 +150,11 @@ def _is_strange(text: str, start: int, end: int) -> bool:
     )
 
 
+def _is_no_post(text: str, start: int, end: int) -> bool:
+    """The same after a name, in brackets: "(AIOS)" is a post."""
+    return not (text[start:end].isupper() and end - start < 6) and _is_strange(text, start, end)
+
+
 def _are_initials(text: str, start: int, end: int) -> bool:
     low = fold(text[start:end])
     return low not in w.SHORT_FORMS and low not in w.DEGREES and lexicon().foreign_kind(low) in "un"
@@ -168,7 +173,7 @@ def _is_caseless(text: str, start: int, end: int) -> bool:
 def _is_no_component(text: str, start: int, end: int) -> bool:
     """Whether words joined as HL7 does are a name: no message type, no examination and its code."""
     found = text[start:end]
-    if re.fullmatch(
+    if re.match(r"[A-Z]{3}\^[A-Z]\d\d(?!\w)", found) or re.fullmatch(
         r"[A-Z]{3}\^[A-Z]\d\d(?:\^\w+)?|[^^]+\^(?:CPT4?|LN|I10C?|I9C?|SCT|HCPCS|L|RADLEX)", found
     ):
         return False
@@ -195,7 +200,7 @@ PEOPLE: tuple[Pattern, ...] = (
     pattern("NAME", r"(?:姓名|患者(?:姓名|氏名)?|病人|氏名|医师|醫師|医生|签名|报告医师|审核医师|담당의|환자명|성명)\s?[:：]?\s?(?P<x>[㐀-鿿가-힯]{2,4})", shape=r"[㐀-鿿가-힯]{2}", labelled=True),
     pattern("NAME", rf"\b(?i:{_KIN}),?[ ](?P<x>{_W}){_GOES_ON}", 0, starts=_KIN_STARTS, check=_is_strange, sure=False),
     pattern("NAME", rf"\b(?:SpR|StR|SHO|FY[12]|HO|[Rr]eg(?:istrar)?|[Rr]adiographer|[Ss]onographer|S/N|Sr|[Cc]harge [Nn]urse|[Mm]atron|[Pp]orter|[Ss]cribe|ODP|HCA|päivystäjä|lääkäri|hoitaja|sköterska|dyżurny|MTRA|MTA|MFA|OÄ|OA|AA|CA|Sgd\.?|Vaimo|vaimo|tytär|poika|syster|bror|córka|syn|manžel(?:ka)?|eşi|oğlu|kızı|Ehemann|Ehefrau|Tochter|Sohn|BS|BS CKI{{1,2}}|ThS|TS|Op|Uzm)\.?[ ](?P<x>{_W}(?:[ ]{_W})?)(?!\w)", 0, starts="spr str sho fy ho reg registrar radiographer sonographer s sr charge matron porter scribe odp hca paivystaja laakari hoitaja skoterska dyzurny mtra mta mfa oa aa ca sgd vaimo tytar poika syster bror corka syn manzel manzelka esi oglu kızı kizi ehemann ehefrau tochter sohn bs ths ts op uzm", check=_is_strange, sure=False),
-    pattern("NAME", rf"\x01[ ]\((?P<x>{_W})(?=[;,)])", 0, shape=r"\x01[ ]\(", check=_is_strange, sure=False),
+    pattern("NAME", rf"\x01[ ]\((?P<x>{_W})(?=[;,)])", 0, shape=r"\x01[ ]\(", check=_is_no_post, sure=False),
     pattern("NAME", rf"\x01[ ](?P<x>(?:(?:van|von|de|der|den|del|da|dos|di|la|ter|ten|Ní|Nic|Ó|Uí|Mac|bin|binti|bint|ibn)\s){{1,2}}{_W})(?!\w)", 0, shape=r"\x01[ ](?:van|von|de|da|dos|di|la|ter|ten|Ní|Nic|Ó|Uí|Mac|bin|ibn)", check=lambda text, start, end: True, sure=False),
     pattern("NAME", rf"(?<![^\n])(?P<x>{_W})[ ]?/(?=\x01|\d{{1,2}}[ /.])", 0, shape=r"/[\x01\d]", check=_is_strange, sure=False),
     pattern("NAME", rf"(?<!\w)(?P<x>{_W}[ ][A-Z]\.)(?=[ ]\((?:SpR|StR|Dr|MD|RN|Cons|Reg|SHO|NP|PA))", 0, shape=r"[A-Z]\.[ ]\(", check=is_somebody),
@@ -212,7 +217,7 @@ PEOPLE: tuple[Pattern, ...] = (
     pattern("NAME", r"(?<![^\n])(?P<x>(?:[A-Z]\.){2,3})(?=[ ]?=[ ]?\x01)", 0, shape=r"\.[ ]?=[ ]?\x01"),
     pattern("NAME", r"(?<![^\n])(?P<x>[A-Z]\.)(?=[ ]*\n[ ]*\x01)", 0, shape=r"(?:\A|\n)[A-Z]\.[ ]*\n[ ]*\x01"),
     pattern("NAME", r"(?<![\w^])(?P<x>[^\W\d_][^\W\d_'’-]*(?:[ -][^\W\d_]+)?\^{1,2}[^\W\d_][\w^'’ .-]*)", 0, shape=r"\w\^", check=_is_no_component),
-    pattern("NAME", r"(?i:\btyped|\binit(?:ials|iales|iali)?|\bscribe|\bsd|\bsecond[ ]read|\breader|\breviewer|\bchaperone|\bby[ ]me|\breporter|\bwitness)[ ]?[.:]?[ ](?P<x>[A-Z]{2,4}|[A-Z]-[A-Z]|[a-z]{2,3}(?=[ ]*[.\n]|[ ]*$))(?![\w-])", 0, starts="typed init initials initiales iniziali scribe sd second reader reviewer chaperone by reporter witness", check=_are_typists),
+    pattern("NAME", r"(?i:\btyped|\binit(?:ials|iales|iali)?|\bscribe|\bsd|\bsecond[ ]read|\breader|\breviewer|\bchaperone|\bby[ ]me|\breporter|\bwitness)[ ]?[.:]?[ ](?P<x>[A-Z]{2,4}|[A-Z]-[A-Z]|[a-z]{2,3}(?=[ ]*[.\n\"”;]|[ ]*$))(?![\w-])", 0, starts="typed init initials initiales iniziali scribe sd second reader reviewer chaperone by reporter witness", check=_are_typists),
     pattern("NAME", r"\((?P<x>(?:[A-Z]\.){2,3})\)", 0, shape=r"\((?:[A-Z]\.){2,3}\)", check=lambda text, start, end: fold(text[start:end]) not in ("i.v.", "i.m.", "u.s.", "s.c.", "p.o.", "n.b.", "u.k.", "e.g.", "i.e."), sure=False),
     pattern("NAME", r"(?:(?<=\n)|(?<=[ ]{2}))(?P<x>[A-Z]{2,4}/[a-z]{2,4})(?=[ ]{2})", 0, shape=r"[A-Z]{2,4}/[a-z]{2,4}"),
     pattern("NAME", r"(?<![^\n])(?P<x>[A-Z]{2,3})(?=[ ](?:/[ ]|BCN|RN|SN|RGN|MD|NP|PA|SpR|SHO)\b)", 0, shape=r"\n[A-Z]{2,3}[ ]", check=_are_initials),

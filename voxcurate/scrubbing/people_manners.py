@@ -28,6 +28,7 @@ _DOCTOR = one_of("people_manners", "doctor")
 _GREETING = one_of("people_manners", "greeting")
 _NAMED = one_of("people_manners", "named")
 _POST = one_of("people_manners", "post")
+_MADE = one_of("people_manners", "made")
 _OF_KIN = one_of("people_manners", "kin_of")
 _KIN = one_of("people", "kin")
 _KIN_LINK = r"(?:of|von|vom|de|del|d['’]|di|della|van|da|do)"
@@ -82,6 +83,8 @@ def _is_with_initials(text: str, start: int, end: int) -> bool:
     """Whether "Chew LK" is a surname and initials, not "Dixon IP" or a heading."""
     name, initials = fold(text[start:end]).split()
     known = lexicon()
+    if initials in ("ii", "iv", "vi", "ix", "xi", "xt", "od", "bd"):
+        return False  # "Gharbi II"
     plain = name not in _NOT_SPEAKERS and name not in known.eponyms and initials not in w.DEGREES
     initialled = initials not in w.SHORT_FORMS or known.kind(name) == "n"
     return plain and initialled and known.kind(name) != "w"
@@ -117,6 +120,28 @@ def _is_speaker(text: str, start: int, end: int) -> bool:
         return False
     named = low in known.surnames or low in known.given or known.fame(low) > 1
     return named and known.kind(low) in "nb"
+
+
+def _are_makers(text: str, start: int, end: int) -> bool:
+    """Whether initials stand after who made or checked a report: no team, no degree."""
+    parts = re.findall(r"[A-Z]+", text[start:end])
+    never = w.SHORT_FORMS | w.DEGREES | w.STOP
+    named = [lexicon().foreign_kind(fold(one)) != "w" for one in parts]
+    told = len(parts) > 1 or text[start - 2 : start] == ": "
+    return not any(fold(one) in never for one in parts) and (told or all(named))
+
+
+def _speaks_again(text: str, start: int, end: int) -> bool:
+    """Whether a word heads two lines or more of talk and is no word of reports."""
+    name = text[start:end]
+    low = fold(name).split()[0]
+    known = lexicon()
+    if low in _NOT_SPEAKERS | known.eponyms | MONTH_WORDS or CLINICAL.search(low):
+        return False
+    lines = re.findall(rf"(?:\A|\n)(?:\[?\d\d?:\d\d\]?[ ])?{re.escape(name)}:[ ]+(\S)", text)
+    if len(lines) < 2 or not any(one.islower() or one == "I" for one in lines):
+        return False
+    return known.foreign_kind(low) != "w" and not name.isupper()
 
 
 def _is_strange_or_given(text: str, start: int, end: int) -> bool:
@@ -184,15 +209,19 @@ MANNERS: tuple[Pattern, ...] = (
     # initials that stand for somebody: "P.M., maschio", "R.W., 63M", "/mp", "Sign: KAT", "MvD /"
     pattern("NAME", rf"(?<![\w.])(?P<x>{_SMALL_INITIALS}|[A-Z]{{2}})(?=,?[ ]?\(?(?:\d{{1,3}}[ ]?(?:[MFmfVvWw]\b|J\.|j\b|y/?o?\b|yrs?\b|ans\b|a[ñn]os\b|anni\b|aa?\.|jaar\b|Jahre\b|jr\b)|(?:{_SEX})(?!\w)))", 0, shape=rf"[A-Z]\.?[ ]?,?[ ]?\(?(?:\d{{1,3}}[ ]?[MFmfVvWwJjya]|(?:{_SEX}))", check=_are_initials),
     pattern("NAME", rf"(?:\b(?i:{_SIGNS})[ ]?[:.]?[ ]{{1,3}}|\b(?i:{_SIGNS}):)(?P<x>[A-Z]{{2,4}}|(?:[A-Z]\.){{2,3}}|[A-Z][a-z]{{0,3}}[A-Z]|(?<=: )[a-z]{{2,3}})(?=[ ]*(?:\n|$|[,;|/)]|\x01|[ ]{{2}}))", 0, starts=first_words(_SIGNS), check=_are_signed),
-    pattern("NAME", r"(?<![^\n])[ ]*/(?P<x>[a-z]{2,4})(?=[ ]*(?:\n|$))", 0, shape=r"/[a-z]{2,4}[ ]*(?:\n|$)", signs="/", check=_are_initials),
+    pattern("NAME", r"(?<![^\n])[ ]*/(?P<x>[a-z]{2,4})(?=[ ]*(?:\n|$))", 0, shape=r"/[a-z]{2,4}[ ]*(?:\n|$)", signs="/", check=_are_signed),
     pattern("NAME", r"\b(?:by|par|por|von|door|da|durch|av|af|przez)[ ](?P<x>[A-Z]{2,3})(?=[ ]*(?:\n|$|[;|/)]|\.(?:[ \n]|$)))", 0, starts="by par por von door da durch av af przez", check=_are_initials),
     pattern("NAME", r"(?<!\w)(?P<x>[A-Z](?:v|vd|van|v\.d\.)[A-Z]{1,2})(?!\w)", 0, shape=r"[A-Z]v", check=_are_initials),
     pattern("NAME", r"(?:(?<![^\n])|(?<=/ )|(?<=[ ]{2}))(?P<x>[A-Z](?:d|de|da|di|la|Mc|O)[A-Z]{1,2}|[A-Z]{2,3})(?=[ ]?(?:/[ ](?:supervis\w*|for|pour|für|voor|sup\b)|\((?:on[ ]call|covering|cover|nights?|locum|wnd|waarn\w*|garde|Dienst|guardia|reperib\w*|prelim|SpR|reg|resident|AIOS|ANIOS|FY\d|interne)\b))", 0, shape=r"/[ ](?:sup|for|pour|für|voor)|\((?:on|cov|night|locum|wnd|waarn|garde|Dienst|guard|reperib|prelim|SpR|reg|resid|AIOS|ANIOS|FY|intern)", check=_are_initials),
     # somebody's: "Mutter von Kjell", "primo de Encarni"
     pattern("NAME", rf"\b(?i:{_OF_KIN})[ ]{_KIN_LINK}[ ]?(?P<x>{_W}(?:[ ]{_W})?)(?!\w)", 0, starts=first_words(_OF_KIN), check=_is_strange, sure=False),
+    # "Checked by: ZI/SR 17.05.", "Verslag gemaakt door FJ, akkoord"
+    pattern("NAME", rf"\b(?i:{_MADE})(?::|[ ](?:by|door|von|par|da|por|af|av):?)[ ](?P<x>[A-Z]{{2,4}}(?:[ ]?[/+&][ ]?[A-Z]{{2,4}}){{0,3}})(?=[ ]*(?:[,;)\n|]|\.(?:\s|$)|$|\x01|[ ]{{2}})|[ ]\d)", 0, starts=first_words(_MADE), check=_are_makers, sure=False),
+    # who speaks twice in a chat: "Ged: looking now"
+    pattern("NAME", rf"(?<![^\n])(?:\[?\d\d?:\d\d\]?[ ])?(?P<x>{_W}(?:[ ][A-Z]\.?)?)(?=:[ ])", 0, signs=":", check=_speaks_again, sure=False),
     # speakers of minutes: "Freeman: no ...", "Marsh keen", "- Lake to chase", "Iris was called by"
     pattern("NAME", rf"(?:(?<![^\n])|(?<=[.;] ))[ ]*(?:[-*•–][ ]?|\d{{1,2}}[.)][ ]|\d\d:\d\d[ ])?(?P<x>{_W})(?=:[ ](?![A-Z]{{2}})[\"“']?(?:[a-z]{{2}}|I[ ']))", 0, shape=r":[ ][\"“']?[a-zI]", check=_is_speaker, sure=False),
-    pattern("NAME", rf"(?:(?<![^\n])|(?<=[.;:,] )|(?<=- ))[ ]*(?P<x>{_W})(?=[ ](?:keen|happy|concerned|worried|unsure|disagrees?|agrees|to[ ](?:chase|call|ring|email|see|discuss|book|arrange|inform|review|write|contact|consent|speak|follow)|will[ ](?:call|ring|email|see|discuss|book|arrange|inform|review|write|contact|chase|speak|present)|asked|asks|suggests?|suggested|feels|thinks|wonders?|prefers|says|said|rang|phoned|emailed|bleeped|(?:was|is)[ ](?:called|bleeped|rung|paged|phoned|contacted|told|asked|informed|reassured)(?:[ ]by)?)(?!\w))", 0, near="keen happy concerned worried unsure disagree disagrees agrees chase call ring email see discuss book arrange inform review write contact consent speak follow present asked asks suggest suggests suggested feels thinks wonder wonders prefers says said rang phoned emailed bleeped called rung paged contacted told informed reassured", check=_is_speaker, sure=False),
+    pattern("NAME", rf"(?:(?<![^\n])|(?<=[.;:,] )|(?<=- ))[ ]*(?P<x>{_W})(?=[ ](?:keen|happy|concerned|worried|unsure|disagrees?|agrees|to[ ](?:chase|call|ring|email|see|discuss|book|arrange|inform|review|write|contact|consent|speak|follow)|will[ ](?:call|ring|email|see|discuss|book|arrange|inform|review|write|contact|chase|speak|present)|asked|asks|suggests?|suggested|feels|thinks|wonders?|prefers|says|said|off[ ](?:sick|today|until)|on[ ](?:leave|nights|holiday|AL|call[ ])|covering|oncall|back[ ](?:from|on[ ])|rang|phoned|emailed|bleeped|(?:was|is)[ ](?:called|bleeped|rung|paged|phoned|contacted|told|asked|informed|reassured)(?:[ ]by)?)(?!\w))", 0, near="sick leave nights holiday covering oncall back keen happy concerned worried unsure disagree disagrees agrees chase call ring email see discuss book arrange inform review write contact consent speak follow present asked asks suggest suggests suggested feels thinks wonder wonders prefers says said rang phoned emailed bleeped called rung paged contacted told informed reassured", check=_is_speaker, sure=False),
     # a given name that is a word too before a surname that was found: "Precious [name] d.o.b."
     pattern("NAME", rf"(?:(?<![^\n])|(?<=: )|(?<=Dear )|(?<=Re )|(?<=RE ))(?P<x>{_W})(?=[ ]\x01,?[ ]{{0,6}}(?:\n|\x01|\(|(?i:d\.?o\.?b|born|nhs|mrn|chi|nhi|hn|urn?|aged?|geb|n[ée]e?|[MF]\b)))", 0, shape=r"[ ]\x01", check=_heads_entry, sure=False),
     pattern("NAME", rf"(?<![\w-])(?P<x>{_W})(?=[ ]\((?:his|her|pt['’]?s|the)?[ ]?(?:{_KIN})\))", 0, near=first_words(_KIN), check=_is_strange_or_given, sure=False),

@@ -22,6 +22,7 @@ _SHORT = one_of("places", "short")
 _SHORT_STARTS = first_words(_SHORT)
 _NOT_TOWNS = word_set("""
     ml mg hu ct mr us pet xr pa ap ed er am pm mm cm cc iu kg gy hz kv ms gm mri cta mra dr md
+    ie ui iu me ke ae va kcal
     icu or no ad bc uh ui ce st nd rd th in on at to by is of
 """)
 

@@ -30,9 +30,9 @@ _ANCHORS: tuple[re.Pattern[str], ...] = (
     re.compile(r"(?<!\w)(?:(?:ON|QC|BC|AB|MB|SK|NS|NB|NL|PE|YT|NT|NU)\.?,?\s+[ABCEGHJ-NPRSTVXY]\d[A-Z]\s?|[ABCEGHJ-NPRSTVXY]\d[A-Z][ ])\d[A-Z]\d(?!\w)"),
     re.compile(r"(?<![\w-])[ACDEFHKNPRTVWXY]\d[\dW][ ](?=[A-Z\d]*\d)(?=\d*[A-Z])[\dACDEFHKNPRTVWXY]{4}(?!\w)"),
     re.compile(rf"(?<![\w-])(?!CT\d{{3}}){_UK}(?!\w)"),
-    re.compile(rf"(?<![\w.,/-])(?:[A-Z]{{1,3}}-)?(?:\d{{5}}|\d{{4}}|\d{{2}}-\d{{3}}|\d{{4}}-\d{{3}}|\d{{3}}[ ]\d{{2}}|\d{{4}}[ ]?[A-Z]{{2}})[ ](?!(?i:hours?|hrs?|h|uhr|uur)\b){_TOWN}(?!\w)"),
+    re.compile(rf"(?<![\w.,/-])(?:[A-Z]{{1,3}}-)?(?:\d{{5}}|\d{{4}}|\d{{2}}-\d{{3}}|\d{{4}}-\d{{3}}|\d{{3}}[ ]\d{{2}}|\d{{4}}[ ]?[A-Z]{{2}})[ ](?!(?i:hours?|hrs?|h|uhr|uur|ie|iu|ui|me|ke|e)\b){_TOWN}(?!\w)"),
     re.compile(rf"(?<!\w)(?:{UPPER}{{2}},?[ ])?\d{{5}}-\d{{3}}(?![\w%]|[.,-]\d)"),
-    re.compile(rf"(?<=[ \n])(?!(?:Fax|Tel|Phone|Ph|Mob|Box|Bleep|Ext)\b){_TOWN}(?:[ ]?[-–,][ ]?|[ ])(?:\d{{3}}[ ]?\d{{3}}|\d{{5}}-\d{{3}}|\d{{3}}-\d{{4}}|(?!(?:19|20)\d\d)\d{{4}})(?![\w%]|[.,/-]\d|\s(?i:mm|cm|ml|mg|hu|hours|hrs|h)\b)"),
+    re.compile(rf"(?<=[ \n])(?!(?:Fax|Tel|Phone|Ph|Mob|Box|Bleep|Ext)\b){_TOWN}(?:[ ]?[-–,][ ]?|[ ])(?:\d{{3}}[ ]?\d{{3}}|\d{{5}}-\d{{3}}|\d{{3}}-\d{{4}}|(?!(?:19|20)\d\d)\d{{4}})(?![\w%]|[.,/-]\d|\s(?i:mm|cm|ml|mg|hu|hours|hrs|h|ie|iu|ui|units?|kcal)\b)"),
 )  # fmt: skip
 _CODE = re.compile(r"\d{3}|\d[A-Z ][ \d][A-Z\d]")  # every postcode holds one
 _LOOSE = frozenset({5, 6, 7})  # anchors that count only after a house number

@@ -11,7 +11,7 @@ from voxcurate.scrubbing.vocabulary import fold, lexicon
 _W = rf"(?!(?:Signed|Seen|Dr|Mr|Mrs|Ms|Miss|Prof)\b){UPPER}(?:[\w'’&-]|\.(?=\w))*"
 _BUSINESS = one_of("rooms", "business")
 _BUSINESS_WORDS = (
-    "llc llp l inc ltd limited corp corporation company co coop cooperative partnership kg gmbh ag ek e ohg sa s sl bv b nv n pty bros brothers sons son sohne söhne daughters hijos fils freight logistics trucking haulage transport spa salon nails bakery cafe diner foods farm farms motors builders construction roofing plumbing electric industries manufacturing steel mill mills mine brewery vineyard vineyards "
+    "co brewing distillery foundry canning packing meats seafoods fisheries quarry colliery refinery smelter sawmill timber lumber textiles pottery shipyard dockyard coaches buses tannery llc llp l inc ltd limited corp corporation company co coop cooperative partnership kg gmbh ag ek e ohg sa s sl bv b nv n pty bros brothers sons son sohne söhne daughters hijos fils freight logistics trucking haulage transport spa salon nails bakery cafe diner foods farm farms motors builders construction roofing plumbing electric industries manufacturing steel mill mills mine brewery vineyard vineyards "
     "rescue agency learning daycare preschool nursery kindergarten primary secondary elementary middle high polytechnic church parish chapel synagogue mosque cathedral railway railways rail airline airlines airways bank union mutual assurance hotel motel inn services council police constabulary barracks prison correctional institute foundation society library museum garage warehouse market supermarket store stores mall plaza cancer"
 )
 _UNITS_AFTER = (
@@ -29,7 +29,9 @@ def _is_business(text: str, start: int, end: int) -> bool:
         one in ("contrast", "grade", "risk", "dose") for one in words
     ):
         return False
-    company = re.search(r"(?:LLC|Inc|Ltd|GmbH|KG|Co-?op|Freight|Partnership)\.?$", text[start:end])
+    company = re.search(
+        r"(?:LLC|Inc|Ltd|GmbH|KG|Co|Co-?op|Freight|Partnership)\.?$", text[start:end]
+    )
     odd = any(
         (known.foreign_kind(one) != "w" or known.is_unlike_reports(one))
         and one not in known.eponyms
@@ -50,6 +52,12 @@ def _is_plate(text: str, start: int, end: int) -> bool:
     return not machine and known.foreign_kind(fold(text[end - 3 : end])) != "w"
 
 
+def _is_no_hour(text: str, start: int, end: int) -> bool:
+    """Whether four digits after "by ambulance" are no time of day."""
+    hour = re.fullmatch(r"(?:[01]\d|2[0-3])[0-5]\d", text[start:end])
+    return hour is None or re.search(r"\b(?i:by|via|per)\s\w+\s$", text[:start][-16:]) is None
+
+
 ROOMS: tuple[Pattern, ...] = (
     pattern("OTHER", r"\b(?:in|to|from|on|bed|room|rm|wd|ward)[ ](?P<x>\d{1,2}[A-Z]{1,2}-\d{1,3})(?![\w-])", 0, starts="in to from on bed room rm wd ward"),
     pattern("OTHER", r"\b(?:Station|Ward)[ ](?P<x>\d{1,2}[B-HK])(?![\w.-])", 0, starts="station ward", labelled=True),
@@ -58,7 +66,7 @@ ROOMS: tuple[Pattern, ...] = (
     pattern("OTHER", rf"\b(?:locker|cubicle|theatre|chair|pod|parking[ ]bay)[ ]?(?:no\.?|number|\#)?[ ]?(?P<x>\d{{1,4}}[A-Z]?){_UNITS_AFTER}", 0, starts="locker cubicle theatre chair pod parking", sure=False),
     pattern("OTHER", rf"\b(?:unit|ambulance|crew|engine|rescue|squad)[ ](?P<x>(?:{UPPER}[a-z]+|[A-Z]{{1,3}})[ ]?\d{{1,4}}){_UNITS_AFTER}", 0, starts="unit ambulance crew engine rescue squad"),
     pattern("OTHER", r"\b(?:RTW|NAW|KTW|NEF)[ ](?P<x>\d{1,3}[/-]\d{1,3}(?:[-/]\d{1,2})?)", 0, starts="rtw naw ktw nef"),
-    pattern("OTHER", rf"\b(?:RTW|NAW|KTW|NEF|SVB|SVA|SVAB|VSAV|SMUR|UMH|USVA|[Aa]mbulance|Medic|MEDIC|Rescue|Engine|BLS|ALS|Rega|Christoph)[ ](?P<x>\d{{3,4}}){_UNITS_AFTER}", 0, starts="rtw naw ktw nef svb sva svab vsav smur umh usva ambulance medic rescue engine bls als rega christoph", sure=False),
+    pattern("OTHER", rf"\b(?:RTW|NAW|KTW|NEF|SVB|SVA|SVAB|VSAV|SMUR|UMH|USVA|[Aa]mbulance|Medic|MEDIC|Rescue|Engine|BLS|ALS|Rega|Christoph)[ ](?P<x>\d{{3,4}}){_UNITS_AFTER}", 0, starts="rtw naw ktw nef svb sva svab vsav smur umh usva ambulance medic rescue engine bls als rega christoph", sure=False, check=_is_no_hour),
     pattern("OTHER", r"\x01[ ](?:[\d:]+[ ])?by[ ](?P<x>[a-z]{4,20}\d{0,4})(?=[ ](?:on|at|from)\b|\s*(?:\n|$|[,;|)]|[-=]{3})|[ ](?:RN|RT|MD)\b)", 0, shape=r"\x01[ ](?:[\d:]+[ ])?by[ ][a-z]", check=_is_odd_user, sure=False),
     pattern("OTHER", r"\bby[ ](?P<x>[a-z]{5,20}\d{0,4})(?=[ ](?:RN|RT|MD|on[ ][A-Z]{3,}-?\w*\d))", 0, starts="by", check=_is_odd_user, sure=False),
     pattern("OTHER", r"\"(?:user_?name|user|login|operator)\"[ ]?:[ ]?\"(?P<x>[^\"\s]{3,40})\"", labelled=True, shape=r"\"(?:user|login|operator)"),

@@ -46,7 +46,8 @@ def _is_user(text: str, start: int, end: int) -> bool:
 
 def _is_no_label(text: str, start: int, end: int) -> bool:
     """Whether the letters of "NB 5541" are no label of their own."""
-    return fold(text[start:end].split()[0]) not in ("no", "nr", "id", "of", "is", "ct", "mr", "am")
+    first = fold(text[start:end].split()[0])
+    return first not in ("no", "nr", "id", "of", "is", "ct", "mr", "am", "xr", "us", "nm", "pet")
 
 
 def _is_of_place(text: str, start: int, end: int) -> bool:
@@ -69,14 +70,18 @@ WARDS: tuple[Pattern, ...] = (
     pattern("INSTITUTION", rf"\b(?P<x>(?:Ward|Unit|Bay|Station|Floor|Block)[ ]\S{{1,5}}[ ]\({UPPER}[a-zà-ÿ]{{3,}}\))", 0, starts="ward unit bay station floor block", check=_is_of_place, sure=False),
     pattern("INSTITUTION", rf"\x01[ ]\((?P<x>{UPPER}[a-zà-ÿ]{{3,}})\)(?=[ ](?:on|since|from|with|under|bed|by)\b)", 0, shape=r"\x01[ ]\(", check=_is_of_place, sure=False),
     # machines with a name of the house's own: "Scanner CT-SEH-1"
-    pattern("OTHER", rf"\b(?i:{_CODED})[ ]?:?[ ](?P<x>(?:CT|MR|MRT|XR|US|DX|IRM|TAC|RM|RX|TC|PET|TDM)[-_ ]?[A-Z]{{2,6}}[-_ ]?\d{{1,3}}){_AFTER}", 0, starts=first_words(_CODED), check=lambda text, start, end: re.search(r"[-_]", text[start:end]) is not None),
+    pattern("OTHER", rf"\b(?i:{_CODED})[ ]?:?[ ](?P<x>(?:CT|MR|MRT|XR|US|DX|IRM|TAC|RM|RX|TC|PET|TDM|NM|CR|DR)(?:[-_ ]?[A-Z]{{2,6}}[-_ ]?\d{{1,3}}|\d{{0,2}}(?:[-_][A-Z]{{2,8}}){{1,3}})){_AFTER}", 0, starts=first_words(_CODED), check=lambda text, start, end: re.search(r"[-_]", text[start:end]) is not None),
+    pattern("OTHER", r"(?<![\w-])(?P<x>(?:CT|MR|MRI|XR|DX|PET|NM|CR|DR|US)\d{1,2}[-_][A-Z]{2,6}[-_][A-Z0-9]{2,8})(?![\w-])", 0, shape=r"\d[-_][A-Z]{2,6}[-_]"),
+    pattern("OTHER", r"\b(?P<x>(?:[Bb]ay|BAY|[Pp]od|POD)[ ][A-H])(?![\w'’]|[ ](?:of|and|to)\b)", 0, starts="bay pod", sure=False),
     # vehicles: Indian, German, Dutch, French, Spanish, Italian, British plates beside a vehicle
     pattern("OTHER", rf"\b(?i:{_VEHICLE})\b[^\n.;]{{0,16}}?[ (:](?P<x>{_REGISTERED})(?![\w-]|[.,]\d)", 0, starts=first_words(_VEHICLE), labelled=True, check=lambda text, start, end: sum(map(str.isdigit, text[start:end])) >= 2 and sum(map(str.isalpha, text[start:end])) >= 1 and fold(text[start:end].split()[0]) not in ("ct", "mr", "am", "pm")),
+    pattern("OTHER", r"(?<![\w-])(?P<x>(?:A[NPRS]|B[RH]|C[GH]|D[DLN]|G[AJ]|H[PR]|J[HK]|K[AL]|L[AD]|M[HLNPZ]|NL|O[DR]|P[BY]|RJ|SK|T[NRS]|U[AKP]|WB)[ -]?\d{1,2}[ -]?[A-Z]{1,3}[ -]?\d{4})(?![\w-])", 0, shape=r"[A-Z][ -]?\d{4}"),
     pattern("OTHER", r"(?<![\w-])(?P<x>[A-Z]{2}[ -]?\d{1,2}[ -]?[A-Z]{1,2}[ -]?\d{4}|[A-Z]{2}-\d{3}-[A-Z]{2})(?![\w-])", 0, shape=r"[A-Z]{2}[ -]?\d{1,3}[ -]?[A-Z]", check=_is_no_unit),
     # "mon compte (sblanchet)", "user (mkhan2)"
     pattern("OTHER", rf"\b(?i:{_ACCOUNT})[ ]?[:(][ ]?[\"'“]?(?P<x>[a-z][\w.-]{{3,30}})(?=[\"'”]?[ ]?[),;\n])", 0, starts=first_words(_ACCOUNT), check=_is_user),
     # ids: "lic. NB 5541", "REDCap record 551-23", "(Case 2217 ...", "Medicare 3999 55512 1/2"
-    pattern("ID", rf"\b(?i:{_REGISTRY})\.?[ ]?(?:(?i:no|nr|n°|num|number|is)\.?[ ]?)?[:#]?[ ]?(?P<x>[A-Z]{{1,4}}[ ]?[-/]?\d{{3,10}}(?:[ /-]\d{{1,6}}){{0,3}}[A-Z]?)(?!\w|[.,]\d)", 0, starts=first_words(_REGISTRY), labelled=True, check=_is_no_label),
+    pattern("ID", rf"\b(?i:{_REGISTRY})\.?[ ]?(?:(?i:no|nr|n°|num|number|is)\.?[ ]?)?[:#]?[ ]?(?P<x>[A-Z]{{1,5}}[ ]?[-/]?(?:\d{{3,10}}(?:[ /-]\d{{1,6}}){{0,3}}|\d{{2}}(?:[ -]\d{{2,5}}){{1,3}})[A-Z]?)(?!\w|[.,]\d)", 0, starts=first_words(_REGISTRY), labelled=True, check=_is_no_label),
+    pattern("ID", r"\b(?:HCC|CRN|[Pp]ension(?:er)?(?:[ ]card)?|[Cc]oncession(?:[ ]card)?|[Hh]ealth[ ]care[ ]card)[ ]?(?:(?i:no|number|card)\.?)?[ ]?[:#]?[ ](?P<x>\d{3}[ -]\d{3}[ -]\d{3}[A-Z]?)(?!\w)", 0, starts="hcc crn pension pensioner concession health", labelled=True),
     pattern("ID", r"\b(?i:redcap|edc|e?crf|castor|openclinica|trial|study|registry|randomi[sz]ation|screening|biobank)[ ](?:(?i:record|id|no\.?|number|subject|patient|participant|pt|case|code)[ ]?){1,2}[:#]?[ ]?(?P<x>\d{2,5}-\d{1,5}(?:-\d{1,5})?|[A-Z]{1,4}-?\d{2,6}|\d{3,6})(?![\w%]|[.,]\d)", 0, starts="redcap edc ecrf crf castor openclinica trial study registry randomisation randomization screening biobank", labelled=True),
     pattern("ID", r"\((?i:case|fall|cas|caso|casus|geval|file|folio|dossier|exam|acc|ref|ticket)[ ]?(?:(?i:no|nr|n°)\.?[ ]?)?[:#]?[ ]?(?P<x>(?!(?:19|20)\d\d\b)\d{4,9})(?=[ ]?[A-Z),;/]|[ ](?:complete|final|prelim))", 0, shape=r"\([A-Za-z]{2,8}[ ]?\W{0,4}\d{4}", labelled=True),
     pattern("ID", r"\b(?i:medicare|medicaid|mbs|irn)(?:[ ](?:no\.?|number|card))?[ ]?[:#]?[ ]{0,3}(?P<x>\d{4}[ -]?\d{5}[ -]?\d(?:[ ]?[-/][ ]?\d){0,2})(?!\w)", starts="medicare medicaid mbs irn", labelled=True),
