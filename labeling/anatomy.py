@@ -104,7 +104,8 @@ class Between(Config):
 
 
 class Nearer(Config):
-    """Along the body axis a centroid lies nearer to one of `to` than to any of `than`."""
+    """Along the body axis a centroid lies nearer to one of `to` than to any of `than`, at their
+    nearest levels."""
 
     class_: str = Field(alias="class")
     to: tuple[str, ...]

@@ -8,6 +8,7 @@ import numpy as np
 from labeling.anatomy import DIRECTIONS, Nearer, Order
 from labeling.rules.case import FACES, Case, Seen
 from labeling.rules.outcome import Outcome
+from labeling.rules.presence import unless
 
 FULL_MM = 15.0  # beyond the limit: the weight is full
 WORDS = {
@@ -116,8 +117,9 @@ def _gone(case: Case, rule: Order, n: int, there: Sequence[str]) -> Outcome:
     after = min((c for c in there if rule.classes.index(c) > n), key=rule.classes.index)
     words = f"no {case.name(class_id)} between {case.name(before)} and {case.name(after)}"
     return case.broken(
-        class_id, "presence", words, beyond=(1.0, 1.0), value=0.0, limit=1.0, other=before
-    )
+        class_id, "presence", words + unless(case, class_id), beyond=(1.0, 1.0), value=0.0,
+        limit=1.0, other=before, hard=not case.rules(class_id).removable,
+    )  # fmt: skip
 
 
 def _ordered(case: Case, rule: Order, there: Sequence[str]) -> Iterator[Outcome]:
@@ -189,7 +191,11 @@ def between(case: Case) -> Iterator[Outcome]:
 
 
 def nearer(case: Case) -> Iterator[Outcome]:
-    """Along the body axis a centroid lies nearer to some structures than to others."""
+    """Along the body axis a centroid lies nearer to some structures than to others.
+
+    Measured to their nearest level: the middle of a femur lies far below the hip where legs are
+    seen whole, and at it where the scan ends there.
+    """
     for rule in case.anatomy.nearer:
         if rule.class_ not in case.there:
             continue
@@ -214,8 +220,9 @@ def nearer(case: Case) -> Iterator[Outcome]:
 
 
 def _nearest(case: Case, seen: Seen, group: Sequence[str]) -> float | None:
-    there = [case.there[c].centroid[2] for c in group if c in case.there]
-    return float(np.abs(np.array(there) - seen.centroid[2]).min()) if there else None
+    up = seen.centroid[2]
+    ends = [case.there[c].extent[:, 2] for c in group if c in case.there]
+    return min((float(max(low - up, up - high, 0.0)) for low, high in ends), default=None)
 
 
 def _names(case: Case, rule: Nearer, which: str) -> str:

@@ -41,7 +41,7 @@ def presence(case: Case) -> Iterator[Outcome]:
             f"the {name} is empty though {given} {'is' if len(rule.given) == 1 else 'are'} there"
         )
         yield case.broken(
-            rule.want, "presence", words + _unless(case, rule.want), beyond=(1.0, 1.0),
+            rule.want, "presence", words + unless(case, rule.want), beyond=(1.0, 1.0),
             value=0.0, **told,
         )  # fmt: skip
 
@@ -66,7 +66,7 @@ def pair(case: Case) -> Iterator[Outcome]:
             yield case.told(other, "pair", "unknown", why, **told)
             continue
         words = f"the {case.name(other)} is empty, though the {case.name(class_id)} is there and "
-        words += "its place lies in the scan" + _unless(case, other)
+        words += "its place lies in the scan" + unless(case, other)
         yield case.broken(other, "pair", words, beyond=(1.0, 1.0), value=0.0, **told)
 
 
@@ -117,5 +117,7 @@ def ratio(case: Case) -> Iterator[Outcome]:
             yield case.broken(class_id, "ratio", words, beyond=over, **told)
 
 
-def _unless(case: Case, class_id: str) -> str:
-    return " (unless it was taken out)" if case.rules(class_id).removable else ""
+def unless(case: Case, class_id: str) -> str:
+    """What absence may be due to all the same, in words."""
+    removable = case.rules(class_id).removable
+    return " (unless it was taken out or never was)" if removable else ""

@@ -9,6 +9,7 @@ from labeling.rules.case import Case, Seen
 from labeling.rules.outcome import Outcome
 
 TILT = float(np.tan(np.radians(5.0)))  # of a patient on the table: mm sideways per mm along
+ACROSS_BODY = np.array([1.0, 1.0, 0.0])  # the plane that left and right are told in
 MIRRORED_VOTES = 3  # for a mirrored scan, at least; and none against it
 FULL_MM = 20.0  # beyond the limit: the weight is full
 
@@ -50,9 +51,10 @@ def anchor(case: Case) -> Iterator[Outcome]:
     """Of two sides, the one that belongs to the liver's side is the nearer one to it.
 
     Where there is no liver, the next of the anatomy's anchors (spleen, stomach, heart ...) says it.
-    The place of the anchor is measured from the middle of the two, along the line through both, so
-    that neither the header's left and right nor a turned patient counts; far anchors say less, for
-    patients lie aslant.
+    The place of the anchor is measured from the middle of the two, along the line through both as
+    seen from the feet, so that neither the header's left and right, nor a turned patient, nor one
+    side higher than the other (carotids, iliac vessels) counts; far anchors say less, for patients
+    lie aslant.
     """
     for class_id, seen in case.there.items():
         pair = _pair(case, class_id)
@@ -72,7 +74,7 @@ def anchor(case: Case) -> Iterator[Outcome]:
 
 
 def _anchored(case: Case, right: Seen, left: Seen, anchor_id: str) -> Iterator[Outcome]:
-    across = right.centroid - left.centroid
+    across = (right.centroid - left.centroid) * ACROSS_BODY
     width = float(np.linalg.norm(across))
     away = case.there[anchor_id].centroid - (left.centroid + right.centroid) / 2
     toward = float(away @ across) / max(width, 1e-6)

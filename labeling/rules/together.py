@@ -1,6 +1,6 @@
 """Rules about voxels that two structures share: forbidden overlaps, parts within their whole."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -9,7 +9,8 @@ from scipy import ndimage
 from labeling.rules.case import Case, Seen, plain_box
 from labeling.rules.outcome import Outcome
 from labeling.structures import Structure, common_mask, common_voxels
-from voxcurate.volume import Box
+from voxcurate.masks import dilate
+from voxcurate.volume import Box, spacing_of
 
 OVERLAP_SHARE = 0.02  # of the smaller one; contours touch and partial volumes are shared
 OUTSIDE_SHARE = 0.10  # of a part that may reach out of its container
@@ -73,10 +74,11 @@ def _shared_box(a: Structure, b: Structure) -> tuple[tuple[int, int], ...]:
 
 
 def inside(case: Case) -> Iterator[Outcome]:
-    """A part lies within its whole, but for `OUTSIDE_SHARE`.
+    """A part lies within its whole and the written reach around it, but for `OUTSIDE_SHARE`.
 
     Where the two share no voxel at all (one label map, or a whole drawn without its part) the
-    part's pieces have to touch the whole instead.
+    part's pieces have to touch the whole instead. A lesion may grow out of its organ, or the organ
+    be drawn without it: only one that is nowhere at the organ breaks a hard rule.
     """
     vocabulary = case.anatomy.vocabulary
     for class_id, seen in case.asked.items():
@@ -88,7 +90,8 @@ def inside(case: Case) -> Iterator[Outcome]:
             why = case.why_unknown([whole_id])
             yield case.told(class_id, "inside", "unknown", why, **told)
             continue
-        gone = outside(seen.s, case.structures[whole_id])
+        whole = case.structures[whole_id]
+        gone = outside(seen.s, whole, case.rules(class_id).reach_mm or 0.0)
         ml = float(np.count_nonzero(gone)) * seen.s.voxel_ml
         share = ml / seen.s.ml
         told |= {"value": share, "evidence": {"outside_ml": ml}}
@@ -100,28 +103,43 @@ def inside(case: Case) -> Iterator[Outcome]:
             yield case.told(class_id, "inside", "holds", words, **told)
             continue
         part = seen.s.part(gone)
+        is_apart = bool(gone.sum() == seen.s.voxels)
         yield case.broken(
             class_id, "inside", words, beyond=(share - OUTSIDE_SHARE, FULL_OUTSIDE),
-            box=plain_box(part.box), **told,
+            box=plain_box(part.box), hard=is_apart or not vocabulary[class_id].lesion, **told,
         )  # fmt: skip
 
 
-def outside(part: Structure, whole: Structure) -> npt.NDArray[np.bool_]:
-    """The voxels of a part (in its box) outside its whole; see `inside`."""
+def outside(part: Structure, whole: Structure, reach_mm: float = 0.0) -> npt.NDArray[np.bool_]:
+    """The voxels of a part (in its box) outside its whole, and further from it than `reach_mm`;
+    see `inside`."""
     gone = np.asarray(part.mask & ~whole.within(part.box))
-    if np.count_nonzero(gone) < part.voxels or whole.is_empty:
+    if whole.is_empty or not gone.any():
         return gone
-    wide: Box = tuple(  # type: ignore[assignment]
-        slice(max(0, side.start - 1), min(n, side.stop + 1))
-        for side, n in zip(part.box, part.shape, strict=True)
-    )
+    if np.count_nonzero(gone) < part.voxels:
+        return gone & ~_around(whole, part.box, reach_mm) if reach_mm else gone
+    wide = _wider(part.box, part.shape, (1, 1, 1))
     near = ndimage.binary_dilation(whole.within(wide), np.ones((3, 3, 3), bool))
-    inner = tuple(
-        slice(side.start - w.start, side.stop - w.start)
-        for side, w in zip(part.box, wide, strict=True)
-    )
+    inner = _moved(part.box, [side.start for side in wide])
     touching = np.unique(part.pieces[0][near[inner] & part.mask])
     return np.asarray(part.mask & ~np.isin(part.pieces[0], touching))
+
+
+def _around(whole: Structure, box: Box, reach_mm: float) -> npt.NDArray[np.bool_]:
+    """Where in a box a structure is at most so far away."""
+    spacing = spacing_of(whole.affine)
+    wide = _wider(box, whole.shape, [int(np.ceil(reach_mm / step)) for step in spacing])
+    near = dilate(whole.within(wide), reach_mm, spacing)
+    return np.asarray(near[_moved(box, [side.start for side in wide])])
+
+
+def _wider(box: Box, shape: tuple[int, int, int], by: Sequence[int]) -> Box:
+    """A box with so many voxels more on each side, inside the volume."""
+    i, j, k = (
+        slice(max(0, side.start - n), min(size, side.stop + n))
+        for side, size, n in zip(box, shape, by, strict=True)
+    )
+    return i, j, k
 
 
 def shared_voxels(there: Mapping[str, Seen], about: str = "") -> dict[tuple[str, str], int]:
