@@ -108,7 +108,9 @@ def find_candidates(
         config: thresholds and sizes.
         organ: mask of the volume, where the lesion has to be; None: unknown, nothing is dropped
             for its place. An empty organ is taken for unknown too: a lesion may have replaced it.
-        reach_mm: probabilities farther from the organ do not count; None: no such limit.
+        reach_mm: probabilities farther from the organ do not count, but for regions of at least
+            0.5 that come so near to it: where a map gives each voxel one class, a large tumour is a
+            hole in its organ. None: no such limit.
 
     Returns:
         The candidates; none where nothing is above the threshold. Regions are 26-connected, and
@@ -125,7 +127,8 @@ def find_candidates(
     above = mean > config.candidate_above * 255
     held = organ is not None and config.contain and bool(organ.any())
     if held and reach_mm is not None and above.any():
-        above &= _near(organ, reach_mm, affine, box, shape)  # type: ignore[arg-type]
+        near = _near(organ, reach_mm, affine, box, shape)  # type: ignore[arg-type]
+        above &= near | _touching(mean >= HALF, near)
     voxel_ml = abs(float(np.linalg.det(affine[:3, :3]))) * ML_PER_MM3
     least = max(1, int(np.ceil(config.minimum_ml / voxel_ml)))
     labels, n = _regions(above, mean, config.split_below, least)
@@ -248,6 +251,17 @@ def _near(
     )
     wide: Box = (i, j, k)
     return dilate(organ[wide], gap, spacing)[_relative(box, wide)]
+
+
+def _touching(mask: npt.NDArray[np.bool_], near: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """The pieces of a mask that have a voxel in another one, whole."""
+    if not (mask & ~near).any():
+        return mask
+    pieces, n = components(mask)
+    is_near = np.zeros(n + 1, bool)
+    is_near[np.unique(pieces[near])] = True
+    is_near[0] = False
+    return np.asarray(is_near[pieces])
 
 
 def _relative(inner: Box, outer: Box) -> Box:

@@ -27,7 +27,7 @@ from voxcurate.ledger import Item, run_items
 from voxcurate.stage import StageContext, StageResult
 from voxcurate.volume import Volume
 
-VERSION = "1"
+VERSION = "2"
 KINDS = ("missed", "contradicts", "candidate")
 ANSWERS = {
     "candidate": ("accept", "erase", "revised", "skip"),

@@ -30,7 +30,7 @@ from voxcurate.ids import content_id
 from voxcurate.ledger import Item, Recorded, run_items
 from voxcurate.stage import StageContext, StageResult
 
-STAGE, NAME, VERSION = "roc", "analysis", "1"
+STAGE, NAME, VERSION = "roc", "analysis", "2"
 WORKER = "labeling.roc.work:work"
 # settings that decide what a candidate is; the others only say what follows from it
 MEASURED = (

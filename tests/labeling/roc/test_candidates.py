@@ -109,11 +109,26 @@ def test_what_reaches_too_far_out_of_the_organ_is_cut():
     organ[:8] = True
     bar = np.zeros(SHAPE, bool)
     bar[4:28, 10:13, 7:10] = True
-    whole = find(soft((bar, 0.7)), config=RocConfig(), organ=organ)
-    cut = find(soft((bar, 0.7)), config=RocConfig(), organ=organ, reach_mm=9.0)
+    whole = find(soft((bar, 0.4)), config=RocConfig(), organ=organ)
+    cut = find(soft((bar, 0.4)), config=RocConfig(), organ=organ, reach_mm=9.0)
     assert cut.candidates[0].ml < whole.candidates[0].ml
     last = np.argwhere(cut.labels).max(axis=0)[0] + cut.box[0].start
     assert (last - 7) * 1.5 == pytest.approx(9.0)
+
+
+def test_a_large_tumour_that_is_a_hole_in_its_organ_is_not_hollowed():
+    """A label map has one class per voxel: the organ is drawn without its tumour."""
+    tumour = ellipsoid(SHAPE, (15, 11, 8), (11, 8, 6))
+    organ = ~tumour
+    sure, faint = (
+        find(soft((tumour, p)), config=RocConfig(), organ=organ, reach_mm=4.0) for p in (0.9, 0.4)
+    )
+    assert np.count_nonzero(sure.labels) == np.count_nonzero(tumour)
+    assert np.count_nonzero(faint.labels) < np.count_nonzero(tumour)
+    apart = np.zeros(SHAPE, bool)
+    apart[:1] = True  # 6 mm from the tumour: not at its organ
+    gone = find(soft((tumour, 0.9)), config=RocConfig(), organ=apart, reach_mm=1.5)
+    assert np.count_nonzero(gone.labels) == 0
 
 
 def test_the_mask_of_a_faint_candidate_is_its_brighter_half():
