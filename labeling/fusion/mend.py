@@ -19,7 +19,7 @@ from labeling.anatomy import DIRECTIONS
 from labeling.fusion.effects import Effect, Work
 from labeling.rules import Anatomy
 from labeling.structures import Structure, common_parts, further_pieces, midline, to_world
-from voxcurate.masks import label_boxes, surface
+from voxcurate.masks import components, label_boxes, surface
 from voxcurate.volume import Box, spacing_of
 
 SHARED = 0.5  # of the smaller of two: more is no dispute about a border
@@ -281,9 +281,19 @@ def _inside(work: Work, class_id: str) -> None:
     spacing = spacing_of(s.affine)
     wide = _grown(s, [int(np.ceil(reach / step)) for step in spacing])
     inner = common_parts(s.box, wide)[1]
-    near = dilate(container.within(wide), reach, spacing)[inner]
+    near = _closed(dilate(container.within(wide), reach, spacing))[inner]
     reason = f"more than {reach:g} mm outside {name}"
     work.take(class_id, "inside", reason, ~near, other=name)
+
+
+def _closed(near: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """A mask with its holes: where a model gives each voxel one class, a large tumour is one."""
+    pieces, n = components(~near)
+    is_open = np.zeros(n + 1, bool)
+    for face in (pieces[[0, -1]], pieces[:, [0, -1]], pieces[:, :, [0, -1]]):
+        is_open[np.unique(face)] = True
+    is_open[0] = False
+    return np.asarray(~is_open[pieces])
 
 
 def _apart(s: Structure, container: Structure) -> list[int]:

@@ -212,6 +212,21 @@ def test_what_lies_apart_from_its_container_or_reaches_too_far_out_goes():
     balanced(masks, after, effects)
 
 
+def test_a_large_tumour_that_is_a_hole_in_its_organ_is_not_hollowed():
+    """A model that gives each voxel one class leaves the tumour out of the liver."""
+    anatomy = written(classes={"liver_tumor": {"reach_mm": 12.0}})
+    whole = NOTHING.copy()
+    whole[6:28, 3:19, 2:20] = True
+    tumour = NOTHING.copy()
+    tumour[10:24, 6:16, 6:16] = True
+    after, effects = mended({"liver": whole & ~tumour, "liver_tumor": tumour}, anatomy)
+    np.testing.assert_array_equal(after["liver_tumor"], tumour)
+    assert effects == []
+    outside = np.roll(whole, 14, axis=0) & ~whole
+    after, _ = mended({"liver": whole, "liver_tumor": tumour | outside}, anatomy)
+    assert 0 < np.count_nonzero(after["liver_tumor"] & outside) < np.count_nonzero(outside)
+
+
 def test_a_voxel_of_two_organs_stays_with_the_likelier_one():
     border = np.zeros(SHAPE, bool)
     border[:, :, :] = np.roll(MASKS["liver"], 1, 2) & ~MASKS["liver"] & ~MASKS["kidney_right"]
