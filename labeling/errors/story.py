@@ -122,7 +122,8 @@ class _Teller:
         """Take one decision."""
         heard = {
             "fuse": self._fused, "detect": self._suspected, "regions": self._doubted,
-            "judge": self._judged, "roc": self._lesion, "review": self._reviewed, "labels": self._undone,
+            "judge": self._judged, "roc": self._lesion, "review": self._reviewed,
+            "labels": self._undone,
         }[d.stage]  # fmt: skip
         heard(d)
 
