@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from labeling.audit.findings import Finding
 
 ROWS_SHOWN = 40
+FAILURES_SHOWN = 30
 SHOWN_ANYWAY = 5  # lines where fewer labels are suspect
 
 
@@ -55,8 +56,11 @@ def show_notes(head: Mapping[str, Any], out: Path | None) -> None:
     if own:
         words = ", ".join(f"{c} {ml:g} mL" for c, ml in own.items())
         typer.echo(f"note: smallest find of small and thin classes: {words}", err=True)
-    for case, why in head["failed"].items():
+    failed = head["failed"]
+    for case, why in list(failed.items())[:FAILURES_SHOWN]:
         typer.echo(f"failed: {case}: {why}", err=True)
+    if len(failed) > FAILURES_SHOWN:
+        typer.echo(f"... and {len(failed) - FAILURES_SHOWN} more (--json has all)", err=True)
     if out is not None:
         typer.echo(f"written to {out}: audit.csv, audit.json, audit.html")
 

@@ -141,12 +141,30 @@ def read_case(files: CaseFiles) -> dict[str, Structure]:
             volume = read_nifti(path)
         except VolumeReadError as error:
             raise VolumeReadError(f"mask {class_id}: {error}") from None
+        _check_mask(class_id, volume)
         s = Structure.of(class_id, volume.array != 0, volume.affine)
         first = first or s
         if s.shape != first.shape or not same_affine(s.affine, first.affine):
             raise GeometryError(f"mask {class_id} lies on another grid than {first.class_id}")
         found[class_id] = s
     return found
+
+
+def _check_mask(class_id: str, volume: Volume) -> None:
+    """Whether a file is a mask, of 0 and one other value.
+
+    Raises:
+        VolumeReadError: it holds several, as label maps do.
+    """
+    array = volume.array
+    if array.dtype.kind in "iu":
+        low, high = int(array.min(initial=0)), int(array.max(initial=0))
+        several = low < 0 or (high > 1 and bool(((array != 0) & (array != high)).any()))
+        if several:
+            raise VolumeReadError(
+                f"mask {class_id}: want 0 and one other value, found {low} to {high}: is it a "
+                "label map? Those are <case>.nii.gz or <case>/labels.nii.gz, their names --labels"
+            )
 
 
 def find_scans(root: Path, cases: Mapping[str, Any]) -> dict[str, Path]:

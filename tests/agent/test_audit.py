@@ -211,11 +211,14 @@ def test_a_broken_case_fails_alone(data, tmp_path):
     scan, masks = phantom(2)
     write(copied / "case2" / "segmentations" / "liver.nii.gz",
           masks["liver"][:-1].astype(np.uint8), scan.affine)  # fmt: skip
+    several = masks["liver"] + 2 * masks["spleen"].astype(np.uint8)
+    write(copied / "case4" / "segmentations" / "organs.nii.gz", several, scan.affine)
     found = audited(copied, *everything(data)[1:], code=1)
-    assert set(found["failed"]) == {"case1", "case2"}
+    assert set(found["failed"]) == {"case1", "case2", "case4"}
     assert "liver" in found["failed"]["case1"]
+    assert "label map" in found["failed"]["case4"]
     assert {r["case"] for r in found["labels"]} == {f"case{n}" for n in range(N)} - {
-        "case1", "case2"
+        "case1", "case2", "case4"
     }  # fmt: skip
 
 
