@@ -27,6 +27,7 @@ from labeling.expert.support import Support, supports
 from labeling.expert.suspicion import Usual
 from labeling.fusion.fuse import vocabulary_of
 from labeling.fusion.mend import mend
+from labeling.refine.methods import candidates
 from labeling.rules import Anatomy, CaseFacts, combined_weight, load_anatomy
 from labeling.structures import NOWHERE, Structure, dice
 from voxcurate.errors import ModelReplyError
@@ -73,7 +74,14 @@ def work(payload: dict[str, Any]) -> dict[str, Any]:
         label = current.get(class_id)
         entries[class_id] = _candidates(witness, class_id, label, fused, models, volume)
         if label is not None:
-            made = repairs(label, _surroundings(anatomy, class_id, current, fused, context))
+            around = _surroundings(anatomy, class_id, current, fused, context)
+            if config.refine.repairs:
+                drawn = candidates(
+                    label, volume, config.refine, support=case.supports.get(class_id),
+                    others=around.others.values(), modality=payload["modality"],
+                )  # fmt: skip
+                around = replace(around, refined=drawn)
+            made = repairs(label, around)
             sound = [s for c, s in current.items() if c not in payload["asked"]]
             rivals = [s for s in sound if not anatomy.may_share(s.class_id, class_id)]
             entries[class_id] += made

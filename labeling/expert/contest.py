@@ -74,6 +74,7 @@ def contest(ctx: StageContext, config: LabelingConfig) -> StageResult:
             config.detect,
             ctx.classes,
             known(ctx, config),
+            *([config.refine] if config.refine.repairs else []),
         ],
         executor=SerialExecutor() if asks_model(config.judge) else None,
     )

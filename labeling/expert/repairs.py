@@ -2,8 +2,8 @@
 
 A prediction is as good as its network; a person's drawing that is wrong in one way is often better
 once that is put right: the two sides of a pair exchanged, a stray piece dropped, a neighbour cut
-off, a missing end filled in, a frayed border smoothed. Each repair is a candidate for the judge
-(`labeling.expert.contest`), none is applied by itself.
+off, a missing end filled in, a frayed border smoothed, a border drawn anew. Each repair is a
+candidate for the judge (`labeling.expert.contest`), none is applied by itself.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -21,6 +21,7 @@ LEAST = 0.05  # share of the label that a repair leaves of it
 SMOOTH_MM = 2.5  # wider than a frayed border's teeth, narrower than any organ
 REACH_MM = 4.0  # around the prediction in which a label may be right
 EXCHANGED = "exchanged"
+REFINED = "refined"
 DRAWN = (EXCHANGED, "without_neighbours", "largest_piece", "predicted_pieces", "near_prediction",
          "smoothed")  # fmt: skip
 Repair = tuple[str, Structure]
@@ -35,11 +36,13 @@ class Surroundings:
         predicted: the models' mask of the class.
         pair: the label of the class on the other side of the body.
         others: labels or predictions of classes that may not share voxels with this one.
+        refined: named borders drawn anew (`labeling.refine`), where that is wanted.
     """
 
     predicted: Structure | None = None
     pair: Structure | None = None
     others: Mapping[str, Structure] = field(default_factory=dict)
+    refined: Mapping[str, Structure] = field(default_factory=dict)
 
 
 def repairs(label: Structure, around: Surroundings) -> list[Repair]:
@@ -78,6 +81,8 @@ def _all(label: Structure, around: Surroundings) -> Iterator[Repair]:
         if predicted is not None and not predicted.is_empty:
             yield from _with_prediction(s, predicted, suffix)
     yield "smoothed", smoothed(label)
+    for name, s in around.refined.items():
+        yield f"{REFINED}_{name}", s
 
 
 def _with_prediction(s: Structure, predicted: Structure, suffix: str) -> Iterator[Repair]:

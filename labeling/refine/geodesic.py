@@ -207,4 +207,4 @@ def _weights(border: Border, config: RefineConfig) -> Floats:
         cost = np.maximum(np.exp(-0.5 * step**2), FLAT)
         target = np.moveaxis(found[axis], axis, 0)
         target[:-1] = np.moveaxis(cost, axis, 0) * (spacing.mean() / spacing[axis])
-    return config.smoothness * found
+    return np.asarray(config.smoothness * found, np.float32)

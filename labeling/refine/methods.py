@@ -87,6 +87,23 @@ def refine(
     return Refined(label, unlike(label, made, config.least_change), points)
 
 
+def candidates(
+    label: Structure,
+    volume: Volume,
+    config: RefineConfig,
+    *,
+    support: Support | None = None,
+    others: Iterable[Structure] = (),
+    modality: str = "CT",
+) -> dict[str, Structure]:
+    """A label's borders drawn anew, by name; none for an empty label."""
+    found = refine(
+        label, volume, make_refiner(config), config,
+        support=support, others=others, modality=modality,
+    )  # fmt: skip
+    return dict(found.proposals) if found else {}
+
+
 def unlike(
     label: Structure, made: Mapping[str, Structure], least_change: float
 ) -> dict[str, Structure]:

@@ -71,7 +71,10 @@ def build_queue(ctx: StageContext, config: LabelingConfig) -> list[dict[str, Any
     Places that one of the two does not use fall to the other.
     """
     cases = ctx.cases("train", "validation").keys()
-    asked = ctx.catalog.rows(Decision, round=ctx.round, stage="judge", verdict="to_review")
+    asked = ctx.catalog.rows(
+        Decision, round=ctx.round, stage=["refine", "judge"], verdict="to_review"
+    )
+    asked.sort(key=lambda d: d.stage == "judge")  # of two about one label the judge's counts
     about: dict[str, Any] = {"round": ctx.round, "stage": "detect", "name": "error_probability"}
     about["case_id"] = {d.case_id for d in asked}
     chance = {
