@@ -26,6 +26,7 @@ from agent.cli.predict import app as models_app
 from agent.cli.predict import predict
 from agent.cli.priority import priority
 from agent.cli.read_reports import read_reports
+from agent.cli.refine import refine
 from agent.cli.report import app as report_app
 from agent.cli.review import app as review_app
 from agent.cli.roc import roc
@@ -52,6 +53,7 @@ app.add_typer(models_app, name="models")
 app.command()(predict)
 app.command()(fuse)
 app.command()(roc)
+app.command()(refine)
 app.command()(clean)
 app.command()(assemble)
 app.command()(statistics)
