@@ -78,7 +78,10 @@ def roc(
 
     def command() -> int:
         if not predictions:
-            alone = {"--truth": truth, "--reports": reports, "--organs": organs, "--labels": labels}
+            alone = {
+                "--truth": truth, "--class": classes, "--reports": reports, "--organs": organs,
+                "--labels": labels, "--masks": masks, "--missing-is-empty": missing_is_empty,
+            }  # fmt: skip
             wrong = [name for name, value in alone.items() if value]
             if wrong:
                 raise ConfigError(f"{', '.join(wrong)}: only with --predictions")

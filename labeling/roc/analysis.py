@@ -60,8 +60,8 @@ class Analysis:
         return bool(level >= self.config.sensitivity - 1e-12)
 
     def point(self, index: int | None) -> dict[str, Any] | None:
-        """All figures at one threshold, as plain data."""
-        if index is None:
+        """All figures at one threshold, as plain data; None where nothing was measured."""
+        if index is None or not self.sweep.n_scans:
             return None
         s = self.sweep
         low, high = s.minutes(self.config)
@@ -214,6 +214,11 @@ def _notes(
             )
         if total < FEW:
             notes.append(f"only {total} to measure by: the sensitivity of others may differ much")
+        if config.sensitivity < 1 and (total - 1) / total < config.sensitivity - 1e-12:
+            notes.append(
+                f"{100 * config.sensitivity:.4g} % of {total} is all of them: the one that scores "
+                "lowest sets the threshold"
+            )
         if found.lost[operating]:
             notes.append(
                 f"{int(found.lost[operating])} found lesions lie in scans whose report says no: "

@@ -56,6 +56,17 @@ def folders(tmp_path):
     return tmp_path
 
 
+def test_a_class_that_nobody_has_measured_is_told_in_words(folders):
+    """As in a round before anybody has drawn or reported anything."""
+    assert "no scan of which it is known" in run(folders, "--class", "colon_tumor", code=1).stdout
+    bare = ["--predictions", folders / "soft", "--truth", folders / "other"]
+    save(folders / "other" / "a" / "liver.nii.gz", LIVER.astype(np.uint8))
+    result = CliRunner().invoke(app, ["roc", *map(str, bare), "--class", "liver_tumor", "--json"])
+    assert result.exit_code == 0, result.output
+    (told,) = json.loads(result.stdout)["classes"]
+    assert (told["scans"], told["usual_threshold"]) == (0, None)
+
+
 def run(folder, *arguments, code=0):
     fixed = ["--predictions", folder / "soft", "--truth", folder / "true"]
     result = CliRunner().invoke(app, ["roc", *map(str, [*fixed, *arguments])])
@@ -193,9 +204,15 @@ def test_masks_instead_of_probabilities_are_told(folders):
 def test_in_a_workspace(tmp_path):
     ctx = world.build(tmp_path / "ws")
     ctx.catalog.close()
-    result = CliRunner().invoke(app, ["roc", "-w", str(tmp_path / "ws"), "--truth", "x"])
-    assert result.exit_code == 2
-    assert "only with --predictions" in result.stderr
+    here = ["roc", "-w", str(tmp_path / "ws")]
+    for alone in (["--truth", "x"], ["--class", "liver_tumor"], ["--masks"]):
+        result = CliRunner().invoke(app, [*here, *alone])
+        assert result.exit_code == 2
+        assert f"{alone[0]}: only with --predictions" in result.stderr
+    result = CliRunner().invoke(app, here)  # no round yet: nothing is measured
+    assert result.exit_code == 0, result.output
+    assert "liver_tumor: 0 scans" in result.stdout
+    assert "no scan of which it is known" in result.stdout
 
 
 def test_questions_about_a_class():

@@ -119,6 +119,15 @@ def test_operating_point_and_minutes_by_hand():
     assert any("reached at no threshold" in note for note in best.notes)
 
 
+@pytest.mark.parametrize(("n", "is_said"), [(99, True), (100, False)])
+def test_that_99_percent_of_few_is_all_of_them_is_said(n, is_said):
+    rows = [CaseRow(f"c{i}", f"p{i}", (0.9,), ((0,),), (1.0,), True) for i in range(n)]
+    found = analyse("liver_tumor", rows, RocConfig(draws=0))
+    assert any("is all of them" in note for note in found.notes) == is_said
+    every = analyse("liver_tumor", rows, RocConfig(draws=0, sensitivity=1.0))
+    assert not any("is all of them" in note for note in every.notes)
+
+
 def test_patients_as_the_level():
     rows = [
         CaseRow("a", "1", (0.9,), ((),), (1.0,), True),  # flagged, though not for the lesion
