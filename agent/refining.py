@@ -81,8 +81,11 @@ def refine_files(
     from voxcurate.atomic import write_text
     from voxcurate.readers import read_volume
 
-    check_apart(job.out, [job.labels])
     key = _fingerprint(job, vocabulary)
+    if len(job.labels.masks) != 1:
+        check_apart(job.out, [job.labels])
+    elif job.out.resolve() in [p.resolve().parent for p in job.labels.masks.values()]:
+        raise ConfigError("--out is the folder of the mask: want another one")
     known = read_case_file(job.out / CASE_FILE) or {}
     if known.get("fingerprint") == key and _is_whole(job.out, known):
         return Done(known["classes"], known["failed"], reused=True)

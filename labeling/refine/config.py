@@ -32,7 +32,7 @@ class RefineConfig(Config):
     label_weight: float = Field(0.6, ge=0, description="of the label, per label_mm of depth")
     label_mm: float = Field(2.0, gt=0, description="error of a drawn border")
     model_weight: float = Field(0.5, ge=0, description="of the models' log-odds")
-    smoothness: float = Field(1.0, ge=0, description="of the border's weighted area")
+    smoothness: float = Field(0.5, ge=0, description="of the border's weighted area")
     contrast_hu: float = Field(40.0, gt=0, description="step between neighbours that is an edge")
     steps: int = Field(100, ge=1, description="of the minimisation")
     least_change: float = Field(
