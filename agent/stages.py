@@ -30,6 +30,7 @@ LEDGER_NAMES = {
     "clean_pair": "clean",
     "clean_labels": "clean",
     "fuse_quality": "fuse",
+    "regions": "judge",
     "roc": "judge",
     "roc_review": "review",
     "train_zoo": "coldstart",
@@ -118,12 +119,14 @@ def _detect(context: StageContext, config: RoundConfig) -> StageResult:
 def _judge(context: StageContext, config: RoundConfig) -> StageResult:
     from agent.lesions import run_roc
     from labeling.expert import judge
+    from labeling.expert.leaving_out import leave_out
 
     judged, lesions = judge.run(context, config.labeling), run_roc(context, config)
-    counts: dict[str, Any] = dict(judged.counts)
+    regions = leave_out(context, config.labeling)
+    counts: dict[str, Any] = {**judged.counts, **regions.counts}
     if lesions.counts:
         counts["lesions"] = dict(lesions.counts)
-    return StageResult(counts, {**judged.failed, **lesions.failed})
+    return StageResult(counts, {**judged.failed, **lesions.failed, **regions.failed})
 
 
 def _review(context: StageContext, config: RoundConfig) -> StageResult:

@@ -112,8 +112,15 @@ class DetectConfig(Config):
     )
     regions: bool = Field(
         False,
-        description="leave regions out that out-of-fold probabilities contradict in a label that "
-        "is kept (docs/audit.md has what that costs)",
+        description="leave regions out that out-of-fold probabilities contradict in a suspect "
+        "label that the judge keeps (docs/audit.md has what that costs)",
+    )
+    region_from: float = Field(
+        0.8,
+        ge=0,
+        le=1,
+        description="noisy-or of the witnesses from which a label's regions are looked for: of "
+        "other labels 33 good voxels would go with each wrong one",
     )
     region_ml: float = Field(2.0, gt=0, description="smallest region that is left out")
     region_ml_by_class: dict[str, float] = Field(

@@ -11,7 +11,6 @@ from typing import Any
 
 from labeling.attention import priority
 from labeling.config import LabelingConfig
-from labeling.expert.leaving_out import leave_out
 from labeling.expert.suspicion import Suspicion, weigh
 from labeling.fusion.fuse import known, plain_vocabulary
 from labeling.predicted import Predictions, marks_of
@@ -21,7 +20,7 @@ from voxcurate.ids import content_id
 from voxcurate.ledger import Item, Recorded, run_items
 from voxcurate.stage import StageContext, StageResult
 
-VERSION = "9"
+VERSION = "10"
 WORKER = "labeling.expert.examine:work"
 AT_ONCE = 5000  # labels whose chances are written together
 ACTOR = "detect"
@@ -52,16 +51,14 @@ def run(ctx: StageContext, config: LabelingConfig) -> StageResult:
         labels += len(some)
         suspect += _tell(ctx, some, config.detect.threshold)
     priority.run(ctx, config)
-    regions, failed = leave_out(ctx, config) if config.detect.regions else ({}, {})
     counts = {
         "cases": len(done.results),
         "labels": labels,
         "suspect": suspect,
         "computed": done.computed,
         "reused": done.reused,
-        **regions,
     }
-    return StageResult(counts, {**done.failed, **failed})
+    return StageResult(counts, done.failed)
 
 
 def _tell(ctx: StageContext, some: Sequence[Suspicion], threshold: float) -> int:
@@ -202,6 +199,7 @@ def _measure(ctx: StageContext, s: Suspicion) -> Measure:
     facts = {
         "label_id": s.row["label_id"],
         "kind": s.kind,
+        "calibrated": round(s.chance, 4),
         "parts": {k: round(v, 4) for k, v in sorted(s.parts.items())},
     }
     return Measure(

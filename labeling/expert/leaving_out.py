@@ -1,7 +1,8 @@
 """Regions of labels that are kept are left out where models surely contradict them: `known` masks.
 
-What `labeling.expert.regions` finds in a label that detection does not flag becomes a new version
-of the label: the same mask, with a `known` mask that is False in the regions. It counts at once
+What `labeling.expert.regions` finds in a label that detection suspects (`region_from`) and that the
+judge neither replaces nor removes becomes a new version of the label: the same mask, with a
+`known` mask that is False in the regions. It counts at once
 only where `auto_mend` names the label's origin; of the others a decision notes volume and box, for
 people. ``voxcurate labels undo`` takes it back, and what was taken back is not done again.
 """
@@ -20,23 +21,22 @@ from voxcurate.catalog import Decision, Label, Measure, ScanHead, Writer
 from voxcurate.ids import content_id
 from voxcurate.labels import adopt_mask, write_mask
 from voxcurate.ledger import Item, run_items
-from voxcurate.stage import StageContext
+from voxcurate.stage import StageContext, StageResult
 
 VERSION = "1"
 STAGE = "regions"
 WORKER = "labeling.expert.leaving_out:work"
-ACTOR = "detect:regions"
+ACTOR = "regions"
 LEFT_OUT, DOUBTED = "leave_out", "doubtful_region"
 
 
-def leave_out(
-    ctx: StageContext, config: LabelingConfig
-) -> tuple[dict[str, int], Mapping[str, str]]:
-    """Leave contradicted regions out of the round's labels, or note them; after detection.
+def leave_out(ctx: StageContext, config: LabelingConfig) -> StageResult:
+    """Leave contradicted regions out of the round's labels, or note them; after the judge.
 
-    Returns:
-        how many labels lost regions, how many are noted, and the cases that failed.
+    Without `config.detect.regions` nothing is done and nothing is counted.
     """
+    if not config.detect.regions:
+        return StageResult({})
     limits = config.detect.model_dump(mode="json", include=set(_LIMITS))
     done = run_items(
         ctx,
@@ -50,14 +50,16 @@ def leave_out(
         partial(_record, ctx, config),
         version=VERSION,
         config=[limits, sorted(config.judge.auto_mend)],
+        title="leave regions out",
     )
     told = [verdict for result in done.results.values() for verdict in result["verdicts"].values()]
     counts = {"regions_left_out": told.count(LEFT_OUT), "regions_noted": told.count(DOUBTED)}
-    return counts, done.failed
+    return StageResult(counts, done.failed)
 
 
 _LIMITS = (
-    "region_ml", "region_ml_by_class", "region_share", "region_sure", "region_depth_mm",
+    "region_from", "region_ml", "region_ml_by_class", "region_share", "region_sure",
+    "region_depth_mm",
 )  # fmt: skip
 
 
@@ -68,7 +70,18 @@ def _items(ctx: StageContext, config: LabelingConfig, scans: Sequence[Any]) -> I
     labels, lines = current_labels(ctx, names), Predictions(ctx, config).of(names)
     where: dict[str, Any] = {"round": ctx.round, "stage": "detect", "name": "error_probability"}
     told = ctx.catalog.columns(Measure, "case_id", "class_id", "value", case_id=names, **where)
-    sound = {(case, c) for case, c, value in told if value < config.detect.threshold}
+    gone = {
+        (case, c)
+        for case, c in ctx.catalog.columns(
+            Decision, "case_id", "class_id", case_id=names, round=ctx.round, stage="judge",
+            verdict=["replace", "remove"],
+        )
+    }  # fmt: skip
+    kept = {
+        (case, c)
+        for case, c, value in told
+        if value >= config.detect.region_from and (case, c) not in gone
+    }
     taken_back = {
         parent
         for parent, facts in ctx.catalog.columns(Label, "parent", "facts", case_id=names)
@@ -79,7 +92,7 @@ def _items(ctx: StageContext, config: LabelingConfig, scans: Sequence[Any]) -> I
         own = {
             c: x
             for c, x in labels.get(scan.case_id, {}).items()
-            if (scan.case_id, c) in sound
+            if (scan.case_id, c) in kept
             and x.voxels
             and not x.known_path
             and x.label_id not in taken_back

@@ -7,6 +7,7 @@ from labeling.assembly import assemble
 from labeling.assembly.undo import undo
 from labeling.config import DetectConfig, JudgeConfig, LabelingConfig
 from labeling.expert import detect
+from labeling.expert.leaving_out import leave_out
 from labeling.expert.regions import contradicted, known_without
 from labeling.expert.support import supports
 from labeling.fusion import fuse
@@ -95,9 +96,15 @@ def world(tmp_path):
 def settings(*origins, **limits):
     limits = {"region_ml": 5.0, "region_share": 0.02, "region_depth_mm": 0.0, **limits}
     return LabelingConfig(
-        detect=DetectConfig(regions=True, threshold=0.9999, **limits),
+        detect=DetectConfig(regions=True, region_from=0.5, **limits),
         judge=JudgeConfig(auto_mend=("pseudo", "judged", *origins)),
     )
+
+
+def examine(world, config):
+    """Detection, and what the judge would leave; the judge itself is not asked."""
+    detect.run(world.ctx, config)
+    return leave_out(world.ctx, config).counts
 
 
 def left(world):
@@ -108,7 +115,7 @@ def left(world):
 def test_a_region_is_left_out_counts_and_is_taken_back(world):
     config = settings("original")
     fuse.run(world.ctx, config)
-    counts = detect.run(world.ctx, config).counts
+    counts = examine(world, config)
     case = sorted(world.truth)[2]
     (made,) = [x for x in left(world) if x.case_id == case]
     assert counts["regions_left_out"] == len(left(world)) >= 1
@@ -127,13 +134,13 @@ def test_a_region_is_left_out_counts_and_is_taken_back(world):
     told = sum(r["ml"] for r in decision.evidence["regions"])
     assert told == pytest.approx((~known).sum() * ml, rel=1e-3)
     before = len(world.ctx.catalog.rows(Label))
-    detect.run(world.ctx, config)
+    examine(world, config)
     assert len(world.ctx.catalog.rows(Label)) == before
     assemble.run(world.ctx, config)
     assert world.ctx.catalog.current()[case, "liver"].label_id == made.label_id
     undone = undo(world.ctx, config.assemble, case, "liver", actor="AB", reason="it is liver")
     assert undone.label_id == old.label_id
-    detect.run(world.ctx, config)
+    examine(world, config)
     assert len(world.ctx.catalog.rows(Label)) == before
 
 
@@ -141,7 +148,7 @@ def test_a_region_is_left_out_counts_and_is_taken_back(world):
 def test_a_persons_label_keeps_its_region_and_people_are_told(world):
     config = settings()
     fuse.run(world.ctx, config)
-    counts = detect.run(world.ctx, config).counts
+    counts = examine(world, config)
     case = sorted(world.truth)[2]
     assert left(world) == []
     assert counts["regions_noted"] >= 1
@@ -154,4 +161,18 @@ def test_a_persons_label_keeps_its_region_and_people_are_told(world):
 def test_nothing_is_left_out_unless_asked_for(world):
     assert not LabelingConfig().detect.regions
     fuse.run(world.ctx, LabelingConfig())
-    assert "regions_left_out" not in detect.run(world.ctx, LabelingConfig()).counts
+    assert examine(world, LabelingConfig()) == {}
+
+
+@pytest.mark.slow
+def test_what_the_judge_replaces_keeps_its_mask(world):
+    config = settings("original")
+    fuse.run(world.ctx, config)
+    detect.run(world.ctx, config)
+    case = sorted(world.truth)[2]
+    (label,) = world.ctx.catalog.rows(Label, case_id=case, class_id="liver", origin="original")
+    with world.ctx.catalog.write() as writer:
+        writer.decide(
+            Decision("", 1, "judge", case, "liver", label.label_id, "replace", "", "judge", "", {})
+        )
+    assert leave_out(world.ctx, config).counts["regions_left_out"] == 0
