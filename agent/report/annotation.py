@@ -189,7 +189,7 @@ def _current_pictures(
             what = f"{name} in blue, strong attention in orange"
             close = (partial(album.near, scan, label, drawn["attention"]), OTHER)
             near = album.show(case, scan, drawn, what, focus=(drawn["now"], close))
-        return [album.frontal(case, scan, label, f"front view: {name}"), near]
+        return [album.frontal(case, scan, label, f"front view: {name} in red"), near]
     return [album.scan(case, scan)]
 
 

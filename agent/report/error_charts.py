@@ -81,8 +81,9 @@ def classes_by_round(
             axes.set_title(title, fontsize=9.5)
             axes.set_xticks(list(rounds), [str(n) for n in rounds])
             axes.set_xlim(min(rounds) - 0.4, max(rounds) + 0.4)
-            axes.set_ylim(bottom=0)
             axes.grid(axis="y", color=GREY, alpha=0.25)
+        top = drawn[0].get_ylim()[1]
+        drawn[0].set_ylim(-0.04 * top, top)  # of all: points at 0 are seen whole
         for axes in drawn[len(panels) :]:
             axes.set_visible(False)
         for row in range(n_rows):

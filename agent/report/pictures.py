@@ -142,7 +142,7 @@ class Album:
 
         Args:
             label: None: the bare scan.
-            what: the caption, after which its colour is told.
+            what: the caption.
             side: the longer side in pixels.
         """
 
@@ -162,8 +162,7 @@ class Album:
             mark = "" if label is None else label.sha256
             return self._cache.get(scan.sha256, mark, look, projected)
 
-        caption = what if label is None else f"{what} in red"
-        return self._make(case_id, f"{case_id}, front view: {caption}", draw, caption)
+        return self._make(case_id, f"{case_id}, front view: {what}", draw, what)
 
     def dice(self, scan: Scan, a: Label, b: Label) -> float | None:
         """DSC of two labels of a scan; None if both are empty or one cannot be read."""

@@ -11,11 +11,12 @@ from labeling.errors.words import became, repeated, undoing
 from voxcurate.catalog import Label, LabelHead
 
 TITLE = "Verdicts on labels"
+NOT_CHOSEN = "prediction, not chosen"
 SIDE = 208  # pixels of a picture's longer side
 ABOUT = (
-    "The scan summed from front to back, as the judge's model sees it: bare, with the label, and "
-    "with the candidate that won or was closest to it. Nothing is lost: the command at the end of "
-    "a card takes the decision back."
+    "The scan summed from front to back, as a vision judge sees it: bare, with the label in red, "
+    "and with the candidate in red that won or was proposed, else the prediction. Nothing is lost: "
+    "the command at the end of a card takes the decision back."
 )
 
 
@@ -61,14 +62,12 @@ def _card(view: RoundView, album: Album, e: LabelError, versions: dict[str, Labe
     if other is not None and e.standing == "open":
         name = "proposed"
     elif other is None:
-        other, name = versions.get(f"{case} {e.class_id}"), "prediction, not chosen"
+        other, name = versions.get(f"{case} {e.class_id}"), NOT_CHOSEN
     if other is not None and (label is None or other.label_id != label.label_id):
-        chosen = (
-            f": {e.chosen.replace('_', ' ')}"
-            if e.chosen and name != "prediction, not chosen"
-            else ""
-        )
-        shots.append(_shot(view, album, other, f"{name}{_named(view, chosen)}"))
+        is_named = bool(e.chosen) and name != NOT_CHOSEN
+        chosen = f": {e.chosen.replace('_', ' ')}" if is_named else ""
+        alike = f", DSC {e.overlap:.2f} with the label" if is_named and e.overlap else ""
+        shots.append(_shot(view, album, other, f"{name}{_named(view, chosen)}", alike))
     chance = "not asked" if e.probability is None else f"{e.probability:.2f}"
     drawn = e.drawn_by if e.scope == "label" else f"{e.drawn_by}, in this round"
     facts = [
@@ -84,11 +83,11 @@ def _card(view: RoundView, album: Album, e: LabelError, versions: dict[str, Labe
     return Card(title, shots, facts=facts)
 
 
-def _shot(view: RoundView, album: Album, label: Label, what: str) -> Picture:
+def _shot(view: RoundView, album: Album, label: Label, what: str, more: str = "") -> Picture:
     scan = view.scans.get(label.case_id)
     if not label.voxels:
         return album.frontal(label.case_id, scan, None, f"{what}: empty", side=SIDE)
-    return album.frontal(label.case_id, scan, label, f"{what}, {ml(label.ml)} mL", side=SIDE)
+    return album.frontal(label.case_id, scan, label, f"{what}, {ml(label.ml)} mL{more}", side=SIDE)
 
 
 def _named(view: RoundView, text: str) -> str:

@@ -63,6 +63,7 @@ class LabelError:
         mended_round: when; 0 if nothing was done.
         instead: the version that took its place, or is proposed; may be empty.
         chosen: the name of the candidate that won.
+        overlap: DSC of the label and that candidate.
         seen: rounds in which it was flagged.
         again: kind of the earlier error that was mended on this structure; empty: none was.
         again_round: in which that one was found; 0: none.
@@ -89,6 +90,7 @@ class LabelError:
     mended_round: int = 0
     instead: str = ""
     chosen: str = ""
+    overlap: float | None = None
     seen: tuple[int, ...] = ()
     again: str = ""
     again_round: int = 0

@@ -53,6 +53,7 @@ class Incident:
     mended_round: int = 0
     instead: str = ""
     chosen: str = ""
+    overlap: float | None = None
     seen: set[int] = field(default_factory=set)
     seconds: float = 0.0
     minutes: float = 0.0
@@ -213,6 +214,7 @@ class _Teller:
         better = self.past.labels.get(d.other_label)
         if choice and choice < len(names):
             found.chosen, found.instead = str(names[choice]), d.other_label
+            found.overlap = _nth(d.evidence.get("dsc_with_first", ()), choice)
         if d.verdict == "keep":
             found.close("kept", "", d)
         elif d.verdict == "to_review":
@@ -225,7 +227,7 @@ class _Teller:
                 chosen=found.chosen,
                 removed=d.verdict == "remove",
                 other_ml=better.ml if better is not None else found.clues.other_ml,
-                kept=_nth(d.evidence.get("dsc_with_first", ()), choice),
+                kept=found.overlap,
             )
 
     def _lesion(self, d: Decision) -> None:
@@ -338,6 +340,7 @@ class _Teller:
                 mended_round=incident.mended_round,
                 instead=incident.instead,
                 chosen=incident.chosen,
+                overlap=incident.overlap,
                 seen=tuple(sorted(incident.seen)),
                 seconds=round(incident.seconds, 3),
                 minutes=round(incident.minutes, 3),
