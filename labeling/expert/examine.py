@@ -21,7 +21,7 @@ from voxcurate.predictions import Prediction
 from voxcurate.volume import Affine, Volume
 
 DEFAULT_TOLERANCE_MM = 2.0  # NSD tolerance of a class that the vocabulary does not know
-OF_VALUES = ("hu_median", "hu_spread", "hu_border", "log_contrast")  # features that need a scan
+OF_VALUES = ("hu_median", "hu_spread", "hu_border", "log_contrast", "log_rim_spread")  # want a scan
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,15 +22,19 @@ FEATURES = {
     "loose_share": 0.03,
     "long": 0.15,
     "flat": 0.15,
+    "skew_s": 0.15,
     "rough": 0.10,
     "hu_median": 15.0,
     "hu_spread": 15.0,
     "hu_border": 15.0,
     "log_contrast": 0.10,
+    "log_rim_spread": 0.10,
 }
 MARGIN_MM = 6.0
 LARGEST_STEP_HU = 300.0  # across a border: bone and air would drown all other borders
 LEAST_STEP_HU = 1.0
+LEAST_SPREAD_HU = 5.0  # noise: below it a rim is even
+LEAST_SD_MM = 1.0
 HU_LIMITS = (-1024.0, 2000.0)  # metal and padding would swamp the means
 
 
@@ -52,7 +56,7 @@ def features(s: Structure, volume: npt.NDArray[Any], frame: BodyFrame) -> npt.ND
     r, a, width_r, width_a = frame.around(float(low[2]), float(high[2]))
     tall = max(frame.view[1, 2] - frame.view[0, 2], 1.0)
     long, flat = _axes(s)
-    median, spread, border, contrast = _values(s, volume)
+    median, spread, border, contrast, rim = _values(s, volume)
     return np.array(
         [
             np.log(s.ml),
@@ -65,11 +69,13 @@ def features(s: Structure, volume: npt.NDArray[Any], frame: BodyFrame) -> npt.ND
             float(s.pieces[1][1:].sum() / s.ml),
             long,
             flat,
+            _skewness(s.points[:, 2]),
             _roughness(s),
             median,
             spread,
             border,
             contrast,
+            rim,
         ]
     )
 
@@ -94,32 +100,45 @@ def _roughness(s: Structure) -> float:
     return float(np.log(area / ball))
 
 
-def _values(s: Structure, volume: npt.NDArray[Any]) -> tuple[float, float, float, float]:
+def _skewness(heights: npt.NDArray[np.float64]) -> float:
+    """Third moment over the cube of the standard deviation: an end that is cut off makes it differ
+    from others'."""
+    away = heights - heights.mean()
+    return float((away**3).mean() / (away.std() + LEAST_SD_MM) ** 3)
+
+
+def _values(s: Structure, volume: npt.NDArray[Any]) -> tuple[float, float, float, float, float]:
     """Values inside and at the border.
 
-    Median and robust scatter inside, the median step from outside to inside the border, and the log
-    of the mean size of the step between neighbours across it: a border that is a little off lies in
-    plain tissue.
+    Median and robust scatter inside; the median step from outside to inside the border; the log of
+    the mean size of the step between neighbours across it, for a border that is a little off lies
+    in plain tissue; and the log of the scatter of the outermost voxels, for a border too far out
+    takes in what lies around.
     """
-    from scipy import ndimage
-
     box = margin_box(s, MARGIN_MM)
     values = np.clip(volume[box].astype(np.float32), *HU_LIMITS)
     mask = s.within(box)
-    cross = ndimage.generate_binary_structure(3, 1)
-    shell = ndimage.binary_dilation(mask, cross) & ~mask
-    inside = values[mask]
-    median = float(np.median(inside))
-    quarter, three = np.percentile(inside, [25, 75])
-    outside = float(np.median(values[shell])) if shell.any() else median
+    shell, core = np.zeros_like(mask), mask.copy()
     total = n = 0.0
-    for low, high in neighbours(mask.ndim):
+    for axis, (low, high) in enumerate(neighbours(mask.ndim)):
         border = mask[low] != mask[high]
         steps = np.abs(values[low][border] - values[high][border])
         total += float(np.minimum(steps, LARGEST_STEP_HU).sum(dtype=np.float64))
         n += steps.size
+        shell[low] |= border
+        shell[high] |= border
+        ends = [slice(None)] * mask.ndim
+        for end in (0, -1):  # what touches the edge of the scan is a rim, too
+            ends[axis] = slice(end, end + 1 or None)
+            core[tuple(ends)] = False
+    core &= ~shell
+    shell &= ~mask
+    inside = values[mask]
+    quarter, middle, three = (float(q) for q in np.percentile(inside, [25, 50, 75]))
+    outside = float(np.median(values[shell])) if shell.any() else middle
     contrast = float(np.log(max(total / n, LEAST_STEP_HU))) if n else 0.0
-    return median, float(three - quarter) / 1.349, median - outside, contrast
+    rim = float(np.log(values[mask & ~core].std() + LEAST_SPREAD_HU))
+    return middle, (three - quarter) / 1.349, middle - outside, contrast, rim
 
 
 def hu_median(s: Structure, volume: npt.NDArray[Any]) -> float:
