@@ -1,6 +1,6 @@
 """``voxcurate rules``: which labels break the written anatomy, in a workspace or of files alone."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from labeling.rules import Outcome
     from labeling.rules.files import Checked
     from voxcurate.case_files import Kind
+    from voxcurate.classes import Vocabulary
     from voxcurate.stage import StageContext
 
 app = typer.Typer(
@@ -165,10 +166,10 @@ def check(
         from agent.cli.rules_view import plain_checked, show_checked
 
         kind: Kind = layout
-        wanted = _wanted(rule or (), class_id or ())
         found = _checked(
-            folder, scans, anatomy, sex, labels, kind, missing_is_empty, wanted, everything
-        )
+            folder, scans, anatomy, sex, labels, kind, missing_is_empty, rule or (),
+            class_id or (), everything,
+        )  # fmt: skip
         if as_json:
             show_json(plain_checked(found))
         else:
@@ -186,7 +187,8 @@ def _checked(
     labels: Path | None,
     layout: "Kind",
     missing_is_empty: bool,
-    wanted: "Callable[[Outcome], bool]",
+    rules_wanted: Sequence[str],
+    classes_wanted: Sequence[str],
     every: bool,
 ) -> "Checked":
     from agent.prediction_folders import cases_of
@@ -198,6 +200,10 @@ def _checked(
     vocabulary = load_vocabulary()
     written = load_anatomy(vocabulary, names or shipped_anatomies())
     cases = cases_of(folder, vocabulary, labels, layout)
+    there = {c for case in cases.values() for c in (*case.masks, *case.names.values())}
+    wanted = _wanted(rules_wanted, classes_wanted, vocabulary, there)
+    if strange := sorted(c for c in written.named() - there if c not in vocabulary):
+        typer.echo(f"rules of classes that nobody knows: {', '.join(strange)}", err=True)
     volumes = find_scans(scans, cases) if scans else {}
     if scans and (without := [c for c in cases if c not in volumes]):
         typer.echo(f"no scan of {len(without)} cases: checked without", err=True)
@@ -209,15 +215,19 @@ def _checked(
         )  # fmt: skip
 
 
-def _wanted(rules: Sequence[str], classes: Sequence[str]) -> "Callable[[Outcome], bool]":
+def _wanted(
+    rules: Sequence[str], classes: Sequence[str], vocabulary: "Vocabulary", there: Collection[str]
+) -> "Callable[[Outcome], bool]":
+    """Which outcomes are wanted; a misspelt name must not pass for "nothing is broken"."""
     from labeling.rules import RULE_WEIGHTS
-    from voxcurate.classes import load_vocabulary
 
     wrong = [r for r in rules if r not in RULE_WEIGHTS]
     if wrong:
         raise ConfigError(f"no rule {wrong[0]!r}; there are: {', '.join(RULE_WEIGHTS)}")
-    vocabulary = load_vocabulary()
     named = [vocabulary.resolve(c) or c for c in classes]
+    unknown = [c for c in named if c not in vocabulary and c not in there]
+    if unknown:
+        raise ConfigError(f"no class {unknown[0]!r}, neither known nor among the labels")
     return lambda v: (not rules or v.rule in rules) and (not named or v.class_id in named)
 
 
@@ -236,11 +246,16 @@ def sexes_of(given: str, cases: Sequence[str]) -> dict[str, str]:
     path = Path(given)
     if not path.is_file():
         raise ConfigError("--sex: want male, female or a CSV file with columns case and sex")
-    with path.open(newline="") as file:
-        rows = list(csv.DictReader(file))
+    try:
+        rows = list(csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines()))
+    except (OSError, UnicodeDecodeError):
+        raise ConfigError(f"--sex: {path.name}: want a CSV table of UTF-8 text") from None
     if not rows or not {"case", "sex"} <= set(rows[0]):
         raise ConfigError(f"--sex: want columns case and sex in {path.name}")
-    return {row["case"]: SEXES.get((row["sex"] or "").lower(), "") for row in rows}
+    found = {row["case"]: SEXES.get((row["sex"] or "").strip().lower(), "") for row in rows}
+    if not set(found) & set(cases):
+        raise ConfigError(f"--sex: no case of the labels is in {path.name}")
+    return found
 
 
 def _violations(

@@ -18,6 +18,8 @@ from voxcurate.classes import Vocabulary
 from voxcurate.config import build, read_yaml, shipped
 
 PIECES_SHARE = 0.05  # of a structure that may lie apart where nothing is written
+LISTS = ("relations", "presence", "overlaps", "continuity", "orders", "between", "nearer", "near")
+NAMING = ("a", "b", "class_", "classes", "given", "want", "between", "of", "to", "than")
 RULES: tuple[Callable[[Case], Iterator[Outcome]], ...] = (
     volume, height, density, pieces, sex, side, anchor, mirrored, centred, overlap, inside,
     relation, row, between, nearer, near, gap, presence, pair, ratio,
@@ -132,13 +134,20 @@ class Anatomy:
         written = self.classes.get(class_id, ClassRules()).side_margin_mm
         return self.side_margin_mm if written is None else written
 
+    def named(self) -> set[str]:
+        """Every class that something is written of."""
+        found = {*self.classes, *self.midline, *self.anchors}
+        for rule in (r for name in LISTS for r in getattr(self, name)):
+            for key in NAMING:
+                value = getattr(rule, key, None) or ()
+                found |= {value} if isinstance(value, str) else set(value)
+        return found
+
     def plain(self) -> dict[str, Any]:
         """All that is written, as plain data: what results depend on."""
-        lists = ("relations", "presence", "overlaps", "continuity", "orders", "between", "nearer",
-                 "near")  # fmt: skip
         return {
             "classes": {c: r.model_dump(mode="json") for c, r in sorted(self.classes.items())},
-            **{n: [r.model_dump(mode="json") for r in getattr(self, n)] for n in lists},
+            **{n: [r.model_dump(mode="json") for r in getattr(self, n)] for n in LISTS},
             "midline": list(self.midline),
             "anchors": list(self.anchors),
             "side_margin_mm": self.side_margin_mm,

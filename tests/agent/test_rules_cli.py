@@ -96,6 +96,29 @@ def test_sex_is_given_for_all_or_by_case(cases):
     assert run("check", cases / "labels", "--sex", "x").exit_code == 2
 
 
+def test_a_table_of_sexes_that_says_nothing_of_these_cases_is_refused(cases):
+    table = cases / "sex.csv"
+    for content in (b"case,sex\nnobody,F\n", b"\xff\xfe\x00", b"name;sex\ngood;F\n"):
+        table.write_bytes(content)
+        result = run("check", cases / "labels", "--sex", table)
+        assert result.exit_code == 2, content
+        assert "--sex" in result.stderr
+    table.write_bytes(b"\xef\xbb\xbfcase,sex\ngood, F \n")  # a spreadsheet's mark of UTF-8
+    found = run("check", cases / "labels", "--sex", table, "--json")
+    assert ("prostate", "sex") in broken(found, "good")
+
+
+def test_a_misspelt_class_does_not_pass_for_right_labels(cases):
+    result = run("check", cases / "labels" / "good" / "segmentations", "--class", "kidny")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "no class 'kidny'" in result.stderr
+    mine = cases / "mine.yaml"
+    mine.write_text("region: r\nrelations: [{a: kidny, is: above, b: bladder}]\n")
+    result = run("check", cases / "labels", "--anatomy", mine)
+    assert "classes that nobody knows: kidny\n" in result.stderr
+    assert "nobody knows" not in run("check", cases / "labels").stderr
+
+
 def test_what_is_not_labelled_is_unknown_unless_said_otherwise(cases):
     (cases / "labels" / "good" / "segmentations" / "kidney_right.nii.gz").unlink()
     result = run("check", cases / "labels", "--json")

@@ -27,6 +27,7 @@ from tests.labeling.rules.bodies import (
     box_mask,
     masks_of,
     structures,
+    written,
 )
 from voxcurate.config import read_yaml, shipped
 
@@ -140,24 +141,29 @@ def test_all_that_is_written_is_about_classes_of_the_vocabulary():
     for name in shipped_anatomies():
         data = read_yaml(shipped("anatomy", f"{name}.yaml"))
         assert set(data["classes"]) <= known, name
-        assert set(data.get("midline", ())) | set(data.get("anchors", ())) <= known
-        for group, keys in (("relations", "ab"), ("overlaps", "ab"), ("near", "ab")):
-            for item in data.get(group, ()):
-                assert {item[k] for k in keys} <= known, (name, item)
-        for item in data.get("orders", ()):
-            assert set(item["classes"]) <= known
-        for item in (*data.get("between", ()), *data.get("continuity", ())):
-            assert {item["class"], *item.get("of", ()), *item.get("between", ())} <= known
         for item in data.get("presence", ()):
-            assert {item["want"], *item["given"]} <= known
             assert set(item.get("may_be_cut", ())) <= set(item["given"])
-        for item in data.get("nearer", ()):
-            assert {item["class"], *item["to"], *item["than"]} <= known
         for class_id, rules in data["classes"].items():
             low, high = rules.get("ml", (0, 1))
             assert low < high, class_id
+    assert ANATOMY.named() <= known
     plain = ANATOMY.plain()
     assert json.loads(json.dumps(plain)) == plain | {"weights": plain["weights"]}
+
+
+def test_all_classes_that_rules_name_are_named():
+    """One of each kind; each name occurs once."""
+    anatomy = written(
+        classes={"c1": {}}, midline=["c2"], anchors=["c3"],
+        relations=[{"a": "c4", "is": "above", "b": "c5"}], overlaps=[{"a": "c6", "b": "c7"}],
+        near=[{"a": "c8", "b": "c9", "mm": 1}], orders=[{"classes": ["d1", "d2"], "is": "above"}],
+        continuity=[{"class": "d3", "between": ["d4", "d5"]}, {"class": "d6"}],
+        between=[{"class": "d7", "of": ["d8", "d9"]}],
+        nearer=[{"class": "e1", "to": ["e2"], "than": ["e3"]}],
+        presence=[{"given": ["e4", "e5"], "want": "e6", "may_be_cut": ["e4"]}],
+    )  # fmt: skip
+    tens = (f"{letter}{n}" for letter in "cde" for n in range(1, 10))
+    assert anatomy.named() == {name for name in tens if name not in ("e7", "e8", "e9")}
 
 
 def test_what_is_said_of_one_class_is_what_is_said_of_it_among_all():
