@@ -56,6 +56,7 @@ KINDS = ("eroded", "dilated", "noisy_border", "cut_off")
 SEVERITIES: tuple[Severity, ...] = ("subtle", "moderate", "gross")
 UNTOUCHED = "untouched"
 VESSELS = ("aorta", "postcava", "vein", "artery", "vena", "vessel", "celiac", "trunk")
+LEAST_VOXELS = 50  # of a structure of a single CT
 BETTER_MM = 0.05  # of the mean surface distance: less is the same border
 Mask = npt.NDArray[np.bool_]
 
@@ -121,24 +122,22 @@ def cases_of(ctx: StageContext, config: LabelingConfig, half: str, part: str) ->
         yield Case(case, volume, own, supports(opened, list(own)), usual)
 
 
-def single_case(folder: Path) -> Iterator[Case]:
-    """The CT of TotalSegmentator's tests: no other patient, so nothing is usual."""
+def single_case(scan: Path, labels: Path) -> Iterator[Case]:
+    """A CT of which there is no other patient, so nothing is usual and the judge cannot tell."""
     from labeling.rules.files import read_case
     from voxcurate.case_files import find_cases
     from voxcurate.readers import read_volume
 
-    vocabulary = load_vocabulary()
-    found = find_cases(folder, vocabulary)
-    for name, files in found.items():
-        own = {c: s for c, s in read_case(files).items() if s.voxels > 50}
-        volume = read_volume(folder / "ct.nii.gz")
-        yield Case(name, volume, own, {}, Usual({}, Layout({})))
+    for name, files in find_cases(labels, load_vocabulary()).items():
+        own = {c: s for c, s in read_case(files).items() if s.voxels >= LEAST_VOXELS}
+        yield Case(name, read_volume(scan), own, {}, Usual({}, Layout({})))
 
 
 def wrong_labels(case: Case, name: str, per: int, seed: int) -> Iterator[tuple[str, str, Mask]]:
-    """A label untouched, and with errors."""
+    """A label untouched (for the first seed), and with errors."""
     truth = case.truth[name]
-    yield UNTOUCHED, "", truth.full()
+    if seed == 0:
+        yield UNTOUCHED, "", truth.full()
     mark = hashlib.sha256(f"{case.name}/{name}/{seed}".encode()).digest()
     rng = np.random.default_rng(np.frombuffer(mark[:16], np.uint32))
     ways = [(k, s) for k in KINDS for s in SEVERITIES]
@@ -309,7 +308,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--predicted", type=Path, help="workspace with predictions (real cases)")
     parser.add_argument("--half", choices=("even", "odd"), default="even")
     parser.add_argument("--people", type=int, default=0, help="synthetic ones")
-    parser.add_argument("--case", type=Path, help="a case folder with ct.nii.gz and masks")
+    parser.add_argument("--scan", type=Path, help="a single CT, nothing usual known")
+    parser.add_argument("--labels", type=Path, help="of that CT: label map or masks")
     parser.add_argument("--part", choices=("choose", "report", ""), default="choose")
     parser.add_argument("--cases", type=int, default=0, help="the first so many only")
     parser.add_argument("--per-structure", type=int, default=0, help="errors; 0: all")
@@ -334,8 +334,8 @@ def main(arguments: list[str] | None = None) -> int:
             synthetic.build(made, given.people, seed)
         ctx = base(given.folder / f"synthetic_{given.people}_{seed}", made, config)
         sources["synthetic"] = cases_of(ctx, config, "even", "")
-    if given.case:
-        sources["single"] = single_case(given.case)
+    if given.scan and given.labels:
+        sources["single"] = single_case(given.scan, given.labels)
     rows: list[Row] = []
     for data, cases in sources.items():
         for n, case in enumerate(cases):
