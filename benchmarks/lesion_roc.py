@@ -252,7 +252,7 @@ def run_workspace(root: Path, console: Console) -> None:
                 rows = {}
                 for score in SCORES:
                     own = config.labeling.roc.model_copy(update={"score": score})
-                    rows[score], _ = stage.rows_of(
+                    rows[score] = stage.rows_of(
                         results, class_id, own, said, stage._patients(context)
                     )
                 compare(rows, console, class_id)

@@ -12,8 +12,9 @@ something, a report's no is a contradiction for people to look at, and removes n
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -43,17 +44,24 @@ class Scene:
 
 
 def conclude(
-    scene: Scene, found: Analysis, candidates: Mapping[str, Sequence[Mapping[str, Any]]]
+    scene: Scene,
+    found: Analysis,
+    candidates: Iterable[tuple[str, Sequence[Mapping[str, Any]]]],
 ) -> dict[str, int]:
     """Write the measures and decisions of one class; how many of each.
 
     Said again with the same threshold, nothing new is written.
+
+    Args:
+        scene: the round, and what reports say.
+        found: the analysis of the class.
+        candidates: scan and its candidates; some hundred are in memory at a time.
     """
     threshold = USUAL if found.threshold is None else found.threshold
     counts: Counter[str] = Counter()
-    cases = sorted(candidates)
-    for first in range(0, len(cases), AT_ONCE):
-        some = cases[first : first + AT_ONCE]
+    waiting = iter(candidates)
+    while part := dict(islice(waiting, AT_ONCE)):
+        some = sorted(part)
         standing = _standing(scene.ctx, found.class_id, some)
         scans = {s.case_id: s for s in scene.ctx.catalog.rows(ScanHead, case_id=some)}
         where: dict[str, Any] = {"case_id": some, "class_id": found.class_id, "verdict": "undo"}
@@ -62,7 +70,7 @@ def conclude(
             for case_id in some:
                 counts.update(
                     _one(
-                        scene, writer, found, scans[case_id], candidates[case_id],
+                        scene, writer, found, scans[case_id], part[case_id],
                         standing.get(case_id), threshold, may=case_id not in undone,
                     )
                 )  # fmt: skip

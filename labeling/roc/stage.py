@@ -5,7 +5,7 @@ Candidates of train and validation scans are compared with the labels that peopl
 predictions of models that have not seen the scan where there are any. Test scans take no part.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -82,10 +82,10 @@ def run(ctx: StageContext, config: LabelingConfig, asked: Mapping[str, Asked]) -
     }  # fmt: skip
     scene = Scene(ctx, config, said)
     for class_id in classes:
-        rows, plain = rows_of(done.results, class_id, config.roc, said, patients)
+        rows = rows_of(done.results, class_id, config.roc, said, patients)
         found = analyse(class_id, rows, config.roc, seed=ctx.seed)
         _keep(ctx, found, said, len(sources))
-        for name, value in conclude(scene, found, plain).items():
+        for name, value in conclude(scene, found, candidates_of(done.results, class_id)).items():
             counts[name] = counts.get(name, 0) + value
     return StageResult(counts, done.failed)
 
@@ -101,14 +101,13 @@ def rows_of(
     config: RocConfig,
     said: Mapping[Key, Said],
     patients: Mapping[str, str],
-) -> tuple[list[CaseRow], dict[str, list[dict[str, Any]]]]:
-    """The rows of one class from the ledger's results, and the candidates of each scan.
+) -> list[CaseRow]:
+    """The rows of one class from the ledger's results.
 
     A scan without a trusted label is negative if its report says that there is no lesion; else
     nobody knows.
     """
     rows: list[CaseRow] = []
-    plain: dict[str, list[dict[str, Any]]] = {}
     for case_id, result in results.items():
         entry = result["classes"].get(class_id)
         if entry is None:
@@ -120,10 +119,19 @@ def rows_of(
             more["lesions_ml"] = tuple(entry["lesions_ml"])
         elif word == "no":
             more |= {"positive": False, "truth": "report"}
-        plain[case_id] = entry["candidates"]
         patient = patients.get(case_id, case_id)
-        rows.append(row_of(case_id, patient, plain[case_id], config.score, **more))
-    return rows, plain
+        rows.append(row_of(case_id, patient, entry["candidates"], config.score, **more))
+    return rows
+
+
+def candidates_of(
+    results: Mapping[str, Mapping[str, Any]], class_id: str
+) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """Scan and its candidates of one class, one after the other: of 25,000 scans they would fill
+    the memory."""
+    for case_id, result in results.items():
+        if class_id in result["classes"]:
+            yield case_id, result["classes"][class_id]["candidates"]
 
 
 def stored(ctx: StageContext, round_number: int | None = None) -> list[Analysis]:
@@ -134,7 +142,7 @@ def stored(ctx: StageContext, round_number: int | None = None) -> list[Analysis]
         config = build(RocConfig, row.facts["config"])
         said = {(c, row.class_id): Said(word) for c, word in row.facts["said"].items()}
         results = _recorded(ctx, number)
-        rows, _ = rows_of(results, row.class_id, config, said, _patients(ctx))
+        rows = rows_of(results, row.class_id, config, said, _patients(ctx))
         swept = sweep(rows)
         found.append(
             Analysis(
