@@ -1,5 +1,7 @@
 """Curves, operating point, costs and intervals of tables of candidates."""
 
+from collections import defaultdict
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -176,37 +178,58 @@ def test_candidates_that_count_neither_way_are_in_nothing():
 
 
 def test_lesions_that_a_wrong_report_would_lose_are_told():
-    rows = [CaseRow(f"c{i}", f"p{i}", (0.9,), ((0,),), (1.0,), True, "no") for i in range(3)]
+    rows = [
+        CaseRow(f"c{i}", f"p{i}", (0.9,), ((0,),), (1.0,), True, "no" if i < 3 else "yes")
+        for i in range(5)
+    ]
     found = analyse("liver_tumor", rows, QUICK)
+    assert found.point(found.operating)["lesions_found"] == 5
     assert found.point(found.operating)["lesions_lost_to_reports"] == 3
     assert any("removing by reports would lose" in note for note in found.notes)
 
 
 def test_intervals_are_those_of_resampled_tables():
     rows = random_rows(3, n=30)
-    config = RocConfig(sensitivity=0.7, draws=300)
+    config = RocConfig(sensitivity=0.7, draws=300, seconds_per_found=20)
     found = analyse("t", rows, config, seed=4)
     at = found.threshold
     names = sorted({r.patient for r in rows})
     rng = np.random.default_rng(4)
-    sens, false, auc, chosen = [], [], [], []
+    values = defaultdict(list)
+    unseen = []
     for _ in range(3):
         for drawn in rng.integers(len(names), size=(100, len(names))):
             some = [
-                CaseRow(f"{n}{r.case_id}", f"{n}", r.scores, r.hits, r.lesions_ml, r.positive)
+                CaseRow(f"{n}{r.case_id}", f"{n}", r.scores, r.hits, r.lesions_ml, r.positive,
+                        r.said)
                 for n, p in enumerate(drawn) for r in rows if r.patient == names[p]
             ]  # fmt: skip
-            hits, fp, _, scans, lesions = counts_at(some, at)
-            sens.append(hits / lesions)
-            false.append(fp / scans)
+            hits, fp, removed, scans, lesions = counts_at(some, at)
             again = sweep(some)
-            auc.append(again.auc)
-            chosen.append(again.thresholds[operating_index(again, config)])
-    spans = found.intervals.values
-    for name, values in (("sensitivity", sens), ("false_per_scan", false), ("threshold", chosen)):
-        assert spans[name] == pytest.approx(tuple(np.quantile(values, (0.025, 0.975))))
-    assert spans["auc"] == pytest.approx(tuple(np.nanquantile(auc, (0.025, 0.975))))
-    assert 0 < found.intervals.unseen < 1
+            place = int(np.flatnonzero(again.thresholds >= at)[-1])
+            chosen = float(again.thresholds[operating_index(again, config)])
+            clicks = (5 * (fp - removed) + 20 * hits) / 60
+            told = {
+                "sensitivity": hits / lesions,
+                "patient_sensitivity": again.patient_sensitivity[place],
+                "specificity": 1 - again.false_patients[place],
+                "false_per_scan": fp / scans,
+                "left_per_scan": (fp - removed) / scans,
+                "minutes_per_scan": (clicks + 4.5 * (lesions - hits)) / scans,
+                "auc": again.auc,
+                "threshold": chosen,
+                "chosen_false_per_scan": counts_at(some, chosen)[1] / scans,
+            }
+            for name, value in told.items():
+                values[name].append(value)
+            away = [r for r in rows if r.patient not in {names[p] for p in drawn}]
+            hits, _, _, _, lesions = counts_at(away, chosen)
+            unseen.append(hits / lesions if lesions else np.nan)
+    assert set(found.intervals.values) == set(values)
+    for name, own in values.items():
+        wanted = tuple(np.nanquantile(own, (0.025, 0.975)))
+        assert found.intervals.values[name] == pytest.approx(wanted), name
+    assert found.intervals.unseen == pytest.approx(np.nanmean(unseen))
 
 
 def test_resamples_take_whole_patients():
