@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from labeling.config import DetectConfig
 from labeling.errors.kinds import KINDS, Clues, kind_of
-from labeling.expert.difference import Difference
+from labeling.expert.difference import NEARLY, Difference
 from labeling.expert.suspicion import Suspicion, Usual
 from labeling.expert.tot import RELIABLE
 from labeling.rules import Violation
@@ -17,6 +17,7 @@ OF_PARTS = frozenset({
     "cut_off", "eroded", "dilated", "merged", "disconnected", "noisy_border", "abnormal_shape",
     "unclear",
 })  # fmt: skip
+UNSAID = ("abnormal_shape", "unclear")  # kinds that say no more than that something is wrong
 TOLD = 0.1  # chance from which a witness is quoted
 ODD = 2.0  # SD from which a feature is named
 
@@ -156,7 +157,9 @@ def kind_told(suspicion: Suspicion, vocabulary: Vocabulary) -> str:
     plain = suspicion.row.get("difference")
     if not plain or kind not in OF_PARTS:
         return kind
-    return Difference(**plain).kind() or kind
+    found = Difference(**plain)
+    is_slight = min(found.inside, found.found) >= NEARLY
+    return kind if is_slight and kind not in UNSAID else found.kind() or kind
 
 
 def clues_of(suspicion: Suspicion, vocabulary: Vocabulary) -> Clues:

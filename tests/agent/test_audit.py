@@ -249,6 +249,26 @@ def test_processes_find_the_same(data, full):
     assert rows == full[0]["labels"]
 
 
+def test_a_slight_difference_does_not_overrule_what_the_rules_saw():
+    from labeling.audit.findings import kind_told
+    from labeling.expert.suspicion import Suspicion
+    from voxcurate.classes import load_vocabulary
+
+    def told(inside, found, rules=("pieces",)):
+        comparison = {"label_ml": 18.0, "predicted_ml": 17.0, "dsc": 0.9, "n_models": 1}
+        parts = {
+            "inside": inside, "found": found, "shift_mm": 1.0, "radius_mm": 30.0, "lost_ml": 9.0,
+            "more_ml": 1.0, "aside": 0.8, "more_loose": 0.0, "more_in": "", "more_in_share": 0.0,
+        }  # fmt: skip
+        row = {"class_id": "pancreas", "comparison": comparison, "difference": parts,
+               "violations": [{"rule": r} for r in rules]}  # fmt: skip
+        return kind_told(Suspicion("c", row, {"rules": 0.6}), load_vocabulary())
+
+    assert told(0.95, 0.92) == "disconnected"
+    assert told(0.95, 0.5) == "cut_off"
+    assert told(0.95, 0.92, rules=()) == "cut_off"
+
+
 def test_confusion_by_hand():
     from labeling.audit.findings import Finding
 
