@@ -139,7 +139,10 @@ PIECES = [
     "from Swedish Ballard,", "\nHill Health - Medical Imaging\n", "scooty MH 12 QX 4471",
     "CT2-ED-AWP", "bay B,", "HCC 302 118 447K", "the 27th?", "done 21st.", "CT 15/03 - 2 mm",
     'unknown male "Hotel Seven"', 'ok. G."', "Checked by: ZI/SR 17", "\nGed: looking\nGed: no",
-    "Keyworker: Lou 01452",
+    "Keyworker: Lou 01452", "Jo Ostermeier, *30.11.38", "Pat. Lutz Brehm, 71 J.", "\nDe Wilde \x01",
+    "Typed: \x01 lmh\n", "at 14:20. gho/sw", "Verslag: KVDB/ms", "\x01 5512098 L", "SVB 12",
+    "W54 B22", "lives Moss Side.", "(Big Sky Ortho)", "Pharmacy Boots Hill.", "LEEDS\n",
+    "  ICU-07  ", "via Medic 14,", "on I-75 near exit 39",
 ]  # fmt: skip
 texts = st.lists(st.sampled_from(PIECES), min_size=1, max_size=4).map(". ".join)
 odd = st.tuples(texts, st.text(max_size=12)).map("".join)

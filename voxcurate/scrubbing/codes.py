@@ -120,6 +120,7 @@ CODES: tuple[Pattern, ...] = (
     # "Nr badania: TK/1188/2020", "case history No. 18-3356", "document #3-20", "no 4419"
     pattern("ID", rf"(?<![^\W_])(?:nr|n[°º]|n\.[°º]|no\.(?![ \t]*\n)|№|no(?=:)|numer|num[ée]ro|n[úu]mero|nummer|[čc][íi]slo|number)\.?\s{{0,2}}(?:(?!of\b)[^\W\d_]{{2,}}\.?\s?){{0,2}}[:#]?\s{{0,2}}{_NO_YEARS}(?=\S*\d\S*\d\S*\d\S*\d|\S*\d\S*\d\S*\d)(?!\d{{1,2}}[-/.]\d{{1,2}}[-/.]\d){_CODE}", shape=r"\d", near="nr n no numer numero nummer cislo number", check=_is_no_year),
     pattern("ID", r"(?<![\w#])(?:#|№)\s?(?P<x>\d{3,}(?:[-/]\w+)*)(?![\w%]|\.\d|\s?(?:mm|cm|french|fr|gauge|g\b))", shape=r"[#№]\s?\d{3}"),
+    pattern("ID", r"\x01[ ](?P<x>\d{6,10})(?=[ ][LR]\b)", shape=r"\x01[ ]\d{6}", labelled=True),
     # after a name, date or number that is gone: "(8181 / ", ", VIR20-118)", "/ 9917-CT /"
     pattern("ID", r"\x01\s?\((?P<x>(?!(?:19|20)\d\d\b)\d{4,}(?:-\d+)*)(?=\s?[)/,;])", shape=r"\x01\s?\(\d"),
     pattern("ID", r"\x01\s?[,/;|(]\s?(?P<x>(?=[\w-]*\d[\w-]*\d)(?:[A-Z]{1,5}\d*-\d{2,}|\d{2,}-[A-Z]{1,4}\d*|[A-Z]{1,3}\d{2,}-\d{2,}|\d{2}-\d{2}-\d{2}|\d{2,4}-\d{4,})(?:-\w+)*)(?=\s?[)\s,;/|]|$)", 0, shape=r"\x01\s?[,/;|(]\s?[A-Z\d]"),

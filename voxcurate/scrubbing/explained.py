@@ -88,6 +88,12 @@ _VENTILATION = re.compile(
 )
 _CAPITALS_BEFORE = re.compile(r"(?:^|[\s:#.])([A-Z]{2,5})[ ]$")
 _YEAR = re.compile(r"(?:19|20)\d\d")
+# the number of an implant in its maker's list: "stem ... ref 0580-1-442"
+_CATALOGUE = re.compile(
+    r"\b(?i:implants?|stem|cup|liner|cement|stent|graft|coils?|screws?|plate|prosthesis|lens|iol|valve|"
+    r"catheter|mesh|cage|port|filter|head|insert|tibial|femoral)\b[^\n]{0,90}"
+    r"\b(?i:ref|cat(?:alog(?:ue)?)?|part|model|item)(?:[ ]?(?:no\.?|\#))?[ :]{1,2}$"
+)
 _SHIFT = re.compile(r"(?:[01]\d|2[0-4])(?:00|15|30|45)[-–](?:[01]\d|2[0-4])(?:00|15|30|45)")
 
 
@@ -288,6 +294,8 @@ def is_value(text: str, start: int, end: int, *, labelled: bool) -> bool:
     if re.fullmatch(r"\d{1,2}[RLrl][is]?", token):
         return re.search(r"station\s?$", text[max(0, start - 9) : start], re.I) is not None
     if re.match(r"[.,]\d", text[end : end + 2]) and end - start <= 3:
+        return True
+    if _CATALOGUE.search(text, max(0, start - 130), start):
         return True
     if re.search(r"\b[Pp]orts?[ :]{1,2}$", text[max(0, start - 7) : start]) and token.isdigit():
         return True  # of a computer

@@ -23,6 +23,13 @@ _NO_HOUSE = re.compile(
 )
 
 
+_OF_FIRMS = re.compile(
+    r"(?:Reporting|Radiology|Imaging|Health|Healthcare|Clinic|Care|Diagnostics|Labs?|Medical|Group|Solutions|Services|"
+    r"Teleradiology|Pharmacy|Physio|Hospital|Partners|Logistics|Transport|Foods|Energy)\b"
+)
+_TOLD_PLACE = re.compile(r"(?:\b(?i:at|from|by|via|to|with|for|the)[ ]|[@(]|\A|\n[ ]*)\Z")
+
+
 def _own(text: str, start: int, end: int) -> list[str]:
     words = re.findall(r"[^\W\d_]{2,}(?:['’-][^\W\d_]+)*", fold(text[start:end]))
     return [one for one in words if one not in GENERIC and one not in SHORT_FORMS]
@@ -71,7 +78,11 @@ def _is_brand(text: str, start: int, end: int) -> bool:
     camel = re.findall(r"[A-Z][a-z]+", re.split(r"[ ]", text[start:end])[0])
     known = lexicon()
     whole = fold("".join(camel))
-    return whole not in known.eponyms and known.foreign_kind(whole) != "w"
+    if whole in known.eponyms or known.foreign_kind(whole) == "w":
+        return False
+    if _OF_FIRMS.search(text, start, end):
+        return True
+    return _TOLD_PLACE.search(text, max(0, start - 14), start) is not None
 
 
 def _is_somewhere(text: str, start: int, end: int) -> bool:
@@ -96,6 +107,8 @@ HOUSES: tuple[Pattern, ...] = (
     pattern("INSTITUTION", rf"(?<!\w)(?P<x>{UPPER}[a-zäöüß]*{_GERMAN}(?:[ ](?:am|an der|im|in|der|van|St\.|Sankt|Sint|de)){{0,2}}[ -]{UPPER}[^\W\d_]{{3,}}(?:[ /-]{UPPER}[^\W\d_]{{3,}}){{0,2}})(?!\w)", 0, shape=rf"{_GERMAN}[ -]", check=_is_named_compound, sure=False),
     pattern("INSTITUTION", rf"\b(?P<x>(?i:{_PUBLIC})[ ](?i:hospital|hosp\.?|clinic|health[ ]cent(?:er|re)|medical[ ]college)(?:,[ ]|[ ])(?:{UPPER}[^\W\d_]{{3,}}|[a-z]{{4,}}))(?!\w)", 0, starts=first_words(_PUBLIC), check=_is_somewhere, sure=False),
     pattern("INSTITUTION", rf"(?<![\w-])(?P<x>(?:{_W}[ ]){{1,3}}(?:{_FIELD})[ ](?:&|and|\+)[ ](?:{_FIELD}))(?!\w)", 0, near=first_words(_FIELD), check=_is_named_house, sure=False),
+    pattern("INSTITUTION", rf"(?:\([ ]?|\|[ ]?|\b(?:at|from|with|cc:?|via|to)[ ])(?P<x>(?:{_W}[ ]){{1,3}}(?:{_FIELD}))(?=[ ]*(?:[),;|\n.]|$))", 0, near=first_words(_FIELD), check=_is_named_house, sure=False),
+    pattern("INSTITUTION", rf"\b(?:[Pp]harmacy|[Cc]hemist|[Ss]urgery|GP[ ]practice)[ ](?P<x>{_W}(?:[ ]{_W})?)(?=[ ]?[.,;\n]|$)", 0, starts="pharmacy chemist surgery gp", check=_is_named_house, sure=False),
     pattern("INSTITUTION", rf"(?<!\w)(?P<x>(?:{_BRAND})(?:[ ](?!On|In|At|The){_W}){{0,2}})(?!\w)", 0, starts=first_words(_BRAND), sure=False),
     pattern("INSTITUTION", rf"(?<![\w.-])(?P<x>[A-Z][a-z]{{2,}}[A-Z][a-z]{{2,}}(?:[ ]{_W}){{1,2}})(?!\w)", 0, shape=r"[A-Z][a-z]{2,}[A-Z][a-z]{2,}[ ][A-Z]", check=_is_brand, sure=False),
 )  # fmt: skip

@@ -185,7 +185,9 @@ class IntroducedNames(NameSpans):
         mode, k = self._verb_mode(i), i + 1
         if not mode:
             return
-        kin = words.low[i] in w.KIN
+        kin = words.low[i] in w.KIN or (
+            words.low[i] in w.FOREIGN_KIN and words.languages[i] == "f" and words.gap(k) == " "
+        )
         while k < min(words.n, i + 4) and words.low[k] in w.ROLES:
             if not _AFTER_TITLE.match(words.gap(k + 1)) or (words.low[k] == "is" and not kin):
                 break

@@ -3,6 +3,7 @@
 import re
 
 from voxcurate.scrubbing import name_words as w
+from voxcurate.scrubbing.medical import CLINICAL
 from voxcurate.scrubbing.months import MONTH_WORDS
 from voxcurate.scrubbing.name_places import LANGUAGES, PROVINCES
 from voxcurate.scrubbing.name_spread import SpreadNames
@@ -35,8 +36,8 @@ MAKERS = word_set(
     "smith depuy conmed teleflex arrow argon angiodynamics spectranetics nellcor maquet wright "
     "nevro axonics cochlear sonova phonak resmed hologic leica nikon canon agfa barco eizo carl"
 )
-_NO_MORE_ON_LINE = re.compile(r"[ \t]*(?:\n|\Z|[<(\[|]|\d|DOB|MRN)")
-_AGE = re.compile(r",?[ \t](?:is[ \t])?an?[ \t]\d{1,3}\b|[ \t]?\(?\d{1,3}[ \t]?(?:yo|y/o|[mf]\b)")
+_LIST_BEFORE = re.compile(r"[^.;:\n\x01]{0,14},[ ](?:Tab\.?[ ]|Inj\.?[ ])?")
+_LIST_AFTER = re.compile(r"[^.;:\n\x01]{0,14},[ ]")
 
 
 class JudgedNames(SpreadNames):
@@ -101,7 +102,7 @@ class JudgedNames(SpreadNames):
         foreign = words.languages[i] != "e" and len(core) <= 3
         if foreign and "w" not in kinds and not words.begins(i) and self._are_listed(lows):
             return "doubtful"
-        if words.languages[i] == "g" and not self._has_own_line(i, j):
+        if words.languages[i] == "g" and self._is_german_noun(i, j):
             return ""  # "Kleiner Perikarderguss"
         if all(kind == "u" for kind in kinds) and len(core) <= 3:
             scores = [self._likeness(low) for low in lows]
@@ -113,6 +114,16 @@ class JudgedNames(SpreadNames):
             if min(scores) > -5 and sum(scores) + bonus > -1:
                 return "doubtful"
         return ""
+
+    def _is_german_noun(self, i: int, j: int) -> bool:
+        """Whether the first word ends as adjectives do, and is nobody's given name."""
+        low = self.words.low[i]
+        given = low in self.lexicon.given or low in self.lexicon.long["given"]
+        return (
+            re.search(r"(?:e|er|es|en|em)$", low) is not None
+            and not given
+            and not self._has_own_line(i, j)
+        )
 
     def _is_foreign_eponym(self, i: int, lows: list[str]) -> bool:
         """ "Mikroangiopathie Fazekas", "Maladie de Forestier": no given name before an eponym."""
@@ -221,8 +232,23 @@ class JudgedNames(SpreadNames):
             return True
         if words.low[k] in MAKERS and k + 1 < words.n and words.gap(k + 1) == " ":
             return words.shapes[k + 1] in "CUM" and words.low[k + 1] not in self.lexicon.given
+        if self._is_among_products(k):
+            return True
         before = words.low[k - 1] if k > 0 else ""
         return before in FORMS and re.fullmatch(r"\.?[ ]", words.gap(k)) is not None
+
+    def _is_among_products(self, k: int) -> bool:
+        """Whether the word stands in a list beside medicines: "Adiro 100, Zaldiar, Urbason"."""
+        words = self.words
+        beside = 0
+        if k > 0 and _LIST_BEFORE.fullmatch(words.gap(k)):
+            beside += any(map(self._is_medicine, words.low[max(0, k - 2) : k]))
+        if k + 1 < words.n and _LIST_AFTER.fullmatch(words.gap(k + 1)):
+            beside += self._is_medicine(words.low[k + 1])
+        return beside > (self.lexicon.fame(words.low[k]) > 1)
+
+    def _is_medicine(self, low: str) -> bool:
+        return low in self.lexicon.products or (len(low) > 6 and CLINICAL.search(low) is not None)
 
     def _context(self, i: int, j: int) -> float:
         """How much the words around speak of a person."""

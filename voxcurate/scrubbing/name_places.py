@@ -304,7 +304,7 @@ class _Places:
             if j > words.n or any(words.gap(k) not in (" ", "-", ". ") for k in range(i + 1, j)):
                 continue
             name = words.text[words.starts[i] : words.ends[j - 1]]
-            low = " ".join(words.low[i:j]) if "-" not in name else words.low[i]
+            low = " ".join(words.low[i:j]) if n > 1 or "-" not in name else words.low[i]
             group = towns.group(low)
             if group is None and low in self.lexicon.places:
                 group = 0

@@ -55,6 +55,11 @@ KIN = word_set("""
     grandson guardian mom dad mum nurse dtr dtrs gf bf brother-in-law sister-in-law ex-wife
     mother-in-law father-in-law son-in-law daughter-in-law ex-husband
 """)
+FOREIGN_KIN = word_set("""
+    dochter zoon moeder vader broer zus echtgenote echtgenoot fille fils mari epouse mere pere frere
+    soeur hija hijo esposa esposo marido madre padre hermana hermano figlia figlio moglie marito
+    sorella fratello filha filho mae pai irma irmao sobrina sobrino nuera yerno nicht neef
+""")
 OBJECT_VERBS = KIN | word_set("""
     call page ring email e-mail text ask tell notify inform contact thx ta cheers texted emailed
     chaperone attender attendant clerk scribe escort lpn cna msw cm sn bcn anp spr sho sonographer

@@ -40,7 +40,7 @@ _DAY_AFTER = re.compile(
     rf"\s*{one_of('partial_dates', 'day_after')}", re.IGNORECASE)  # fmt: skip
 # "CT chest 15/03", "Echo d.d. 31/1": an earlier examination by its kind, part and day
 _EXAM_BEFORE = re.compile(
-    rf"\b{one_of('partial_dates', 'exam')}(?:[ /+-]{{1,3}}{one_of('partial_dates', 'part')}){{0,4}}\.?[ ]{{1,2}}$|\b(?:d\.d\.|dd\.?)[ ]?$",
+    rf"\b{one_of('partial_dates', 'exam')}(?:[ /+-]{{1,3}}{one_of('partial_dates', 'part')}){{0,4}}\.?(?:[ ](?:del?|du|di|vom|van|of|dated?))?[ ]{{1,2}}$|\b(?:d\.d\.|dd\.?)[ ]?$",
     re.IGNORECASE,
 )
 _FOUND_AFTER = re.compile(r"[ ]*(?:neg|pos|normal|bilat|\n)", re.IGNORECASE)

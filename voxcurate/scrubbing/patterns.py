@@ -18,7 +18,7 @@ from voxcurate.scrubbing.numbers import NUMBERS
 from voxcurate.scrubbing.pattern import HOLE, Pattern
 from voxcurate.scrubbing.people import PEOPLE
 from voxcurate.scrubbing.people_letters import LETTERS
-from voxcurate.scrubbing.people_manners import MANNERS
+from voxcurate.scrubbing.people_manners import MANNERS, find_speakers
 from voxcurate.scrubbing.people_notes import NOTES
 from voxcurate.scrubbing.places import PLACES
 from voxcurate.scrubbing.postal import find_postal
@@ -127,6 +127,7 @@ def find_patterns(text: str) -> Iterator[Hit]:
     yield from find_names(text)
     yield from find_unexplained(text)
     yield from find_in_tables(text)
+    yield from find_speakers(text)
     for hit in find_postal(text):
         yield hit._replace(end=address_end(text, hit.start, hit.end))
 

@@ -6,10 +6,12 @@ initials after it, speakers of minutes, lone initials where somebody signs.
 """
 
 import re
+from collections.abc import Iterator
 
 from voxcurate.scrubbing import name_words as w
 from voxcurate.scrubbing.care import GENERIC
 from voxcurate.scrubbing.forms import first_words, one_of
+from voxcurate.scrubbing.hits import Hit
 from voxcurate.scrubbing.medical import CLINICAL, STRONG_NOUN
 from voxcurate.scrubbing.months import MONTH_WORDS
 from voxcurate.scrubbing.pattern import HOLE, UPPER, Pattern, pattern
@@ -44,6 +46,7 @@ _SURNAMES = word_set("""
     kuo liao lien tsai tseng wen ooi khoo khor kok cheah cheong chin gan kee lew thong
 """)
 _CHINESE = "|".join(sorted(map(str.title, _SURNAMES), key=len, reverse=True))
+_SPEAKS = re.compile(rf"(?:\[?\d\d?:\d\d\]?[ ])?({_W}(?:[ ][A-Z]\.?)?)")
 _SYLLABLE = re.compile(
     r"(?:[bcdfghjklmnpqrstvwxyz]{0,3}[aeiouyê]{1,3}(?:ng|nh|ch|h|n|m|k|p|t|w|y|i|u|o)?|ng)$"
 )
@@ -131,15 +134,28 @@ def _are_makers(text: str, start: int, end: int) -> bool:
     return not any(fold(one) in never for one in parts) and (told or all(named))
 
 
-def _speaks_again(text: str, start: int, end: int) -> bool:
-    """Whether a word heads two lines or more of talk and is no word of reports."""
-    name = text[start:end]
-    low = fold(name).split()[0]
-    known = lexicon()
+def find_speakers(text: str) -> Iterator[Hit]:
+    """Who speaks in two lines or more of a chat and is no word of reports: "Ged: looking now"."""
+    if text.count(": ") < 2:
+        return
+    said: dict[str, list[int]] = {}
+    talks: set[str] = set()
+    start = 0
+    for line in text.split("\n"):
+        head, colon, rest = line.partition(": ")
+        if colon and len(head) < 24 and (match := _SPEAKS.fullmatch(head)):
+            said.setdefault(match[1], []).append(start + match.start(1))
+            if rest[:1].islower() or rest[:2] in ("I ", "I'"):
+                talks.add(match[1])
+        start += len(line) + 1
+    for name in sorted(talks):
+        if len(said[name]) > 1 and _may_speak(name):
+            yield from (Hit("NAME", at, at + len(name), False) for at in said[name])
+
+
+def _may_speak(name: str) -> bool:
+    known, low = lexicon(), fold(name).split()[0]
     if low in _NOT_SPEAKERS | known.eponyms | MONTH_WORDS or CLINICAL.search(low):
-        return False
-    lines = re.findall(rf"(?:\A|\n)(?:\[?\d\d?:\d\d\]?[ ])?{re.escape(name)}:[ ]+(\S)", text)
-    if len(lines) < 2 or not any(one.islower() or one == "I" for one in lines):
         return False
     return known.foreign_kind(low) != "w" and not name.isupper()
 
@@ -217,8 +233,6 @@ MANNERS: tuple[Pattern, ...] = (
     pattern("NAME", rf"\b(?i:{_OF_KIN})[ ]{_KIN_LINK}[ ]?(?P<x>{_W}(?:[ ]{_W})?)(?!\w)", 0, starts=first_words(_OF_KIN), check=_is_strange, sure=False),
     # "Checked by: ZI/SR 17.05.", "Verslag gemaakt door FJ, akkoord"
     pattern("NAME", rf"\b(?i:{_MADE})(?::|[ ](?:by|door|von|par|da|por|af|av):?)[ ](?P<x>[A-Z]{{2,4}}(?:[ ]?[/+&][ ]?[A-Z]{{2,4}}){{0,3}})(?=[ ]*(?:[,;)\n|]|\.(?:\s|$)|$|\x01|[ ]{{2}})|[ ]\d)", 0, starts=first_words(_MADE), check=_are_makers, sure=False),
-    # who speaks twice in a chat: "Ged: looking now"
-    pattern("NAME", rf"(?<![^\n])(?:\[?\d\d?:\d\d\]?[ ])?(?P<x>{_W}(?:[ ][A-Z]\.?)?)(?=:[ ])", 0, signs=":", check=_speaks_again, sure=False),
     # speakers of minutes: "Freeman: no ...", "Marsh keen", "- Lake to chase", "Iris was called by"
     pattern("NAME", rf"(?:(?<![^\n])|(?<=[.;] ))[ ]*(?:[-*•–][ ]?|\d{{1,2}}[.)][ ]|\d\d:\d\d[ ])?(?P<x>{_W})(?=:[ ](?![A-Z]{{2}})[\"“']?(?:[a-z]{{2}}|I[ ']))", 0, shape=r":[ ][\"“']?[a-zI]", check=_is_speaker, sure=False),
     pattern("NAME", rf"(?:(?<![^\n])|(?<=[.;:,] )|(?<=- ))[ ]*(?P<x>{_W})(?=[ ](?:keen|happy|concerned|worried|unsure|disagrees?|agrees|to[ ](?:chase|call|ring|email|see|discuss|book|arrange|inform|review|write|contact|consent|speak|follow)|will[ ](?:call|ring|email|see|discuss|book|arrange|inform|review|write|contact|chase|speak|present)|asked|asks|suggests?|suggested|feels|thinks|wonders?|prefers|says|said|off[ ](?:sick|today|until)|on[ ](?:leave|nights|holiday|AL|call[ ])|covering|oncall|back[ ](?:from|on[ ])|rang|phoned|emailed|bleeped|(?:was|is)[ ](?:called|bleeped|rung|paged|phoned|contacted|told|asked|informed|reassured)(?:[ ]by)?)(?!\w))", 0, near="sick leave nights holiday covering oncall back keen happy concerned worried unsure disagree disagrees agrees chase call ring email see discuss book arrange inform review write contact consent speak follow present asked asks suggest suggests suggested feels thinks wonder wonders prefers says said rang phoned emailed bleeped called rung paged contacted told informed reassured", check=_is_speaker, sure=False),

@@ -22,6 +22,7 @@ _SHORT_GIVEN = one_of("people_notes", "short_given")
 _PARTICLE = r"(?:(?:van|von|den|der|de|di|da|dos|du|la|le|ter|ten|zu|zum|zur|St\.?|ST\.?|VAN|DE|Mc|Mac|O)[ ])"
 
 
+_UNITS = word_set("mg ml kg min hr day dl mm cm hpf lpf wk mo yr sec kcal meq mmol iu mcg ug ng pg")
 _NUMBERED = word_set("""
     dea nhs npi mrn chi gmc hcn phn nhi urn ur hn ssn dob tel fax mob gp lic ref upin rpps adeli lanr
     bsnr bsn id pid acc dva hcc ihi crn nmc hpi fin csn nif nie dni cip nuss agb big riziv clia
@@ -35,6 +36,14 @@ def _are_initials(text: str, start: int, end: int) -> bool:
     if low in _NUMBERED:
         return False
     return lexicon().foreign_kind(low) in "un" or "." in text[start:end]
+
+
+def _are_pair(text: str, start: int, end: int) -> bool:
+    """Whether "gho/sw" are two people's initials: no unit, no short form."""
+    parts = text[start:end].split("/")
+    return all(one not in w.SHORT_FORMS | w.STOP and one not in _UNITS for one in parts) and any(
+        lexicon().foreign_kind(one) != "w" for one in parts
+    )
 
 
 def _is_written_small(text: str, start: int, end: int) -> bool:
@@ -119,6 +128,14 @@ NOTES: tuple[Pattern, ...] = (
     pattern("NAME", r"\b(?i:adjuster|attorney|atty|lawyer|solicitor|nurse|sister|carer|read[ ]by|cc|copy[ ]to|seen[ ]by|spoke[ ](?:to|with))[ ](?P<x>[a-z]+[ ][a-z]+)(?=[ ]?(?:[\d\x01,;(]|\n|$|do\b|md\b|rn\b))", 0, starts="adjuster attorney atty lawyer solicitor nurse sister carer read cc copy seen spoke", check=_is_small_person, sure=False),
     pattern("NAME", rf"(?<!\w)(?P<x>{_W})['’]s[ ](?=(?:line|device|scan|scans|films?|images?|drain|stent|mum|mom|dad|wife|husband|bloods|results?|report|letter|appointment|clinic|tube|biopsy|case)\b)", 0, shape=r"['’]s[ ]", check=_is_first_name, sure=False),
     pattern("NAME", rf"(?<!\w)(?P<x>{_W})[ ]\((?=(?:that['’]s|aka|a\.k\.a|real[ ]name|n[ée]e|formerly|born)\b)", 0, shape=r"[ ]\([tarnfb]", check=_is_nickname, sure=False),
+    # "Gerlinde Ostermeier, *30.11.38", "Pat. Lutz Brehm, 71 J."
+    pattern("NAME", rf"(?<![\w-])(?P<x>(?!(?:Herrn?|Frau|Madame|Mme|Mlle|Monsieur|Signora?|Sra?|Mevrouw|Mevr|Dhr|Mw|Patient(?:in)?|Pat|Recevoir)\b){_W}(?:[ -](?:{_PARTICLE})?{_W}){{1,2}})(?=,?[ ]\(?(?:\*|°|geb\.|geboren|n[ée]e?[ ]le|nat[oa][ ]il|nacid[oa]|nascid[oa]|født|f\.[ ]\d)[ ]?[\d\x01]?)", 0, shape=r"[*°]|geb|n[ée]e?[ ]le|nat[oa]|nacid|nascid|født|f\.[ ]\d", check=is_somebody),
+    pattern("NAME", rf"\b(?:Pat\.|Patientin|Paz\.|Pac\.|Pte\.?)[ ](?:(?:Herr|Frau|Hr\.|Fr\.)[ ])?(?P<x>{_W}(?:[ -](?:{_PARTICLE})?{_W}){{1,2}})(?=,?[ ][*\d\x01(])", 0, starts="pat patientin paz pac pte", check=is_somebody),
+    pattern("NAME", rf"(?<![^\n])[ ]*(?P<x>(?:De|Van|Van[ ](?:de[nr]?|der)|Vander|Le|La|Du|Della|Di|El|Al|Ben|Von|D['’])[ ]?{_W})(?=[ ]\x01)", 0, shape=r"[ ]\x01", check=is_somebody, sure=False),
+    # typists: "Typed: [date] lmh", "14:20. gho/sw", "Verslag: KVDB/ms"
+    pattern("NAME", r"\b(?:[Tt]yped|[Tt]ranscribed|[Dd]ictated|[Gg]eschrieben|[Gg]etypt|[Ss]aisi|T|TT)[ ]?:?[ ]\x01[ ](?P<x>[a-z]{2,4}|[A-Z]{2,4})(?=[ ]*(?:\n|$))", 0, shape=r"\x01[ ][A-Za-z]{2,4}[ ]*(?:\n|$)", check=_are_initials),
+    pattern("NAME", r"(?:[.:\d\x01][ ]|\n)(?P<x>[a-z]{2,4}/[a-z]{2,4})(?=\s*\Z)", 0, shape=r"[a-z]{2}/[a-z]{2,4}\s*\Z", check=_are_pair, sure=False),
+    pattern("NAME", r"\b(?:Verslag|Rapport|Report|Befund|Referto|Informe|R[ée]daction|CR|Bericht|Laudo|Relat[óo]rio)[ ]?:[ ](?P<x>[A-Z]{2,4}/[A-Za-z]{2,4})(?=[ ]*(?:\n|$|[.;,]))", 0, starts="verslag rapport report befund referto informe redaction cr bericht laudo relatorio", sure=False),
     pattern("NAME", rf"\b(?i:unknown|unidentified)[ ](?i:male|female|man|woman|patient|adult|child|person)[ ,]{{1,2}}[\"“'(](?P<x>{_W}(?:[ ]{_W})?)", 0, starts="unknown unidentified", sure=False),
     pattern("NAME", r"(?:[.!?][ ]|\n)(?P<x>[A-Z]\.)(?=[\"”][ ]*(?:\n|\Z))", 0, shape=r"[A-Z]\.[\"”]", sure=False),
     pattern("NAME", rf"\n[ \t\r]*\n(?P<x>{_W})\s*\Z", 0, shape=rf"\n[ \t\r]*\n{_W}\s*\Z", check=_is_nickname, sure=False),

@@ -17,7 +17,7 @@ _APT = r"(?:apt|apartment|suite|ste|unit|flat|app)\.?"
 _HOSPITAL = one_of("places", "hospital")
 _NO_PLACE = one_of("places", "no_place")
 _NO_LINK = r"(?:CNS|RN|MD|RGN|SpR|SHO|The|Outside|Our|This|From|At|In|To|THE|OUTSIDE|AT|FROM|TO|IN|THIS|OUR|ANOTHER)"
-_PLACE_WORD = rf"{UPPER}(?:[\w'’&-]|(?:(?<=\b\w\w)|(?<=\b\w{{3}})|(?<=\b\w{{4}}))\.(?=\s[A-Z][a-z]+['’]?s?\s))*"
+_PLACE_WORD = rf"{UPPER}(?:[\w'’&-]|(?:(?<=\b\w\w)|(?<=\b\w{{3}})|(?<=\b\w{{4}}))(?<!II)(?<!IV)\.(?=\s[A-Z][a-z]+['’]?s?\s))*"
 _SHORT = one_of("places", "short")
 _SHORT_STARTS = first_words(_SHORT)
 _NOT_TOWNS = word_set("""

@@ -65,6 +65,8 @@ ROOMS: tuple[Pattern, ...] = (
     pattern("OTHER", rf"\b(?:W/B|[Bb]ed|[Ww]ard|[Ll]oc(?:ation)?|[Rr]oom)[ ]?[:.]?[ ]*(?P<x>(?:[A-Z]{{2,5}}-\d{{1,3}}|Hall[ ][A-Z\d]\b)){_UNITS_AFTER}", 0, starts="w bed ward loc location room"),
     pattern("OTHER", rf"\b(?:locker|cubicle|theatre|chair|pod|parking[ ]bay)[ ]?(?:no\.?|number|\#)?[ ]?(?P<x>\d{{1,4}}[A-Z]?){_UNITS_AFTER}", 0, starts="locker cubicle theatre chair pod parking", sure=False),
     pattern("OTHER", rf"\b(?:unit|ambulance|crew|engine|rescue|squad)[ ](?P<x>(?:{UPPER}[a-z]+|[A-Z]{{1,3}})[ ]?\d{{1,4}}){_UNITS_AFTER}", 0, starts="unit ambulance crew engine rescue squad"),
+    pattern("OTHER", rf"\b(?:RTW|NAW|KTW|NEF|SVB|SVA|SVAB|VSAV|SMUR|Christoph|Medic)[ ](?P<x>\d{{1,2}}){_UNITS_AFTER}", 0, starts="rtw naw ktw nef svb sva svab vsav smur christoph medic"),
+    pattern("OTHER", r"(?<![\w-])(?P<x>W(?:ard)?[ ]?\d{1,3}[A-Z]?[ ,/]{1,2}(?:B|[Bb]ed[ ]?)\d{1,2})(?!\w)", 0, shape=r"\d[A-Z]?[ ,/]{1,2}[Bb]"),
     pattern("OTHER", r"\b(?:RTW|NAW|KTW|NEF)[ ](?P<x>\d{1,3}[/-]\d{1,3}(?:[-/]\d{1,2})?)", 0, starts="rtw naw ktw nef"),
     pattern("OTHER", rf"\b(?:RTW|NAW|KTW|NEF|SVB|SVA|SVAB|VSAV|SMUR|UMH|USVA|[Aa]mbulance|Medic|MEDIC|Rescue|Engine|BLS|ALS|Rega|Christoph)[ ](?P<x>\d{{3,4}}){_UNITS_AFTER}", 0, starts="rtw naw ktw nef svb sva svab vsav smur umh usva ambulance medic rescue engine bls als rega christoph", sure=False, check=_is_no_hour),
     pattern("OTHER", r"\x01[ ](?:[\d:]+[ ])?by[ ](?P<x>[a-z]{4,20}\d{0,4})(?=[ ](?:on|at|from)\b|\s*(?:\n|$|[,;|)]|[-=]{3})|[ ](?:RN|RT|MD)\b)", 0, shape=r"\x01[ ](?:[\d:]+[ ])?by[ ][a-z]", check=_is_odd_user, sure=False),

@@ -56,6 +56,8 @@ def _is_heading_town(text: str, start: int, end: int) -> bool:
 def _is_no_route(text: str, start: int, end: int) -> bool:
     """Whether "via" begins a street: no "350 via R PICC", no "via L ACF"."""
     found = text[start:end]
+    if found.startswith("via ") and re.search(r"[^\W\d_]{4}\.[ ]", found):
+        return False  # "via Triwest. Smoking 45 py"
     return not found.startswith("via ") or (
         re.match(r"via [A-Z]{1,5}\b", found) is None
         and re.search(r"\d\s?(?:ml)?,?\s$", text[max(0, start - 6) : start]) is None
@@ -94,9 +96,9 @@ STREETS: tuple[Pattern, ...] = (
     pattern("ADDRESS", r"(?<![\w./-])(?P<x>\d{1,2}\s?(?:West|East|North|South)(?:east|west)?)(?![\w'’-]|\s[A-Z])", 0, near="west east north south northeast northwest southeast southwest", sure=False),
     # "address:" and its like in many languages
     pattern("ADDRESS", r"\b(?:home\s+)?(?:address|addr|adresse|anschrift|wohnanschrift|adres|adr|domicilio|direcci[óo]n|morada|endere[çc]o|indirizzo|residenza|osoite|adress|bostadsadress|lakc[íi]m|c[íi]m|bydli[šs]t[ěe]|adresa|ikametg[âa]h|địa\s+chỉ|dia\s+chi|alamat|domicile|zam\.|r/o)\s*[:=]\s*(?P<x>[^\W_][^\n;|]{4,90}?)(?=\s*(?:\n|;|\||$|\.\s|\s{3}|,?\s(?:tel|phone|ph|mob|dob|mrn|gp)\b))", labelled=True, starts="home address addr adresse anschrift wohnanschrift adres adr domicilio direccion morada endereco indirizzo residenza osoite adress bostadsadress lakcim cim bydliste adresa ikametgah địa dia alamat domicile zam r"),
-    pattern("ADDRESS", rf"\b(?:wh\.|wohnh\.|wohnhaft(?:\sin)?|residente\s(?:en|na|no|em|in)|demeurant(?:\sau)?|domicili[ée]e?(?:\sau)?|habite(?:\sau)?|zam\.|bytem|lak\.?|resident\sof|lives\sat|residing\sat|resides\sat)\s(?P<x>(?=[^\n;]{{0,60}}\d)[^\n;]{{4,80}}?)(?=\s*(?:\n|;|$|\.\s{UPPER}|\.\n|,\s(?:and|who|with|para|qui|pour|geb|Vers|DOB|tel|Tel)\b|\s(?:and|with|who|since)\s))", 0, labelled=True, starts="wh wohnh wohnhaft residente demeurant domicilie domiciliee habite zam bytem lak r resident lives residing resides"),
+    pattern("ADDRESS", rf"\b(?:wh\.|wohnh\.|wohnhaft(?:\sin)?|residente\s(?:en|na|no|em|in)|demeurant(?:\sau)?|domicili[ée]e?(?:\sau)?|habite(?:\sau)?|zam\.|bytem|lak\.?|resident\sof|lives\sat|residing\sat|resides\sat)\s(?P<x>(?=[^\n;]{{0,60}}\d)[^\n;]{{4,80}}?)(?=\s*(?:\n|;|$|,\s[a-zà-ÿ]{{4,}}\s[a-zà-ÿ]{{2,}}\s|\.\s{UPPER}|\.\n|,\s(?:and|who|with|para|qui|pour|geb|Vers|DOB|tel|Tel)\b|\s(?:and|with|who|since)\s))", 0, labelled=True, starts="wh wohnh wohnhaft residente demeurant domicilie domiciliee habite zam bytem lak r resident lives residing resides"),
     # towns
-    pattern("ADDRESS", rf"\b(?i:{_LIVES})\s(?:(?i:in|to|from|near|(?<=ve )of|(?<=nt )of|at|te|en|à|na|em|v|w|outside|around|here|there|up|over)\s){{1,2}}(?P<x>(?!The\s){_TOWN})(?:,\s(?P<s>{_TOWN}))?(?!\w|['’]s)", 0, starts=_LIVES_STARTS, check=_is_home, sure=False),
+    pattern("ADDRESS", rf"\b(?i:{_LIVES})\s(?:(?i:in|to|from|near|(?<=ve )of|(?<=nt )of|at|te|en|à|a|na|em|v|w|outside|around|here|there|up|over)\s){{1,2}}(?P<x>(?!The\s){_TOWN})(?:,\s(?P<s>{_TOWN}))?(?!\w|['’]s)", 0, starts=_LIVES_STARTS, check=_is_home, sure=False),
     pattern("ADDRESS", rf"\b(?i:{_LIVES})\s(?:in\s|here\s|back\s|up\s|over\s|down\s)?(?:in|to|from|near)\s(?P<x>[a-z]{{4,}})(?=[\s.,;)]|$)", 0, starts=_LIVES_STARTS, check=_is_small_home, sure=False),
     pattern("ADDRESS", rf"(?<![^\n])(?P<x>(?![A-Z]{{3,}}){_TOWN}),[ ](?:le\s|den\s|den\.\s|am\s|a\s|d\.\s|dnia\s|op\s|li\s|em\s)?(?:\x01|\d{{1,2}}[.\s])", 0, shape=r",\s(?:\w+\.?\s)?(?:\x01|\d)", check=_is_heading_town, sure=False),
     pattern("ADDRESS", rf"\b(?i:own home|home|farm|house|cottage|residence|college|university|school|church|station|airport),?\s(?:in\s)?(?P<x>{UPPER}[a-z]{{2,}}\s(?:Falls|Center|Creek|Springs|Beach|Lake|Hills?|City|Heights|Grove|Valley|Fork|Ridge|Point|Harbor|Harbour|Bay|Junction|Mills|Park|Island|Village))(?!\w)", 0, near="home farm house cottage residence college university school church station airport"),

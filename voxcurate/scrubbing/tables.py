@@ -34,7 +34,7 @@ def find_in_tables(text: str) -> Iterator[Hit]:
     have as many cells, give or take one, are its rows. Dates and codes in them are found whatever
     their form.
     """
-    for message in _MESSAGE.finditer(text):
+    for message in _MESSAGE.finditer(text) if "MSH|" in text else ():
         for number in (1, 2):
             if len(message[number].strip()) > 2 and HOLE not in message[number]:
                 yield Hit("INSTITUTION", *message.span(number), False)
@@ -47,7 +47,7 @@ def _find_rows(text: str, sign: str) -> Iterator[Hit]:
     kinds: list[str] = []
     start = 0
     for line in text.split("\n"):
-        if line.count(sign) >= _LEAST - 1:
+        if line.count(sign) >= _LEAST - 1 and (kinds or max(map(len, line.split(sign))) < 32):
             cells = list(_cells(line, sign))
             named = [_kind(line[a:b]) for a, b in cells]
             if sum(map(bool, named)) > 1 and all(_is_head(line[a:b]) for a, b in cells):

@@ -43,6 +43,16 @@ def _is_whole_town(text: str, start: int, end: int) -> bool:
     )
 
 
+def _is_head_town(text: str, start: int, end: int) -> bool:
+    """Whether a line at the beginning or end is a town of the lists and no word of reports."""
+    if 300 < start < len(text) - 200 or end - start < 4:
+        return False
+    name = fold(text[start:end])
+    known = lexicon()
+    plain = any(known.foreign_kind(one) in "wb" for one in re.split(r"[ -]", name) if len(one) > 3)
+    return is_listed(name) and not plain and name not in known.eponyms
+
+
 def _is_coded(text: str, start: int, end: int) -> bool:
     """Whether "Cape Town 8001" is a town and its code: the town is listed and no word."""
     name = fold(re.sub(r",?[ ]\d{4}$", "", text[start:end]))
@@ -56,6 +66,9 @@ TOWNS: tuple[Pattern, ...] = (
     pattern("ADDRESS", rf"\x01[^\n\x01]{{0,24}}\n[ ]*(?P<x>{_TOWN})(?=,?[ ]*(?:\Z|\n[ ]*(?:\n|\x01|\Z|(?i:tel|t[ée]l|phone|fax|e-?mail|dob|ref|re:|our|your|dear|date))))", 0, shape=rf"\n[ ]*{UPPER}", check=_is_whole_town, sure=False),
     pattern("ADDRESS", rf"\x01,[ ](?P<x>{_TOWN}(?:,[ ]{_TOWN})?)(?=[ ]*(?:\n|\Z|[;)]|\.(?:[ \n]|\Z)))", 0, shape=r"\x01,[ ]", check=_is_whole_town, sure=False),
     pattern("ADDRESS", rf"\x01,[ ](?P<x>(?:The[ ])?{_CAP}[ ](?:Street|Road|Lane|Avenue|Terrace|Close|Row|Square|Green|Hill|Place)(?:,[ ]{_TOWN}){{0,2}})(?=,[ ](?:\x01|{_TOWN})|[ ]*\n)", 0, near="street road lane avenue terrace close row square green hill place"),
+    # "LEEDS" alone in the head or at the end, "TORONTO site"
+    pattern("ADDRESS", rf"(?<![^\n])[ ]*(?P<x>{_TOWN})(?=[ ]*(?:\n|\Z)|[ ](?:[Ss]ite|SITE|[Cc]ampus|CAMPUS|[Bb]ranch|[Oo]ffice)\b)", 0, shape=rf"(?<![^\n])[ ]*{_TOWN}(?:[ ]*(?:\n|\Z)|[ ][SsCcBbOo])", check=_is_head_town, sure=False),
+    pattern("ADDRESS", rf"\b[Ll]ives[ ](?P<x>{_TOWN})(?=[ ]?[.,;)\n]|$)", 0, starts="lives", check=_is_strange, sure=False),
     pattern("ADDRESS", rf"\b\d{{1,3}}[ ]?[MFmf],[ ](?P<x>{_TOWN})(?=[.,;]|\n|$)", 0, shape=r"\d[ ]?[MFmf],[ ]", check=_is_whole_town, sure=False),
     pattern("ADDRESS", rf"(?<!\w)(?P<x>{_TOWN},[ ](?:{STATE_NAMES}))(?!\w)", 0, near=first_words(STATE_NAMES), check=_is_strange, sure=False),
     pattern("ADDRESS", rf"(?<![\w,])(?P<x>{_TOWN},?[ ](?!19|20)\d{{4}})(?=[ ]*(?:\n|\Z|[.,;)]))", 0, shape=r"[^\W\d],?[ ]\d{4}", has_digits=4, check=_is_coded, sure=False),

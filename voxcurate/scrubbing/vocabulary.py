@@ -41,6 +41,7 @@ class Lexicon:
         places: towns.
         eponyms: names that belong to anatomy, diseases, operations, scores and devices.
         classes: surnames that name a class or score, beside a number.
+        products: drugs, devices and their makers, which are words too.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Lexicon:
         places: Iterable[str],
         eponyms: Iterable[str] = (),
         classes: Iterable[str] = (),
+        products: Iterable[str] = (),
     ) -> None:
         self.given = frozenset(given)
         self.surnames = frozenset(surnames)
@@ -60,6 +62,7 @@ class Lexicon:
         self.places = frozenset(places)
         self.eponyms = frozenset(eponyms)
         self.classes = frozenset(classes) | self.eponyms
+        self.products = frozenset(products)
         self.long = {name: word_file(name) for name in ("words", "surnames", "given", "towns")}
         self._names = self.given | self.surnames
         self._scores: dict[str, float] = {}
@@ -199,4 +202,5 @@ def lexicon() -> Lexicon:
         names["places"].split(),
         [*words["eponyms"].split(), *medicine["eponyms"].split()],
         medicine["classes"].split(),
+        medicine["products"].split(),
     )

@@ -61,8 +61,11 @@ WARDS: tuple[Pattern, ...] = (
     # "fr PCU 338-2", "on 6 NORTH 611", "to resus R2", "Bed MW-II/17", "Zimmer 1.204", "lit 12 F"
     pattern("OTHER", rf"\b{_TO}[ ](?P<x>[A-Z]{{2,5}}[ -]?\d{{2,4}}-\d{{1,2}}|[A-Z]{{2,5}}[ ]\d{{3,4}}[A-D]?){_AFTER}", 0, starts=_TO_STARTS, check=_is_no_unit),
     pattern("OTHER", rf"\b{_TO}[ ](?:the[ ])?(?P<x>\d{{1,2}}[ ]?{_SIDE}(?:[ -]\d{{1,4}}(?:-?[A-D])?(?:-\d{{1,2}})?)?|{_SIDE}[ ]\d{{1,4}}[A-D]?(?:-\d{{1,2}})?){_AFTER}", 0, starts=_TO_STARTS, sure=False),
-    pattern("OTHER", rf"\b(?i:{_BED})[ ]?(?:[Nn]o\.?|[Nn]r\.?|[Nn]°|\#)?[ ]?:?[ ]?(?P<x>(?=[\w./-]*[\dIVX])[A-Z]{{0,4}}-?(?:[IVX]{{1,4}}|\d{{1,4}})[A-Z]?(?:[./-](?:[IVX]{{1,4}}|\d{{1,4}}|[A-Z])){{1,3}}){_AFTER}", 0, starts=_BEDS, labelled=True),
-    pattern("OTHER", rf"\b(?i:{_BED})[ ]?(?:[Nn]o\.?|[Nn]r\.?|[Nn]°|\#)?[ ]?:?[ ]?(?P<x>[A-Z]{{1,2}}\d{{1,4}}|\d{{1,4}}[ ]?[A-Z]?){_AFTER}", 0, starts=_BEDS, sure=False),
+    pattern("OTHER", rf"\b(?i:{_BED})\.?[ ]?(?:[Nn]o\.?|[Nn]r\.?|[Nn]°|\#)?[ ]?:?[ ]?(?P<x>(?=[\w./-]*[\dIVX])[A-Z]{{0,4}}-?(?:[IVX]{{1,4}}|\d{{1,4}})[A-Z]?(?:[./-](?:[IVX]{{1,4}}|\d{{1,4}}|[A-Z])){{1,3}}){_AFTER}", 0, starts=_BEDS, labelled=True),
+    pattern("OTHER", rf"\b(?i:{_BED})\.?[ ]?(?:[Nn]o\.?|[Nn]r\.?|[Nn]°|\#)?[ ]?:?[ ]?(?P<x>[A-Z]{{1,2}}\d{{1,4}}|\d{{1,4}}[ ]?[A-Z]?){_AFTER}", 0, starts=_BEDS, sure=False),
+    pattern("OTHER", r"(?:(?<=[ ]{2})|(?<=[|\t])|(?<![^\n]))[ ]?(?P<x>(?:ED|ER|ICU|MICU|SICU|NICU|PICU|CCU|HDU|ITU|PACU|AMU|MAU|SAU|OR|OT|IR|\d{1,2}[A-Z]{1,2})-\d{1,3}[A-Z]?)(?=[ ]{2}|[ ]?(?:[|\t\n]|$))", 0, shape=r"[A-Z]-\d", sure=False),
+    pattern("OTHER", r"\b(?:EMS|[Vv]ia|[Bb]y|[Cc]rew|[Pp]er)[ :]{1,2}(?P<x>(?:Medic|Rescue|Engine|Ambulance|Ladder|Squad|Truck|Unit|BLS|ALS|Lifeflight|LifeFlight)[ ]\d{1,3})(?![\w/]|[.,]\d)", 0, starts="ems via by crew per"),
+    pattern("ADDRESS", r"\b(?:[Oo]n|[Oo]ff|[Aa]long|[Nn]ear)[ ](?:the[ ])?(?P<x>(?:I|US|SR|Hwy|Highway|Route|Rte|Interstate|State[ ]Route|(?<=the )[MA])[ -]?\d{1,3}(?:[ ](?:near|at|by|@)[ ](?:exit|mile|junction|jct|mm)[ ]\d{1,4}|[ ](?:exit|junction|jct)[ ]\d{1,4})?)(?![\w/]|[.,-]\d)", 0, starts="on off along near", sure=False),
     pattern("OTHER", rf"\b(?i:bay|bed|room|pod)[ ]\d{{1,3}}[ ](?P<x>(?:locker|bed|chair|space|trolley)[ ]\d{{1,3}}){_AFTER}", 0, starts="bay bed room pod"),
     pattern("OTHER", rf"\b(?i:bay|pod|box)[ ](?P<x>\d{{1,2}}[ ](?:locker|bed|chair|space|trolley)[ ]\d{{1,3}}){_AFTER}", 0, starts="bay pod box"),
     pattern("OTHER", r"\b(?:\w{3,9}/){0,2}(?i:ward|bed|room|location|loc|cubicle|zimmer|bett|kamer|chambre|lit|cama|letto)(?:/\w{3,9}){0,2}[ ]?:[ ]{0,3}(?P<x>(?=[^\s,;|]*\d)[A-Z\d][^\s,;|]{1,14})(?=[\s,;|]|$)", 0, near="ward bed room location loc cubicle zimmer bett kamer chambre lit cama letto", shape=r":[ ]{0,3}[A-Z\d]", labelled=True, check=_is_no_level),
@@ -72,7 +75,7 @@ WARDS: tuple[Pattern, ...] = (
     # machines with a name of the house's own: "Scanner CT-SEH-1"
     pattern("OTHER", rf"\b(?i:{_CODED})[ ]?:?[ ](?P<x>(?:CT|MR|MRT|XR|US|DX|IRM|TAC|RM|RX|TC|PET|TDM|NM|CR|DR)(?:[-_ ]?[A-Z]{{2,6}}[-_ ]?\d{{1,3}}|\d{{0,2}}(?:[-_][A-Z]{{2,8}}){{1,3}})){_AFTER}", 0, starts=first_words(_CODED), check=lambda text, start, end: re.search(r"[-_]", text[start:end]) is not None),
     pattern("OTHER", r"(?<![\w-])(?P<x>(?:CT|MR|MRI|XR|DX|PET|NM|CR|DR|US)\d{1,2}[-_][A-Z]{2,6}[-_][A-Z0-9]{2,8})(?![\w-])", 0, shape=r"\d[-_][A-Z]{2,6}[-_]"),
-    pattern("OTHER", r"\b(?P<x>(?:[Bb]ay|BAY|[Pp]od|POD)[ ][A-H])(?![\w'’]|[ ](?:of|and|to)\b)", 0, starts="bay pod", sure=False),
+    pattern("OTHER", r"\b(?P<x>(?:[Bb]ay|BAY|[Pp]od|POD|[Cc]orridor)[ ][A-H])(?![\w'’]|[ ](?:of|and|to)\b)", 0, starts="bay pod corridor", sure=False),
     # vehicles: Indian, German, Dutch, French, Spanish, Italian, British plates beside a vehicle
     pattern("OTHER", rf"\b(?i:{_VEHICLE})\b[^\n.;]{{0,16}}?[ (:](?P<x>{_REGISTERED})(?![\w-]|[.,]\d)", 0, starts=first_words(_VEHICLE), labelled=True, check=lambda text, start, end: sum(map(str.isdigit, text[start:end])) >= 2 and sum(map(str.isalpha, text[start:end])) >= 1 and fold(text[start:end].split()[0]) not in ("ct", "mr", "am", "pm")),
     pattern("OTHER", r"(?<![\w-])(?P<x>(?:A[NPRS]|B[RH]|C[GH]|D[DLN]|G[AJ]|H[PR]|J[HK]|K[AL]|L[AD]|M[HLNPZ]|NL|O[DR]|P[BY]|RJ|SK|T[NRS]|U[AKP]|WB)[ -]?\d{1,2}[ -]?[A-Z]{1,3}[ -]?\d{4})(?![\w-])", 0, shape=r"[A-Z][ -]?\d{4}"),
@@ -80,7 +83,7 @@ WARDS: tuple[Pattern, ...] = (
     # "mon compte (sblanchet)", "user (mkhan2)"
     pattern("OTHER", rf"\b(?i:{_ACCOUNT})[ ]?[:(][ ]?[\"'“]?(?P<x>[a-z][\w.-]{{3,30}})(?=[\"'”]?[ ]?[),;\n])", 0, starts=first_words(_ACCOUNT), check=_is_user),
     # ids: "lic. NB 5541", "REDCap record 551-23", "(Case 2217 ...", "Medicare 3999 55512 1/2"
-    pattern("ID", rf"\b(?i:{_REGISTRY})\.?[ ]?(?:(?i:no|nr|n°|num|number|is)\.?[ ]?)?[:#]?[ ]?(?P<x>[A-Z]{{1,5}}[ ]?[-/]?(?:\d{{3,10}}(?:[ /-]\d{{1,6}}){{0,3}}|\d{{2}}(?:[ -]\d{{2,5}}){{1,3}})[A-Z]?)(?!\w|[.,]\d)", 0, starts=first_words(_REGISTRY), labelled=True, check=_is_no_label),
+    pattern("ID", rf"\b(?i:{_REGISTRY})(?![^\W\d_])\.?[ ]?(?:(?i:no|nr|n°|num|number|is)\.?[ ]?)?[:#]?[ ]?(?P<x>[A-Z]{{1,5}}[ ]?[-/]?(?:\d{{3,10}}(?:[ /-]\d{{1,6}}){{0,3}}|\d{{2}}(?:[ -]\d{{2,5}}){{1,3}})[A-Z]?)(?!\w|[.,]\d)", 0, starts=first_words(_REGISTRY), labelled=True, check=_is_no_label),
     pattern("ID", r"\b(?:HCC|CRN|[Pp]ension(?:er)?(?:[ ]card)?|[Cc]oncession(?:[ ]card)?|[Hh]ealth[ ]care[ ]card)[ ]?(?:(?i:no|number|card)\.?)?[ ]?[:#]?[ ](?P<x>\d{3}[ -]\d{3}[ -]\d{3}[A-Z]?)(?!\w)", 0, starts="hcc crn pension pensioner concession health", labelled=True),
     pattern("ID", r"\b(?i:redcap|edc|e?crf|castor|openclinica|trial|study|registry|randomi[sz]ation|screening|biobank)[ ](?:(?i:record|id|no\.?|number|subject|patient|participant|pt|case|code)[ ]?){1,2}[:#]?[ ]?(?P<x>\d{2,5}-\d{1,5}(?:-\d{1,5})?|[A-Z]{1,4}-?\d{2,6}|\d{3,6})(?![\w%]|[.,]\d)", 0, starts="redcap edc ecrf crf castor openclinica trial study registry randomisation randomization screening biobank", labelled=True),
     pattern("ID", r"\((?i:case|fall|cas|caso|casus|geval|file|folio|dossier|exam|acc|ref|ticket)[ ]?(?:(?i:no|nr|n°)\.?[ ]?)?[:#]?[ ]?(?P<x>(?!(?:19|20)\d\d\b)\d{4,9})(?=[ ]?[A-Z),;/]|[ ](?:complete|final|prelim))", 0, shape=r"\([A-Za-z]{2,8}[ ]?\W{0,4}\d{4}", labelled=True),
