@@ -24,7 +24,8 @@ class Listing:
 
 @dataclass(frozen=True)
 class Table:
-    """A table; columns named in `numeric` are set to the right. `note` stands below it."""
+    """A table; columns named in `numeric` are set to the right, their heads upright if the table
+    is a wide one of small numbers (`is_upright`). `note` stands below it."""
 
     kind: ClassVar[str] = "table"
     head: Sequence[str]
@@ -33,6 +34,7 @@ class Table:
     numeric: frozenset[int] = frozenset()
     note: str = ""
     is_folded: bool = False
+    is_upright: bool = False
 
 
 @dataclass(frozen=True)

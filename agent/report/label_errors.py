@@ -209,7 +209,7 @@ def _how_found(found: FoundErrors) -> Table:
 
 def _how_mended(found: FoundErrors) -> Table:
     rows = []
-    scopes: tuple[tuple[Scope, str], ...] = (("label", "label"), ("drawing", "machine's drawing"))
+    scopes: tuple[tuple[Scope, str], ...] = (("label", "label"), ("drawing", "drawing"))
     for scope, name in scopes:
         ranked = sorted(
             found.tally.costs("mended", scope=scope).items(), key=lambda kv: (-kv[1].n, kv[0])
@@ -262,7 +262,7 @@ def _coming_back(view: RoundView, found: FoundErrors) -> list[Block]:
         shown = rounds[-error_charts.SHOWN :]
         groups = [
             (
-                "label" if r.scope == "label" else "machine's drawing",
+                r.scope,
                 KINDS[r.kind].name,
                 view.class_name(r.class_id),
                 r.source,
@@ -274,7 +274,7 @@ def _coming_back(view: RoundView, found: FoundErrors) -> list[Block]:
         numbers = frozenset(range(4, 5 + len(shown)))
         heads = (
             "of", "kind", "class", "data set", *(f"new in round {n}" for n in shown),
-            "on structures mended before",
+            "structures that came back",
         )  # fmt: skip
         left = len(recurring) - len(groups)
         note = f"{left} more; voxcurate errors summary --json tells all." if left > 0 else ""
@@ -297,12 +297,13 @@ def _compared(found: Confusion) -> list[Block]:
         (_name(true), found.total(true), *(found.counts.get((true, a), 0) or "" for a in answers))
         for true in found.truths
     ]
-    head = ("truth", "labels", *(names.get(a, _name(a)) for a in answers))
+    head = ("truth", "all", *(names.get(a, _name(a)) for a in answers))
     note = (
         "Lines: what is wrong (known_errors.csv in the workspace). Columns: what the label was "
         "taken for. A label of another patient is told as misplaced."
     )
-    table = Table(head, rows, "Truth and verdict", frozenset(range(1, len(head))), note)
+    numbers = frozenset(range(1, len(head)))
+    table = Table(head, rows, "Truth and verdict (labels)", numbers, note, is_upright=True)
     return [Text(text), table]
 
 

@@ -52,7 +52,8 @@ class LabelError:
         scope: ``label``: of a label that counted when the round began; ``drawing``: of what
             machines drew in this round, caught before it counted.
         label_id: the version that is wrong; may be empty where nothing was labelled.
-        drawn_by: ``source``, ``person``, ``ensemble``, ``repair``, ``report`` or a model's name.
+        drawn_by: ``source``, ``person``, ``ensemble``, ``repair``, ``refinement``, ``report`` or a
+            model's name.
         kind: of `KINDS`.
         probability: that the label is wrong, by the detection; None if it was not asked.
         found_by: of `FOUND`, the strongest first.

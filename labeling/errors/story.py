@@ -94,14 +94,30 @@ def in_order(decisions: Iterable[Decision]) -> list[Decision]:
     )
 
 
-def drawn_by(label: Label | None, models: Mapping[str, str]) -> str:
-    """Who or what drew a version, in a word that is the same from round to round."""
+def drawn_by(
+    label: Label | None, models: Mapping[str, str], labels: Mapping[str, Label] | None = None
+) -> str:
+    """Who or what drew a version, in a word that is the same from round to round.
+
+    Args:
+        label: None: nobody drew anything.
+        models: id to name.
+        labels: where the version's parent is looked for: a version that only leaves regions out
+            has its parent's voxels.
+    """
     if label is None:
         return "nobody"
     if label.origin in MACHINES:
         return MACHINES[label.origin]
     name = label.model_id
-    return "repair" if is_repair(name) else MADE_OF.get(name, models.get(name, name or "judge"))
+    parent = (labels or {}).get(label.parent)
+    if not name and parent is not None:
+        return drawn_by(parent, models)
+    if is_repair(name):
+        return "repair"
+    if name.startswith("refined_"):
+        return "refinement"
+    return MADE_OF.get(name, models.get(name, name or "judge"))
 
 
 def is_repair(candidate: str) -> bool:
@@ -329,7 +345,7 @@ class _Teller:
                 round=incident.round,
                 scope=incident.scope,
                 label_id=incident.label_id,
-                drawn_by=drawn_by(label, self.past.models),
+                drawn_by=drawn_by(label, self.past.models, self.past.labels),
                 kind=incident.kind or kind_of(incident.clues),
                 probability=incident.probability,
                 found_by=incident.found_by,

@@ -136,6 +136,6 @@ def repeated(error: LabelError) -> str:
     """That an error came back; empty if it did not."""
     if not error.again:
         return ""
-    what = "this very kind" if error.again == error.kind else KINDS[error.again].name
-    how = "the mended label is at fault" if error.is_relapse else "a new drawing has it"
-    return f"came back: {what} was mended after round {error.again_round}; {how}"
+    what = "the same kind" if error.again == error.kind else KINDS[error.again].name
+    how = "what mended it is at fault" if error.is_relapse else "a new drawing is at fault"
+    return f"came back: {what} was found in round {error.again_round} and mended; {how}"

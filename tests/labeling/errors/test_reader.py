@@ -14,6 +14,7 @@ from tests.labeling.conftest import AFFINE, PLANTED, build, misplace_liver
 from voxcurate.catalog import Assembly, WorkItem
 from voxcurate.labels import adopt_mask, write_mask
 
+pytestmark = pytest.mark.slow
 CONFIG = LabelingConfig(judge=JudgeConfig(auto_mend=("pseudo", "judged", "original")))
 CASE = "src_case05"  # of which the liver is misplaced
 

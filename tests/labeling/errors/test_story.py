@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from labeling.errors.record import Past, Prices
-from labeling.errors.story import errors_of, in_order
+from labeling.errors.story import drawn_by, errors_of, in_order
 from labeling.errors.words import became, repeated, undoing
 from voxcurate.catalog import Decision, Label
 
@@ -128,7 +128,8 @@ def test_a_mended_error_that_comes_back_is_told():
     found = told(*first, suspect("J1", 2), labels=(label("L0"), JUDGED))
     assert [e.label_id for e in found] == ["L0", "J1"]
     assert (found[1].again, found[1].again_round, found[1].is_relapse) == ("misplaced", 1, True)
-    assert "this very kind was mended after round 1; the mended label" in repeated(found[1])
+    told_so = "came back: the same kind was found in round 1 and mended; what mended it is at fault"
+    assert repeated(found[1]) == told_so
 
 
 def test_an_heir_of_what_was_mended_is_a_relapse_and_another_drawing_is_not():
@@ -202,3 +203,17 @@ def test_the_order_of_the_decisions_does_not_matter():
 def test_processor_time_is_shared_by_what_was_judged():
     (error,) = told(suspect(), judged("to_review"), seconds={1: 0.75})
     assert error.seconds == 0.75
+
+
+def test_who_drew_a_label_is_told_in_one_word():
+    models = {"m1": "unet"}
+    whole = label("L0")
+    for version, name in (
+        (whole, "source"), (label("a", origin="revised"), "person"),
+        (label("a", origin="pseudo", model_id="ensemble-12ab"), "ensemble"),
+        (label("a", origin="judged", model_id="m1"), "unet"),
+        (label("a", origin="judged", model_id="filled_without_neighbours"), "repair"),
+        (label("a", origin="judged", model_id="refined_points"), "refinement"),
+        (label("a", origin="judged", parent="L0"), "source"), (None, "nobody"),
+    ):  # fmt: skip
+        assert drawn_by(version, models, {"L0": whole}) == name
