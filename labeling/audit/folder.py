@@ -14,6 +14,7 @@ from labeling.audit.case import Asked, FolderCase, plain_usual
 from labeling.audit.findings import Finding, finding_of, rank
 from labeling.config import LabelingConfig
 from labeling.expert.examine import tolerance_of
+from labeling.expert.features import FEATURES
 from labeling.expert.suspicion import Usual, weigh_results
 from labeling.rules import load_anatomy
 from voxcurate.atomic import write_text
@@ -142,7 +143,8 @@ def audit_folder(
         settings.sexes,
     )
     common = content_id(
-        VERSION, asked.vocabulary, anatomy.plain(), settings.modality, settings.in_fold,
+        VERSION, list(FEATURES), asked.vocabulary, anatomy.plain(),
+        [settings.modality, settings.in_fold],
         [config.fuse.model_dump(mode="json"), config.attention.model_dump(mode="json")],
     )  # fmt: skip
     kept, failed, reused = _examine(cases, asked, common, folder / EXAMINED, executor, done)

@@ -350,7 +350,9 @@ def learn_usual(
 
 
 def numbers_of(features: Sequence[float | None]) -> npt.NDArray[np.float64]:
-    """A row's features; NaN where nobody knows."""
+    """A row's features; NaN where nobody knows, as of rows that another version has measured."""
+    if len(features) != len(FEATURES):
+        return np.full(len(FEATURES), np.nan)
     return np.array([np.nan if x is None else x for x in features], dtype=np.float64)
 
 

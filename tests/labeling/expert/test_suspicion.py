@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from labeling.config import LabelingConfig
 from labeling.expert.calibration import KNOTS, calibrated
-from labeling.expert.examine import Subject, examine
-from labeling.expert.features import FEATURES
+from labeling.expert.examine import OF_VALUES, Subject, examine, frame_of
+from labeling.expert.features import FEATURES, features
 from labeling.expert.suspicion import Suspicion, weigh_results
 from labeling.rules import load_anatomy
 from labeling.structures import Structure
@@ -91,6 +91,24 @@ def test_one_case_without_a_scan_is_held_against_those_with_scans(results):
     assert not usual.blank
     assert found["c7", "liver"].probability < CONFIG.detect.threshold
     assert not {"hu_median", "log_contrast"} & set(found["c7", "liver"].oddities)
+
+
+def test_features_of_another_version_are_unknown(results):
+    row = results["c0"]["rows"][0]
+    old = {**results["c0"], "rows": [{**row, "features": row["features"][:-2]}]}
+    found, usual = weighed({**results, "c0": old})
+    assert usual.profiles["kidney_left"].n == N - 2  # one of the rest is swapped
+    assert found["c0", row["class_id"]].oddities.keys() <= set(FEATURES)
+
+
+def test_every_feature_of_the_values_is_unknown_without_a_scan():
+    _, masks = phantom(0)
+    s = Structure.of("liver", masks["liver"], AFFINE)
+    frame = frame_of(None, SHAPE, AFFINE)
+    rng = np.random.default_rng(0)
+    one, two = (features(s, rng.normal(50, 40, SHAPE), frame) for _ in range(2))
+    differing = {f for f, a, b in zip(FEATURES, one, two, strict=True) if a != b and a == a}
+    assert differing <= set(OF_VALUES)
 
 
 def test_a_label_is_compared_where_it_speaks():
