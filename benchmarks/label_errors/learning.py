@@ -3,11 +3,11 @@ benchmarks.label_errors.learning``.
 
 Labels of one half of the patients are made wrong (`benchmarks.label_errors`), by several seeds; the
 product fuses, detects and judges, and mends nothing, so that all it asks about would go to people.
-A simulated person who knows the truth answers each of these items: accept where the candidate is
-clearly nearer to the truth, confirm where the label is right, retire what is wrong and has no
-better candidate. Of some patients, under some seeds, N such answers are learned from; probabilities
-are then held against the answers on the other patients under the other seeds, with the weights as
-written and with learned ones. Part of the answers can be wrong (``--mistakes``).
+A simulated person who knows the truth answers each of these items: is the candidate clearly nearer
+to the truth, is the label wrong? N such answers on one half of these patients are learned from, and
+probabilities held against the answers on the other half; then the halves change places. Once with
+the weights as written, once with learned ones, once with what the product would use. Part of the
+answers that are learned from can be wrong (``--mistakes``).
 """
 
 import argparse
@@ -31,7 +31,7 @@ from benchmarks.label_errors.workspaces import base, check, context, copy, plant
 from labeling.config import LabelingConfig
 from labeling.expert import detect, judge
 from labeling.expert.committee import PRIORS
-from labeling.expert.learning import Calibration, Case, Weights, calibration, fit, learn, written
+from labeling.expert.learning import Calibration, Case, calibration, fit, learn, written
 from labeling.fusion import fuse
 from voxcurate.catalog import Decision, Label
 from voxcurate.labels import read_mask
@@ -120,14 +120,15 @@ def is_taught(item: Item) -> bool:
     return hashlib.sha256(f"learn/{item.case_id}".encode()).digest()[0] % 2 == 0
 
 
-def score(cases: Sequence[Case], weights: Weights) -> dict[str, Any]:
-    """Calibration and ranking."""
-    z = np.array([weights.log_odds(c.votes) for c in cases])
-    answers = [c.answer for c in cases]
+def score(log_odds: Sequence[float], answers: Sequence[bool], first: int) -> dict[str, Any]:
+    """Calibration and ranking; ranks within each half, whose weights differ (`first`: the cases of
+    the first one)."""
+    z, right = np.array(log_odds), np.array(answers)
     chances = 1 / (1 + np.exp(-np.clip(z, -50, 50)))
     found: Calibration = calibration([float(p) for p in chances], answers)
-    ranks = auroc(z, np.array(answers, np.float64), np.ones(len(answers)))
-    agreed = float(np.mean((z > 0) == np.array(answers)))
+    parts = [slice(0, first), slice(first, None)]
+    ranks = np.mean([auroc(z[p], right[p].astype(float), np.ones(len(z[p]))) for p in parts])
+    agreed = float(np.mean((z > 0) == right))
     return {**found.plain(), "auroc": round(float(ranks), 4), "agreed": round(agreed, 4)}
 
 
@@ -135,38 +136,48 @@ def curve(
     found: Sequence[Item], head: str, *, draws: int, mistakes: float, seed: int
 ) -> dict[str, Any]:
     """By number of answers: the written weights, learned ones, and what the product would use (the
-    learned ones if they do better on held-out patients), on other patients and seeds.
+    learned ones if they do better on held-out patients); always on patients not learned from.
 
     Args:
-        found: items of all seeds; even seeds are learned from, odd ones tested on.
+        found: items of all seeds.
         head: the question.
         draws: of the answers that are learned from; figures are means over them.
         mistakes: share of answers that are wrong.
         seed: of the draws.
     """
-    pool = cases_of([x for x in found if is_taught(x) and x.seed % 2 == 0], head)
-    test = cases_of([x for x in found if not is_taught(x) and x.seed % 2 == 1], head)
-    prior = PRIORS[head]
-    rows: dict[str, Any] = {"written": score(test, written(prior))}
+    halves = [cases_of([x for x in found if is_taught(x) == side], head) for side in (False, True)]
+    tested = [*halves[0], *halves[1]]
+    answers, prior = [c.answer for c in tested], PRIORS[head]
+    start = written(prior)
+    first = len(halves[0])
+    as_written = score([start.log_odds(c.votes) for c in tested], answers, first)
+    rows: dict[str, Any] = {"written": as_written}
     rng = np.random.default_rng([seed, 11])
-    for n in (*[size for size in SIZES if size < len(pool)], len(pool)):
-        kinds: dict[str, list[dict[str, Any]]] = {"learned": [], "used": []}
-        for _ in range(draws if n < len(pool) else 1):
-            chosen = [pool[int(k)] for k in rng.permutation(len(pool))[:n]]
-            wrong = rng.random(n) < mistakes
-            chosen = [
-                Case(c.votes, c.answer != bool(w), c.group)
-                for c, w in zip(chosen, wrong, strict=True)
-            ]
-            kinds["learned"].append(score(test, fit(chosen, prior)))
-            used = learn(chosen, prior, minimum=min(n, 30), minimum_each=5)
-            kinds["used"].append(score(test, used.weights))
-        for kind, scores in kinds.items():
+    least = min(len(half) for half in halves)
+    for n in (*[size for size in SIZES if size < least], least):
+        scores: dict[str, list[dict[str, Any]]] = {"learned": [], "used": []}
+        for _ in range(draws):
+            odds: dict[str, list[float]] = {"learned": [], "used": []}
+            for taught, test in ((1, 0), (0, 1)):
+                chosen = _taught(halves[taught], n, mistakes, rng)
+                used = learn(chosen, prior, minimum=min(n, 30), minimum_each=5).weights
+                for kind, weights in (("learned", fit(chosen, prior)), ("used", used)):
+                    odds[kind] += [weights.log_odds(c.votes) for c in halves[test]]
+            for kind, z in odds.items():
+                scores[kind].append(score(z, answers, first))
+        for kind, own in scores.items():
             keys = ("brier", "log_loss", "ece", "auroc", "agreed")
-            means = {k: round(float(np.mean([s[k] for s in scores])), 4) for k in keys}
-            rows[f"{kind} from {n}"] = {"n": len(test), **means}
-    rows["weights"] = dict(fit(pool, prior).values)
+            means = {k: round(float(np.mean([s[k] for s in own])), 4) for k in keys}
+            rows[f"{kind} from {n}"] = {"n": len(tested), **means}
+    rows["weights"] = dict(fit(tested, prior).values)
     return rows
+
+
+def _taught(cases: Sequence[Case], n: int, mistakes: float, rng: np.random.Generator) -> list[Case]:
+    """So many cases at random, some answered wrongly."""
+    chosen = [cases[int(k)] for k in rng.permutation(len(cases))[:n]]
+    wrong = rng.random(n) < mistakes
+    return [Case(c.votes, c.answer != bool(w), c.group) for c, w in zip(chosen, wrong, strict=True)]
 
 
 def show(head: str, rows: dict[str, Any], console: Console) -> None:
