@@ -147,7 +147,7 @@ _TITLE_BEFORE = re.compile(
     re.I,
 )
 _DEGREE_AFTER = re.compile(
-    r",?[ ](?:M\.?D\.?|D\.?O\.?|B\.?Eng|M\.?Sc|B\.?Sc|Ph\.?D|DC|RMO|CNS|CNM\d?|RN|NP|PA|"
+    r",?[ ](?:M\.?D\.?|D\.?O\.?|B\.?Eng|M\.?Sc|B\.?Sc|Ph\.?D|DC|RMO|CNS|CNM\d?|RN|NP|PA|DDS|DVM|"
     r"PHN|NHI|DOB|MRN|NHS|RGN|SHO|SpR|StR|ST\d?|FY\d|CT\d)\Z"
 )
 

@@ -126,7 +126,8 @@ def find_patterns(text: str) -> Iterator[Hit]:
                     yield trimmed(text, hit)
     yield from find_names(text)
     yield from find_unexplained(text)
-    yield from find_in_tables(text)
+    for hit in find_in_tables(text):
+        yield trimmed(text, hit) if hit.kind == "NAME" else hit
     yield from find_speakers(text)
     for hit in find_postal(text):
         yield hit._replace(end=address_end(text, hit.start, hit.end))
