@@ -10,6 +10,7 @@ from labeling.rules.outcome import Outcome
 
 TILT = float(np.tan(np.radians(5.0)))  # of a patient on the table: mm sideways per mm along
 ACROSS_BODY = np.array([1.0, 1.0, 0.0])  # the plane that left and right are told in
+NEAREST = 3  # midline structures that say where the middle is at a height
 MIRRORED_VOTES = 3  # for a mirrored scan, at least; and none against it
 FULL_MM = 20.0  # beyond the limit: the weight is full
 
@@ -23,28 +24,44 @@ def side(case: Case) -> Iterator[Outcome]:
         sign, right = _sign(own), float(seen.centroid[0])
         margin = case.anatomy.margin_of(class_id)
         pair = _pair(case, class_id)
-        references: dict[str, float | None] = {}
+        references: dict[str, tuple[float | None, float]] = {}
         if class_id not in case.anatomy.midline:
-            references["the midline"] = case.middle
+            references["the midline"] = middle_at(case, float(seen.centroid[2]))
         if pair in case.there:
-            references[pair] = float(case.there[pair].centroid[0])
-        for other, reference in references.items():
+            references[pair] = float(case.there[pair].centroid[0]), 0.0
+        for other, (reference, slack) in references.items():
             name = f"the {case.name(other)}" if other == pair else other
-            told = {"limit": margin, "unit": "mm", "other": other, "box": seen.box}
+            limit = margin - slack
+            told = {"limit": limit, "unit": "mm", "other": other, "box": seen.box}
             if reference is None:
                 why = "no midline structure and no scan say where the body's middle is"
                 yield case.told(class_id, "side", "unknown", why, **told)
                 continue
             beyond = sign * (right - reference)
             told |= {"value": beyond, "evidence": {"right_mm": right, "reference_mm": reference}}
-            if beyond >= margin:
+            if beyond >= limit:
                 words = f"the {case.name(class_id)} lies {beyond:.0f} mm to the {own} of {name}"
                 yield case.told(class_id, "side", "holds", words, **told)
                 continue
             words = f"the {case.name(class_id)} should lie to the {own} of {name}, but lies "
             lies = f"{-beyond:.0f} mm to the {_mirror(own)}" if beyond < 0 else "at it"
-            over = (margin - beyond, FULL_MM)
+            over = (limit - beyond, FULL_MM)
             yield case.broken(class_id, "side", words + lies, beyond=over, **told)
+
+
+def middle_at(case: Case, height: float) -> tuple[float | None, float]:
+    """World R coordinate of the body's middle at a height (S), and how far off it may be.
+
+    The median of the midline structures nearest in height: in a long scan, or with a bent spine,
+    those far away lie beside it. How far off grows with the distance from them, for patients lie
+    aslant. Without any the scan's middle; None: unknown.
+    """
+    there = [case.there[c].centroid for c in case.anatomy.midline if c in case.there]
+    if not there:
+        return case.facts.middle, 0.0
+    nearest = sorted(there, key=lambda place: abs(float(place[2]) - height))[:NEAREST]
+    right, _, up = np.median(nearest, axis=0)
+    return float(right), TILT * abs(height - float(up))
 
 
 def anchor(case: Case) -> Iterator[Outcome]:

@@ -126,6 +126,19 @@ def test_the_ends_of_the_scan_that_a_structure_reaches_are_named_in_the_patients
     assert world_axes(STRAIGHT[:, [2, 0, 1, 3]]) == [(2, 1.0), (0, 1.0), (1, 1.0)]
 
 
+@pytest.mark.parametrize(
+    ("step", "first", "cut"), [(3.0, 1, True), (3.0, 2, False), (3.5, 1, False), (3.5, 0, True)]
+)
+def test_where_voxels_are_small_the_last_but_one_counts_as_the_scans_end(step, first, cut):
+    """Masks that were resampled may end there."""
+    mask = np.zeros((9, 9, 12), bool)
+    mask[4:6, 4:6, first : first + 4] = True
+    s = Structure.of("liver", mask, np.diag([5.0, 5.0, step, 1.0]))
+    assert Seen(s).cut == ({"bottom"} if cut else set())
+    turned = Structure.of("liver", mask[:, :, ::-1], np.diag([5.0, 5.0, step, 1.0]))
+    assert Seen(turned).cut == ({"top"} if cut else set())
+
+
 def test_extents_are_those_of_all_voxels():
     rng = np.random.default_rng(0)
     mask = box_mask((-60, -50, -60), (50, 40, 90), OBLIQUE) & (rng.random(SHAPE) < 0.02)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from labeling.body import body_frame
 from labeling.rules import CaseFacts, load_anatomy, shipped_anatomies
 from labeling.rules.case import Seen
 from labeling.rules.continuity import level_mm, missing_levels
@@ -202,14 +203,44 @@ def test_of_two_sides_the_other_one_is_wanted_where_its_place_is_in_the_scan():
     assert [(v.state, "outside the scan" in v.detail) for v in found] == [("unknown", True)]
 
 
+@pytest.mark.parametrize(("last", "state"), [(65, "unknown"), (75, "broken")])
+def test_the_place_of_the_other_side_lies_well_inside_the_scan(last, state):
+    """The left kidney's centre mirrored lies at 62.5 mm; 10 mm more have to be seen."""
+    voxels = 1 + round((last - STRAIGHT[0, 3]) / 9.0)
+    masks = {
+        "kidney_left": box_mask(*ORGANS["kidney_left"], shape=(voxels, 31, 54)),
+        "kidney_right": np.zeros((voxels, 31, 54), bool),
+    }
+    (told,) = of_rule(outcomes(masks, middle=0.0), "pair", "kidney_right")
+    assert told.state == state
+
+
+def test_the_place_of_the_other_side_lies_in_the_body():
+    """A scan of one shoulder or hip has air where the other one would be."""
+    hu = np.full(SHAPE, -1000, np.int16)
+    right = np.arange(SHAPE[0]) * 9.0 + STRAIGHT[0, 3]
+    kidney = masks_of(kidney_right=())
+    for end, state in ((120, "broken"), (30, "unknown")):
+        hu[(right > -120) & (right < end), 4:27] = 40
+        frame = body_frame(hu, STRAIGHT)
+        hu[:] = -1000
+        found = of_rule(outcomes(kidney, middle=0.0, body=frame), "pair", "kidney_right")
+        assert [(v.state, "outside the body" in v.detail) for v in found] == [
+            (state, state == "unknown")
+        ]
+
+
 def test_what_lies_in_between_is_wanted_though_both_ends_are_cut():
-    short = (44, 31, 44)
-    boxes = {"kidney_right": ((40, -80, -300), (85, -40, -5)), "liver": ()}
-    found = of_rule(outcomes(masks_of(**boxes)), "presence", "liver")
+    ends = {
+        "kidney_right": ((40, -80, -300), (85, -40, -5)),
+        "lung_right": ((45, -80, 100), (120, 70, 300)),
+    }
+    masks = masks_of(**ends, liver=())
+    assert all(structures(masks)[c].touches_border() for c in ends)
+    found = of_rule(outcomes(masks), "presence", "liver")
     told = {v.other: v.state for v in found}
     assert told["lung_right+kidney_right"] == "broken"
     assert told["kidney_left+kidney_right"] == "unknown"
-    assert short != SHAPE
 
 
 def test_the_two_sides_have_about_the_same_volume():

@@ -58,6 +58,31 @@ def test_a_womb_of_late_pregnancy_reaches_the_kidneys():
     assert accused(masks_of(**womb), sex="female") == set()
 
 
+@pytest.mark.parametrize("degrees", [-6, 6])
+def test_a_patient_who_lies_aslant_in_a_long_scan_is_on_the_right_sides(degrees):
+    """Head and hips are 80 cm apart: at six degrees the midlines there are 8 cm apart."""
+    shape = (44, 31, 130)
+    long = np.array([[9.0, 0, 0, -193], [0, 10.0, 0, -150], [0, 0, 8.0, -300], [0, 0, 0, 1]])
+    neck = {
+        "parotid_left": ((-70, 0, 500), (-43, 40, 550)),
+        "parotid_right": ((43, 0, 500), (70, 40, 550)),
+        "submandibular_gland_left": ((-45, 40, 450), (-18, 60, 480)),
+        "submandibular_gland_right": ((18, 40, 450), (45, 60, 480)),
+        "larynx": ((-20, 20, 380), (20, 60, 440)),
+        "brainstem": ((-20, -20, 520), (20, 20, 580)),
+        "spinal_cord": ((-10, -80, 0), (10, -60, 500)),
+    }
+    masks = masks_of(long, shape, **neck)
+    turn = np.eye(4)
+    c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    turn[[0, 0, 2, 2], [0, 2, 0, 2]] = c, -s, s, c
+    assert {x for x in accused(masks, turn @ long) if x[1] == "side"} == set()
+    names = ("parotid_left", "parotid_right")
+    alone = {c: m for c, m in masks.items() if c != names[1]}
+    alone[names[0]] = masks[names[1]]
+    assert (names[0], "side") in accused(alone, turn @ long)
+
+
 @pytest.mark.parametrize("lower", [-40, 0, 110])
 def test_one_side_higher_than_the_other_is_not_taken_for_swapped(lower):
     """The left carotid springs from the arch, the right one higher up from the trunk."""
