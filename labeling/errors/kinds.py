@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from labeling.expert.difference import Difference
+from labeling.expert.difference import NEARLY, Difference
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,10 @@ def kind_of(clues: Clues) -> str:
     kind = _of_border(clues) or _of_extent(clues) or _of_place(clues) or _of_looks(clues)
     if kind == "misplaced" or clues.chosen or not clues.difference:
         return kind
-    return Difference(**clues.difference).kind() or kind
+    found = Difference(**clues.difference)
+    is_slight = min(found.inside, found.found) >= NEARLY  # what predictions hardly see rules name
+    is_named = kind not in ("abnormal_shape", "unclear")
+    return kind if is_slight and is_named else found.kind() or kind
 
 
 def of_volumes(before_ml: float | None, after_ml: float | None) -> str:
