@@ -79,6 +79,8 @@ class Row:
     accepted: bool
     seconds: float
     guess: str
+    confidence: float
+    change: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,7 +202,8 @@ def measure(
                 yield Row(
                     data, case.name, name, kind, severity, method, dsc, nsd_, msd,
                     changed=bool(made), accepted=said.choice is not None, seconds=seconds,
-                    guess=guess,
+                    guess=guess, confidence=said.confidence,
+                    change=1.0 - (dice(label, made[guess]) or 0.0) if guess else 0.0,
                 )  # fmt: skip
 
 

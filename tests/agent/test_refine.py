@@ -8,7 +8,9 @@ from scipy import ndimage
 from typer.testing import CliRunner
 
 from agent.cli.main import app
-from tests.labeling.conftest import AFFINE, phantom, soft
+from agent.config import RoundConfig
+from tests.labeling.conftest import AFFINE, CLASSES, build, phantom, soft
+from voxcurate.catalog import Round
 from voxcurate.metrics import dsc
 from voxcurate.nifti import read_nifti, write_nifti
 from voxcurate.volume import Volume
@@ -175,3 +177,29 @@ def test_before_the_first_round_that_is_said(tmp_path):
     code, _, noted = run("-w", tmp_path / "ws")
     assert code == 2
     assert "voxcurate round" in noted
+
+
+@pytest.mark.slow
+def test_in_a_workspace_the_last_round_is_refined_once(tmp_path):
+    from labeling.config import LabelingConfig
+    from labeling.expert import detect
+    from labeling.fusion import fuse
+
+    made = build(tmp_path / "ws", planted={}, n_train=6, n_validation=0, n_test=1)
+    config = RoundConfig(classes=CLASSES)
+    with made.ctx.catalog.write() as writer:
+        plain, facts = config.model_dump(mode="json"), {"classes": list(CLASSES)}
+        writer.put(Round(1, "done", plain, {}, 0, "2026-01-01", facts=facts))
+    fuse.run(made.ctx, LabelingConfig())
+    detect.run(made.ctx, LabelingConfig())
+    words = ("-w", tmp_path / "ws", "--budget", "2", "--set", "executor.kind=serial", *COARSE)
+    code, told, _ = run(*words, "--json")
+    first = json.loads(told)
+    assert (code, first["stage"], first["failed"]) == (0, "refine", {})
+    assert first["counts"]["computed"] == first["counts"]["cases"] == 2
+    assert sum(first["counts"][v] for v in ("keep", "replace", "to_review")) == 8
+    again = json.loads(run(*words, "--json")[1])["counts"]
+    assert (again["computed"], again["reused"]) == (0, 2)
+    for wrong in (("--class", "unicorn"), ("--case", "nobody")):
+        code, _, noted = run("-w", tmp_path / "ws", *wrong)
+        assert (code, wrong[1] in noted) == (2, True)
