@@ -261,3 +261,12 @@ def test_what_the_scan_cuts_is_not_judged_by_its_volume():
     assert states(found, "volume") == {"femur_left": "unknown", "liver": "broken"}
     (told,) = of_rule(found, "volume", "femur_left")
     assert told.evidence["cut_at"] == ["bottom"]
+
+
+def test_what_is_too_large_is_told_though_the_scan_cuts_it():
+    anatomy = written(classes={"lung_left": {"ml": [1, 500]}, "liver": {"ml": [5000, 6000]}})
+    cut = masks_of(
+        lung_left=((-120, -80, 100), (-45, 70, 300)), liver=((15, -40, 0), (300, 60, 90))
+    )
+    found = anatomy.outcomes(structures(cut))
+    assert states(found, "volume") == {"lung_left": "broken", "liver": "unknown"}

@@ -8,6 +8,7 @@ from tests.labeling.rules.bodies import (
     ORGANS,
     STRAIGHT,
     VOCABULARY,
+    box_mask,
     masks_of,
     of_rule,
     states,
@@ -82,3 +83,20 @@ def test_a_midline_structure_far_off_the_bodys_middle_is_told():
     alone = {"prostate": far["prostate"]}
     (told,) = of_rule(anatomy.outcomes(structures(alone)), "midline")
     assert told.state == "unknown"
+
+
+@pytest.mark.parametrize("degrees", [-4, 4])
+def test_a_far_anchor_may_lie_beside_the_middle_of_a_patient_who_lies_aslant(degrees):
+    """The heart's centre lies 15 mm to the left, 390 mm below the parotids: 4 degrees are 27 mm."""
+    shape = (44, 31, 110)
+    long = np.array([[9.0, 0, 0, -193], [0, 10.0, 0, -150], [0, 0, 8.0, -200], [0, 0, 0, 1]])
+    masks = {
+        "heart": box_mask((-44, 0, 100), (14, 69, 170), long, shape),
+        "parotid_left": box_mask((-70, 0, 500), (-43, 40, 550), long, shape),
+        "parotid_right": box_mask((43, 0, 500), (70, 40, 550), long, shape),
+    }
+    turn = np.eye(4)
+    c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    turn[[0, 0, 2, 2], [0, 2, 0, 2]] = c, -s, s, c
+    (told,) = of_rule(outcomes(masks, turn @ long), "anchor", "parotid_left")
+    assert (told.other, told.state) == ("heart", "holds")
