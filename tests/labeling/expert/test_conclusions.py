@@ -26,7 +26,9 @@ def answer(class_id, **scores):
     values = [m["score"] for m in marks]
     entries = [(name, Structure.of(class_id, MASK, np.eye(4))) for name in scores]
     best = int(np.argmax(values))
-    return Answer(class_id, entries, Verdict(best, 0.99, "the best", {"marks": marks, "scores": values}))
+    return Answer(
+        class_id, entries, Verdict(best, 0.99, "the best", {"marks": marks, "scores": values})
+    )
 
 
 def choice_of(found):
