@@ -2,8 +2,8 @@
 
 Recognised by names alone: a folder per case with one file per class (AbdomenAtlas
 ``<case>/segmentations``, Label Critic and Touchstone ``<case>/predictions``, soft predictions,
-TotalSegmentator's ``<case>/<class>``), one file per case with all classes (nnU-Net, MSD), one
-folder of masks, or one file. Class names are those of our vocabulary where it knows them, so that
+TotalSegmentator's ``<case>/<class>``), one file per case with all classes (nnU-Net, MSD; in the
+case's folder under any name, if the labels' names are given), one folder of masks, or one file. Class names are those of our vocabulary where it knows them, so that
 tools that name a class differently can be compared.
 """
 
@@ -181,12 +181,15 @@ def _table_names(path: Path, vocabulary: Vocabulary) -> dict[int, str]:
 def _case(folder: Path, names: Mapping[int, str], vocabulary: Vocabulary) -> CaseFiles | None:
     for place in [*(folder / name for name in INNER), folder]:
         masks = _masks(place, vocabulary)
+        named = _named(folder, None, vocabulary) or names
         lone = [path for path in masks.values() if stem(path.name).lower() in MAPS]
         others = {c: path for c, path in masks.items() if path not in lone}
+        if len(others) == 1 and named and not any(vocabulary.resolve(c) for c in others):
+            lone, others = [*lone, *others.values()], {}  # not called like a class: it has several
         if others:
             return CaseFiles(folder.name, others, soft=_soft(place, others))
         if lone:
-            own = _named(folder, None, vocabulary) or names or _table_names(lone[0], vocabulary)
+            own = named or _table_names(lone[0], vocabulary)
             return CaseFiles(folder.name, label_map=lone[0], names=own)
     return None
 
