@@ -3,8 +3,7 @@
 Recognised by names alone: a folder per case with one file per class (AbdomenAtlas
 ``<case>/segmentations``, Label Critic and Touchstone ``<case>/predictions``, soft predictions,
 TotalSegmentator's ``<case>/<class>``), one file per case with all classes (nnU-Net, MSD; in the
-case's folder under any name, if the labels' names are given), one folder of masks, or one file. Class names are those of our vocabulary where it knows them, so that
-tools that name a class differently can be compared.
+case's folder under any name, if the labels' names are given), one @@
 """
 
 import json
