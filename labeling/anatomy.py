@@ -45,6 +45,11 @@ class ClassRules(Config):
     removable: bool = Field(
         False, description="surgery may have taken it, or it never was: absence is no proof"
     )
+    displaced: bool = Field(
+        False,
+        description="may rightly lie elsewhere or be double (transplanted, pelvic, crossed, pulled "
+        "up): no piece as large as an organ is taken from machine-made masks for its place",
+    )
 
 
 class Relation(Config):

@@ -1,10 +1,11 @@
 """The written anatomy applied to machine-made masks; every effect is told, with what it took.
 
-In this order: pieces beyond the midline go to the class of the other side (where that is not there
-or touches them; else they are removed); pieces that lie above or
-below what they cannot, specks and further pieces of a single organ are removed; a voxel of two
-classes that may not share it stays with the likelier one; what lies apart from its container is
-removed. The last three are done again where a class lost voxels to another. Nothing changes where
+In this order: pieces beyond the midline go to the class of the other side (see
+`labeling.fusion.sides`); pieces that lie above or below what they cannot, specks and further pieces
+of a single organ are removed; a voxel of two classes that may not share it stays with the likelier
+one; what lies apart from its container is removed. The last three are done again where a class lost
+voxels to another. From an organ that may rightly lie elsewhere or be double (`displaced`: a pelvic
+or transplanted kidney) nothing as large as an organ is removed for its place. Nothing changes where
 the scan seems mirrored, and no step leaves an organ that is not there any more: what is broken
 beyond that is only told (`labeling.rules`).
 """
@@ -17,9 +18,10 @@ import numpy.typing as npt
 
 from labeling.anatomy import DIRECTIONS
 from labeling.fusion.effects import Effect, Work
+from labeling.fusion.sides import grown, is_organ, mend_sides, piece_centroids, touching
 from labeling.rules import Anatomy
-from labeling.structures import Structure, common_parts, further_pieces, midline, to_world
-from voxcurate.masks import components, label_boxes, surface
+from labeling.structures import Structure, common_parts, further_pieces, to_world
+from voxcurate.masks import components, surface
 from voxcurate.volume import Box, spacing_of
 
 SHARED = 0.5  # of the smaller of two: more is no dispute about a border
@@ -53,8 +55,7 @@ def mend(
     """
     work = Work(dict(structures), anatomy)
     there = [c for c, s in structures.items() if not s.is_empty and c in anatomy.vocabulary]
-    found = midline({c: structures[c] for c in there}, anatomy.midline)
-    _sides(work, there, middle if found is None else found)
+    mend_sides(work, there, middle)
     for class_id in there:
         _order(work, class_id)
         _specks(work, class_id)
@@ -65,76 +66,6 @@ def mend(
     for class_id in there:
         _inside(work, class_id)
     return work.result, work.effects
-
-
-def _sides(work: Work, there: Sequence[str], middle: float | None) -> None:
-    """Pieces beyond the midline go to the other side's class, or away where nobody has it."""
-    anatomy = work.anatomy
-    sided = [c for c in there if anatomy.vocabulary[c].side]
-    if middle is None or not sided:
-        return
-    wrong = [c for c in there if c not in sided and _beyond_as_a_whole(work, c, middle)]
-    right = [c for c in there if c not in sided and _beyond_as_a_whole(work, c, middle, right=True)]
-    if len(wrong) > len(right):
-        work.tell(
-            "", "mirrored",
-            f"{', '.join(wrong)}: on the other side of the body; the scan's header or the patient "
-            "is mirrored, sides are left as they are",
-        )  # fmt: skip
-        return
-    moves = []
-    for class_id in sided:
-        side, pair = anatomy.vocabulary[class_id].side, anatomy.vocabulary[class_id].pair
-        s = work.result[class_id]
-        offsets = _offsets(s, side, middle)
-        beyond = [int(n) + 1 for n in np.flatnonzero(offsets < -anatomy.side_margin_mm)]
-        if beyond and (pair in work.result or len(beyond) < offsets.size):
-            moves.append((class_id, side, pair, beyond, float(offsets[beyond[0] - 1])))
-    taken = []
-    for class_id, side, pair, beyond, offset in moves:
-        s = work.result[class_id]
-        gone = np.isin(s.pieces[0], beyond) & s.mask
-        work.result[class_id] = s.part(s.mask & ~gone)
-        reason = f"{-offset:.0f} mm beyond the midline, on the {_other_side(side)}"
-        taken.append((class_id, pair, reason, len(beyond), s.part(gone)))
-    for class_id, pair, reason, n, part in taken:
-        home = work.result.get(pair)
-        fits = home is not None and (home.is_empty or _touches(part, home))
-        work.add(class_id, "side", reason, part, pieces=n, other=pair if fits else "", moved=fits)
-
-
-def _touches(part: Structure, other: Structure) -> bool:
-    return len(_apart(part, other)) < part.pieces[1].size
-
-
-def _offsets(s: Structure, side: str, middle: float) -> npt.NDArray[np.float64]:
-    """How far each piece's centroid lies to its own side of the middle, mm."""
-    sign = 1.0 if side == "right" else -1.0
-    return sign * (piece_centroids(s)[:, 0] - middle)
-
-
-def _beyond_as_a_whole(work: Work, class_id: str, middle: float, *, right: bool = False) -> bool:
-    """Whether an unpaired organ lies on the side where it does not (or does) belong."""
-    side = work.rules(class_id).lies
-    if not side:
-        return False
-    sign = 1.0 if side == "right" else -1.0
-    offset = sign * float(work.result[class_id].centroid[0] - middle)
-    margin = work.anatomy.side_margin_mm
-    return offset > margin if right else offset < -margin
-
-
-def piece_centroids(s: Structure) -> npt.NDArray[np.float64]:
-    """World centroid of each piece, ``(n, 3)`` in RAS+ mm, largest piece first."""
-    numbers, volumes = s.pieces
-    if volumes.size == 1:
-        return s.centroid[None]
-    found = np.empty((volumes.size, 3))
-    for number, box in label_boxes(numbers).items():
-        start = [a.start + b.start for a, b in zip(box, s.box, strict=True)]
-        index = np.argwhere(numbers[box] == number).mean(axis=0) + start
-        found[number - 1] = s.affine[:3, :3] @ index + s.affine[:3, 3]
-    return found
 
 
 def _order(work: Work, class_id: str) -> None:
@@ -156,12 +87,18 @@ def _order(work: Work, class_id: str) -> None:
         broken = np.flatnonzero(lead < rule.margin_mm) + 1
         if not broken.size or broken.size == heights.size:
             continue
+        where = "above" if sign > 0 else "below"
+        reason = f"not {rule.margin_mm:g} mm {where} {other}, as the rest is"
+        if work.rules(class_id).displaced:
+            own = [n for n in broken.tolist() if is_organ(work, s, n)]
+            broken = np.setdiff1d(broken, own)
+            if own:
+                ml = float(s.pieces[1][np.array(own) - 1].sum())
+                work.tell(class_id, "order", f"{ml:.3g} mL are left there: {reason}")
         stays = float(np.delete(s.pieces[1], broken - 1).sum())
         least = (work.rules(class_id).ml or (0.0, 0.0))[0]
         if stays < max(LEFT_OVER * s.ml, least):
             continue
-        where = "above" if sign > 0 else "below"
-        reason = f"not {rule.margin_mm:g} mm {where} {other}, as the rest is"
         work.take_pieces(class_id, "order", reason, broken.tolist(), other=other)
         s, heights = work.result[class_id], None
 
@@ -181,7 +118,8 @@ def _single(work: Work, class_id: str) -> None:
     That is a piece which the scan's edge may join (`further_pieces`), one within `BRIDGE_MM` that
     is no speck, as predictions and contours break at thin places (in 346 real contours every
     further piece lay within 13 mm), and a `RIVAL` of the largest: sizes do not tell which is the
-    organ. That is told where more is kept than is usual.
+    organ. Nor what is as large as an organ where there may be two: beside a transplant the own
+    kidneys are small. That is told where more is kept than is usual.
     """
     if not work.anatomy.vocabulary[class_id].single:
         return
@@ -189,13 +127,20 @@ def _single(work: Work, class_id: str) -> None:
     tolerated = work.anatomy.tolerated_ml(s)
     further = further_pieces(s, tolerated)
     sizes = s.pieces[1]
-    rivals = [n for n in further if sizes[n - 1] >= RIVAL * sizes[0]]
+    may_be_two = work.rules(class_id).displaced
+    rivals = [
+        n
+        for n in further
+        if sizes[n - 1] >= RIVAL * sizes[0] or (may_be_two and is_organ(work, s, n))
+    ]
     near = _near_largest(s, [n for n in further if sizes[n - 1] >= SPECK_SHARE * sizes[0]])
     kept = sorted({*rivals, *near})
     ml = float(sizes[[n - 1 for n in kept]].sum())
     if ml > tolerated or rivals:
         is_broken = set(kept) <= set(near)
         why = f"within {BRIDGE_MM:g} mm: it seems broken" if is_broken else "of about the same size"
+        if not is_broken and max(sizes[n - 1] for n in kept) < RIVAL * sizes[0]:
+            why = "as large as an organ: there may be two"
         work.tell(class_id, "single", f"kept {ml:.3g} mL in {len(kept)} further pieces {why}")
     gone = [n for n in further if n not in kept]
     work.take_pieces(class_id, "single", "pieces besides the largest of a single organ", gone)
@@ -279,7 +224,7 @@ def _inside(work: Work, class_id: str) -> None:
     from voxcurate.masks import dilate
 
     spacing = spacing_of(s.affine)
-    wide = _grown(s, [int(np.ceil(reach / step)) for step in spacing])
+    wide = grown(s, [int(np.ceil(reach / step)) for step in spacing])
     inner = common_parts(s.box, wide)[1]
     near = _closed(dilate(container.within(wide), reach, spacing))[inner]
     reason = f"more than {reach:g} mm outside {name}"
@@ -298,22 +243,5 @@ def _closed(near: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
 
 def _apart(s: Structure, container: Structure) -> list[int]:
     """Numbers of the pieces that do not come within one voxel of their container."""
-    from scipy import ndimage
-
-    wide = _grown(s, [1, 1, 1])
-    near = ndimage.binary_dilation(container.within(wide), np.ones((3, 3, 3), dtype=bool))
-    inner = common_parts(s.box, wide)[1]
-    touching = set(np.unique(s.pieces[0][near[inner] & s.mask]).tolist())
-    return [n for n in range(1, s.pieces[1].size + 1) if n not in touching]
-
-
-def _grown(s: Structure, by: Sequence[int]) -> Box:
-    i, j, k = (
-        slice(max(0, axis.start - g), min(n, axis.stop + g))
-        for axis, n, g in zip(s.box, s.shape, by, strict=True)
-    )
-    return i, j, k
-
-
-def _other_side(side: str) -> str:
-    return "left" if side == "right" else "right"
+    near = touching(s, container)
+    return [n for n in range(1, s.pieces[1].size + 1) if n not in near]

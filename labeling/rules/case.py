@@ -11,7 +11,7 @@ import numpy.typing as npt
 from labeling.anatomy import ClassRules
 from labeling.body import BodyFrame
 from labeling.rules.outcome import HARD, Outcome, State, grown
-from labeling.structures import Structure, midline, to_world
+from labeling.structures import Structure, to_world
 from voxcurate.volume import Affine, Box, spacing_of
 
 if TYPE_CHECKING:
@@ -113,12 +113,6 @@ class Case:
     def asked(self) -> dict[str, Seen]:
         """Of these, those that something has to be said of."""
         return {c: seen for c, seen in self.there.items() if self.about in ("", c)}
-
-    @cached_property
-    def middle(self) -> float | None:
-        """World R coordinate of the body's middle; None: unknown."""
-        found = midline({c: seen.s for c, seen in self.there.items()}, self.anatomy.midline)
-        return self.facts.middle if found is None else found
 
     def is_absent(self, class_id: str) -> bool:
         """Whether it is labelled as not there."""

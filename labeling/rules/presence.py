@@ -7,6 +7,7 @@ import numpy as np
 
 from labeling.rules.case import Case, Seen
 from labeling.rules.outcome import Outcome
+from labeling.rules.sides import middle_at
 
 BODY_SHARE = 0.6  # of the body's width at that height, from its middle
 EDGE_MM = 10.0  # from the scan's ends: a structure may begin there
@@ -74,10 +75,11 @@ def _unseen(case: Case, seen: Seen) -> str:
     """Why the mirrored place of a structure may lie outside the scan; empty: it lies inside."""
     if seen.cut:
         return f"the scan cuts off the {case.name(seen.s.class_id)}"
-    if case.middle is None:
-        return "nothing says where the body's middle is"
     place = seen.centroid.copy()
-    place[0] = 2 * case.middle - place[0]
+    middle, _ = middle_at(case, float(place[2]))
+    if middle is None:
+        return "nothing says where the body's middle is"
+    place[0] = 2 * middle - place[0]
     inverse = np.linalg.inv(seen.s.affine)
     index = inverse[:3, :3] @ place + inverse[:3, 3]
     edge = EDGE_MM / np.linalg.norm(seen.s.affine[:3, :3], axis=0)

@@ -1,7 +1,7 @@
 """Rules about left and right, in world coordinates: against the midline, the other side's
 structure, and the organs whose side everybody knows."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
@@ -122,21 +122,11 @@ def _anchored(case: Case, right: Seen, left: Seen, anchor_id: str) -> Iterator[O
 def mirrored(case: Case) -> Iterator[Outcome]:
     """The scan as a whole is not mirrored: organs of a known side and pairs do not all lie on the
     wrong side. Told of the scan (no class), beside what `side` says of each structure."""
-    right: list[str] = []
-    wrong: list[str] = []
-    for class_id, seen in case.there.items():
-        own, pair = case.anatomy.side_of(class_id), _pair(case, class_id)
-        if not own or (pair in case.there and pair < class_id):
-            continue
-        reference = float(case.there[pair].centroid[0]) if pair in case.there else case.middle
-        if reference is None:
-            continue
-        offset = _sign(own) * (float(seen.centroid[0]) - reference)
-        if abs(offset) > case.anatomy.side_margin_mm:
-            (right if offset > 0 else wrong).append(class_id)
+    votes = side_votes(case)
+    right, wrong = ([c for c, v in votes.items() if sign * v > 0] for sign in (1, -1))
     told = {"value": float(len(wrong)), "limit": 0.0, "unit": "structures"}
     told |= {"evidence": {"on_wrong_side": wrong, "on_right_side": right}}
-    if len(wrong) >= MIRRORED_VOTES and not right:
+    if is_mirrored(case, votes):
         names = ", ".join(case.name(c) for c in wrong)
         words = (
             f"{names} all lie on the wrong side: the masks or the scan's header are mirrored, or "
@@ -146,6 +136,34 @@ def mirrored(case: Case) -> Iterator[Outcome]:
     elif right or wrong:
         words = f"{len(right)} of {len(right) + len(wrong)} structures with a side lie on it"
         yield case.told("", "mirrored", "holds", words, **told)
+
+
+def side_votes(case: Case) -> dict[str, float]:
+    """How far structures with a side lie on their own one (negative: on the other), in mm; one of
+    each pair, held against its fellow. Those near the middle do not vote."""
+    found: dict[str, float] = {}
+    for class_id, seen in case.there.items():
+        own, pair = case.anatomy.side_of(class_id), _pair(case, class_id)
+        if not own or (pair in case.there and pair < class_id):
+            continue
+        middle, slack = middle_at(case, float(seen.centroid[2]))
+        if pair in case.there:
+            middle, slack = float(case.there[pair].centroid[0]), 0.0
+        if middle is None:
+            continue
+        offset = _sign(own) * (float(seen.centroid[0]) - middle)
+        if abs(offset) > case.anatomy.side_margin_mm + slack:
+            found[class_id] = offset
+    return found
+
+
+def is_mirrored(case: Case, votes: Mapping[str, float]) -> bool:
+    """Whether all `side_votes`, three or more, are for the wrong side; or all of organs that there
+    is one of: in situs inversus kidneys and lungs may be called by the patient's sides."""
+    alone = [v for c, v in votes.items() if not _pair(case, c)]
+    return any(
+        len(some) >= MIRRORED_VOTES and max(some) < 0 for some in (list(votes.values()), alone)
+    )
 
 
 def centred(case: Case) -> Iterator[Outcome]:

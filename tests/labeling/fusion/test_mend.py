@@ -129,13 +129,17 @@ def test_a_piece_beyond_the_midline_goes_to_the_other_side():
     balanced(masks, after, effects)
     without = {c: m for c, m in masks.items() if c != "kidney_right"}
     after, effects = mended(without)
+    assert named(effects, "side")["kidney_left"].action == "told"  # a kidney: no part of another
+    assert not (MASKS["kidney_right"] & ~after["kidney_left"]).any()
+    part = small | (MASKS["kidney_right"] & (np.indices(SHAPE)[2] < 5))
+    after, effects = mended({**without, "kidney_left": part})
     assert named(effects, "side")["kidney_left"].action == "removed"
     assert not (after["kidney_left"] & MASKS["kidney_right"]).any()
 
 
 def test_a_false_piece_does_not_spoil_a_good_organ_of_the_other_side():
     false = np.roll(MASKS["spleen"], (14, 8), (0, 1)) & ~MASKS["liver"] & ~MASKS["kidney_right"]
-    false &= np.indices(SHAPE)[2] > 15
+    false &= np.indices(SHAPE)[2] > 16
     masks = {**MASKS, "kidney_left": MASKS["kidney_left"] | false, "aorta": MIDDLE}
     after, effects = mended(masks)
     np.testing.assert_array_equal(after["kidney_right"], MASKS["kidney_right"])
@@ -165,6 +169,7 @@ def test_in_a_mirrored_scan_sides_are_left_and_told():
     found, effects = mend(structures(masks, mirror), ANATOMY)
     assert [(e.rule, e.action, e.class_id) for e in effects] == [("mirrored", "told", "")]
     assert "liver" in effects[0].reason
+    assert "situs inversus" in effects[0].reason
     np.testing.assert_array_equal(found["kidney_left"].full(), MASKS["kidney_left"])
 
 
