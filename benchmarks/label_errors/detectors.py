@@ -103,8 +103,8 @@ def score_labels(
     ctx: StageContext, config: LabelingConfig, soft: SoftVoxels, seed: int
 ) -> list[Scored]:
     """Every current label of the round under every detector, after stage detect."""
-    suspicions, usual = weigh(ctx, config, results_of(ctx, "detect"))
-    results = results_of(ctx, "detect")
+    results = results_of(ctx, "detect", ctx.cases("train", "validation"))
+    suspicions, usual = weigh(ctx, config, results)
     shapes = {scan.case_id: tuple(scan.shape) for scan in ctx.scans()}
     found = list(suspicions)
     ids = [s.row["label_id"] for s in found]
