@@ -40,7 +40,7 @@ def status(workspace: Workspace, catalog: Catalog) -> dict[str, Any]:
         "reports": catalog.count(Report),
         "rounds": [_round(catalog, row, lines.get(row.number, {})) for row in rounds],
         "failures": failures,
-        "next": _next(len(scans), rounds, failures),
+        "next": _next(len(scans), rounds, failures, _more_lesions(workspace, rounds)),
     }
 
 
@@ -102,7 +102,18 @@ def _failures(catalog: Catalog) -> dict[str, str]:
     return found
 
 
-def _next(n_scans: int, rounds: list[Round], failures: dict[str, str]) -> str:
+def _more_lesions(workspace: Workspace, rounds: list[Round]) -> str:
+    """How many lesions of the last round found no room in its budget, and where they are listed."""
+    from labeling.roc.queue import WAITING, waiting_lesions
+
+    folder = f"review/{rounds[-1].number}/lesions" if rounds else ""
+    more = waiting_lesions(workspace.root / folder) if folder else 0
+    return f"; {more} more wait in {folder}/{WAITING} for the next rounds" if more else ""
+
+
+def _next(
+    n_scans: int, rounds: list[Round], failures: dict[str, str], more_lesions: str = ""
+) -> str:
     if not n_scans:
         return "bring in scans: voxcurate ingest PATH"
     mend = "; mend the failed items and run the same command again" if failures else ""
@@ -112,8 +123,8 @@ def _next(n_scans: int, rounds: list[Round], failures: dict[str, str]) -> str:
     if last.status == "waiting":
         return (
             f"look at review/{last.number}/ and put masks or verdicts there, then: voxcurate round "
-            "(or voxcurate round --no-review)"
+            "(or voxcurate round --no-review)" + more_lesions
         )
     if last.status == "running":
         return f"round {last.number} was interrupted: voxcurate round goes on with it" + mend
-    return f"look at rounds/{last.number}/report.html, then: voxcurate round" + mend
+    return f"look at rounds/{last.number}/report.html, then: voxcurate round{mend}{more_lesions}"

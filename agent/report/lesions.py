@@ -1,12 +1,14 @@
 """Tumours: how low the threshold was set, what that costs, what reports removed and named."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from agent.report.blocks import Block, Chart, Section, Table, Text
 from agent.report.charts import drawing, svg
 from agent.report.view import RoundView
 from labeling.roc.analysis import Analysis
+from labeling.roc.queue import WAITING, lesion_folder, waiting_lesions
 from labeling.roc.stage import STAGE, stored
 from voxcurate.catalog import Decision
 
@@ -18,6 +20,10 @@ ABOUT = (
     "Measured on train and validation scans that people have labelled, by models that have not "
     "seen the scan where there are any; intervals are 95 %, by resampling patients. The threshold "
     "was chosen on these scans, so others will do slightly worse."
+)
+WHY_WAITING = (
+    "the budget of the round (labeling.roc.budget) had no room for them; they come in the next "
+    "rounds."
 )
 WORDS = {
     "remove": "label emptied: the report says no",
@@ -37,6 +43,9 @@ def lesions(view: RoundView) -> Section:
     listed = view.decided(STAGE, *WORDS)
     if listed:
         blocks.append(_table(view, listed))
+    if more := waiting_lesions(lesion_folder(replace(view.ctx, round=view.number))):
+        path = f"review/{view.number}/lesions/{WAITING}"
+        blocks.append(Text(f"{more} more wait in {path}: {WHY_WAITING}", "note"))
     return Section("lesions", TITLE, blocks, about=ABOUT)
 
 

@@ -122,12 +122,15 @@ def _one(
         if drawn and label is not None:
             may = may and label.origin in scene.config.judge.auto_mend
             why = f"the report says no ({question}), the label shows {label.ml:.3g} mL"
-            decide("remove" if may else "contradicts", why, candidates=_brief(above, name))
+            told = {"candidates": _brief(above, name), "label_ml": round(label.ml, 4)}
+            decide("remove" if may else "contradicts", why, **told)
     elif label is not None and label.origin in TRUSTED:
         if said.value == "yes" and not drawn:
-            decide("missed", f"the report says yes ({question}), the label is empty")
+            why = f"the report says yes ({question}), the label is empty"
+            decide("missed", why, best=facts["best"])
     elif said.value == "yes" and not left and not drawn:
-        decide("missed", f"the report says yes ({question}), nothing reaches {threshold:.3f}")
+        why = f"the report says yes ({question}), nothing reaches {threshold:.3f}"
+        decide("missed", why, best=facts["best"])
     else:
         for c in left:
             above_ml = f"{c['ml']:.3g} mL above {found.config.candidate_above:g}"

@@ -1,8 +1,8 @@
 """Settings of the ROC analysis for tumours, and ScaleMAI's published ones."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from voxcurate.config import Config
 
@@ -64,7 +64,23 @@ class RocConfig(Config):
     finding_confidence: float = Field(
         0.5, ge=0, le=1, description="of a report's no that removes candidates without a person"
     )
-    budget: int = Field(200, ge=0, description="candidates of one round that go to people")
+    budget: int = Field(
+        200, ge=0, description="rows of one round that go to people, and that it waits for; others "
+        "are listed in waiting.csv and come in the next rounds",
+    )  # fmt: skip
+    missed_share: float = Field(
+        0.3, ge=0, le=1, description="of the budget: for what a report names and nothing found; it "
+        "takes minutes each, but nothing else finds these. What is left over goes to the others",
+    )  # fmt: skip
+    contradicts_share: float = Field(
+        0.2, ge=0, le=1, description="of the budget: for labels that contradict their report"
+    )
+
+    @model_validator(mode="after")
+    def _shares(self) -> Self:
+        if self.missed_share + self.contradicts_share > 1:
+            raise ValueError("want missed_share and contradicts_share of 1 together at most")
+        return self
 
 
 def published_roc() -> RocConfig:

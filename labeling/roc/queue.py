@@ -1,7 +1,8 @@
 """The list of lesions that people look at: ``review/<round>/lesions/``, a row per candidate.
 
 First what a report names and nothing found, then labels that contradict their report, then the
-candidates of scans with a tumour, the likeliest scan first; a scan's candidates stay together.
+candidates of scans with a tumour, the likeliest scan first; a scan's candidates stay together. The
+round waits for them, so there are as many as its budget; others are listed in ``waiting.csv``.
 """
 
 import csv
@@ -16,6 +17,7 @@ import numpy as np
 from labeling.config import LabelingConfig
 from labeling.predicted import Predictions
 from labeling.review.folder import link_or_copy, overview, read_queue
+from labeling.roc.budget import KINDS, within_budget
 from labeling.roc.config import RocConfig
 from labeling.roc.reports import Asked, Said, said_of
 from labeling.roc.stage import NAME, STAGE, payload_of
@@ -28,7 +30,6 @@ from voxcurate.stage import StageContext, StageResult
 from voxcurate.volume import Volume
 
 VERSION = "2"
-KINDS = ("missed", "contradicts", "candidate")
 ANSWERS = {
     "candidate": ("accept", "erase", "revised", "skip"),
     "missed": ("revised", "confirm", "skip"),
@@ -38,7 +39,8 @@ COLUMNS = (
     "rank", "folder", "case_id", "class_id", "kind", "number", "score", "ml", "reason",
     "verdict", "reviewer", "comment",
 )  # fmt: skip
-CANDIDATE = "candidate.nii.gz"
+WAITING_COLUMNS = ("rank", "case_id", "class_id", "kind", "number", "score", "ml", "reason")
+CANDIDATE, WAITING = "candidate.nii.gz", "waiting.csv"
 INSTRUCTIONS = """\
 Lesions of round {round}: {n} rows, the most urgent first.
 
@@ -57,6 +59,10 @@ A scan's candidates become its new label together, once all of them are answered
 the geometry of ct.nii.gz. The reviewer and comment columns go into every export: write initials,
 not names. Then run: voxcurate review import
 """
+MORE = """
+{n} more wait in {path}: the budget of a round (labeling.roc.budget) had no room for them. The next
+round brings the next ones, once these are answered.
+"""
 
 
 def lesion_folder(ctx: StageContext) -> Path:
@@ -67,13 +73,18 @@ def lesion_folder(ctx: StageContext) -> Path:
 def export_lesions(
     ctx: StageContext, config: LabelingConfig, asked: Mapping[str, Asked]
 ) -> StageResult:
-    """Write the folder; one that was exported stays. An empty list exports nothing."""
+    """Write the folder; one that was exported stays. An empty list exports nothing. Counts the
+    rows, and those that wait for want of room."""
     folder = lesion_folder(ctx)
     if (folder / "queue.csv").is_file():
-        return StageResult({"lesions_queued": len(read_queue(folder))})
-    queue = lesion_queue(ctx, config.roc, asked)
+        return _counted(len(read_queue(folder)), waiting_lesions(folder))
+    queue, waiting = lesion_queue(ctx, config.roc, asked)
+    if waiting:
+        write_text(folder / WAITING, _table(WAITING_COLUMNS, waiting))
+    else:
+        (folder / WAITING).unlink(missing_ok=True)
     if not queue:
-        return StageResult()
+        return _counted(0, len(waiting)) if waiting else StageResult()
     cases = {q["case_id"] for q in queue}
     scans = {s.case_id: s for s in ctx.scans("train", "validation") if s.case_id in cases}
     predictions = Predictions(ctx, config)
@@ -101,42 +112,49 @@ def export_lesions(
     done = run_items(ctx, "roc_review", items, f"{__name__}:work", record, version=VERSION)
     exported = [q for q in queue if f"{q['case_id']}/{q['class_id']}" in done.results]
     if exported:
-        _write_queue(ctx, folder, exported)
-    return StageResult({"lesions_queued": len(exported)}, done.failed)
+        _write_queue(ctx, folder, exported, len(waiting))
+    return _counted(len(exported), len(waiting), done.failed)
+
+
+def _counted(queued: int, waiting: int, failed: Mapping[str, str] | None = None) -> StageResult:
+    counts = {"lesions_queued": queued, **({"lesions_waiting": waiting} if waiting else {})}
+    return StageResult(counts, failed or {})
 
 
 def lesion_queue(
     ctx: StageContext, config: RocConfig, asked: Mapping[str, Asked]
-) -> list[dict[str, Any]]:
-    """The rows, in their order, within the budget: all that was missed or contradicts, then whole
-    scans' candidates while there is room, those of one scan at least."""
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The rows within the budget, and those that wait, in their order; see
+    `labeling.roc.budget.within_budget`."""
     at = {
         m.class_id: round(float(m.facts["operating_point"]["threshold"]), 6)
         for m in ctx.catalog.rows(Measure, round=ctx.round, stage=STAGE, name=NAME)
         if m.facts["operating_point"]
     }
     cases = ctx.cases("train", "validation")
-    made = [
-        d
-        for d in ctx.catalog.rows(Decision, round=ctx.round, stage=STAGE, verdict=KINDS)
+    made = {  # said again with other evidence, the last counts
+        (d.case_id, d.class_id, d.verdict, d.evidence.get("number", 0)): d
+        for d in sorted(
+            ctx.catalog.rows(Decision, round=ctx.round, stage=STAGE, verdict=KINDS),
+            key=lambda d: d.created,
+        )
         if d.case_id in cases and d.evidence["threshold"] == at.get(d.class_id, 0.5)
-    ]
-    first = sorted(
-        (d for d in made if d.verdict != "candidate"),
-        key=lambda d: (KINDS.index(d.verdict), d.case_id, d.class_id),
-    )
-    groups: dict[tuple[str, str], list[Decision]] = {}
-    for d in made:
-        if d.verdict == "candidate":
-            groups.setdefault((d.case_id, d.class_id), []).append(d)
-    chosen = [*first]
-    for _, group in sorted(groups.items(), key=lambda g: (-_best(g[1]), g[0])):
-        if len(chosen) + len(group) <= config.budget or chosen == first:
-            chosen += sorted(group, key=lambda d: d.evidence["number"])
+    }
+    chosen, waiting = within_budget(list(made.values()), config)
     said = said_of(ctx.catalog, asked, [d.case_id for d in chosen], config.finding_confidence)
-    return [
+    rows = [
         _row(rank, d, said.get((d.case_id, d.class_id), Said())) for rank, d in enumerate(chosen, 1)
     ]
+    return rows, [_row(n, d, Said()) for n, d in enumerate(waiting, len(chosen) + 1)]
+
+
+def waiting_lesions(folder: Path) -> int:
+    """How many rows of a round found no room in its budget; 0 without a list of them."""
+    try:
+        with (folder / WAITING).open(encoding="utf-8") as lines:
+            return max(0, sum(1 for _ in lines) - 1)
+    except OSError:
+        return 0
 
 
 def work(payload: dict[str, Any]) -> dict[str, Any]:
@@ -204,10 +222,6 @@ def _row(rank: int, d: Decision, said: Said) -> dict[str, Any]:
     }
 
 
-def _best(group: Sequence[Decision]) -> float:
-    return max(float(d.evidence["score"]) for d in group)
-
-
 def _place(
     ctx: StageContext,
     target: Path,
@@ -230,14 +244,25 @@ def _place(
     write_text(target / "item.json", json.dumps(told, indent=2, sort_keys=True) + "\n")
 
 
-def _write_queue(ctx: StageContext, folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+def _write_queue(
+    ctx: StageContext,
+    folder: Path,
+    rows: Sequence[Mapping[str, Any]],
+    n_waiting: int,
+) -> None:
     """``README.txt``, then ``queue.csv``, whose being there says that the export is whole."""
     at = {row["class_id"]: row["threshold"] for row in rows}
     words = ", ".join(f"({c}: {v:g})" for c, v in sorted(at.items()))
     text = INSTRUCTIONS.format(round=ctx.round, n=len(rows), thresholds=words)
+    if n_waiting:
+        text += MORE.format(n=n_waiting, path=WAITING)
     write_text(folder / "README.txt", text)
+    write_text(folder / "queue.csv", _table(COLUMNS, rows))
+
+
+def _table(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
     stream = io.StringIO()
     table = csv.writer(stream, lineterminator="\n")
-    table.writerow(COLUMNS)
-    table.writerows([row.get(column, "") for column in COLUMNS] for row in rows)
-    write_text(folder / "queue.csv", stream.getvalue())
+    table.writerow(columns)
+    table.writerows([row.get(column, "") for column in columns] for row in rows)
+    return stream.getvalue()

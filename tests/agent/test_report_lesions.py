@@ -11,9 +11,11 @@ from agent.report.build import render
 from agent.report.lesions import lesions
 from agent.report.view import load_view
 from agent.stages import LEDGER_NAMES
+from agent.status import status
 from labeling.config import LabelingConfig
 from labeling.roc.config import RocConfig
 from tests.labeling.roc import world
+from voxcurate.catalog import Round
 
 CONFIG = RoundConfig(labeling=LabelingConfig(roc=RocConfig(draws=20)))
 
@@ -41,6 +43,20 @@ def test_curves_figures_and_who_disagrees(ctx):
     page = render(load_view(ctx, 1), [section])
     assert "SENTENCE" not in page
     assert render(load_view(ctx, 1), [lesions(load_view(ctx, 1))]) == page
+
+
+def test_lesions_that_found_no_room_are_told_with_their_list(ctx):
+    run_roc(ctx, CONFIG)
+    told = "more wait in review/1/lesions/waiting.csv"
+    assert told not in render(load_view(ctx, 1), [lesions(load_view(ctx, 1))])
+    with ctx.catalog.write() as writer:
+        writer.put(Round(1, "waiting", {}, {}, 0, "2026-01-01T00:00:00+00:00"))
+    assert told not in status(ctx.workspace, ctx.catalog)["next"]
+    small = CONFIG.labeling.roc.model_copy(update={"budget": 1})
+    labeling = CONFIG.labeling.model_copy(update={"roc": small})
+    export_roc(ctx, CONFIG.model_copy(update={"labeling": labeling}))
+    assert f"2 {told}" in render(load_view(ctx, 1), [lesions(load_view(ctx, 1))])
+    assert f"2 {told}" in status(ctx.workspace, ctx.catalog)["next"]
 
 
 def test_a_round_without_lesions_says_so(ctx):

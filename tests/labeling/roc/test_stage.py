@@ -11,9 +11,10 @@ import pytest
 from labeling.assembly import assemble
 from labeling.assembly.undo import undo
 from labeling.config import LabelingConfig
+from labeling.review.folder import read_queue
 from labeling.roc.answers import import_lesions, pending_lesions
 from labeling.roc.config import RocConfig
-from labeling.roc.queue import export_lesions, lesion_folder
+from labeling.roc.queue import export_lesions, lesion_folder, waiting_lesions
 from labeling.roc.reports import said_of
 from labeling.roc.stage import run, stored
 from tests.labeling.roc import world
@@ -301,6 +302,48 @@ def test_the_budget_keeps_a_scans_candidates_together(measured):
     with (lesion_folder(ctx) / "queue.csv").open() as stream:
         rows = list(csv.DictReader(stream))
     assert [r["case_id"][-2:] for r in rows] == ["05", "07", "08", "04", "04"]
+
+
+def test_what_finds_no_room_is_listed_and_comes_in_the_next_round(measured):
+    ctx, _ = measured
+    small = CONFIG.model_copy(update={"roc": CONFIG.roc.model_copy(update={"budget": 2})})
+    result = export_lesions(ctx, small, ASKED)
+    assert dict(result.counts) == {"lesions_queued": 2, "lesions_waiting": 4}
+    folder = lesion_folder(ctx)
+    with (folder / "waiting.csv").open() as stream:
+        waiting = list(csv.DictReader(stream))
+    listed = [(r["rank"], r["kind"], r["case_id"][-2:]) for r in waiting]
+    first = [(r["kind"], r["case_id"][-2:]) for r in read_queue(folder)]
+    assert first == [("missed", "05"), ("contradicts", "08")]
+    assert listed == [
+        ("3", "missed", "07"), ("4", "candidate", "04"), ("5", "candidate", "04"),
+        ("6", "candidate", "06"),
+    ]  # fmt: skip
+    assert "4 more wait in waiting.csv" in (folder / "README.txt").read_text()
+    assert len(pending_lesions(ctx)) == 2  # the round waits for no more
+    assert dict(export_lesions(ctx, small, ASKED).counts) == dict(result.counts)  # it stays
+    answer(ctx, {(5, 0): "confirm", (8, 0): "confirm"})
+    assemble.run(ctx, CONFIG)
+    later = replace(ctx, round=2)
+    lines = ctx.catalog.rows(WorkItem, stage=("predict", "fuse"))
+    with ctx.catalog.write() as writer:
+        writer.put_all([replace(line, round=2) for line in lines])
+    run(later, CONFIG, ASKED)
+    found = export_lesions(later, small, ASKED)
+    assert [r["case_id"][-2:] for r in read_queue(lesion_folder(later))] == ["07", "06"]
+    assert found.counts["lesions_waiting"] == 2
+
+
+def test_without_a_budget_all_is_only_listed(measured):
+    ctx, _ = measured
+    none = CONFIG.model_copy(update={"roc": CONFIG.roc.model_copy(update={"budget": 0})})
+    assert dict(export_lesions(ctx, none, ASKED).counts) == {
+        "lesions_queued": 0, "lesions_waiting": 6,
+    }  # fmt: skip
+    assert pending_lesions(ctx) == []
+    assert waiting_lesions(lesion_folder(ctx)) == 6
+    assert len(exported(ctx)) == 6
+    assert waiting_lesions(lesion_folder(ctx)) == 0
 
 
 def test_a_yes_of_any_report_outweighs_a_no(ctx):
