@@ -33,6 +33,8 @@ class JudgedCase:
         modality: of the scan.
         engine: the vision-language model.
         weights: the committee's, by head; default: as written.
+        is_crowd: whether candidates come from different hands; those of a round do not, for some
+            are made of the label.
     """
 
     vocabulary: Vocabulary
@@ -46,6 +48,7 @@ class JudgedCase:
     modality: str = "CT"
     engine: ChatEngine | None = None
     weights: "Mapping[str, Weights] | None" = None
+    is_crowd: bool = True
 
 
 class CaseJudge(Protocol):

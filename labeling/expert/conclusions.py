@@ -78,7 +78,9 @@ def exchanged_together(
     """Answers in which the sides of a pair are exchanged both or neither.
 
     A swap is one error of two labels: their exchanges are weighed together against the best other
-    candidates, which must be better by what models have to be for both.
+    candidates, which must be better by what models have to be for both. Where only one of them is
+    to be exchanged, both sides would have the same label: the best other candidate is taken if it
+    is better than the label, else nobody can tell.
 
     Args:
         answers: by class.
@@ -97,7 +99,29 @@ def exchanged_together(
         if behind < len(both) * slack_of(config):
             for answer, n in zip(both, at, strict=True):
                 found[answer.class_id] = answer.choosing(n or 0, "the sides are exchanged")
+    for class_id, answer in list(found.items()):
+        other = found.get(pairs.get(class_id, ""))
+        if _is_exchanged(answer) and not (other and _is_exchanged(other)):
+            found[class_id] = _not_exchanged(answer, config)
     return found
+
+
+def _is_exchanged(answer: Answer) -> bool:
+    choice = answer.verdict.choice
+    return bool(choice) and answer.entries[choice or 0][0] == EXCHANGED
+
+
+def _not_exchanged(answer: Answer, config: JudgeConfig) -> Answer:
+    """The best candidate but the exchange; none where that is not better than the label, or this
+    judge gives no scores."""
+    why = "the other side is not exchanged"
+    rest = [n for n, (name, _) in enumerate(answer.entries) if name != EXCHANGED]
+    if answer.scores:
+        best = max(rest, key=lambda n: answer.scores[n])
+        if best and answer.scores[best] - answer.scores[0] >= config.margin:
+            return answer.choosing(best, why)
+    reason = f"{why}; {answer.verdict.reason}"
+    return replace(answer, verdict=Verdict(None, 0.5, reason, answer.verdict.evidence))
 
 
 def _exchange_of(answer: Answer) -> int | None:
@@ -123,31 +147,49 @@ def is_usual(mark: Mapping[str, Any], config: JudgeConfig) -> bool:
 
 
 def verdict_of(
-    judge: JudgeConfig, row: Mapping[str, Any], old: Label, suspicion: Suspicion | None
+    judge: JudgeConfig,
+    row: Mapping[str, Any],
+    old: Label,
+    suspicion: Suspicion | None,
+    *,
+    is_lesion: bool = False,
 ) -> tuple[str, bool]:
     """What follows from the judge's choice, and whether the label goes with nothing in its place.
 
+    Nothing is mended where the judge cannot tell, or a model that was asked calls all candidates
+    bad. A suspect label that had nothing to be compared with is not kept for that, nor is one that
+    is surely wrong and unusual because the candidates are worse: people look at it.
+
     A person's drawing (origin original, where `auto_mend` names it) is replaced only if the
     detection is sure too and the winner is itself usual and unbroken. It is removed only if the
-    models and another kind of witness are each sure that it is wrong.
+    models and another kind of witness are each sure that it is wrong. A person's drawing of a
+    lesion is neither: what is usual says nothing of lesions, and models overlook small ones.
+
+    Args:
+        judge: how sure one has to be.
+        row: the answer, see `labeling.expert.consult`.
+        old: the label in question.
+        suspicion: detection's; None: it is not suspect.
+        is_lesion: whether the class is one.
     """
     choice = row["choice"]
-    if choice == 0 or row["evidence"].get("alike"):
+    if row["evidence"].get("alike"):
         return "keep", False
+    if is_both_bad(row["evidence"]):
+        return "to_review", False
+    if choice == 0:
+        return ("to_review" if suspicion and _is_bad(judge, row, suspicion) else "keep"), False
     is_better = choice is not None and row["confidence"] >= judge.mend_confidence
     if choice is not None and not is_better:
         agreement = row["dsc_with_first"][choice]
         if agreement is None or agreement >= judge.similar_dsc:
             return "keep", False
-    if old.origin not in judge.auto_mend or old.gold or old.confirmed:
+    if choice is None or old.origin not in judge.auto_mend or old.gold or old.confirmed:
         return "to_review", False
     is_empty = bool(choice) and row["file"].voxels == 0
     if old.origin in MACHINE:
         return ("remove" if is_empty else "replace") if is_better else "to_review", False
-    chance = suspicion.probability if suspicion else 0.0
-    if row.get("is_committee"):
-        chance = row["evidence"].get("committee", {}).get("wrong", chance)
-    if chance < judge.mend_probability:
+    if is_lesion or _chance(row, suspicion) < judge.mend_probability:
         return "to_review", False
     sure = sure_witnesses(suspicion.parts, judge.sure) if suspicion else set()
     if is_better and not is_empty and is_usual(row["evidence"]["marks"][choice], judge):
@@ -157,6 +199,48 @@ def verdict_of(
         return "to_review", False
     is_absent = is_better and is_empty and row["evidence"]["marks"][choice]["in_view"] is False
     return "remove", not is_absent
+
+
+def together(
+    rows: Mapping[str, Mapping[str, Any]],
+    verdicts: Mapping[str, tuple[str, bool]],
+    pairs: Mapping[str, str],
+) -> dict[str, tuple[str, bool]]:
+    """Verdicts in which two sides are exchanged both or neither: where one of them may not be,
+    people exchange them.
+
+    Args:
+        rows: the answers, by class.
+        verdicts: `verdict_of` each.
+        pairs: class to that of the other side; empty for none.
+    """
+    found = dict(verdicts)
+    for class_id, row in rows.items():
+        is_exchange = row["choice"] and row["names"][row["choice"]] == EXCHANGED
+        other = verdicts.get(pairs.get(class_id, ""), ("", False))
+        if is_exchange and verdicts[class_id][0] == "replace" and other[0] != "replace":
+            found[class_id] = ("to_review", False)
+    return found
+
+
+def is_both_bad(evidence: Mapping[str, Any]) -> bool:
+    """Whether a model that was asked, alone or in the committee, calls all candidates bad."""
+    return bool(evidence.get("both_bad") or evidence.get("vision", {}).get("both_bad"))
+
+
+def _is_bad(judge: JudgeConfig, row: Mapping[str, Any], suspicion: Suspicion) -> bool:
+    """Whether a suspect label that the judge prefers was alone, or is surely wrong and unusual."""
+    is_sure = _chance(row, suspicion) >= judge.mend_probability
+    is_alone = len(row["names"]) == 1
+    return is_alone or (is_sure and not is_usual(row["evidence"]["marks"][0], judge))
+
+
+def _chance(row: Mapping[str, Any], suspicion: Suspicion | None) -> float:
+    """The chance that the label is wrong: the committee's if it judged, else detection's."""
+    chance = suspicion.probability if suspicion else 0.0
+    if row.get("is_committee"):
+        chance = float(row["evidence"].get("committee", {}).get("wrong", chance))
+    return chance
 
 
 def _is_predicted(row: Mapping[str, Any]) -> bool:

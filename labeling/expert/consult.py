@@ -30,6 +30,7 @@ from labeling.fusion.mend import mend
 from labeling.refine.methods import candidates
 from labeling.rules import Anatomy, CaseFacts, combined_weight, load_anatomy
 from labeling.structures import NOWHERE, Structure, dice
+from voxcurate.chat.engine import price
 from voxcurate.errors import ModelReplyError
 from voxcurate.labels import write_mask
 from voxcurate.volume import Volume
@@ -67,6 +68,7 @@ def work(payload: dict[str, Any]) -> dict[str, Any]:
         vocabulary, anatomy, config.judge, _usual(payload["usual"]), context, facts,
         _supports(payload), payload["parts"], payload["modality"], counted,
         {head: Weights.of_plain(plain) for head, plain in payload["weights"].items()},
+        is_crowd=False,
     )  # fmt: skip
     witness = AnatomyJudge.of_case(case)
     entries: dict[str, list[Entry]] = {}
@@ -100,7 +102,7 @@ def work(payload: dict[str, Any]) -> dict[str, Any]:
     asked = {c: a for c, a in answers.items() if c in payload["asked"]}
     answers.update(exchanged_together(asked, {c: vocabulary[c].pair for c in asked}, config.judge))
     rows = [_judged(judge, case, payload, answer, volume) for answer in answers.values()]
-    told = {"requests": counted.asked, "malformed": counted.malformed} if counted else {}
+    told = counted.told() if counted else {}
     return {"rows": rows, "asked_model": told}
 
 
@@ -153,6 +155,11 @@ def _judged(
             box=chosen.box, shape=volume.shape,
         )  # fmt: skip
     asked = class_id in payload["asked"]
+    seen = seen_of(verdict)
+    spent = dict(seen.evidence["asked"]) if seen else {}
+    if spent:
+        engine = case.config.engine
+        spent["price"] = round(price(engine, spent["tokens_in"], spent["tokens_out"]), 6)
     return {
         "class_id": class_id,
         "label_id": payload["current" if asked else "fused"][class_id]["label_id"],
@@ -165,6 +172,7 @@ def _judged(
         "file": file,
         "judge": f"{judge.name} {judge.version}",
         "is_committee": judge.name == CommitteeJudge.name,
+        "cost": spent,
     }
 
 

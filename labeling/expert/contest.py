@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from labeling.config import JudgeConfig, LabelingConfig
-from labeling.expert.conclusions import verdict_of
+from labeling.expert.conclusions import together, verdict_of
 from labeling.expert.consult import asks_model
 from labeling.expert.detect import current_labels, label_entry, results_of, scan_entry, usable
 from labeling.expert.reviewed import learn_weights
@@ -21,7 +22,7 @@ from voxcurate.labels import adopt_mask
 from voxcurate.ledger import Item, run_items
 from voxcurate.stage import StageContext, StageResult
 
-VERSION = "4"
+VERSION = "5"
 WORKER = "labeling.expert.consult:work"
 
 
@@ -53,12 +54,29 @@ def contest(ctx: StageContext, config: LabelingConfig) -> StageResult:
 
     def record(writer: Writer, item: Item, value: Any) -> dict[str, Any]:
         suspected = flagged.get(item.subject, {})
-        verdicts = {}
-        for row in value["rows"]:
-            (old,) = writer.rows(Label, label_id=row["label_id"])
-            suspicion = suspected.get(row["class_id"])
-            verdicts[row["class_id"]] = _conclude(ctx, config, writer, row, old, suspicion)
-        return {"verdicts": verdicts, "asked_model": value["asked_model"]}
+        rows = {row["class_id"]: row for row in value["rows"]}
+        labels = {
+            x.label_id: x
+            for x in writer.rows(Label, label_id=[r["label_id"] for r in rows.values()])
+        }
+        verdicts = together(
+            rows,
+            {
+                c: verdict_of(
+                    config.judge,
+                    row,
+                    labels[row["label_id"]],
+                    suspected.get(c),
+                    is_lesion=_is_lesion(ctx, c),
+                )
+                for c, row in rows.items()
+            },
+            {c: ctx.vocabulary[c].pair for c in rows if c in ctx.vocabulary},
+        )
+        for c, row in rows.items():
+            _conclude(ctx, writer, row, labels[row["label_id"]], verdicts[c], suspected.get(c))
+        told = {c: verdict for c, (verdict, _) in verdicts.items()}
+        return {"verdicts": told, "asked_model": value["asked_model"]}
 
     done = run_items(
         ctx,
@@ -177,23 +195,29 @@ class _Case:
     lines: Sequence[WorkItem]
 
 
+def _is_lesion(ctx: StageContext, class_id: str) -> bool:
+    return class_id in ctx.vocabulary and ctx.vocabulary[class_id].lesion
+
+
 def _conclude(
     ctx: StageContext,
-    config: LabelingConfig,
     writer: Writer,
     row: Mapping[str, Any],
     old: Label,
+    concluded: tuple[str, bool],
     suspicion: Suspicion | None,
-) -> str:
+) -> None:
     """Write the decision on one label, and the judged version where the judge prefers one.
 
     A label that is removed because it is surely wrong leaves nothing in its place: it is retired,
-    and nothing is claimed of the structure.
+    and nothing is claimed of the structure. A version that is only proposed does not count until a
+    person accepts it: it is retired, for `assemble` would trust it more than a machine's label. Of
+    a label that is kept nothing is proposed.
     """
     choice = row["choice"]
-    verdict, is_retired = verdict_of(config.judge, row, old, suspicion)
+    verdict, is_retired = concluded
     proposal = ""
-    if choice and not is_retired:
+    if choice and not is_retired and verdict != "keep":
         proposal = adopt_mask(
             writer,
             ctx.workspace,
@@ -206,6 +230,8 @@ def _conclude(
             model_id=row["names"][choice],
             facts={"judge": row["judge"], "candidate": row["names"][choice]},
         ).label_id
+    elif choice and row["file"].temporary:
+        Path(row["file"].temporary).unlink(missing_ok=True)
     decision = Decision(
         decision_id="",
         round=ctx.round,
@@ -225,9 +251,19 @@ def _conclude(
             **row["evidence"],
             **({"error_probability": round(suspicion.probability, 4)} if suspicion else {}),
         },
+        cost=row["cost"],
     )
+    writer.decide(decision)
     if verdict in ("replace", "remove") and old.origin == "original":
         writer.flag(old.label_id, decision, retired=True)
-    else:
-        writer.decide(decision)
-    return verdict
+    if proposal and not _is_settled(writer, old, proposal):
+        writer.flag(proposal, decision, retired=verdict == "to_review")
+
+
+def _is_settled(writer: Writer, old: Label, proposal: str) -> bool:
+    """Whether people have said since what becomes of a proposal that was made before."""
+    (made,) = writer.rows(Label, label_id=proposal)
+    place = {"case_id": old.case_id, "class_id": old.class_id}
+    said = writer.rows(Decision, verdict=["retire", "undo"], **place)
+    about = {i for d in said for i in (d.label_id, d.other_label, *d.evidence.get("set_aside", ()))}
+    return bool(made.confirmed or made.gold or proposal in about)

@@ -50,11 +50,13 @@ class CountingEngine:
         asked: requests.
         malformed: replies that do not fit.
         lost: requests that got no reply at all.
+        tokens_in: of all requests.
+        tokens_out: of all replies.
     """
 
     def __init__(self, engine: ChatEngine) -> None:
         self.name = engine.name
-        self.asked = self.malformed = self.lost = 0
+        self.asked = self.malformed = self.lost = self.tokens_in = self.tokens_out = 0
         self._engine = engine
 
     def chat(
@@ -67,4 +69,15 @@ class CountingEngine:
             self.asked += 1
             self.lost += bool(reply.error) and never_came
             self.malformed += bool(reply.error) and not never_came
+            self.tokens_in += reply.tokens_in
+            self.tokens_out += reply.tokens_out
         return replies
+
+    def told(self) -> dict[str, int]:
+        """What was asked, in numbers; kept answers count like new ones."""
+        return {
+            "requests": self.asked,
+            "malformed": self.malformed,
+            "tokens_in": self.tokens_in,
+            "tokens_out": self.tokens_out,
+        }

@@ -1,6 +1,7 @@
 """The vision judge: candidates of a class seen on a scan, and a vision-language model's choice."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -49,6 +50,7 @@ class VisionJudge:
         in_view: class to whether it lies in the scan, where that is known otherwise.
         modality: of the scans; where it is not CT pictures get the window "auto", and nobody is
             asked for the bones.
+        is_crowd: whether candidates come from different hands (`labeling.vision.tournament`).
 
     Attributes:
         examples: may be added to; `config.examples` of each class are shown.
@@ -66,6 +68,7 @@ class VisionJudge:
         examples: Mapping[str, Sequence[Example]] | None = None,
         in_view: Mapping[str, bool | None] | None = None,
         modality: str = "CT",
+        is_crowd: bool = True,
     ) -> None:
         self.config = config or VisionConfig()
         vocabulary = vocabulary or load_vocabulary()
@@ -74,6 +77,7 @@ class VisionJudge:
         self.examples: dict[str, Sequence[Example]] = dict(examples or {})
         self._in_view = dict(in_view or {})
         self._is_ct = modality == "CT"
+        self._is_crowd = is_crowd
         if not self._is_ct:
             self.config = self.config.model_copy(update={"ask_presence": False})
 
@@ -86,7 +90,10 @@ class VisionJudge:
         """
         if case.engine is None:
             raise ConfigError("judge vision wants an engine: labeling.judge.engine")
-        return cls(case.engine, case.vocabulary, case.config.vision, modality=case.modality)
+        return cls(
+            case.engine, case.vocabulary, case.config.vision,
+            modality=case.modality, is_crowd=case.is_crowd,
+        )  # fmt: skip
 
     @property
     def version(self) -> str:
@@ -124,8 +131,8 @@ class VisionJudge:
             axes=sorted({look.axis for look in looks}),
         )
         return {
-            class_id: contest(
-                self._contest(volume, pictures, wordings[class_id], found), self.config
+            class_id: counted(
+                contest(self._contest(volume, pictures, wordings[class_id], found), self.config)
             )
             for class_id, found in candidates.items()
         }
@@ -154,6 +161,7 @@ class VisionJudge:
             lambda: pictures.png(self._skeleton),
             self._in_view.get(wording.class_id),
             tuple(self.examples.get(wording.class_id, ()))[: self.config.examples],
+            self._is_crowd,
         )
 
     def _look(self, prompt: ClassPrompt) -> Look:
@@ -163,6 +171,23 @@ class VisionJudge:
     @property
     def _skeleton(self) -> Look:
         return Look("skeleton", max_side=self.config.max_side)
+
+
+def counted(one: Play[Verdict]) -> Play[Verdict]:
+    """The same contest; evidence "asked" tells how many requests it wanted and their tokens. The
+    look at a scan, which its classes share, is told of each of them."""
+    spent = dict.fromkeys(("requests", "tokens_in", "tokens_out"), 0)
+    try:
+        requests = next(one)
+        while True:
+            replies = yield requests
+            spent["requests"] += len(replies)
+            spent["tokens_in"] += sum(reply.tokens_in for reply in replies)
+            spent["tokens_out"] += sum(reply.tokens_out for reply in replies)
+            requests = one.send(replies)
+    except StopIteration as done:
+        verdict: Verdict = done.value
+        return replace(verdict, evidence={**verdict.evidence, "asked": spent})
 
 
 def alike_limits(wording: Wording, config: VisionConfig) -> tuple[float, float]:

@@ -12,6 +12,7 @@ from labeling.vision.wording import Wording
 from voxcurate.protocols import Verdict
 
 ALONE = "like no other, the champion like most"
+SAME = "the same picture"
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +27,8 @@ class Contest:
         skeleton: the bare skeleton as PNG.
         in_view: whether the class lies in the scan, where something else than the model knows it.
         examples: shown before.
+        is_crowd: whether the candidates come from different hands, so that many that agree say
+            something; repairs of the label agree with it by their making.
     """
 
     wording: Wording
@@ -35,6 +38,7 @@ class Contest:
     skeleton: Callable[[], bytes]
     in_view: bool | None = None
     examples: Sequence[Example] = ()
+    is_crowd: bool = True
 
 
 @dataclass
@@ -48,6 +52,7 @@ class _Course:
     rows: list[dict[str, Any]] = field(default_factory=list)
     failed: int = 0
     by_rule: str = ""
+    is_open: bool = False  # the label met one with which it tied
 
     @property
     def was_asked(self) -> bool:
@@ -59,15 +64,22 @@ class _Course:
 
     def crown(self, challenger: int) -> None:
         self.lost.append(self.champion)
-        self.champion, self.won = challenger, []
+        self.champion, self.won, self.is_open = challenger, [], False
+
+    def tied(self, challenger: int, **what: Any) -> None:
+        self.note(challenger, **what)
+        self.lost.append(challenger)
+        self.is_open |= not self.champion
 
 
 def contest(given: Contest, config: VisionConfig) -> Play[Verdict]:
     """Presence check, knock-out, confirmation.
 
-    A challenger must win in both orders; the current label defends itself by any tie. What is like
-    the champion, or like one that did not win, is not asked, nor, in a crowd of candidates most of
-    which are like the champion, one that is like no other. Where the class lies outside the scan
+    A challenger must win in both orders; the current label defends itself by any tie, but a label
+    that has tied is not called the best: nobody can tell, whomever else it has beaten. What is like
+    the champion, or like one that did not win, is not asked, nor what has the same picture, which
+    is a tie, nor, in a crowd of candidates most of which are like the champion, one that is like no
+    other. Where the class lies outside the scan
     the first empty candidate wins by rule, and where it lies inside all empty ones lose, unless a
     patient may lack it (a lesion, what surgery takes, what one sex has). A candidate alone is only
     called right or wrong.
@@ -139,11 +151,16 @@ def _knock_out(
         if _stands_alone(given, config, course.champion, k):
             course.note(k, outcome=ALONE)
             continue
-        compared = yield from protocol.comparison(
-            given.wording, given.picture(course.champion), given.picture(k), config, given.examples
-        )
-        course.note(k, **compared.plain())
+        one, other = given.picture(course.champion), given.picture(k)
+        if one == other:
+            course.tied(k, outcome=SAME)
+            continue
+        compared = yield from protocol.comparison(given.wording, one, other, config, given.examples)
         course.failed += compared.failed
+        if compared.outcome == "tie":
+            course.tied(k, **compared.plain())
+            continue
+        course.note(k, **compared.plain())
         if compared.outcome == "second":
             course.crown(k)
             course.won.append(compared.confidence)
@@ -158,7 +175,7 @@ def _knock_out(
 def _stands_alone(given: Contest, config: VisionConfig, champion: int, challenger: int) -> bool:
     """Whether a challenger is like no other of many candidates, and the champion like most."""
     n = len(given.empty)
-    if n < config.crowd:
+    if n < config.crowd or not given.is_crowd:
         return False
     if any(given.alike(challenger, k) for k in range(n) if k != challenger):
         return False
@@ -177,6 +194,8 @@ def _verdict(
     if champion in course.bad:
         evidence["both_bad"] = True
         return Verdict(None, 0.5, "no candidate is right", evidence)
+    if course.is_open:
+        return Verdict(None, 0.5, "the model cannot tell", evidence)
     if course.won:
         confidence, reason = min(course.won), f"preferred in both orders, {len(course.won)} times"
     elif course.by_rule and (champion or len(players) < n or n == 1):

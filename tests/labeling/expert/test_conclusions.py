@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 
 from labeling.config import JudgeConfig
-from labeling.expert.conclusions import Answer, drawn_first, exchanged_together, verdict_of
+from labeling.expert.conclusions import (
+    Answer,
+    drawn_first,
+    exchanged_together,
+    together,
+    verdict_of,
+)
 from labeling.expert.suspicion import Suspicion, sound_places, telling_numbers
 from labeling.structures import Structure
 from voxcurate.protocols import Verdict
@@ -60,7 +66,8 @@ def test_sides_are_exchanged_together_or_not_at_all():
     good = answer("kidney_right", current=1, ensemble=0, exchanged=-30)
     found = exchanged_together({**both, "kidney_right": good}, pairs, ORIGINALS)
     assert choice_of(found["kidney_right"]) == "current"
-    assert exchanged_together({"liver": left}, {"liver": ""}, ORIGINALS) == {"liver": left}
+    alone = answer("liver", current=-30, ensemble=1, largest_piece=1.5)
+    assert exchanged_together({"liver": alone}, {"liver": ""}, ORIGINALS) == {"liver": alone}
 
 
 def verdict(parts, *, winner=None, dsc=0.0, confidence=0.99, origin="original", config=ORIGINALS):
@@ -120,3 +127,92 @@ def test_labels_that_were_mended_still_count_for_what_is_usual():
              "comparison": plain}]  # fmt: skip
     found = telling_numbers({"a": {"rows": rows}}, {"liver": np.array([[0.2, 80.0]])})
     assert found["liver"].tolist() == [[0.8, 90.0], [0.2, 80.0]]
+
+
+def row_of(choice, names, *, confidence=0.5, marks=None, dsc=0.0, **evidence):
+    marks = marks or [mark(-30, oddity=6.0, weight=2.0), *[mark(1)] * (len(names) - 1)]
+    return {
+        "choice": choice,
+        "confidence": confidence,
+        "evidence": {"marks": marks, **evidence},
+        "names": names,
+        "dsc_with_first": [1.0, *[dsc] * (len(names) - 1)],
+        "file": SimpleNamespace(voxels=100),
+    }
+
+
+def original(parts, row, **more):
+    label = SimpleNamespace(origin="original", gold=False, confirmed=False, voxels=100)
+    suspicion = Suspicion("a", {}, parts) if parts else None
+    return verdict_of(ORIGINALS, row, label, suspicion, **more)[0]
+
+
+def test_a_suspect_label_that_stands_alone_is_not_kept():
+    alone = row_of(0, ["current"])
+    assert original({"rules": 0.6}, alone) == "to_review"
+    assert original(None, alone) == "keep"  # nobody suspects it
+
+
+def test_what_is_surely_wrong_and_odd_is_not_kept_because_the_rest_is_worse():
+    two = ["current", "ensemble"]
+    assert original(SURE, row_of(0, two)) == "to_review"
+    assert original({"rules": 0.6}, row_of(0, two)) == "keep"
+    assert original(SURE, row_of(0, two, marks=[mark(1), mark(0)])) == "keep"  # a usual one
+
+
+def test_nothing_is_mended_where_the_judge_cannot_tell_or_a_model_calls_all_bad():
+    two = ["current", "ensemble"]
+    assert original(SURE, row_of(None, two)) == "to_review"
+    assert original(SURE, row_of(None, two, both_bad=True)) == "to_review"
+    sure = {"confidence": 0.99}
+    assert original(SURE, row_of(1, two, **sure)) == "replace"
+    bad = {"both_bad": True}
+    assert original(SURE, row_of(1, two, **sure, vision=bad)) == "to_review"
+    assert original(None, row_of(0, two, vision=bad)) == "to_review"
+    assert original(SURE, row_of(None, two, alike=True)) == "keep"
+
+
+@pytest.mark.parametrize("winner", [mark(1), mark(1, oddity=4.0)])
+def test_a_lesion_that_a_person_drew_is_neither_replaced_nor_removed(winner):
+    """A large one looks unusual, and models overlook small ones."""
+    row = row_of(1, ["current", "ensemble"], confidence=0.99, marks=[mark(-30), winner])
+    assert original(SURE, row) in ("replace", "remove")
+    assert original(SURE, row, is_lesion=True) == "to_review"
+
+
+PAIR = {"kidney_left": "kidney_right", "kidney_right": "kidney_left", "liver": ""}
+
+
+def test_one_side_alone_is_never_exchanged():
+    left = answer("kidney_left", current=-30, exchanged=2.0, ensemble=1)
+    (found,) = exchanged_together({"kidney_left": left}, PAIR, ORIGINALS).values()
+    assert choice_of(found) == "ensemble"
+    none = answer("kidney_left", current=-30, exchanged=2.0, ensemble=-31)
+    (found,) = exchanged_together({"kidney_left": none}, PAIR, ORIGINALS).values()
+    assert found.verdict.choice is None
+    assert "other side" in found.verdict.reason
+
+
+def test_a_judge_without_scores_exchanges_both_sides_or_none():
+    def seen(class_id, choice):
+        entries = answer(class_id, current=0, exchanged=1).entries
+        evidence = {"marks": [mark(0), mark(1)], "comparisons": []}
+        return Answer(class_id, entries, Verdict(choice, 0.95, "seen", evidence))
+
+    sides = ("kidney_left", "kidney_right")
+    both = exchanged_together({c: seen(c, 1) for c in sides}, PAIR, ORIGINALS)
+    assert {a.verdict.choice for a in both.values()} == {1}
+    one = {"kidney_left": seen("kidney_left", 1), "kidney_right": seen("kidney_right", 0)}
+    found = exchanged_together(one, PAIR, ORIGINALS)
+    assert [found[c].verdict.choice for c in sides] == [None, 0]
+
+
+def test_where_one_side_may_not_be_exchanged_people_exchange_both():
+    rows = {c: {"choice": 1, "names": ["current", "exchanged"]} for c in list(PAIR)[:2]}
+    rows["liver"] = {"choice": 1, "names": ["current", "ensemble"]}
+    may = dict.fromkeys(rows, ("replace", False))
+    assert together(rows, may, PAIR) == may
+    found = together(rows, {**may, "kidney_right": ("to_review", False)}, PAIR)
+    assert {c: v for c, (v, _) in found.items()} == {
+        "kidney_left": "to_review", "kidney_right": "to_review", "liver": "replace"
+    }  # fmt: skip

@@ -218,3 +218,16 @@ def test_configured_judge_keeps_answers_and_asks_for_weights(tmp_path):
         make_vision_judge(EngineConfig(), root=tmp_path)
     verdict = made.judge(SCAN, "spleen", [MASKS["liver"], MASKS["spleen"]])
     assert (verdict.choice, verdict.evidence["failed"]) == (None, 3)  # nobody listens there
+
+
+def test_each_verdict_tells_what_it_asked_and_a_round_has_no_crowd():
+    engine = Engine(prefer_the_right_half)
+    verdict = judge(engine).judge(SCAN, "spleen", [MASKS["liver"], MASKS["spleen"]])
+    asked = {"requests": 4, "tokens_in": 0, "tokens_out": 4}
+    assert (verdict.evidence["asked"], len(engine.asked)) == (asked, 4)
+    alike = [MASKS["liver"]] * 4
+    for is_crowd, n in ((True, 0), (False, 2)):
+        engine = Engine(lambda a, b: "same")
+        made = judge(engine, is_crowd=is_crowd)
+        made.judge(SCAN, "liver", [*alike, MASKS["spleen"]])
+        assert engine.count(Comparison) == n

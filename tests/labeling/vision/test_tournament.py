@@ -298,3 +298,34 @@ def test_engine_that_never_replies_leaves_ties():
     assert verdict.choice is None
     assert verdict.evidence["failed"] == 2
     assert set(ALL) >= {"lower_ribs"}
+
+
+def test_a_label_that_ties_with_one_is_not_the_best_because_it_beats_another():
+    def compare(a, b):
+        if picture(1) in (a, b):
+            return "1" if a == picture(0) else "2"
+        return "same"
+
+    verdict = run(Engine(compare), 3)  # beats 1, ties with 2
+    assert (verdict.choice, verdict.reason) == (None, "the model cannot tell")
+    verdict = run(Engine(lambda a, b: "same" if picture(1) in (a, b) else "12"[b > a]), 3)
+    assert verdict.choice == 2  # ties with 1, loses to 2, which is the best all the same
+
+
+def test_the_same_picture_is_a_tie_that_nobody_is_asked_about():
+    engine = Engine(lambda a, b: pytest.fail("asked"))
+    given = Contest(
+        WORDINGS["liver"], [False, False], lambda a, b: False, lambda n: b"one", lambda: b"bones"
+    )
+    (verdict,) = play(engine, [contest(given, CONFIG)])
+    assert verdict.choice is None
+    assert [row["outcome"] for row in verdict.evidence["comparisons"]] == ["the same picture"]
+    assert engine.count(FieldOfView) == len(engine.asked) == 1
+
+
+def test_repairs_of_the_label_are_no_crowd_that_speaks_for_it():
+    most = [(0, 2), (0, 3), (0, 4), (0, 5)]
+    engine = Engine(prefer([picture(1), picture(0)]))
+    verdict = run(engine, 6, alike=most, is_crowd=False)
+    assert (verdict.choice, engine.count(Comparison)) == (1, 2)
+    assert run(Engine(), 6, alike=most).choice == 0  # were they of different hands
