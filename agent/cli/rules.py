@@ -1,6 +1,6 @@
 """``voxcurate rules``: which labels break the written anatomy, in a workspace or of files alone."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,13 +14,14 @@ from agent.cli.options import (
     JsonOption,
     LabelsOption,
     LayoutOption,
+    WorkersOption,
     WorkspaceOption,
 )
 from voxcurate.errors import ConfigError
 
 if TYPE_CHECKING:
     from labeling.rules import Outcome
-    from labeling.rules.files import Checked
+    from labeling.rules.batch import Asked, Checked
     from voxcurate.case_files import Kind
     from voxcurate.classes import Vocabulary
     from voxcurate.stage import StageContext
@@ -29,6 +30,8 @@ app = typer.Typer(
     help="The written anatomy: which labels break it, with numbers and reasons.",
     invoke_without_command=True,
 )
+AT_ONCE = 4  # cases that are checked in this process
+INTERRUPTED = "interrupted; nothing is kept, the same command begins anew"
 SEXES = {"m": "male", "male": "male", "f": "female", "female": "female"}
 AnatomyOption = Annotated[
     list[str] | None,
@@ -104,7 +107,7 @@ def show(
         from agent.by_hand import by_hand
         from agent.cli.rules_view import show_outcomes
         from agent.commands import check_cases
-        from labeling.rules.files import count
+        from labeling.rules.batch import count
 
         with by_hand(workspace, write=False) as (context, config):
             check_cases(context.catalog, [case])
@@ -151,84 +154,91 @@ def check(
     labels: LabelsOption = None,
     layout: LayoutOption = "auto",
     everything: AllOption = False,
+    workers: WorkersOption = 0,
     as_json: JsonOption = False,
 ) -> None:
     """Check labels against the written anatomy, without a workspace.
 
     Every rule says broken, holds or unknown, in mm and mL of the patient, with the voxels in
     question. The exit status is 1 if a hard rule is broken (anatomy knows no exception; ranges are
-    not hard) or a case cannot be read. docs/rules.md lists the rules, and how to write your own.
+    not hard) or a case cannot be read. Values of a label map that have no name are told, and not
+    checked. docs/rules.md lists the rules, and how to write your own.
 
     Example: voxcurate rules check labelsTr --labels dataset.json --scans imagesTr --json
     """
 
     def command() -> int:
-        from agent.cli.rules_view import plain_checked, show_checked
+        from agent.cli.rules_view import plain_checked, show_checked, warn_unnamed
+        from labeling.rules import shipped_anatomies
+        from labeling.rules.batch import Asked
 
-        kind: Kind = layout
-        found = _checked(
-            folder, scans, anatomy, sex, labels, kind, missing_is_empty, rule or (),
-            class_id or (), everything,
+        asked = Asked(
+            tuple(anatomy or shipped_anatomies()), tuple(rule or ()), tuple(class_id or ()),
+            everything,
         )  # fmt: skip
+        found = _checked(folder, scans, sex, labels, layout, missing_is_empty, asked, workers)
         if as_json:
             show_json(plain_checked(found))
         else:
             show_checked(found, every=everything)
+        warn_unnamed(found)
         return SOME_FAILED if found.failed or found.total("hard") else DONE
 
-    run_command(command)
+    run_command(command, interrupted=INTERRUPTED)
 
 
 def _checked(
     folder: Path,
     scans: Path | None,
-    names: Sequence[str] | None,
     sex: str,
     labels: Path | None,
     layout: "Kind",
     missing_is_empty: bool,
-    rules_wanted: Sequence[str],
-    classes_wanted: Sequence[str],
-    every: bool,
+    asked: "Asked",
+    workers: int,
 ) -> "Checked":
     from agent.prediction_folders import cases_of
-    from labeling.rules import load_anatomy, shipped_anatomies
-    from labeling.rules.files import check_cases, find_scans
+    from labeling.rules import load_anatomy
+    from labeling.rules.batch import check_cases, classes_of
+    from labeling.rules.files import find_scans
     from voxcurate.classes import load_vocabulary
+    from voxcurate.executor import LocalExecutor, SerialExecutor
     from voxcurate.progress import progress
 
     vocabulary = load_vocabulary()
-    written = load_anatomy(vocabulary, names or shipped_anatomies())
+    written = load_anatomy(vocabulary, asked.anatomy)
     cases = cases_of(folder, vocabulary, labels, layout)
-    there = {c for case in cases.values() for c in (*case.masks, *case.names.values())}
-    wanted = _wanted(rules_wanted, classes_wanted, vocabulary, there)
-    if strange := sorted(c for c in written.named() - there if c not in vocabulary):
+    there = classes_of(cases)
+    asked = _spelt(asked, vocabulary, there)
+    if missing_is_empty:
+        asked = replace(asked, empty=there)
+    if strange := sorted(c for c in written.named() - {*there} if c not in vocabulary):
         typer.echo(f"rules of classes that nobody knows: {', '.join(strange)}", err=True)
     volumes = find_scans(scans, cases) if scans else {}
     if scans and (without := [c for c in cases if c not in volumes]):
         typer.echo(f"no scan of {len(without)} cases: checked without", err=True)
+    is_quick = len(cases) <= AT_ONCE and not workers  # starting processes would take longer
+    executor = SerialExecutor() if is_quick else LocalExecutor(workers=workers, retries=0)
     with progress("check labels", len(cases)) as bar:
         return check_cases(
-            cases, written, scans=volumes, sexes=sexes_of(sex, list(cases)),
-            missing_is_empty=missing_is_empty, wanted=wanted, every=every,
+            cases, asked, executor, scans=volumes, sexes=sexes_of(sex, list(cases)),
             done=lambda case: bar.advance(note=case),
         )  # fmt: skip
 
 
-def _wanted(
-    rules: Sequence[str], classes: Sequence[str], vocabulary: "Vocabulary", there: Collection[str]
-) -> "Callable[[Outcome], bool]":
-    """Which outcomes are wanted; a misspelt name must not pass for "nothing is broken"."""
+def _spelt(asked: "Asked", vocabulary: "Vocabulary", there: Collection[str]) -> "Asked":
+    """What is asked, classes by their ids; a misspelt name must not pass for "nothing is
+    broken"."""
     from labeling.rules import RULE_WEIGHTS
 
-    wrong = [r for r in rules if r not in RULE_WEIGHTS]
+    wrong = [r for r in asked.rules if r not in RULE_WEIGHTS]
     if wrong:
         raise ConfigError(f"no rule {wrong[0]!r}; there are: {', '.join(RULE_WEIGHTS)}")
-    named = [vocabulary.resolve(c) or c for c in classes]
+    named = [vocabulary.resolve(c) or c for c in asked.classes]
     unknown = [c for c in named if c not in vocabulary and c not in there]
     if unknown:
         raise ConfigError(f"no class {unknown[0]!r}, neither known nor among the labels")
-    return lambda v: (not rules or v.rule in rules) and (not named or v.class_id in named)
+    return replace(asked, classes=tuple(named))
 
 
 def sexes_of(given: str, cases: Sequence[str]) -> dict[str, str]:

@@ -9,9 +9,10 @@ from agent.cli.console import WIDTH
 
 if TYPE_CHECKING:
     from labeling.rules import Outcome
-    from labeling.rules.files import Checked
+    from labeling.rules.batch import Checked
 
 ROWS_SHOWN = 200
+VALUES_SHOWN = 10
 
 
 def plain_checked(found: "Checked") -> dict[str, Any]:
@@ -22,6 +23,7 @@ def plain_checked(found: "Checked") -> dict[str, Any]:
             for case, outcomes in found.cases.items()
         },
         "failed": dict(found.failed),
+        "unnamed": {case: dict(values) for case, values in found.unnamed.items()},
     }
 
 
@@ -36,6 +38,23 @@ def show_checked(found: "Checked", *, every: bool) -> None:
     )
     for case, why in found.failed.items():
         typer.echo(f"failed: {case}: {why}", err=True)
+
+
+def warn_unnamed(found: "Checked") -> None:
+    """Which values of label maps nobody knows the names of: they were not checked."""
+    if not found.unnamed:
+        return
+    cases: dict[int, int] = {}
+    for values in found.unnamed.values():
+        for value in values:
+            cases[value] = cases.get(value, 0) + 1
+    shown = [f"{value} in {n} case{'s' if n > 1 else ''}" for value, n in sorted(cases.items())]
+    more = f" and {len(shown) - VALUES_SHOWN} more" if len(shown) > VALUES_SHOWN else ""
+    typer.echo(
+        f"values without a name, not checked: {', '.join(shown[:VALUES_SHOWN])}{more} (--labels "
+        "names them; --json has their cases and voxels)",
+        err=True,
+    )
 
 
 def show_outcomes(rows: "Iterable[tuple[str, Outcome]]", *, every: bool = False) -> None:

@@ -1,7 +1,6 @@
 """The rules on files alone: the masks or the label map of a case, with its scan if there is one."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +9,9 @@ import numpy as np
 from labeling.body import body_frame
 from labeling.expert.features import hu_median
 from labeling.rules.case import CaseFacts
-from labeling.rules.engine import Anatomy
-from labeling.rules.outcome import Outcome
 from labeling.structures import NOWHERE, Structure
 from voxcurate.case_files import SUFFIXES, CaseFiles
-from voxcurate.errors import CurationError, GeometryError, SourceError, VolumeReadError
+from voxcurate.errors import GeometryError, SourceError, VolumeReadError
 from voxcurate.labelmaps import same_affine
 from voxcurate.layouts import SCAN_NAMES, stem
 from voxcurate.masks import label_boxes
@@ -22,83 +19,7 @@ from voxcurate.nifti import read_nifti
 from voxcurate.volume import Volume
 
 CHANNEL = "_0000"  # nnU-Net's first channel
-
-
-@dataclass(frozen=True)
-class Checked:
-    """What the rules said of each case, and what could not be read and why.
-
-    Attributes:
-        cases: case to outcomes, the broken ones first.
-        counts: case to how many structures are there, and how many outcomes are broken, of these
-            hard, hold and are unknown; kept or not.
-        failed: case to why.
-    """
-
-    cases: dict[str, list[Outcome]] = field(default_factory=dict)
-    counts: dict[str, dict[str, int]] = field(default_factory=dict)
-    failed: dict[str, str] = field(default_factory=dict)
-
-    def total(self, what: str) -> int:
-        """The sum of one of the counts."""
-        return sum(counts[what] for counts in self.counts.values())
-
-
-def count(outcomes: Sequence[Outcome]) -> dict[str, int]:
-    """How many are broken, hold and are unknown, and how many of the broken ones are hard."""
-    states = {s: sum(v.state == s for v in outcomes) for s in ("broken", "holds", "unknown")}
-    return {**states, "hard": sum(v.hard and v.state == "broken" for v in outcomes)}
-
-
-def check_cases(
-    cases: Mapping[str, CaseFiles],
-    anatomy: Anatomy,
-    *,
-    scans: Mapping[str, Path] | None = None,
-    sexes: Mapping[str, str] | None = None,
-    missing_is_empty: bool = False,
-    wanted: Callable[[Outcome], bool] | None = None,
-    every: bool = False,
-    done: Callable[[str], None] | None = None,
-) -> Checked:
-    """Check cases one after the other; one that cannot be read is named, the others go on.
-
-    Args:
-        cases: as `find_cases` finds them.
-        anatomy: the rules.
-        scans: case to its CT, for HU and the body; a case without one is checked without.
-        sexes: case to ``male`` or ``female``.
-        missing_is_empty: a class that other cases have and this one has not is absent here; else
-            nobody knows about it.
-        wanted: which outcomes matter; default: all.
-        every: keep what holds and what is unknown, too; of many cases that is much.
-        done: told the name of each case.
-    """
-    found = Checked()
-    classes = sorted({c for case in cases.values() for c in (*case.masks, *case.names.values())})
-    for name, files in cases.items():
-        try:
-            structures = read_case(files)
-            scan = read_scan(structures, (scans or {}).get(name))
-            if missing_is_empty and structures:
-                like = next(iter(structures.values()))
-                structures = {**{c: nothing_like(c, like) for c in classes}, **structures}
-            facts = facts_of(
-                structures, scan, sex=(sexes or {}).get(name, ""),
-                disjoint=files.label_map is not None,
-            )  # fmt: skip
-            outcomes = anatomy.outcomes(structures, facts)
-        except CurationError as error:
-            found.failed[name] = str(error)
-        else:
-            n = sum(not s.is_empty for s in structures.values())
-            outcomes = [v for v in outcomes if wanted is None or wanted(v)]
-            found.counts[name] = {"structures": n, **count(outcomes)}
-            kept = [v for v in outcomes if every or v.state == "broken"]
-            found.cases[name] = sorted(kept, key=_rank)
-        if done:
-            done(name)
-    return found
+NEGATIVE_SHOWN = 5
 
 
 def facts_of(
@@ -124,16 +45,14 @@ def read_case(files: CaseFiles) -> dict[str, Structure]:
         VolumeReadError: a file is broken; names the class.
         GeometryError: two masks lie on different grids; names the class.
     """
+    return read_labels(files)[0]
+
+
+def read_labels(files: CaseFiles) -> tuple[dict[str, Structure], dict[int, int]]:
+    """As `read_case`; and the values of a label map that have no name, with their voxels: nothing
+    is known of them."""
     if files.label_map is not None:
-        volume = read_nifti(files.label_map)
-        labels = _labels(volume.array)
-        return {
-            name: Structure(
-                name, np.ascontiguousarray(labels[box] == n), box, volume.shape, volume.affine
-            )
-            for n, box in label_boxes(labels).items()
-            if (name := files.names.get(n, "" if files.names else str(n)))
-        }
+        return _read_map(files.label_map, files.names)
     found: dict[str, Structure] = {}
     first: Structure | None = None
     for class_id, path in files.masks.items():
@@ -147,7 +66,22 @@ def read_case(files: CaseFiles) -> dict[str, Structure]:
         if s.shape != first.shape or not same_affine(s.affine, first.affine):
             raise GeometryError(f"mask {class_id} lies on another grid than {first.class_id}")
         found[class_id] = s
-    return found
+    return found, {}
+
+
+def _read_map(path: Path, names: Mapping[int, str]) -> tuple[dict[str, Structure], dict[int, int]]:
+    volume = read_nifti(path)
+    labels = _labels(volume.array)
+    found: dict[str, Structure] = {}
+    unnamed: dict[int, int] = {}
+    for n, box in label_boxes(labels).items():
+        mask = np.ascontiguousarray(labels[box] == n)
+        name = names.get(n, "" if names else str(n))
+        if not name:
+            unnamed[n] = int(np.count_nonzero(mask))
+        else:
+            found[name] = Structure(name, mask, box, volume.shape, volume.affine)
+    return found, unnamed
 
 
 def _check_mask(class_id: str, volume: Volume) -> None:
@@ -159,7 +93,9 @@ def _check_mask(class_id: str, volume: Volume) -> None:
     array = volume.array
     if array.dtype.kind in "iu":
         low, high = int(array.min(initial=0)), int(array.max(initial=0))
-        several = low < 0 or (high > 1 and bool(((array != 0) & (array != high)).any()))
+        if low < 0:
+            raise VolumeReadError(f"mask {class_id}: want values of 0 and more{_negative(array)}")
+        several = high > 1 and bool(((array != 0) & (array != high)).any())
         if several:
             raise VolumeReadError(
                 f"mask {class_id}: want 0 and one other value, found {low} to {high}: is it a "
@@ -226,18 +162,31 @@ def read_scan(structures: Mapping[str, Structure], path: Path | None) -> Volume 
 
 
 def _labels(array: Any) -> Any:
-    if array.dtype.kind in "bui":
-        return array
-    labels = array.astype(np.int32)
-    if not np.array_equal(labels, array):
-        raise VolumeReadError("want whole numbers in a label map")
+    """The labels of a map, whole numbers of 0 and more.
+
+    Raises:
+        VolumeReadError: there are others; tells which.
+    """
+    labels = array
+    if array.dtype.kind not in "bui":
+        labels = array.astype(np.int32)
+        if not np.array_equal(labels, array):
+            raise VolumeReadError("want whole numbers in a label map")
+    if labels.dtype.kind == "i" and labels.min(initial=0) < 0:
+        raise VolumeReadError(f"want values of 0 and more in a label map{_negative(labels)}")
     return labels
+
+
+def _negative(array: Any) -> str:
+    """The negative values, in words."""
+    found = np.unique(array[array < 0]).astype(int).tolist()
+    shown = ", ".join(str(n) for n in found[:NEGATIVE_SHOWN])
+    more = f" and {len(found) - NEGATIVE_SHOWN} more" if len(found) > NEGATIVE_SHOWN else ""
+    n = int(np.count_nonzero(array < 0))
+    wrapped = "; an unsigned label above 127 was saved as int8?" if array.dtype == np.int8 else ""
+    return f", found {shown}{more} in {n} voxels{wrapped}"
 
 
 def nothing_like(class_id: str, like: Structure) -> Structure:
     """An empty structure of a class in the volume of another one."""
     return Structure(class_id, np.zeros((0, 0, 0), bool), NOWHERE, like.shape, like.affine)
-
-
-def _rank(v: Outcome) -> tuple[bool, bool, float, str, str, str]:
-    return v.state != "broken", not v.hard, -v.weight, v.class_id, v.rule, v.other

@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -152,6 +153,66 @@ def test_a_broken_file_is_named_and_the_others_go_on(cases):
     small = Volume(np.ones((4, 5, 6), np.uint8), STRAIGHT)
     write_nifti(bad, small)
     assert "grid" in json.loads(run("check", cases / "labels", "--json").stdout)["failed"]["good"]
+
+
+def test_many_cases_are_checked_in_processes_and_told_in_their_order(cases):
+    for n in range(4):
+        shutil.copytree(cases / "labels" / "good", cases / "labels" / f"copy{n}")
+    (cases / "labels" / "copy1" / "segmentations" / "liver.nii.gz").write_bytes(b"no mask")
+    result = run("check", cases / "labels", "--workers", 2, "--missing-is-empty", "--json")
+    assert result.exit_code == 1
+    assert "check labels: 6/6 in" in result.stderr
+    told = json.loads(result.stdout)
+    assert list(told["cases"]) == ["copy0", "copy2", "copy3", "good", "swapped"]
+    assert list(told["failed"]) == ["copy1"]
+    assert str(cases) not in result.stdout
+    assert told["cases"]["copy2"] == told["cases"]["good"]
+    shutil.rmtree(cases / "labels" / "copy1")
+    shutil.rmtree(cases / "labels" / "copy2")
+    few = json.loads(run("check", cases / "labels", "--missing-is-empty", "--json").stdout)
+    assert few["cases"]["swapped"] == told["cases"]["swapped"]  # in this process the same
+
+
+def labelled(folder, **values):
+    """A label map with a liver of 1 and boxes of other values."""
+    folder.mkdir(exist_ok=True)
+    for name, value in values.items():
+        labels = np.zeros((44, 31, 54), np.int8)
+        labels[masks_of()["liver"]] = 1
+        labels[masks_of()["spleen"]] = value
+        write_nifti(folder / f"{name}.nii.gz", Volume(labels, STRAIGHT))
+
+
+def test_values_without_a_name_are_told(tmp_path):
+    labelled(tmp_path / "maps", one=7, two=2, three=7)
+    (tmp_path / "names.json").write_text(json.dumps({"liver": 1, "spleen": 2}))
+    where = ("check", tmp_path / "maps", "--labels", tmp_path / "names.json")
+    result = run(*where, "--json")
+    voxels = int(masks_of()["spleen"].sum())
+    unnamed = json.loads(result.stdout)["unnamed"]
+    assert unnamed == {"one": {"7": voxels}, "three": {"7": voxels}}
+    assert "values without a name, not checked: 7 in 2 cases" in result.stderr
+    assert "values without a name" in run(*where).stderr
+    (tmp_path / "names.json").write_text(json.dumps({"liver": 1, "spleen": 2, "x": 7}))
+    assert "without a name" not in run(*where).stderr
+
+
+def test_negative_labels_are_called_so(tmp_path):
+    labelled(tmp_path / "maps", one=-56, two=2)
+    (tmp_path / "names.json").write_text(json.dumps({"liver": 1, "spleen": 2}))
+    result = run("check", tmp_path / "maps", "--labels", tmp_path / "names.json", "--json")
+    told = json.loads(result.stdout)
+    assert list(told["cases"]) == ["two"]
+    assert "want values of 0 and more in a label map, found -56 in" in told["failed"]["one"]
+    assert "int8" in told["failed"]["one"]
+    masks = tmp_path / "masks" / "case" / "segmentations"
+    masks.mkdir(parents=True)
+    mask = np.where(masks_of()["liver"], -1, 0).astype(np.int16)
+    write_nifti(masks / "liver.nii.gz", Volume(mask, STRAIGHT))
+    failed = json.loads(run("check", tmp_path / "masks", "--json").stdout)["failed"]
+    (why,) = failed.values()
+    assert "mask liver: want values of 0 and more, found -1" in why
+    assert "label map" not in why
 
 
 def test_what_cannot_run_says_so(cases, tmp_path):
