@@ -320,6 +320,7 @@ def _import_one(
         raise ReviewError("verdict accept, but there is no candidate", case_id=case_id)
     if _is_said(ctx, made):
         return verdict
+    made = _anew(ctx, made)
     with ctx.catalog.write() as writer:
         _unsay(writer, item, made)
         if verdict == "confirm":
@@ -362,7 +363,7 @@ def _adopt_revised(
         made = replace(decision, other_label=label.label_id)
         if not (same and _is_said(ctx, made)):
             _unsay(writer, item, made)
-            writer.decide(made)
+            writer.decide(_anew(ctx, made))
 
 
 def _check_labels(ctx: StageContext, item: Mapping[str, Any]) -> None:
@@ -390,6 +391,14 @@ def _is_said(ctx: StageContext, decision: Decision) -> bool:
         getattr(last, name) == getattr(decision, name)
         for name in ("verdict", "reason", "actor", "label_id", "other_label")
     )
+
+
+def _anew(ctx: StageContext, decision: Decision) -> Decision:
+    """A further answer to an item has a number: who goes back to an earlier one says it again, and
+    the catalog keeps what is said in the same words once."""
+    place: dict[str, Any] = {"case_id": decision.case_id, "class_id": decision.class_id}
+    n = ctx.catalog.count(Decision, round=decision.round, stage="review", verdict=VERDICTS, **place)
+    return replace(decision, evidence={**decision.evidence, "answer": n + 1}) if n else decision
 
 
 def _unsay(writer: Writer, item: Mapping[str, Any], decision: Decision) -> None:
