@@ -92,6 +92,7 @@ def contest(ctx: StageContext, config: LabelingConfig) -> StageResult:
             config.detect,
             ctx.classes,
             known(ctx, config),
+            _wordings(ctx, config.judge),
             *([config.refine] if config.refine.repairs else []),
         ],
         executor=SerialExecutor() if asks_model(config.judge) else None,
@@ -182,6 +183,19 @@ def _deciding(config: JudgeConfig) -> list[Any]:
     apart = {"engine", "vision", "committee"}  # the committee's are in its weights
     asked = [config.engine.engine, config.engine.model, config.engine.sampling, config.vision]
     return [config.model_dump(exclude=apart), asked if asks_model(config) else []]
+
+
+def _wordings(ctx: StageContext, config: JudgeConfig) -> str:
+    """A hash of all that a model is told of the round's classes; empty where none is asked."""
+    if not asks_model(config):
+        return ""
+    from labeling.vision.judge import load_wordings
+    from labeling.vision.prompts import COMPARE, PRESENCE, text_of
+
+    wordings = load_wordings(ctx.vocabulary, config.vision.anatomy)
+    told = [wordings[c] for c in ctx.classes]
+    words = [[w.version, w.is_optional, w.prompt.model_dump(mode="json")] for w in told]
+    return content_id(words, text_of(COMPARE), text_of(PRESENCE))
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ label is wrong; the judge's decision of that round holds the votes as they were 
 were taken back since do not count.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,16 +83,16 @@ def _brier(learned: Learned) -> float | None:
 
 
 def decided_cases(ctx: StageContext) -> dict[str, list[Case]]:
-    """Question to all decided cases of earlier rounds, grouped by patient."""
+    """Question to all decided cases of earlier rounds, grouped as the splits are: by patients and
+    their duplicates. Of a label that was judged twice in a round the last judgement is what people
+    answered to."""
     found: dict[str, list[Case]] = {head: [] for head in PRIORS}
-    judged = [
-        d
-        for d in ctx.catalog.rows(Decision, stage=STAGE)
-        if d.round < ctx.round and "committee" in d.evidence
-    ]
+    earlier = in_time(d for d in ctx.catalog.rows(Decision, stage=STAGE) if d.round < ctx.round)
+    last = {(d.round, d.case_id, d.class_id, d.label_id): d for d in earlier}
+    judged = [d for d in last.values() if "committee" in d.evidence]
     if not judged:
         return found
-    patients = dict(ctx.catalog.columns(Scan, "case_id", "patient"))
+    groups = _groups(ctx.catalog.columns(Scan, "case_id", "patient", "duplicate_group"))
     cases = {d.case_id for d in judged}
     said = _by_key(ctx.catalog.rows(Decision, stage="review", case_id=cases))
     undone = _by_key(ctx.catalog.rows(Decision, verdict=UNDO, case_id=cases))
@@ -104,9 +105,28 @@ def decided_cases(ctx: StageContext) -> dict[str, list[Case]]:
         for head, answer in (("better", answered.better), ("wrong", answered.wrong)):
             votes = told["votes"].get(head)
             if votes is not None and answer is not None:
-                group = patients.get(d.case_id) or d.case_id
+                group = groups[d.case_id]
                 found[head].append(Case(votes, answer, group, told.get(head)))
     return found
+
+
+def _groups(scans: Iterable[tuple[str, str, str]]) -> dict[str, str]:
+    """Case to its group, from case, patient and duplicate group of each scan: cases share one if
+    they share a patient or a duplicate group."""
+    parent: dict[str, str] = {}
+
+    def root(key: str) -> str:
+        while parent.setdefault(key, key) != key:
+            key = parent[key]
+        return key
+
+    cases = []
+    for case_id, patient, copies in scans:
+        cases.append(case_id)
+        for link in (f"patient {patient}" if patient else "", f"copies {copies}" if copies else ""):
+            one, other = root(case_id), root(link or case_id)
+            parent[max(one, other)] = min(one, other)
+    return {case_id: root(case_id) for case_id in cases}
 
 
 def _by_key(decisions: list[Decision]) -> dict[Key, list[Decision]]:

@@ -306,7 +306,9 @@ def _with_id(decision: Decision) -> Decision:
     for volatile in ("decision_id", "created", "cost"):
         values.pop(volatile)
     made = content_id("decision", values)
-    return replace(decision, decision_id=made, created=decision.created or now())
+    # to the microsecond: of two answers within a second the later one counts
+    when = decision.created or datetime.now(UTC).isoformat(timespec="microseconds")
+    return replace(decision, decision_id=made, created=when)
 
 
 def _written(kind: type[Any]) -> sa.Table:

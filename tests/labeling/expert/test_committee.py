@@ -1,6 +1,5 @@
 """The committee: the anatomy's verdict if nobody else votes, and what people's answers change."""
 
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -22,7 +21,7 @@ from labeling.expert.features import features
 from labeling.expert.judge import AnatomyJudge
 from labeling.expert.layout import learn_layout
 from labeling.expert.learning import Weights
-from labeling.expert.reviewed import decided_cases, learn_weights
+from labeling.expert.reviewed import _groups, decided_cases, learn_weights
 from labeling.expert.shape import learn_profile
 from labeling.expert.suspicion import Usual
 from labeling.expert.tot import combine
@@ -167,7 +166,6 @@ def test_weights_are_learned_once_a_round_and_kept(answered):
     assert {"written", "said"} <= set(first["better"])
     names = {m.name for m in later.catalog.rows(Measure, round=2, stage="judge")}
     assert names == {"committee_better", "committee_wrong"}
-    time.sleep(1.1)  # decisions know the second
     answer(review_folder(answered.ctx), {KEYS[0]: "confirm"})
     import_review(answered.ctx)
     assert learn_weights(later, config) == first
@@ -187,3 +185,33 @@ def test_a_round_with_the_committee_ends_like_one_with_the_anatomy(world_with_er
     assert set(counts["committee"]) == {"better", "wrong"}
     again = judge.run(world.ctx, config).counts
     assert again == counts
+
+
+def test_two_answers_within_a_second_have_an_order(answered):
+    later = replace(answered.ctx, round=2)
+    wanted = {"confirm": [False, False, True], "skip": [False, True], "accept": [False, True, True]}
+    for verdict, better in wanted.items():
+        answer(review_folder(answered.ctx), {KEYS[0]: verdict})
+        assert not import_review(answered.ctx).failed
+        assert sorted(c.answer for c in decided_cases(later)["better"]) == better, verdict
+
+
+def test_a_label_that_is_judged_twice_in_a_round_is_answered_once(answered):
+    before = decided_cases(replace(answered.ctx, round=2))
+    other = LabelingConfig(judge=JudgeConfig(violation_cost=2.0))
+    judge.run(answered.ctx, other)
+    found = decided_cases(replace(answered.ctx, round=2))
+    assert {h: len(c) for h, c in found.items()} == {h: len(c) for h, c in before.items()}
+
+
+def test_groups_are_joined_by_patients_and_their_copies():
+    scans = [
+        ("a", "p1", "d1"),
+        ("b", "p1", "d2"),
+        ("c", "p2", "d2"),
+        ("d", "p3", ""),
+        ("e", "", ""),
+    ]
+    found = _groups(scans)
+    assert len({found[c] for c in "abc"}) == 1
+    assert len(set(found.values())) == 3

@@ -18,8 +18,10 @@ from voxcurate.protocols import Reply
 MENDING = ("original", "pseudo", "judged")
 
 
-def config(name="vision", **more):
-    asked = EngineConfig(engine="openai", model="m", base_url="http://nobody.invalid")
+def config(name="vision", price_out=0.0, **more):
+    asked = EngineConfig(
+        engine="openai", model="m", base_url="http://nobody.invalid", price_out=price_out
+    )
     return LabelingConfig(judge=JudgeConfig(name=name, engine=asked, **more))
 
 
@@ -107,3 +109,33 @@ def test_the_committee_hears_the_model(run):
 def test_the_vision_judge_wants_an_engine(run):
     with pytest.raises(ConfigError, match="wants an engine"):
         run(Engine(), LabelingConfig(judge=JudgeConfig(name="vision")))
+
+
+def test_other_words_are_asked_anew(run, tmp_path):
+    words = {"shape": "s", "unity": "u", "location": "l", "completeness": "c", "projection": "p"}
+    own = tmp_path / "own.yaml"
+
+    def asked(shape):
+        own.write_text(
+            json.dumps({"region": "abdomen", "prompts": {"liver": {**words, "shape": shape}}})
+        )
+        engine = Engine(lambda a, b: "same")
+        run(engine, config(vision={"anatomy": ["abdomen", str(own)]}))
+        return engine.asked
+
+    first = asked("a wedge")
+    assert first
+    assert asked("a wedge") == []
+    again = [str(talk) for _, talk in asked("a cone")]
+    assert again  # not the old verdict
+    assert all("a wedge" not in talk for talk in again)
+
+
+def test_what_a_decision_cost_is_told_with_it(run):
+    _, found = run(Engine(lambda a, b: "1"), config(price_out=1e6))
+    asked = [d for d in found.values() if d.evidence["comparisons"]]
+    assert asked
+    for d in asked:
+        orders = sum("orders" in row for row in d.evidence["comparisons"])
+        assert d.cost["requests"] == 1 + 2 * orders  # the look at the skeleton
+        assert d.cost["price"] == d.cost["tokens_out"] > 0
