@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from voxcurate.stage import StageContext
 
 FEW = 5  # labels of a class below which nothing is usual
+NAMED = 8  # classes that a note names
 
 
 @dataclass(frozen=True)
@@ -87,11 +88,6 @@ def read_folders(folders: Folders, vocabulary: "Vocabulary", *, in_fold: bool = 
             found, folders.reference, folders.reference_scans, models, folders.missing_is_empty
         )
         notes.append(f"what is usual is learned from {len(trusted)} trusted cases")
-    elif len(cases) < FEW:
-        notes.append(
-            f"{len(cases)} case{'s' if len(cases) > 1 else ''}: too few to tell what is usual "
-            f"(want {FEW}, or --reference); labels that break no rule are unknown, not fine"
-        )
     return Dataset(cases, trusted, notes)
 
 
@@ -159,9 +155,10 @@ def run_audit(
                 trusted=data.trusted, done=lambda case: bar.advance(note=case),
             )  # fmt: skip
     classes = sorted({f.class_id for f in found.findings})
+    told = plain_settings(settings, found.usual, vocabulary, classes)
     head = {
-        "notes": data.notes,
-        "settings": plain_settings(settings, found.usual, vocabulary, classes),
+        "notes": [*data.notes, *_lacking(found.n_cases, told["classes"], bool(data.trusted))],
+        "settings": told,
         "cases": found.n_cases,
         "reused": found.reused,
         "failed": dict(found.failed),
@@ -169,6 +166,21 @@ def run_audit(
     if out is not None:
         write_audit(out, found.findings, head, found.pictures)
     return found, head
+
+
+def _lacking(n_cases: int, classes: Mapping[str, Any], has_trusted: bool) -> list[str]:
+    """Of which classes nothing is usual, once it is known which cases could be read."""
+    if n_cases < FEW and not has_trusted:
+        cases = f"{n_cases} case{'s' if n_cases != 1 else ''}"
+        return [
+            f"{cases}: too few to tell what is usual (want {FEW}, or --reference); labels that "
+            "break no rule are unknown, not fine"
+        ]
+    lacking = [c for c, told in classes.items() if not told["shapes_learned"]]
+    if not lacking:
+        return []
+    names = ", ".join(lacking[:NAMED]) + (" ..." if len(lacking) > NAMED else "")
+    return [f"no usual shape was learned of {len(lacking)} of {len(classes)} classes: {names}"]
 
 
 def audit_round(
@@ -185,7 +197,7 @@ def audit_round(
     Raises:
         ConfigError: nothing was examined in that round.
     """
-    from labeling.audit.findings import finding_of, rank
+    from labeling.audit.findings import findings_of, rank
     from labeling.expert.detect import results_of
     from labeling.expert.suspicion import weigh
     from voxcurate.catalog import WorkItem
@@ -198,12 +210,12 @@ def audit_round(
     suspicions, usual = weigh(ctx, config, results_of(ctx, "detect"))
     became = _became(ctx)
     found = []
-    for s in suspicions:
-        finding = finding_of(s, usual, config.detect, ctx.vocabulary)
+    for finding in findings_of(suspicions, usual, config.detect, ctx.vocabulary):
         if classes and finding.class_id not in classes:
             continue
         told = became.get((finding.case, finding.class_id), [])
-        better = next((d for d in told if d.stage == "judge" and d.other_label), None)
+        judged = (d for d in told if d.stage == "judge" and d.label_id == finding.label_id)
+        better = next((d for d in judged if d.other_label), None)
         evidence = better.evidence if better else {}
         choice = evidence.get("choice")
         found.append(
@@ -215,7 +227,23 @@ def audit_round(
                 better_confidence=evidence.get("confidence"),
             )
         )
-    return rank(found)
+    kinds = _kinds(ctx, {f.case for f in found if f.status == "suspect"})
+    suspect = ((f, kinds.get((f.case, f.class_id, f.label_id))) for f in found)
+    return rank(replace(f, kind=kind) if kind and f.kind else f for f, kind in suspect)
+
+
+def _kinds(ctx: "StageContext", cases: set[str]) -> dict[tuple[str, str, str], str]:
+    """Case, class and label to the kind that `voxcurate errors` tells: what has become of a label
+    says more of its error than what made it suspect."""
+    from labeling.errors.reader import read_errors
+
+    if not cases:
+        return {}
+    return {
+        (e.case_id, e.class_id, e.label_id): e.kind
+        for e, _ in read_errors(ctx.catalog, ctx.vocabulary, cases=cases)
+        if e.scope == "label" and ctx.round in e.seen
+    }
 
 
 def _became(ctx: "StageContext") -> dict[tuple[str, str], list[Any]]:

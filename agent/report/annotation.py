@@ -12,6 +12,7 @@ from agent.report.blocks import Block, Card, Chart, Gallery, Picture, Section, T
 from agent.report.drawing import View
 from agent.report.pictures import OTHER, REFERENCE, Album, Drawn, strong_attention
 from agent.report.view import RoundView, weight
+from labeling.expert.calibration import calibrated
 from voxcurate.catalog import Decision, Label, Measure
 
 VIEWS: tuple[View, ...] = ("coronal", "axial")
@@ -152,7 +153,8 @@ def priority(view: RoundView, album: Album) -> Section:
             total[m.case_id] += m.value
             rank = float(m.facts.get(key, m.value))
             parts[m.case_id].append((rank, m.value, m.class_id))
-    chance = {(m.case_id, m.class_id): m.value for m in view.values("detect", "error_probability")}
+    found = view.values("detect", "error_probability")
+    chance = {(m.case_id, m.class_id): m.value for m in found if m.value is not None}
     if not top:
         return Section("priority", title, empty="All attention maps are empty: the models agree.")
     cards = []
@@ -161,7 +163,7 @@ def priority(view: RoundView, album: Album) -> Section:
         lines = [f"attention {ml(total[case] / 1000)} mL"]
         for _, size, class_id in worst:
             risk = chance.get((case, class_id))
-            said = f", error probability {risk:.2f}" if risk is not None else ""
+            said = f", error probability {calibrated(risk):.2f}" if risk is not None else ""
             lines.append(f"{view.class_name(class_id)}: {ml(size / 1000)} mL{said}")
         names = [class_id for _, _, class_id in worst]
         suspect = [d for d in view.decided("detect", "suspect_label") if d.case_id == case]

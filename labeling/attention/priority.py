@@ -22,6 +22,7 @@ from labeling.attention.tables import (
     rows_of,
 )
 from labeling.config import LabelingConfig, PriorityConfig, Score
+from labeling.expert.calibration import calibrated
 from labeling.quality import TRUSTED
 from voxcurate.atomic import write_atomic
 from voxcurate.catalog import Label, Measure
@@ -41,8 +42,8 @@ class Entry:
     Attributes:
         row: the line as any list has it.
         split: of the scan.
-        error_probability: of the current label, if it was examined.
-        suspect: that probability reaches the threshold.
+        error_probability: calibrated, of the current label, if it was examined.
+        suspect: its noisy-or reaches the threshold.
         drawn_by_people: the label that counts is; the list does not ask people to look at it.
     """
 
@@ -171,7 +172,7 @@ def entries(
                 yield Entry(
                     row=row,
                     split=splits[row.case_id],
-                    error_probability=chance,
+                    error_probability=None if chance is None else calibrated(chance),
                     suspect=chance is not None and chance >= config.detect.threshold,
                     drawn_by_people=row.class_id in theirs,
                 )

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +29,7 @@ from voxcurate.volume import Volume
 
 ENSEMBLE = "ensemble"
 SIDE = 360  # pixels of a picture's longer side
+SIDES: tuple[Literal["frontal"], Literal["lateral"]] = ("frontal", "lateral")
 AIR, TISSUE = -1000, 40  # HU of the stand-in where there is no scan
 
 
@@ -105,7 +106,8 @@ def second_look(
 
     Returns:
         ``better``: class to name, DSC and confidence of what is better; ``pictures``: class to the
-        PNGs of label and prediction (None: there is none).
+        PNGs of label and prediction from the front, and of both from the side (None: there is
+        none).
     """
     name, files, asked, usual, wanted, drawn = payload
     found = _read(name, files, asked)
@@ -208,17 +210,19 @@ def _candidates(
 def _pictures(
     case: Subject, predicted: Mapping[str, Structure], drawn: Sequence[str]
 ) -> dict[str, list[bytes | None]]:
-    """Frontal projections of the label and of the prediction, in red."""
+    """Projections of the label and of the prediction, in red: from the front, then from the side
+    (what lies too far back is in its place from the front)."""
     if not drawn:
         return {}
     volume = case.scan or _stand_in(case.labels)
     window = "organs" if case.modality == "CT" or case.scan is None else "auto"
-    pictures = ScanPictures(volume, windows=(window,))
-    look = Look(window, overlay="tinted", max_side=SIDE)
+    pictures = ScanPictures(volume, windows=(window,), axes=SIDES)
+    looks = [Look(window, axis, "tinted", SIDE) for axis in SIDES]
     found: dict[str, list[bytes | None]] = {}
     for c in drawn:
         pair = (case.labels[c], predicted.get(c))
-        found[c] = [None if s is None else pictures.png(look, pictures.shadow(s)) for s in pair]
+        shadows = [None if s is None else pictures.shadow(s) for s in pair]
+        found[c] = [None if s is None else pictures.png(k, s) for k in looks for s in shadows]
     return found
 
 

@@ -1,25 +1,23 @@
 """One line per label: how likely it is wrong, what kind of error it would be, and who says so."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import groupby
 from typing import Any, Literal
 
 from labeling.config import DetectConfig
-from labeling.errors.kinds import KINDS, Clues, kind_of
-from labeling.expert.difference import NEARLY, Difference
-from labeling.expert.suspicion import Suspicion, Usual
+from labeling.errors.kinds import KINDS, MEANT, clues_of, kind_of
+from labeling.errors.words import FEATURES
+from labeling.expert.suspicion import Suspicion, Usual, evidence_of
 from labeling.expert.tot import RELIABLE
 from labeling.rules import Violation
 from voxcurate.classes import Vocabulary
 
 Status = Literal["suspect", "no doubt", "unknown"]
-OF_PARTS = frozenset({
-    "cut_off", "eroded", "dilated", "merged", "disconnected", "noisy_border", "abnormal_shape",
-    "unclear",
-})  # fmt: skip
-UNSAID = ("abnormal_shape", "unclear")  # kinds that say no more than that something is wrong
 TOLD = 0.1  # chance from which a witness is quoted
 ODD = 2.0  # SD from which a feature is named
+SEEN = 0.05  # of the label: of what is too much and smaller nobody asks where it lies
+NAMING = ("tot_swapped", "tot_wrong_class", "tot_missing")  # say what the label shows instead
 
 
 @dataclass(frozen=True)
@@ -31,8 +29,9 @@ class Finding:
         probability: that it is wrong, recalibrated (`labeling.expert.calibration`); None where
             the status is ``unknown``.
         evidence: noisy-or of the witnesses, which the threshold is held against.
-        status: ``suspect`` from the threshold on; ``no doubt`` where the models or the usual
-            shape could object and do not; else ``unknown``, never fine.
+        status: ``suspect`` from the threshold on, and where nothing but the written rules can
+            tell and a hard one is broken; ``no doubt`` where the models or the usual shape could
+            object and do not; else ``unknown``, never fine.
         kind: of `labeling.errors.kinds.KINDS`; empty where there is no doubt.
         witnesses: witness to what it says, in words with numbers; also why one says nothing.
         parts: witness to its chance.
@@ -70,9 +69,12 @@ class Finding:
 
     @property
     def strongest(self) -> str:
-        """What the witness says that speaks most against the label."""
-        part = max(sorted(self.parts), key=lambda k: self.parts[k], default="tot_outlier")
-        return self.witnesses.get(_witness_of(part), "")
+        """What the witness says that speaks most plainly against the label: what it shows instead,
+        the written rule that it breaks, else whoever is surest."""
+        told = {k for k, chance in self.parts.items() if chance >= MEANT}
+        plain = [k for k in (*NAMING, "rules") if k in told]  # they name what is wrong
+        loudest = max(sorted(self.parts), key=lambda k: self.parts[k], default="tot_outlier")
+        return self.witnesses.get(_witness_of(plain[0] if plain else loudest), "")
 
     @property
     def why(self) -> str:
@@ -92,13 +94,17 @@ def _witness_of(part: str) -> str:
     return {"doubt": "probabilities", "rules": "rules"}.get(part, "shape")
 
 
+_ORDER: Mapping[Status, int] = {"suspect": 0, "unknown": 1, "no doubt": 2}
+
+
 def rank(findings: Iterable[Finding]) -> list[Finding]:
     """The most suspicious first; of equals what is unknown, then what agrees least with models."""
     return sorted(
         findings,
         key=lambda f: (
+            f.status != "suspect",
             -f.evidence,
-            f.status != "unknown",
+            _ORDER[f.status],
             1.0 if f.dsc is None else f.dsc,
             f.case,
             f.class_id,
@@ -106,41 +112,69 @@ def rank(findings: Iterable[Finding]) -> list[Finding]:
     )
 
 
-def finding_of(
-    suspicion: Suspicion,
+def findings_of(
+    suspicions: Iterable[Suspicion],
     usual: Usual,
     config: DetectConfig,
     vocabulary: Vocabulary,
     *,
-    has_scan: bool = True,
-) -> Finding:
-    """The line of one label.
+    has_scan: Callable[[str], bool] = lambda _: True,
+) -> Iterator[Finding]:
+    """The lines of labels, in their order.
 
     Args:
-        suspicion: its witnesses.
+        suspicions: their witnesses, case by case.
         usual: what they were compared with.
         config: thresholds.
         vocabulary: names and pairs.
-        has_scan: without, nothing is known of its density and of the body around it.
+        has_scan: whether a case has one; without, nothing is known of density and of the body.
     """
-    row = suspicion.row
-    comparison = row["comparison"]
-    has_models = comparison["n_models"] > 0
-    is_suspect = suspicion.probability >= config.threshold
-    status: Status = "suspect"
-    if not is_suspect:
-        status = "no doubt" if can_object(row, usual) else "unknown"
+    for case, found in groupby(suspicions, key=lambda s: s.case_id):
+        own = list(found)
+        accused = {s.row["class_id"] for s in own if s.probability >= config.threshold}
+        for s in own:
+            yield _finding(s, usual, vocabulary, status_of(s, usual, accused), has_scan(case))
+
+
+def status_of(s: Suspicion, usual: Usual, accused: Collection[str]) -> Status:
+    """What is to be thought of a label.
+
+    Where neither models nor the usual shape can tell, a broken rule that anatomy knows no exception
+    to is enough, unless a structure that is accused itself breaks it, too.
+
+    Args:
+        s: its witnesses.
+        usual: what they were compared with.
+        accused: classes of the case whose evidence reaches the threshold.
+    """
+    if s.row["class_id"] in accused:
+        return "suspect"
+    if can_object(s.row, usual):
+        return "no doubt"
+    broken = [Violation(**v) for v in s.row["violations"]]
+    return "suspect" if any(v.hard and v.other not in accused for v in broken) else "unknown"
+
+
+def _finding(
+    suspicion: Suspicion, usual: Usual, vocabulary: Vocabulary, status: Status, has_scan: bool
+) -> Finding:
+    row, comparison = suspicion.row, suspicion.row["comparison"]
+    class_id = str(row["class_id"])
     said = _said(suspicion, usual, vocabulary)
     if not has_scan:
         said["scan"] = "no scan: nothing is known of its density and of the body around it"
-    predicted = comparison["predicted_ml"] if has_models else None
+    predicted = comparison["predicted_ml"] if comparison["n_models"] > 0 else None
+    kind = ""
+    if status == "suspect":
+        is_paired = bool(class_id in vocabulary and vocabulary[class_id].pair)
+        kind = kind_of(clues_of(evidence_of(suspicion, usual), is_paired=is_paired))
     return Finding(
         case=suspicion.case_id,
-        class_id=str(row["class_id"]),
+        class_id=class_id,
         probability=None if status == "unknown" else round(suspicion.chance, 4),
         evidence=round(suspicion.probability, 4),
         status=status,
-        kind=kind_told(suspicion, vocabulary) if is_suspect else "",
+        kind=kind,
         witnesses=said,
         parts={k: round(p, 4) for k, p in sorted(suspicion.parts.items())},
         ml=round(comparison["label_ml"], 4),
@@ -148,35 +182,6 @@ def finding_of(
         dsc=_rounded(comparison["dsc"]),
         nsd=_rounded(comparison["nsd"]),
         label_id=str(row.get("label_id", "")),
-    )
-
-
-def kind_told(suspicion: Suspicion, vocabulary: Vocabulary) -> str:
-    """What kind of error it would be; of a part that is lacking or too much, by where that lies."""
-    kind = kind_of(clues_of(suspicion, vocabulary))
-    plain = suspicion.row.get("difference")
-    if not plain or kind not in OF_PARTS:
-        return kind
-    found = Difference(**plain)
-    is_slight = min(found.inside, found.found) >= NEARLY
-    return kind if is_slight and kind not in UNSAID else found.kind() or kind
-
-
-def clues_of(suspicion: Suspicion, vocabulary: Vocabulary) -> Clues:
-    """What is known of a label, for `labeling.errors.kinds.kind_of`."""
-    row, comparison = suspicion.row, suspicion.row["comparison"]
-    class_id = row["class_id"]
-    has_models = comparison["n_models"] > 0 and comparison["dsc"] is not None
-    predicted = comparison["predicted_ml"] if has_models else None
-    return Clues(
-        ml=comparison["label_ml"],
-        other_ml=predicted,
-        predicted_ml=predicted,
-        dsc=comparison["dsc"] if has_models else None,
-        is_paired=bool(class_id in vocabulary and vocabulary[class_id].pair),
-        parts=suspicion.parts,
-        rules=row["violations"],
-        oddities=suspicion.oddities,
     )
 
 
@@ -218,12 +223,17 @@ def _models(s: Suspicion, usual: Usual, vocabulary: Vocabulary) -> str:
         return "models: none knows this class"
     found = "" if comparison["out_of_fold"] else " trained on these very labels"
     words = [f"DSC {dsc:.2f} with {n} model{'s' if n > 1 else ''}{found}"]
+    is_another = bool({"tot_swapped", "tot_wrong_class"} & set(s.parts))
+    if is_another:
+        best = comparison["best_class"]
+        name = (vocabulary[best].name if best in vocabulary else "") or best
+        words.insert(0, f"it fits the predicted {name} (DSC {comparison['best_dsc']:.2f})")
     known = usual.agreement.get(class_id)
     n_known = known.n if known else 0
     if known is not None and n_known and known.middle < RELIABLE[0]:
         words.append(
-            f"they do not find this class (DSC {known.middle:.2f} of {n_known} labels), so that "
-            "they accuse and clear nobody"
+            f"they do not find this class (DSC {known.middle:.2f} of {n_known} labels): that "
+            "they disagree says nothing"
         )
     elif known is None or not known.reliability:
         words.append(f"what is usual is unknown ({n_known} labels to learn from)")
@@ -232,14 +242,11 @@ def _models(s: Suspicion, usual: Usual, vocabulary: Vocabulary) -> str:
     words.append(
         f"label {comparison['label_ml']:.3g} mL, predicted {comparison['predicted_ml']:.3g} mL"
     )
-    if {"tot_swapped", "tot_wrong_class"} & set(s.parts):
-        best = comparison["best_class"]
-        name = (vocabulary[best].name if best in vocabulary else "") or best
-        words.append(f"fits the predicted {name} (DSC {comparison['best_dsc']:.2f})")
     lost = s.row.get("difference") or {}
     if lost and s.probability >= TOLD:
         words.append(f"lacks {lost['lost_ml']:.3g} mL, has {lost['more_ml']:.3g} mL more")
-        if lost["more_in_share"] >= 0.5:
+        is_much = lost["more_ml"] >= SEEN * comparison["label_ml"]
+        if lost["more_in_share"] >= 0.5 and is_much and not is_another:
             words.append(f"most of that is predicted {lost['more_in'].replace('_', ' ')}")
     return "models: " + ", ".join(words)
 
@@ -264,7 +271,9 @@ def _shape(s: Suspicion, usual: Usual) -> str:
     profile = usual.profiles.get(s.row["class_id"])
     if profile is None:
         return "shape: what is usual is unknown"
-    odd = ", ".join(f"{k} {z:+.1f} SD" for k, z in s.oddities.items() if abs(z) >= ODD)
+    odd = ", ".join(
+        f"{FEATURES.get(k, k)} {z:+.1f} SD" for k, z in s.oddities.items() if abs(z) >= ODD
+    )
     return f"shape: {odd or 'usual'}, of {profile.n} trusted labels"
 
 

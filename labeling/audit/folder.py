@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from labeling.audit.case import Asked, FolderCase, plain_usual
-from labeling.audit.findings import Finding, finding_of, rank
+from labeling.audit.findings import Finding, findings_of, rank
 from labeling.config import LabelingConfig
 from labeling.expert.examine import tolerance_of
 from labeling.expert.features import FEATURES
@@ -59,7 +59,8 @@ class Audit:
         usual: what labels were compared with.
         n_cases: that were examined.
         reused: of these, before.
-        pictures: (case, class) to the PNGs of label and prediction, of the worst.
+        pictures: (case, class) to the PNGs of label and prediction from the front, and of both
+            from the side; of the worst.
     """
 
     findings: list[Finding]
@@ -153,12 +154,15 @@ def audit_folder(
     joined = Joined(kept, known)
     learned = [c for c in joined if c.startswith(TRUSTED + "/")] if trusted else list(joined)
     suspicions, usual = weigh_results(joined, config, vocabulary, frozenset(learned))
+    audited = (s for s in suspicions if not s.case_id.startswith(TRUSTED + "/"))
     findings = [
-        finding_of(s, usual, config.detect, vocabulary, has_scan=cases[s.case_id].scan is not None)
-        for s in suspicions
-        if not s.case_id.startswith(TRUSTED + "/")
-        and (not settings.classes or s.row["class_id"] in settings.classes)
-    ]
+        f
+        for f in findings_of(
+            audited, usual, config.detect, vocabulary,
+            has_scan=lambda case: cases[case].scan is not None,
+        )
+        if not settings.classes or f.class_id in settings.classes
+    ]  # fmt: skip
     ranked = rank(findings)
     looked = _look_again(ranked, cases, asked, usual, executor, settings.worst)
     failed |= {case: why for case, why in looked.failed.items() if case not in failed}

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from labeling.expert.difference import NEARLY, Difference
+from labeling.expert.tot import RELIABLE
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ MOSTLY = 0.6  # share of a label in another one from which it shows that one
 APART = 1.2  # ratio of two volumes from which they differ
 ODD = 3.0  # SD from which a feature is telling
 SHRUNK = 2.0  # SD from which a side is shorter than usual
+WELL = 0.8  # usual DSC of a class from which its predictions are drawn well
 SWAP_RULES = ("side", "anchor", "mirrored")
 PLACE_RULES = ("relation", "order", "between", "near", "nearer", "midline", "side", "anchor")
 SIZES = ("height_mm", "width_mm", "depth_mm")
@@ -73,6 +75,9 @@ class Clues:
         oddities: feature to SD from the usual.
         difference: of label and prediction (`labeling.expert.difference.Difference`), as plain
             data: of a part that is lacking or too much it tells where that lies.
+        is_well_drawn: the models find the class well: where their prediction differs they are
+            likely right. With models of a DSC of 0.7 the difference took the name from 20 of 82
+            errors that had the right one (docs/errors.md).
     """
 
     ml: float | None = None
@@ -87,6 +92,7 @@ class Clues:
     rules: Sequence[Mapping[str, Any]] = ()
     oddities: Mapping[str, float] = field(default_factory=dict)
     difference: Mapping[str, Any] = field(default_factory=dict)
+    is_well_drawn: bool = False
 
     @property
     def broken(self) -> set[str]:
@@ -134,6 +140,29 @@ class Clues:
         return sum(self.oddities.get(name, 0.0) <= -SHRUNK for name in SIZES)
 
 
+def clues_of(evidence: Mapping[str, Any], *, is_paired: bool) -> Clues:
+    """What a suspicion's evidence (`labeling.expert.suspicion.evidence_of`) tells of the kind.
+
+    Where the models do not find the class, or there are none, their prediction tells nothing;
+    where they find it well, the parts in which it differs tell more than anything else.
+    """
+    comparison: Mapping[str, Any] = evidence.get("comparison") or {}
+    usual = evidence.get("usual_dsc")
+    is_told = (usual is None or usual >= RELIABLE[0]) and comparison.get("n_models", 1) > 0
+    predicted = comparison if is_told and comparison.get("dsc") is not None else {}
+    return Clues(
+        ml=comparison.get("label_ml"),
+        predicted_ml=predicted.get("predicted_ml"),
+        dsc=predicted.get("dsc"),
+        is_paired=is_paired,
+        parts=evidence.get("parts", {}),
+        rules=evidence.get("violations", ()),
+        oddities=evidence.get("oddities", {}),
+        difference=(evidence.get("difference") or {}) if predicted else {},
+        is_well_drawn=usual is not None and usual >= WELL,
+    )
+
+
 def kind_of(clues: Clues) -> str:
     """The kind of error, of `KINDS`."""
     if clues.ml == 0:
@@ -150,7 +179,9 @@ def kind_of(clues: Clues) -> str:
     found = Difference(**clues.difference)
     is_slight = min(found.inside, found.found) >= NEARLY  # what predictions hardly see rules name
     is_named = kind not in ("abnormal_shape", "unclear")
-    return kind if is_slight and is_named else found.kind() or kind
+    if is_named and (is_slight or not clues.is_well_drawn):
+        return kind
+    return found.kind() or kind
 
 
 def of_volumes(before_ml: float | None, after_ml: float | None) -> str:

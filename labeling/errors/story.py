@@ -4,9 +4,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from labeling.errors.kinds import KINDS, OF_EFFECTS, Clues, kind_of, of_volumes
+from labeling.errors.kinds import KINDS, OF_EFFECTS, Clues, clues_of, kind_of, of_volumes
 from labeling.errors.record import LabelError, Past, Prices, Scope, Standing
 from labeling.errors.words import found_by, in_words
+from labeling.expert.calibration import chance_told
 from labeling.expert.repairs import DRAWN
 from voxcurate.catalog import Decision, Label
 
@@ -186,23 +187,13 @@ class _Teller:
     def _suspected(self, d: Decision) -> None:
         found = self.incident(d)
         evidence = d.evidence
-        comparison = evidence.get("comparison", {})
-        parts = evidence.get("parts", {})
-        found.probability = evidence.get("error_probability")
-        found.found_by = found_by(parts) or ("models",)
+        found.probability = chance_told(evidence)
+        found.found_by = found_by(evidence.get("parts", {})) or ("models",)
         found.witnesses = in_words(evidence)
         if evidence.get("kind") in KINDS:
             found.kind = str(evidence["kind"])
-        found.clues = replace(
-            found.clues,
-            ml=comparison.get("label_ml", found.clues.ml),
-            predicted_ml=comparison.get("predicted_ml"),
-            dsc=comparison.get("dsc"),
-            parts=parts,
-            rules=evidence.get("violations", ()),
-            oddities=evidence.get("oddities", {}),
-            difference=evidence.get("difference") or {},
-        )
+        clues = clues_of(evidence, is_paired=found.clues.is_paired)
+        found.clues = replace(clues, ml=found.clues.ml if clues.ml is None else clues.ml)
         if found.standing == "kept":
             found.standing, found.by = "open", ""  # until the judge says so again
 

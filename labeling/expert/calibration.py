@@ -7,6 +7,9 @@ synthetic one (``python -m benchmarks.label_errors.calibration``, docs/audit.md)
 both is written below. The knots are the same for every cohort, class and case.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 # noisy-or of the witnesses, and the share of labels that were wrong there
@@ -27,3 +30,14 @@ def calibrated(evidence: float) -> float:
     """The probability that a label is wrong, 0..1; grows with the noisy-or of its witnesses."""
     at, share = zip(*KNOTS, strict=True)
     return float(np.interp(evidence, at, share))
+
+
+def chance_told(evidence: Mapping[str, Any]) -> float | None:
+    """The calibrated chance that a decision's evidence tells; None where detection was not asked.
+
+    Decisions of older versions have the noisy-or in its place, and no ``score`` beside it.
+    """
+    value = evidence.get("error_probability")
+    if value is None or "score" in evidence:
+        return None if value is None else float(value)
+    return round(calibrated(float(value)), 4)

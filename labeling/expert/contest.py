@@ -263,7 +263,7 @@ def _conclude(
             "confidence": row["confidence"],
             "dsc_with_first": row["dsc_with_first"],
             **row["evidence"],
-            **({"error_probability": round(suspicion.probability, 4)} if suspicion else {}),
+            **({"error_probability": round(suspicion.chance, 4)} if suspicion else {}),
         },
         cost=row["cost"],
     )

@@ -11,7 +11,7 @@ from typing import Any
 
 from labeling.attention import priority
 from labeling.config import LabelingConfig
-from labeling.expert.suspicion import Suspicion, weigh
+from labeling.expert.suspicion import Suspicion, Usual, evidence_of, weigh
 from labeling.fusion.fuse import known, plain_vocabulary
 from labeling.predicted import Predictions, marks_of
 from labeling.rules import Violation
@@ -45,11 +45,11 @@ def run(ctx: StageContext, config: LabelingConfig) -> StageResult:
     with ctx.catalog.write() as writer:
         for case_id in sorted(done.revived):  # other settings have measured them since
             _record(ctx, writer, case_id, done.results[case_id])
-    suspicions, _ = weigh(ctx, config, done.results)
+    suspicions, usual = weigh(ctx, config, done.results)
     labels = suspect = 0
     while some := list(islice(suspicions, AT_ONCE)):
         labels += len(some)
-        suspect += _tell(ctx, some, config.detect.threshold)
+        suspect += _tell(ctx, some, usual, config.detect.threshold)
     priority.run(ctx, config)
     counts = {
         "cases": len(done.results),
@@ -61,7 +61,7 @@ def run(ctx: StageContext, config: LabelingConfig) -> StageResult:
     return StageResult(counts, done.failed)
 
 
-def _tell(ctx: StageContext, some: Sequence[Suspicion], threshold: float) -> int:
+def _tell(ctx: StageContext, some: Sequence[Suspicion], usual: Usual, threshold: float) -> int:
     """Write down the chance of some labels, and a decision where it reaches the threshold; how many
     do."""
     flagged = [s for s in some if s.probability >= threshold]
@@ -75,7 +75,7 @@ def _tell(ctx: StageContext, some: Sequence[Suspicion], threshold: float) -> int
         }
         for s in flagged:
             if (s.case_id, s.row["class_id"], s.row["label_id"]) not in told:
-                writer.decide(_decision(ctx, s))
+                writer.decide(_decision(ctx, s, usual))
     return len(flagged)
 
 
@@ -214,7 +214,7 @@ def _measure(ctx: StageContext, s: Suspicion) -> Measure:
     )
 
 
-def _decision(ctx: StageContext, s: Suspicion) -> Decision:
+def _decision(ctx: StageContext, s: Suspicion, usual: Usual) -> Decision:
     broken = [Violation(**v) for v in s.row["violations"]]
     words = [f"{k} {v:.2f}" for k, v in sorted(s.parts.items(), key=lambda x: -x[1]) if v >= 0.1]
     return Decision(
@@ -227,12 +227,5 @@ def _decision(ctx: StageContext, s: Suspicion) -> Decision:
         verdict="suspect_label",
         reason="; ".join([*words, *(v.text() for v in broken)]),
         actor=ACTOR,
-        evidence={
-            "error_probability": round(s.probability, 4),
-            "kind": s.kind,
-            "parts": {k: round(v, 4) for k, v in sorted(s.parts.items())},
-            "comparison": s.row["comparison"],
-            "violations": s.row["violations"],
-            "oddities": dict(s.oddities),
-        },
+        evidence=evidence_of(s, usual),
     )

@@ -78,6 +78,11 @@ class Usual:
             return {}
         return profile.oddities(self._vector(row)[0])
 
+    def dsc(self, class_id: str) -> float | None:
+        """The DSC that is usual between predictions of a class and its labels; None: unknown."""
+        known = self.agreement.get(class_id)
+        return None if known is None or not known.n else known.middle
+
     def _vector(
         self, row: Mapping[str, Any]
     ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
@@ -120,6 +125,27 @@ class Suspicion:
 
 
 Found = Iterator[Suspicion]
+
+
+def evidence_of(s: Suspicion, usual: Usual) -> dict[str, Any]:
+    """All that speaks of a label, as plain data: what a decision keeps, and what kinds of errors
+    are told from (`labeling.errors.kinds.clues_of`).
+
+    ``error_probability`` is the calibrated chance, which people see; ``score`` the noisy-or, which
+    thresholds are held against.
+    """
+    usual_dsc = usual.dsc(s.row["class_id"])
+    return {
+        "error_probability": round(s.chance, 4),
+        "score": round(s.probability, 4),
+        "kind": s.kind,
+        "parts": {k: round(v, 4) for k, v in sorted(s.parts.items())},
+        "comparison": s.row["comparison"],
+        "difference": s.row.get("difference"),
+        "usual_dsc": None if usual_dsc is None else round(usual_dsc, 4),
+        "violations": s.row["violations"],
+        "oddities": dict(s.oddities),
+    }
 
 
 def sure_witnesses(parts: Mapping[str, float], sure: float) -> set[str]:
@@ -266,9 +292,15 @@ def mended_numbers(ctx: StageContext) -> dict[str, Floats]:
         return {}
     cases = {x.case_id for x in retired.values()}
     where: dict[str, Any] = {"stage": "detect", "name": "tot_dsc", "case_id": cases}
+    lines = [
+        (number, value, facts.get("label_id", ""))
+        for number, value, facts in ctx.catalog.columns(Measure, "round", "value", "facts", **where)
+    ]
+    here = {label_id for number, _, label_id in lines if number == ctx.round}
     found: dict[str, tuple[int, float]] = {}
-    for number, value, facts in ctx.catalog.columns(Measure, "round", "value", "facts", **where):
-        label_id = facts.get("label_id", "")
+    for number, value, label_id in lines:
+        if label_id in here:  # retired in this very round: it is among the results
+            continue
         if number < ctx.round and label_id in retired and value is not None:
             found[label_id] = max(found.get(label_id, (0, 0.0)), (number, value))
     numbers: dict[str, list[tuple[float, float]]] = {}

@@ -9,6 +9,7 @@ from typing import Any
 from labeling.assembly.history import in_time
 from labeling.attention.priority import entries, ranked_cases
 from labeling.config import LabelingConfig
+from labeling.expert.calibration import calibrated
 from labeling.expert.detect import results_of
 from labeling.fusion.fuse import attention_path
 from labeling.review.folder import (
@@ -83,6 +84,7 @@ def build_queue(ctx: StageContext, config: LabelingConfig) -> list[dict[str, Any
             Measure, "case_id", "class_id", "value", **about
         )
     }
+    told = {key: round(calibrated(value), 4) for key, value in chance.items()}
     doubts: dict[tuple[str, str], dict[str, Any]] = {}
     for d in asked:
         if d.case_id in cases:
@@ -91,15 +93,13 @@ def build_queue(ctx: StageContext, config: LabelingConfig) -> list[dict[str, Any
                 "class_id": d.class_id,
                 "label_id": d.label_id,
                 "candidate_id": d.other_label,
-                "error_probability": round(chance.get((d.case_id, d.class_id), 0.0), 4),
+                "error_probability": told.get((d.case_id, d.class_id)),
                 "reason": d.reason,
             }
     fused = _fused(ctx, {case for case, _ in doubts})
     for key, entry in doubts.items():
         entry["candidate_id"] = entry["candidate_id"] or fused.get(key[0], {}).get(key[1], "")
-    first = sorted(
-        doubts.values(), key=lambda e: (-e["error_probability"], e["case_id"], e["class_id"])
-    )
+    first = [doubts[key] for key in sorted(doubts, key=lambda k: (-chance.get(k, 0.0), k))]
     second = _salient(ctx, config, cases, set(doubts))
     budget = config.review.budget
     reserved = min(len(second), round(budget * config.review.priority_share))
@@ -237,7 +237,7 @@ def _salient(
                 "class_id": class_id,
                 "label_id": judged.get(key) or made,
                 "candidate_id": made,
-                "error_probability": 0.0,
+                "error_probability": None,  # nobody has asked
                 "reason": f"top of the priority list: attention {size:.0f} mm^3",
             }
     return list(found.values())

@@ -11,11 +11,14 @@ from typer.testing import CliRunner
 
 from agent.audit import confusion
 from agent.cli.main import app
+from labeling.audit.findings import Finding
 from labeling.config import LabelingConfig
 from labeling.expert import detect
+from labeling.expert.layout import learn_layout
 from labeling.fusion import fuse
 from tests.labeling.conftest import AFFINE, PLANTED, SHAPE, build, phantom, soft
 from voxcurate.catalog import Round
+from voxcurate.classes import load_vocabulary
 from voxcurate.nifti import write_nifti
 from voxcurate.volume import Volume
 
@@ -116,10 +119,12 @@ def test_the_folder_has_a_table_and_pictures_of_the_worst(full):
     page = (out / "audit.html").read_text()
     assert "left and right swapped" in page
     shown = sorted((out / "pictures").glob("*.png"))
-    assert len(shown) == 40  # label and prediction of 20
-    label, prediction = (out / "pictures" / f"01_{what}.png" for what in ("label", "prediction"))
-    assert label.read_bytes() != prediction.read_bytes()
-    assert f'src="pictures/{label.name}"' in page
+    assert len(shown) == 80  # label and prediction of 20, from the front and from the side
+    views = [f"01_{what}_{s}.png" for s in ("front", "side") for what in ("label", "prediction")]
+    assert len({(out / "pictures" / name).read_bytes() for name in views}) == 4
+    assert all(f'src="pictures/{name}"' in page for name in views)
+    assert f"3 of {4 * N} labels are suspect, 0 unknown" in page
+    assert page.index("left and right swapped") < page.index("Not suspect, but next to it")
 
 
 def test_what_is_done_is_not_done_again_until_a_file_changes(data, tmp_path):
@@ -249,29 +254,75 @@ def test_processes_find_the_same(data, full):
     assert rows == full[0]["labels"]
 
 
-def test_a_slight_difference_does_not_overrule_what_the_rules_saw():
-    from labeling.audit.findings import kind_told
-    from labeling.expert.suspicion import Suspicion
-    from voxcurate.classes import load_vocabulary
+def test_a_hard_rule_is_enough_where_nothing_else_can_tell():
+    from labeling.audit.findings import findings_of
+    from labeling.expert.suspicion import Suspicion, Usual
+    from labeling.expert.tot import Comparison
+    from labeling.rules import Violation
 
-    def told(inside, found, rules=("pieces",)):
-        comparison = {"label_ml": 18.0, "predicted_ml": 17.0, "dsc": 0.9, "n_models": 1}
-        parts = {
-            "inside": inside, "found": found, "shift_mm": 1.0, "radius_mm": 30.0, "lost_ml": 9.0,
-            "more_ml": 1.0, "aside": 0.8, "more_loose": 0.0, "more_in": "", "more_in_share": 0.0,
-        }  # fmt: skip
-        row = {"class_id": "pancreas", "comparison": comparison, "difference": parts,
-               "violations": [{"rule": r} for r in rules]}  # fmt: skip
-        return kind_told(Suspicion("c", row, {"rules": 0.6}), load_vocabulary())
+    def label(class_id, rule, chance, other="", hard=True):
+        broken = Violation(class_id, rule, 1.0, 0.5, chance, other, "told", hard=hard).plain()
+        comparison = Comparison(None, None, 9.0, 0.0, 0.0, "", 0.0, 0, True).plain()
+        row = {"class_id": class_id, "comparison": comparison, "difference": None, "doubt": None,
+               "features": None, "centroid": None, "violations": [broken]}  # fmt: skip
+        return Suspicion("c", row, {"rules": chance})
 
-    assert told(0.95, 0.92) == "disconnected"
-    assert told(0.95, 0.5) == "cut_off"
-    assert told(0.95, 0.92, rules=()) == "cut_off"
+    def told(*labels):
+        usual = Usual({}, learn_layout([], minimum_n=5))
+        found = findings_of(labels, usual, LabelingConfig().detect, load_vocabulary())
+        return {f.class_id: f for f in found}
+
+    alone = told(label("liver", "side", 0.4))["liver"]
+    assert (alone.status, alone.probability) == ("suspect", 0.1)
+    assert alone.kind
+    soft = told(label("liver", "volume", 0.4, hard=False))["liver"]
+    assert (soft.status, soft.probability, soft.kind) == ("unknown", None, "")
+    both = told(label("liver", "overlap", 0.3, "spleen"), label("spleen", "overlap", 0.9, "liver"))
+    assert (both["liver"].status, both["spleen"].status) == ("unknown", "suspect")
+    neither = told(
+        label("liver", "overlap", 0.3, "spleen"), label("spleen", "overlap", 0.3, "liver")
+    )
+    assert {f.status for f in neither.values()} == {"suspect"}
+
+
+def test_what_names_the_error_is_told_before_what_is_merely_odd():
+    said = {"models": "fits the other", "rules": "side", "shape": "odd"}
+    swapped = {"tot_swapped": 0.6, "rules": 0.9, "shape": 0.99}
+
+    def told(**parts):
+        return Finding("c", "liver", 0.9, 0.9, "suspect", "", said, parts).strongest
+
+    assert told(**swapped) == "fits the other"
+    assert told(rules=0.5, shape=0.99) == "side"
+    assert told(rules=0.2, shape=0.99) == "odd"
+
+
+def test_one_case_without_anything_still_shows_broken_rules_and_what_is_unknown(data, tmp_path):
+    shutil.copytree(data / "labels" / SWAPPED, tmp_path / "labels" / SWAPPED)
+    found = audited(tmp_path / "labels", "--out", tmp_path / "out")
+    told = {r["class"]: r["status"] for r in found["labels"]}
+    kidneys = ["kidney_left", "kidney_right"]
+    assert {c for c, status in told.items() if status == "suspect"} == set(kidneys)
+    assert {told[c] for c in told if c not in kidneys} == {"unknown"}
+    assert {r["class"] for r in found["labels"][:2]} == set(kidneys)
+    page = (tmp_path / "out" / "audit.html").read_text()
+    assert "2 of 4 labels are suspect, 2 unknown" in page
+    assert "no prediction" in page
+
+
+def test_what_could_not_be_read_is_told_on_the_page_and_counts_as_too_few(data, tmp_path):
+    copied = tmp_path / "labels"
+    for n in range(5):
+        shutil.copytree(data / "labels" / f"case{n}", copied / f"case{n}")
+    for n in range(3):
+        (copied / f"case{n}" / "segmentations" / "liver.nii.gz").write_bytes(b"rubbish")
+    found = audited(copied, "--out", tmp_path / "out", code=1)
+    assert any("2 cases: too few" in note for note in found["notes"])
+    page = (tmp_path / "out" / "audit.html").read_text()
+    assert "case0 could not be read" in page
 
 
 def test_confusion_by_hand():
-    from labeling.audit.findings import Finding
-
     def line(case, status, kind=""):
         return Finding(case, "liver", 0.5, 0.5, status, kind)
 
@@ -300,6 +351,11 @@ def test_a_round_is_listed_with_the_truth_beside_it(tmp_path):
     result = run("-w", root, "--json")
     assert result.exit_code == 0, result.output
     rows = json.loads(result.stdout)["labels"]
+    told = CliRunner().invoke(app, ["errors", "list", "-w", str(root), "--json"])
+    assert told.exit_code == 0, told.output
+    for error in json.loads(told.stdout):
+        row = row_of({"labels": rows}, error["case_id"], error["class_id"])
+        assert (row["kind"], row["probability"]) == (error["kind"], error["probability"])
     wrong = {(r["case"], r["class"]) for r in rows if r["status"] == "suspect"}
     cases = sorted(world.truth)
     planted = {(cases[1], "kidney_left"), (cases[1], "kidney_right"), (cases[3], "spleen"),

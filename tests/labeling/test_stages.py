@@ -9,6 +9,7 @@ import pytest
 from labeling.assembly import assemble
 from labeling.config import AssembleConfig, JudgeConfig, LabelingConfig, ReviewConfig
 from labeling.expert import detect, judge
+from labeling.expert.calibration import calibrated
 from labeling.fusion import fuse
 from labeling.predicted import Predictions
 from labeling.review.review import export_review, import_review, pending, review_folder
@@ -106,7 +107,12 @@ def test_exactly_the_planted_errors_are_detected(world_with_errors):
     assert set(found) == ERRORS
     assert found["src_case01", "kidney_left"].evidence["kind"] == "tot_swapped"
     assert found["src_case03", "spleen"].evidence["kind"] == "tot_missing"
-    assert "tot_no_overlap" in found["src_case05", "liver"].evidence["parts"]
+    seen = found["src_case05", "liver"].evidence
+    assert "tot_no_overlap" in seen["parts"]
+    assert seen["difference"]["inside"] == 0
+    assert seen["error_probability"] == pytest.approx(calibrated(seen["score"]), abs=1e-3)
+    assert seen["error_probability"] < seen["score"]
+    assert seen["usual_dsc"] > 0.8
     chances = world.ctx.catalog.rows(Measure, name="error_probability")
     assert len(chances) == 11 * len(CLASSES)
     with (world.ctx.workspace.round_path(1, "priority.csv")).open() as stream:

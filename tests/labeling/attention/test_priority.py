@@ -9,6 +9,7 @@ from labeling.attention import priority
 from labeling.attention.scores import ClassScore, Region
 from labeling.attention.tables import RankedCase, rows_of
 from labeling.config import LabelingConfig, PriorityConfig, ReviewConfig
+from labeling.expert.calibration import calibrated
 from labeling.fusion import fuse
 from labeling.review.review import build_queue
 from tests.labeling.conftest import CLASSES, build
@@ -93,7 +94,7 @@ def test_error_probabilities_stand_beside_the_attention(fused):
         writer.put(Measure(1, "detect", first, "liver", "", "error_probability", 0.75))
     priority.run(fused.ctx, CONFIG)
     found = {(x["case_id"], x["class_id"]): x for x in table(fused)}
-    assert found[first, "liver"]["error_probability"] == "0.750"
+    assert found[first, "liver"]["error_probability"] == f"{calibrated(0.75):.3f}"
     assert found[first, "liver"]["suspect"] == "1"
     assert found[first, "spleen"]["error_probability"] == ""
     assert found[first, "spleen"]["suspect"] == "0"

@@ -3,7 +3,15 @@
 import pytest
 
 from agent.cohort.label_errors import KINDS as PLANTED
-from labeling.errors.kinds import KINDS, OF_EFFECTS, PLANTED_ONLY, Clues, kind_of, of_volumes
+from labeling.errors.kinds import (
+    KINDS,
+    OF_EFFECTS,
+    PLANTED_ONLY,
+    Clues,
+    clues_of,
+    kind_of,
+    of_volumes,
+)
 
 
 def overlap(ml):
@@ -54,7 +62,44 @@ def test_where_the_difference_lies_tells_parts_apart():
     }  # fmt: skip
     clues = {"ml": 190.0, "predicted_ml": 100.0, "dsc": 0.66}
     assert kind_of(Clues(**clues)) == "dilated"
-    assert kind_of(Clues(**clues, difference=known)) == "merged"
+    assert kind_of(Clues(**clues, difference=known, is_well_drawn=True)) == "merged"
+    assert kind_of(Clues(**clues, difference=known)) == "dilated"  # so-so models do not overrule
+    odd = {"ml": 100.0, "predicted_ml": 100.0, "dsc": 0.66, "oddities": {"flat": 3.0}}
+    assert kind_of(Clues(**odd)) == "abnormal_shape"
+    assert kind_of(Clues(**odd, difference=known)) == "merged"  # but are better than no name
+
+
+def evidence(usual_dsc=0.9, *, inside=0.9, found=0.5, rules=(), **comparison):
+    parts = {
+        "inside": inside, "found": found, "shift_mm": 1.0, "radius_mm": 30.0, "lost_ml": 9.0,
+        "more_ml": 1.0, "aside": 0.8, "more_loose": 0.0, "more_in": "", "more_in_share": 0.0,
+    }  # fmt: skip
+    known = {"label_ml": 18.0, "predicted_ml": 17.0, "dsc": 0.9, "n_models": 1, **comparison}
+    return {
+        "comparison": known, "difference": parts, "usual_dsc": usual_dsc, "parts": {"rules": 0.6},
+        "violations": [{"rule": r} for r in rules], "oddities": {},
+    }  # fmt: skip
+
+
+def told(evidence):
+    return kind_of(clues_of(evidence, is_paired=False))
+
+
+def test_a_slight_difference_does_not_overrule_what_the_rules_saw():
+    assert told(evidence(inside=0.95, found=0.92, rules=("pieces",))) == "disconnected"
+    assert told(evidence(inside=0.95, found=0.5, rules=("pieces",))) == "cut_off"
+    assert told(evidence(inside=0.95, found=0.92)) == "cut_off"
+
+
+def test_models_that_do_not_find_a_class_name_no_kind():
+    nothing = {"predicted_ml": 0.1, "dsc": 0.0}
+    assert told(evidence(**nothing)) == "false_positive"
+    assert told(evidence(None, **nothing)) == "false_positive"
+    assert told(evidence(0.1, **nothing)) == "unclear"
+    aside = {"predicted_ml": 20.0, "dsc": 0.02}
+    assert told(evidence(**aside)) == "misplaced"
+    assert told(evidence(0.1, **aside)) == "unclear"
+    assert told(evidence(0.1, **aside, n_models=0)) == "unclear"
 
 
 def test_sizes_tell_what_a_person_mended():

@@ -1,5 +1,7 @@
 """Weighing without a workspace, what is unknown, and how sure the result is."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,7 +11,7 @@ from labeling.config import LabelingConfig
 from labeling.expert.calibration import KNOTS, calibrated
 from labeling.expert.examine import OF_VALUES, Subject, examine, frame_of
 from labeling.expert.features import FEATURES, features
-from labeling.expert.suspicion import Suspicion, weigh_results
+from labeling.expert.suspicion import Suspicion, mended_numbers, weigh_results
 from labeling.rules import load_anatomy
 from labeling.structures import Structure
 from tests.labeling.conftest import AFFINE, CLASSES, SHAPE, phantom, soft, swap_kidneys
@@ -138,3 +140,18 @@ def test_the_written_points():
     s = Suspicion("c", {}, {"rules": 0.5, "shape": 0.2})
     assert s.probability == pytest.approx(0.6)
     assert s.chance == pytest.approx(dict(KNOTS)[0.6])
+
+
+def test_a_label_that_this_round_retires_is_not_counted_twice():
+    """It is among the round's own results; those of earlier rounds are not."""
+    retired = [
+        SimpleNamespace(label_id=name, class_id="liver", case_id=name, ml=9.0)
+        for name in ("before", "now")
+    ]
+    lines = [(1, 0.2, {"label_id": "before"}), (1, 0.3, {"label_id": "now"}),
+             (2, 0.3, {"label_id": "now"})]  # fmt: skip
+    catalog = SimpleNamespace(rows=lambda *_, **__: retired, columns=lambda *_, **__: lines)
+    told = mended_numbers(SimpleNamespace(round=2, classes=("liver",), catalog=catalog))
+    assert told["liver"].tolist() == [[0.2, 9.0]]
+    later = mended_numbers(SimpleNamespace(round=3, classes=("liver",), catalog=catalog))
+    assert later["liver"].tolist() == [[0.2, 9.0], [0.3, 9.0]]
