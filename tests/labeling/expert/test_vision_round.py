@@ -9,6 +9,7 @@ from labeling.expert import detect, judge
 from labeling.fusion import fuse
 from labeling.vision import engine as engines
 from labeling.vision.answers import FieldOfView
+from labeling.vision.tournament import contest
 from tests.labeling.vision.engines import Engine
 from voxcurate.catalog import Decision
 from voxcurate.chat import EngineConfig
@@ -139,3 +140,16 @@ def test_what_a_decision_cost_is_told_with_it(run):
         orders = sum("orders" in row for row in d.evidence["comparisons"])
         assert d.cost["requests"] == 1 + 2 * orders  # the look at the skeleton
         assert d.cost["price"] == d.cost["tokens_out"] > 0
+
+
+def test_repairs_do_not_outvote_other_candidates_in_a_round(run, monkeypatch):
+    given = []
+
+    def spied(one, settings):
+        given.append(one.is_crowd)
+        return contest(one, settings)
+
+    monkeypatch.setattr("labeling.vision.judge.contest", spied)
+    run(Engine(lambda a, b: "same"), config())
+    assert given
+    assert not any(given)
