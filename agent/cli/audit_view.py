@@ -24,9 +24,9 @@ def show_findings(findings: "Sequence[Finding]", *, is_round: bool) -> None:
     suspect = sum(f.status == "suspect" for f in findings)
     rows = findings[: min(ROWS_SHOWN, max(suspect, SHOWN_ANYWAY))]
     table = Table()
-    columns = ("case", "class", "wrong", "status", "kind", "better", "why")
+    columns = ("case", "class", "chance", "status", "kind", "better", "why")
     for column in (*columns, *(("became",) if is_round else ())):
-        table.add_column(column, overflow="fold", justify="right" if column == "wrong" else "left")
+        table.add_column(column, overflow="fold", justify="right" if column == "chance" else "left")
     for f in rows:
         better = f.better and f"{f.better} (DSC {f.better_dsc or 0:.2f})"
         became = ("; ".join(f.became),) if is_round else ()

@@ -18,6 +18,7 @@ COLUMNS = (
     "better", "better_dsc", "better_confidence", "became", "why",
 )  # fmt: skip
 Pictures = Mapping[tuple[str, str], Sequence[bytes | None]]
+MANY = 12  # classes whose table is folded, so that the worst labels stay in sight
 VIEWS = (  # as `labeling.audit.case` draws them
     ("label", "front"), ("prediction", "front"), ("label", "side"), ("prediction", "side"),
 )  # fmt: skip
@@ -98,7 +99,7 @@ def _card(row: Mapping[str, Any], finding: Finding, names: Sequence[str]) -> str
     )
     kind = finding.kind_name or finding.status
     p = finding.probability
-    chance = "nothing could tell" if p is None else f"{100 * p:.0f} % likely wrong"
+    chance = "nothing could tell" if p is None else f"{100 * p:.0f} % chance that it is wrong"
     title = f"{row['rank']}. {finding.class_id.replace('_', ' ')}, {finding.case}: {kind}"
     return (
         f'<div class="row"><h3>{html.escape(title)} '
@@ -128,7 +129,8 @@ def _page(
     ]
     counts = Counter(f.status for f in findings)
     heading = (
-        f"{counts['suspect']} of {len(findings)} labels are suspect, {counts['unknown']} unknown"
+        f"{counts['suspect']} of {len(findings)} labels are suspect, {counts['unknown']} unknown "
+        f"(nothing could tell), {counts['no doubt']} without doubt"
     )
     drawn = f"The worst {len(cards)}, in red" if cards else "None is suspect"
     more = f"<h2>Not suspect, but next to it</h2>{''.join(below)}" if below else ""
@@ -143,13 +145,17 @@ def _page(
 def _by_class(findings: Sequence[Finding]) -> str:
     """How many labels of each class are what; unknown ones are nobody's right ones."""
     lines = ""
-    for c in sorted({f.class_id for f in findings}):
+    classes = sorted({f.class_id for f in findings})
+    for c in classes:
         n = Counter(f.status for f in findings if f.class_id == c)
         cells = (n["suspect"], n["unknown"], n["no doubt"])
         name = html.escape(c.replace("_", " "))
         lines += f"<tr><td>{name}</td>{''.join(f'<td>{k}</td>' for k in cells)}</tr>"
     head = "<th>class</th><th>suspect</th><th>unknown: nothing could tell</th><th>no doubt</th>"
-    return f"<table><tr>{head}</tr>{lines}</table>"
+    table = f"<table><tr>{head}</tr>{lines}</table>"
+    if len(classes) <= MANY:
+        return table
+    return f"<details><summary>{len(classes)} classes</summary>{table}</details>"
 
 
 def _ml(value: float | None) -> str:
