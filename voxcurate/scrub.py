@@ -19,6 +19,7 @@ from voxcurate.config import Config
 from voxcurate.identifiers import Hit, Identifiers, find_known
 from voxcurate.scrubbing.dates import parse_date, shifted
 from voxcurate.scrubbing.hits import merge_hits
+from voxcurate.scrubbing.mended import mended
 from voxcurate.scrubbing.pattern import HOLE
 from voxcurate.scrubbing.patterns import find_patterns
 from voxcurate.scrubbing.result import Scrubbed
@@ -104,7 +105,7 @@ class Scrubber:
         return rest.hits
 
     def _search(self, text: str, known: Identifiers) -> list[Hit]:
-        hits = list(find_known(text, known))
+        hits = _find_known(text, known)
         if self.config.patterns:
             hits += find_patterns(text)
         return hits
@@ -164,6 +165,14 @@ class _Rest:
         self._holes = sorted([*self._holes, *spans])
 
 
+def _find_known(text: str, known: Identifiers) -> list[Hit]:
+    """What is known, as it is written and as a bad print was meant."""
+    hits = list(find_known(text, known))
+    if known != NOTHING_KNOWN and (reading := mended(text)).text != text:
+        hits += reading.widened(find_known(reading.text, known))
+    return hits
+
+
 def leak_scan(text: str, known: Identifiers, *, file_name: bool = False) -> list[Hit]:
     """Identifiers left in something written: known ones in every form, and what looks like one.
 
@@ -179,5 +188,5 @@ def leak_scan(text: str, known: Identifiers, *, file_name: bool = False) -> list
     if file_name:
         return merge_hits(find_known(text, known, embedded=True))
     rest = _Rest(text)
-    rest.take_out(merge_hits([*find_known(rest.text, known), *find_patterns(rest.text)]))
+    rest.take_out(merge_hits([*_find_known(rest.text, known), *find_patterns(rest.text)]))
     return rest.hits

@@ -143,6 +143,11 @@ PIECES = [
     "Typed: \x01 lmh\n", "at 14:20. gho/sw", "Verslag: KVDB/ms", "\x01 5512098 L", "SVB 12",
     "W54 B22", "lives Moss Side.", "(Big Sky Ortho)", "Pharmacy Boots Hill.", "LEEDS\n",
     "  ICU-07  ", "via Medic 14,", "on I-75 near exit 39",
+    "Navigator Tamika,", "Kit (CNS, ext 4)", "ask for Meg.", "Security (Daz)", "Known as: Bex\n",
+    "[08:00] Kit SHO: ok", "corrected rlq 2", "reader 1 hmq,", "done. QVR\n\n", "per Dr T-R.",
+    "JUNE FIRST 1949", "third of May 1949", "born third of the first twenty five",
+    "pager's 5512", "\x01 x 2244", "grandad, ninety-one,", "\x01, with a K, ninety-one,",
+    "dictation jo slash dw", "\nPike Hollow Surgery\n", "From: Pike Apothecary #214\n",
 ]  # fmt: skip
 texts = st.lists(st.sampled_from(PIECES), min_size=1, max_size=4).map(". ".join)
 odd = st.tuples(texts, st.text(max_size=12)).map("".join)

@@ -25,7 +25,7 @@ from voxcurate.scrubbing.vocabulary import fold
 from voxcurate.scrubbing.wordlist import word_list
 
 _D, _M, _Y4 = r"(?:0?[1-9]|[12]\d|3[01])", r"(?:0?[1-9]|1[0-2])", r"(?:1[89]|20)\d\d"
-_ORD = r"(?:st|nd|rd|th|er|\.)"
+_ORD = r"(?:st|nd|rd|th|er|\.|[°º])"
 _ORDINAL = one_of("dates", "ordinal")
 _DAY = one_of("dates", "day")
 BEFORE_DATE = re.compile(

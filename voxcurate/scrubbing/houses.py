@@ -15,6 +15,7 @@ _NAME = rf"{_W}(?:[ ](?:(?:of|and|&|the|de|del|la|na|an|du|for)[ ]){{0,2}}{_W}){
 _JOB = one_of("houses", "job")
 _KIND = one_of("houses", "kind")
 _FIELD = one_of("houses", "field")
+_ENDING = one_of("houses", "ending")
 _BRAND = one_of("houses", "brand")
 _PUBLIC = one_of("houses", "public")
 _GERMAN = r"(?:zentrum|zentren|kliniken|klinik|klinikum|praxis|krankenhaus|spital|stift|heim|apotheke|ziekenhuis|kliniek|praktijk|centrum|gasthuis)"
@@ -108,6 +109,8 @@ HOUSES: tuple[Pattern, ...] = (
     pattern("INSTITUTION", rf"\b(?P<x>(?i:{_PUBLIC})[ ](?i:hospital|hosp\.?|clinic|health[ ]cent(?:er|re)|medical[ ]college)(?:,[ ]|[ ])(?:{UPPER}[^\W\d_]{{3,}}|[a-z]{{4,}}))(?!\w)", 0, starts=first_words(_PUBLIC), check=_is_somewhere, sure=False),
     pattern("INSTITUTION", rf"(?<![\w-])(?P<x>(?:{_W}[ ]){{1,3}}(?:{_FIELD})[ ](?:&|and|\+)[ ](?:{_FIELD}))(?!\w)", 0, near=first_words(_FIELD), check=_is_named_house, sure=False),
     pattern("INSTITUTION", rf"(?:\([ ]?|\|[ ]?|\b(?:at|from|with|cc:?|via|to)[ ])(?P<x>(?:{_W}[ ]){{1,3}}(?:{_FIELD}))(?=[ ]*(?:[),;|\n.]|$))", 0, near=first_words(_FIELD), check=_is_named_house, sure=False),
+    pattern("INSTITUTION", rf"(?:(?<=\n)|(?<![\s\S])|\*\*[ ])[ ]*(?P<x>(?:{_W}[ ]){{1,3}}(?:{_ENDING})(?:,[ ](?:PLLC|LLC|LLP|Inc|PC|PA|Ltd)\.?)?(?:[ ]\#\d+)?)(?=[ ]*(?:\n|$|\(|\*|[ ]{{2}}|[ ]called\b|[ ]-[ ]))", 0, near=first_words(_ENDING), check=_is_named_house, sure=False),
+    pattern("INSTITUTION", rf"\b(?i:from|to|cc|at|via|by|works?|welder|driver|nurse)(?::[ ]|[ ]{{1,3}}(?:at[ ]|PCP[ ])?)(?:the[ ])?(?P<x>(?:{_W}[ ]){{1,3}}(?:{_ENDING})(?:[ ]\#\d+)?)(?=[ ]*(?:[),;|\n.]|$|[ ]{{2}}))", 0, near=first_words(_ENDING), check=_is_named_house, sure=False),
     pattern("INSTITUTION", rf"\b(?:[Pp]harmacy|[Cc]hemist|[Ss]urgery|GP[ ]practice)[ ](?P<x>{_W}(?:[ ]{_W})?)(?=[ ]?[.,;\n]|$)", 0, starts="pharmacy chemist surgery gp", check=_is_named_house, sure=False),
     pattern("INSTITUTION", rf"(?<!\w)(?P<x>(?:{_BRAND})(?:[ ](?!On|In|At|The){_W}){{0,2}})(?!\w)", 0, starts=first_words(_BRAND), sure=False),
     pattern("INSTITUTION", rf"(?<![\w.-])(?P<x>[A-Z][a-z]{{2,}}[A-Z][a-z]{{2,}}(?:[ ]{_W}){{1,2}})(?!\w)", 0, shape=r"[A-Z][a-z]{2,}[A-Z][a-z]{2,}[ ][A-Z]", check=_is_brand, sure=False),

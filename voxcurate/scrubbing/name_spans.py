@@ -19,7 +19,13 @@ _ROMAN = frozenset(["ii", "iii", "iv", "vi"])
 _CLASS = re.compile(
     r"(?:['’]s)?[ ](?:(?:type|class|grade|stage|zone|score|levels?)\b|[IVX]{1,4}[ab]?(?![\w.])"
     r"|[A-D]\d?(?![\w.])|\d{1,2}(?:/\d{1,2})?[a-c]?(?![\w/:-]|\.\d)|[:;]|0-)"
+    r"|:[ ]\d{1,3}(?:/\d{1,3})?(?![\w/:-]|\.\d)"
+    # "Simpson 34%", "Berg not done", "no Palmer seen"
+    r"|[ ](?:[<>~=]?[ ]?\d{1,3}(?:\.\d)?[ ]?%|\+(?!\d)"
+    r"|(?:neg|pos|n/a|-ve|\+ve|nil|normal|negative|positive|abnormal"
+    r"|(?:was[ ]|is[ ])?not[ ](?:used|needed|done|tolerated|performed|required))(?!\w))"
 )
+_KIND_BEFORE = frozenset(["biplane", "modified", "reverse", "reversed", "inverted", "classical"])
 _TITLED = re.compile(r"\.?[ ]\Z")
 _ACTS = word_set("will may mark said drew sue hope rob grant chance can rose pat")
 _NO_NAME_ENDING = re.compile(r"(?:ed|ing|ive|ous|ly|ic|al|able|ate)$")
@@ -276,7 +282,8 @@ class NameSpans:
         if j - i > 1 and "-".join(words.low[i:j]) in self.lexicon.eponyms:
             return True  # "Bence Jones"
         known = self.lexicon.classes
-        classed = words.low[j - 1] in _ROMAN or _CLASS.match(words.text, words.ends[j - 1])
+        kind = i > 0 and words.low[i - 1] in _KIND_BEFORE and words.gap(i) == " "
+        classed = kind or words.low[j - 1] in _ROMAN or _CLASS.match(words.text, words.ends[j - 1])
         if classed and all(words.low[k] in known or words.low[k] in _ROMAN for k in range(i, j)):
             return self._is_bare(i, j)
         initialled = words.shapes[i] == "I" and j - i > 1 and words.gap(i + 1)[:1] == "."

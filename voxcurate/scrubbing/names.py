@@ -99,6 +99,8 @@ class _Finder(CaselessNames):
             if j > i:
                 gap = words.gap(j)
                 if COMMA.match(gap):
+                    if words.text[words.ends[j - 1]] in "'’":
+                        break  # "Hashimoto's, Gilbert's"
                     first_here = solid == 1 and words.shapes[j] in "CU" and words.kinds[i] in "nub"
                     if not (
                         first_here

@@ -11,6 +11,7 @@ from math import gcd
 
 from voxcurate.scrubbing.forms import one_of
 from voxcurate.scrubbing.pattern import HOLE
+from voxcurate.scrubbing.vocabulary import fold, lexicon
 
 # what makes a pair of numbers something else, right before it
 _SCORE_BEFORE = re.compile(
@@ -61,6 +62,14 @@ _DRUG = re.compile(
 _AGAIN_BEFORE = re.compile(
     r"\b(?:repeat|rpt|review|again|then|next|fu|f/u|surveillance)[ ](?:\w+[ ]){0,2}$", re.I
 )
+_COURSE = re.compile(
+    r"\b(?:od|bd|tds|qds|bid|tid|qid|mane|nocte|prn|vte|dvt|lmwh|prophylaxis|course|abx|every|total|for|x)"
+    r"[ ,]{1,2}$",
+    re.IGNORECASE,
+)
+_UNTIL_WHEN = re.compile(
+    r"\b(?:ct|mri?|us|cxr|imaging|watched|review(?:ed)?|seen|clinic)[ ]at[ ]$", re.I
+)
 _BRITISH = re.compile(r"(?<![\d/])\d{1,2}/(?:52|7)(?![\d/])")
 _EYES = re.compile(r"\b(?:vision|va|visus|snellen|acuity|bcva|ucva)\b[^.;\n]{0,24}$", re.IGNORECASE)
 # "3/12 R chest wall pain": a complaint of three months; "-> MRCP 12/12.": a plan in twelve
@@ -98,6 +107,8 @@ def is_partial_date(text: str, start: int, end: int) -> bool:
         return False
     if a <= b and _is_part_of(a, b, before, after, text):
         return False
+    if b == 7 and a % 7 == 0 and _is_course(before):
+        return False  # "Fragmin 28/7", "3 g tds, 14/7"
     if _EXAM_BEFORE.search(before, max(0, len(before) - 60)) and (
         a > b or not _SCORE_AFTER.match(after) or _FOUND_AFTER.match(after)
     ):
@@ -134,6 +145,8 @@ def _is_part_of(a: int, b: int, before: str, after: str, text: str) -> bool:
     """Whether so many of so many things are told: "2/3 trials", "cultures 3/3 Staph", "6/9" eyes."""
     if b <= 12 and _COUNTED_AFTER.match(after):
         return True
+    if b in (12, 52) and _UNTIL_WHEN.search(before):
+        return True  # "CT at 6/12"
     if b <= 4 and _CULTURES.search(before) and _GROWN.match(after):
         return True
     if a == 6 and _EYES.search(before):
@@ -141,6 +154,14 @@ def _is_part_of(a: int, b: int, before: str, after: str, text: str) -> bool:
     if b in (12, 52) and _AGAIN_BEFORE.search(before) and _BRITISH.search(text):
         return True
     return b in (3, 5, 7, 10, 14) and _DRUG.search(before) is not None
+
+
+def _is_course(before: str) -> bool:
+    """Whether a dose, an aim or a drug stands before, so that sevenths are days of a course."""
+    if _COURSE.search(before):
+        return True
+    last = re.search(r"([^\W\d_]{4,})[ ,]{1,2}$", before)
+    return last is not None and fold(last[1]) in lexicon().products
 
 
 def _is_span(b: int, before: str, after: str) -> bool:

@@ -13,6 +13,7 @@ from voxcurate.scrubbing.explained import find_unexplained, is_value
 from voxcurate.scrubbing.hits import Hit
 from voxcurate.scrubbing.houses import HOUSES
 from voxcurate.scrubbing.medical import PROTECTED
+from voxcurate.scrubbing.mended import mended
 from voxcurate.scrubbing.names import find_names, is_title, trimmed
 from voxcurate.scrubbing.numbers import NUMBERS
 from voxcurate.scrubbing.pattern import HOLE, Pattern
@@ -20,11 +21,13 @@ from voxcurate.scrubbing.people import PEOPLE
 from voxcurate.scrubbing.people_letters import LETTERS
 from voxcurate.scrubbing.people_manners import MANNERS, find_speakers
 from voxcurate.scrubbing.people_notes import NOTES
+from voxcurate.scrubbing.people_roles import ROLES
 from voxcurate.scrubbing.places import PLACES
 from voxcurate.scrubbing.postal import find_postal
 from voxcurate.scrubbing.records import RECORDS
 from voxcurate.scrubbing.rooms import ROOMS
 from voxcurate.scrubbing.rural import RURAL
+from voxcurate.scrubbing.spoken import SPOKEN
 from voxcurate.scrubbing.streets import STREETS
 from voxcurate.scrubbing.tables import find_in_tables
 from voxcurate.scrubbing.towns import TOWNS
@@ -34,7 +37,8 @@ from voxcurate.scrubbing.wards import WARDS
 
 PATTERNS: tuple[Pattern, ...] = (
     *DATES, *NUMBERS, *CODES, *PLACES, *STREETS, *TOWNS, *CARE, *HOUSES, *EMPLOYERS, *ROOMS,
-    *VILLAGES, *WARDS, *PEOPLE, *NOTES, *LETTERS, *MANNERS, *RECORDS, *RURAL,
+    *VILLAGES, *WARDS, *PEOPLE, *NOTES, *LETTERS, *MANNERS, *ROLES, *RECORDS, *RURAL,
+    *SPOKEN,
 )  # fmt: skip
 BEFORE, AFTER = 90, 90  # letters beside a word that a match which must be near it may take up
 _NUMBERS = re.compile(r"\d(?:[\s().,+/:_'’–-]{0,4}\d)*")
@@ -95,7 +99,13 @@ def _numbered(folded: str, numbers: Iterable[int]) -> list[tuple[str, int]]:
 
 
 def find_patterns(text: str) -> Iterator[Hit]:
-    """Places that look like identifiers; hits may overlap.
+    """Places that look like identifiers, in the text as it was meant; hits may overlap."""
+    reading = mended(text)
+    yield from reading.widened(_find(reading.text))
+
+
+def _find(text: str) -> Iterator[Hit]:
+    """Places that look like identifiers.
 
     What touches a protected span (a measurement, level, image number, stage or dose) is none,
     unless a label such as "MRN:" introduces it. A date takes in the day of the week before it.

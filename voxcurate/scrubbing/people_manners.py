@@ -47,6 +47,7 @@ _SURNAMES = word_set("""
 """)
 _CHINESE = "|".join(sorted(map(str.title, _SURNAMES), key=len, reverse=True))
 _SPEAKS = re.compile(rf"(?:\[?\d\d?:\d\d\]?[ ])?({_W}(?:[ ][A-Z]\.?)?)")
+_SCORED = re.compile(r":[ ]\d{1,3}(?:/\d{1,3})?(?![\w/:-]|\.\d)")
 _SYLLABLE = re.compile(
     r"(?:[bcdfghjklmnpqrstvwxyz]{0,3}[aeiouyê]{1,3}(?:ng|nh|ch|h|n|m|k|p|t|w|y|i|u|o)?|ng)$"
 )
@@ -121,6 +122,8 @@ def _is_speaker(text: str, start: int, end: int) -> bool:
         return False
     if CLINICAL.search(low) or STRONG_NOUN.match(text, end):
         return False
+    if low in known.classes and _SCORED.match(text, end):
+        return False  # "Berg: 41/56"
     named = low in known.surnames or low in known.given or known.fame(low) > 1
     return named and known.kind(low) in "nb"
 

@@ -9,8 +9,9 @@ from functools import lru_cache
 from voxcurate.config import read_yaml, shipped
 from voxcurate.scrubbing.folding import fold as fold
 from voxcurate.scrubbing.medical import CLINICAL
-from voxcurate.scrubbing.wordlist import word_file, word_set
+from voxcurate.scrubbing.wordlist import plain_list, word_file, word_set
 
+_MEDICINE = ("eponyms", "classes", "drugs", "devices", "short")
 _BETWEEN = word_set("s al el o d l de van von der den del da di du la le") | {""}
 _SUFFIXES = (
     ("s", ("",)), ("es", ("", "is")), ("ies", ("y",)), ("ed", ("", "e")), ("ing", ("", "e")),
@@ -192,15 +193,16 @@ def lexicon() -> Lexicon:
     names = read_yaml(shipped("scrubbing", "names.yaml"))
     words = read_yaml(shipped("scrubbing", "words.yaml"))
     medicine = read_yaml(shipped("scrubbing", "medicine.yaml"))
+    more = {kind: plain_list(f"medicine_{kind}") for kind in _MEDICINE}
+    products = [*medicine["products"].split(), *more["drugs"], *more["devices"]]
+    short = [*medicine["short"].split(), *more["short"]]
     return Lexicon(
         fold(names["given"]).split(),
         fold(names["surnames"]).split(),
-        " ".join(
-            (words["words"], medicine["products"], medicine["latin"], medicine["short"])
-        ).split(),
+        [*words["words"].split(), *products, *medicine["latin"].split(), *short],
         words["both"].split(),
         names["places"].split(),
-        [*words["eponyms"].split(), *medicine["eponyms"].split()],
-        medicine["classes"].split(),
-        medicine["products"].split(),
+        [*words["eponyms"].split(), *medicine["eponyms"].split(), *more["eponyms"]],
+        [*medicine["classes"].split(), *more["classes"]],
+        products,
     )

@@ -49,3 +49,8 @@ def word_file(name: str) -> WordFile:
     """The shipped list ``words``, ``surnames``, ``given`` or ``towns``, read once."""
     path = shipped("scrubbing", "lists", f"{name}.txt.gz")
     return WordFile(gzip.decompress(path.read_bytes()).decode())
+
+
+def plain_list(name: str) -> list[str]:
+    """The words of a shipped list of one kind, in its order; faster than YAML to read."""
+    return shipped("scrubbing", "lists", f"{name}.txt").read_text(encoding="utf-8").split()
