@@ -270,11 +270,11 @@ def _conclude(
     writer.decide(decision)
     if verdict in ("replace", "remove") and old.origin == "original":
         writer.flag(old.label_id, decision, retired=True)
-    if proposal and not _is_settled(writer, old, proposal):
+    if proposal and not is_settled(writer, old, proposal):
         writer.flag(proposal, decision, retired=verdict == "to_review")
 
 
-def _is_settled(writer: Writer, old: Label, proposal: str) -> bool:
+def is_settled(writer: Writer, old: Label, proposal: str) -> bool:
     """Whether people have said since what becomes of a proposal that was made before."""
     (made,) = writer.rows(Label, label_id=proposal)
     place = {"case_id": old.case_id, "class_id": old.class_id}

@@ -13,6 +13,7 @@ from typing import Any
 
 from labeling.attention.priority import ranked_cases
 from labeling.config import LabelingConfig
+from labeling.expert.contest import is_settled
 from labeling.expert.detect import current_labels, label_entry, results_of, scan_entry, usable
 from labeling.expert.suspicion import weigh
 from labeling.fusion.fuse import known
@@ -26,7 +27,7 @@ from voxcurate.labels import adopt_mask
 from voxcurate.ledger import Item, run_items
 from voxcurate.stage import StageContext, StageResult
 
-STAGE, VERSION = "refine", "1"
+STAGE, VERSION = "refine", "2"
 WORKER = "labeling.refine.work:work"
 VERDICTS = ("keep", "replace", "to_review")
 HOW = ("sam_batch", "sam_device", "repairs")  # settings that change no result of this stage
@@ -200,7 +201,10 @@ def _conclude(
     row: Mapping[str, Any],
     old: Label,
 ) -> str:
-    """Write the decision on one label, and the judged version where the judge prefers it."""
+    """Write the decision on one label, and the judged version where the judge prefers it.
+
+    A version that is only proposed is retired until a person accepts it.
+    """
     proposal, verdict = "", "keep"
     if row["choice"]:
         verdict = "replace" if may_replace(config, old) else "to_review"
@@ -223,8 +227,9 @@ def _conclude(
         other_label=proposal,
         evidence={k: row[k] for k in ("judge", "choice", "confidence", "points", "evidence")},
     )
+    writer.decide(decision)
     if verdict == "replace" and old.origin == "original":
         writer.flag(old.label_id, decision, retired=True)
-    else:
-        writer.decide(decision)
+    if proposal and not is_settled(writer, old, proposal):
+        writer.flag(proposal, decision, retired=verdict == "to_review")
     return verdict

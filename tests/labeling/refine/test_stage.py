@@ -76,6 +76,7 @@ def test_a_bad_border_of_a_person_goes_to_review_with_the_proposal(world):
     mask = read_mask(world.ctx.workspace.root, made.path, truth.shape)
     assert dsc(mask, truth) > dsc(world.current["src_case02"]["liver"], truth) + 0.1
     assert (made.origin, made.parent, made.model_id[:8]) == ("judged", told.label_id, "refined_")
+    assert made.retired  # it counts once a person accepts it
     assert told.actor == "refine:geodesic 1"
     assert len(told.evidence["points"]) == REFINE.points
     assert told.evidence["evidence"]["candidates"][0] == "current"
