@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from voxcurate.scrub import Identifiers, Scrubber
+from voxcurate.identifiers import Identifiers
+from voxcurate.scrub import Scrubber
 from voxcurate.scrubbing.mended import mended
 from voxcurate.scrubbing.patterns import _find, find_patterns
 
