@@ -288,8 +288,3 @@ def plain_settings(
         "modality": settings.modality,
         "classes": told,
     }
-
-
-def plain_findings(found: Audit) -> list[dict[str, Any]]:
-    """All lines as plain data, numbered from the most suspicious."""
-    return [{"rank": n, **f.plain()} for n, f in enumerate(found.findings, 1)]

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -14,13 +14,11 @@ from labeling.projections import Look, ScanPictures
 from labeling.projections.sums import Shadow
 from labeling.structures import Structure, dice
 from labeling.vision.config import VisionConfig
-from labeling.vision.engine import make_vision_engine
 from labeling.vision.play import play
 from labeling.vision.prompts import COMPARE, PRESENCE, Example
 from labeling.vision.protocol import Play
 from labeling.vision.tournament import Contest, contest
 from labeling.vision.wording import ClassPrompt, Wording, Wordings
-from voxcurate.chat import EngineConfig
 from voxcurate.classes import Vocabulary, load_vocabulary
 from voxcurate.config import build, read_yaml, shipped
 from voxcurate.errors import ConfigError
@@ -245,19 +243,3 @@ def load_wordings(vocabulary: Vocabulary, names: Sequence[str]) -> Wordings:
         written.update(file.prompts)
         optional.update(c for c, rules in file.classes.items() if rules.removable or rules.sex)
     return Wordings(vocabulary, written, optional)
-
-
-def make_vision_judge(
-    engine: EngineConfig,
-    *,
-    root: Path,
-    vocabulary: Vocabulary | None = None,
-    config: VisionConfig | None = None,
-    **more: Any,
-) -> VisionJudge:
-    """The configured judge; its engine is `make_vision_engine`'s.
-
-    Raises:
-        ConfigError: no engine is configured, or it lacks a setting.
-    """
-    return VisionJudge(make_vision_engine(engine, config, root=root), vocabulary, config, **more)

@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 
 from labeling.vision.config import VisionConfig
-from labeling.vision.judge import make_vision_judge
+from labeling.vision.engine import make_vision_engine
+from labeling.vision.judge import VisionJudge
 from tests.labeling.conftest import phantom
 from tests.labeling.vision.engines import ALL, better, right, view
 from voxcurate.chat import CallLog, EngineConfig, retry
@@ -31,10 +32,14 @@ def config(url, model="m", **fields):
     return build(EngineConfig, {**base, "timeout_s": 120, **fields})
 
 
+def judge_of(engine, *, root, how=None):
+    return VisionJudge(make_vision_engine(engine, how, root=root), config=how)
+
+
 @pytest.mark.slow
 def test_a_model_that_knows_nothing_gives_ties_on_record(seeing_server, tmp_path):
     url, model = seeing_server
-    judge = make_vision_judge(config(url, model, max_tokens=12), root=tmp_path)
+    judge = judge_of(config(url, model, max_tokens=12), root=tmp_path)
     found = judge.judge_all(SCAN, PAIRS)
     assert [v.choice for v in found.values()] == [None, None]
     compared = [row for v in found.values() for row in v.evidence["comparisons"]]
@@ -49,7 +54,7 @@ def test_a_model_that_knows_nothing_gives_ties_on_record(seeing_server, tmp_path
     # each pair once in either order
     orders = [tuple(json.loads(call["messages"])[-1]["images"]) for call in calls]
     assert all(pair[::-1] in orders for pair in orders if len(pair) == 2)
-    again = make_vision_judge(config(url, model, max_tokens=12), root=tmp_path)
+    again = judge_of(config(url, model, max_tokens=12), root=tmp_path)
     assert again.judge_all(SCAN, PAIRS) == found
     assert again.engine.sent == 0
 
@@ -75,7 +80,7 @@ def expert(body):
 
 def test_a_model_that_sees_is_believed_in_both_orders(rude, tmp_path):
     rude.content = expert
-    judge = make_vision_judge(config(rude.url), root=tmp_path)
+    judge = judge_of(config(rude.url), root=tmp_path)
     verdict = judge.judge(SCAN, "kidney_left", PAIRS["kidney_left"])
     assert verdict.choice == 1
     assert len(rude.requests) == 1 + 2 + 1
@@ -96,10 +101,10 @@ def test_weights_of_the_server_decide_over_its_words(rude, tmp_path):
 
     rude.content = liking_the_first
     made = {"concurrency": 1}
-    deaf = make_vision_judge(config(rude.url, top_logprobs=0, **made), root=tmp_path / "a")
+    deaf = judge_of(config(rude.url, top_logprobs=0, **made), root=tmp_path / "a")
     assert deaf.judge(SCAN, "kidney_left", PAIRS["kidney_left"]).choice is None
     fine = VisionConfig(weighed_margin=0.04)
-    judge = make_vision_judge(config(rude.url, **made), root=tmp_path / "b", config=fine)
+    judge = judge_of(config(rude.url, **made), root=tmp_path / "b", how=fine)
     verdict = judge.judge(SCAN, "kidney_left", PAIRS["kidney_left"])
     assert (verdict.choice, rude.requests[-2]["top_logprobs"]) == (1, 5)
     assert 0.6 < verdict.confidence < 0.8
@@ -109,10 +114,10 @@ def test_failures_of_the_server_are_asked_for_by_the_next_run_alone(rude, tmp_pa
     monkeypatch.setattr(retry, "sleep", lambda _: None)
     rude.content = expert
     rude.will("fine", "500", "500", "fine")
-    judge = make_vision_judge(config(rude.url, retries=1, concurrency=1), root=tmp_path)
+    judge = judge_of(config(rude.url, retries=1, concurrency=1), root=tmp_path)
     first = judge.judge(SCAN, "kidney_left", PAIRS["kidney_left"])
     assert (first.choice, first.evidence["failed"], len(rude.requests)) == (None, 1, 4)
-    again = make_vision_judge(config(rude.url, concurrency=1), root=tmp_path)
+    again = judge_of(config(rude.url, concurrency=1), root=tmp_path)
     assert again.judge(SCAN, "kidney_left", PAIRS["kidney_left"]).choice == 1
     assert (again.engine.sent, len(rude.requests)) == (2, 6)  # what failed, and the champion
 
@@ -120,7 +125,7 @@ def test_failures_of_the_server_are_asked_for_by_the_next_run_alone(rude, tmp_pa
 def test_dead_server_is_given_up(rude, tmp_path, monkeypatch):
     monkeypatch.setattr(retry, "sleep", lambda _: None)
     rude.will("500")
-    made = make_vision_judge(config(rude.url, give_up_after=2, concurrency=1), root=tmp_path)
+    made = judge_of(config(rude.url, give_up_after=2, concurrency=1), root=tmp_path)
     found = made.judge_all(SCAN, PAIRS)
     assert [v.choice for v in found.values()] == [None, None]
     assert len(rude.requests) == 2
@@ -129,9 +134,8 @@ def test_dead_server_is_given_up(rude, tmp_path, monkeypatch):
 PROGRAM = """
 import sys
 from pathlib import Path
-from tests.servers.test_vision_judge import PAIRS, SCAN, config
-from labeling.vision.judge import make_vision_judge
-judge = make_vision_judge(config(sys.argv[1], concurrency=1), root=Path(sys.argv[2]))
+from tests.servers.test_vision_judge import PAIRS, SCAN, config, judge_of
+judge = judge_of(config(sys.argv[1], concurrency=1), root=Path(sys.argv[2]))
 judge.engine._portion = 1
 judge.judge_all(SCAN, PAIRS)
 """
@@ -152,7 +156,7 @@ def test_killed_run_goes_on_and_asks_nothing_twice(rude, tmp_path):
     time.sleep(0.5)
     before = len(rude.requests)
     rude.content = expert
-    judge = make_vision_judge(config(rude.url, concurrency=1), root=tmp_path)
+    judge = judge_of(config(rude.url, concurrency=1), root=tmp_path)
     found = judge.judge_all(SCAN, PAIRS)
     assert {c: v.choice for c, v in found.items()} == {"kidney_left": 1, "spleen": 1}
     planned = PLANNED + 2  # and two champions confirmed

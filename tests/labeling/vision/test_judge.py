@@ -10,7 +10,8 @@ from labeling.anatomy import AnatomyFile
 from labeling.structures import Structure
 from labeling.vision.answers import Comparison, FieldOfView
 from labeling.vision.config import VisionConfig
-from labeling.vision.judge import VisionJudge, load_wordings, make_vision_judge
+from labeling.vision.engine import make_vision_engine
+from labeling.vision.judge import VisionJudge, load_wordings
 from labeling.vision.play import play
 from labeling.vision.wording import LANDMARKS, ClassPrompt, Wordings
 from tests.labeling.conftest import AFFINE, SHAPE, phantom
@@ -211,11 +212,11 @@ def test_what_a_patient_may_lack(class_id, optional):
 
 def test_configured_judge_keeps_answers_and_asks_for_weights(tmp_path):
     config = EngineConfig(engine="openai", model="m", base_url="http://127.0.0.1:9/v1", retries=0)
-    made = make_vision_judge(config, root=tmp_path)
+    made = VisionJudge(make_vision_engine(config, root=tmp_path))
     assert isinstance(made.engine, CachedEngine)
     assert (tmp_path / "vision.sqlite").exists()
     with pytest.raises(ConfigError, match="wants an engine"):
-        make_vision_judge(EngineConfig(), root=tmp_path)
+        make_vision_engine(EngineConfig(), root=tmp_path)
     verdict = made.judge(SCAN, "spleen", [MASKS["liver"], MASKS["spleen"]])
     assert (verdict.choice, verdict.evidence["failed"]) == (None, 3)  # nobody listens there
 
