@@ -109,7 +109,7 @@ def _code(text: str, known: Identifiers) -> str:
     short = text.strip()[:40]
     if not short or not re.fullmatch(r"[\w .,/()+-]+", short):
         return ""
-    return "" if leak_scan(short, known) else short
+    return "" if leak_scan(f"Manufacturer: {short}", known) else short  # alone it may be a town
 
 
 def _number(text: str) -> float | None:
