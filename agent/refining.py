@@ -227,6 +227,7 @@ def _supports(job: Job, volume: "Volume", vocabulary: "Vocabulary") -> "dict[str
 def _fingerprint(job: Job, vocabulary: "Vocabulary") -> str:
     """Of all that the result depends on."""
     from labeling.refine.stage import HOW
+    from labeling.rules import load_anatomy
     from voxcurate.ids import content_id
 
     own = job.labels
@@ -239,10 +240,12 @@ def _fingerprint(job: Job, vocabulary: "Vocabulary") -> str:
             raise ConfigError("want files and folders that exist: one that was given is not there")
     marks = [_marks(path) for path in [*read, *folders]]
     config = job.config
+    anatomy = load_anatomy(vocabulary, config.rules.anatomy, config.rules.weights)
     return content_id(
         VERSION, marks, sorted(job.classes), {str(k): v for k, v in own.names.items()},
         config.refine.model_dump(exclude=set(HOW)),
-        config.judge.model_dump(mode="json"), config.rules.model_dump(mode="json"),
+        config.judge.model_dump(mode="json"), config.detect.model_dump(mode="json"),
+        anatomy.plain(),
         [vocabulary[c].model_dump() for c in job.classes if c in vocabulary],
         job.modality, job.proposals,
     )  # fmt: skip

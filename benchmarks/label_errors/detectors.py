@@ -1,8 +1,8 @@
 """The same labels under several detectors: each label's score, higher is more suspicious.
 
-``ours`` is the product's own suspicion, read through `labeling.suspicion.weigh`; its witnesses
-stand alone beside it. The peers: plain Dice with the prediction, test-on-training as published,
-a random order, and three scores in the manner of cleanlab from the soft predictions of a
+``ours`` is the product's own suspicion, read through `labeling.expert.suspicion.weigh`;
+its witnesses stand alone beside it. The peers: plain Dice with the prediction, test-on-training as
+published, a random order, and three scores in the manner of cleanlab from the soft predictions of a
 structure's voxels (structure against all else, mean of the networks).
 """
 

@@ -12,8 +12,6 @@ from labeling.config import LabelingConfig
 from labeling.expert.case import JudgedCase, judge_of
 from labeling.expert.examine import Subject, examine, frame_of, predicted_structures
 from labeling.expert.features import hu_median
-from labeling.expert.layout import Layout
-from labeling.expert.shape import ShapeProfile
 from labeling.expert.suspicion import Usual
 from labeling.fusion.fuse import vocabulary_of
 from labeling.projections import Look, ScanPictures
@@ -101,7 +99,7 @@ def second_look(
     """Worker: what the judge prefers of a case's suspect labels, and pictures of some of them.
 
     Args:
-        payload: case, files, settings, what is usual (`plain_usual`), classes that are asked, and
+        payload: case, files, settings, what is usual (`Usual.plain`), classes that are asked, and
             of these those that are drawn.
 
     Returns:
@@ -132,7 +130,7 @@ def second_look(
         hu = {c: hu_median(s, values) for c, s in context.items() if is_ct and not s.is_empty}
         judge = judge_of(
             JudgedCase(
-                found.vocabulary, found.anatomy, found.config.judge, usual_of(usual),
+                found.vocabulary, found.anatomy, found.config.judge, Usual.of_plain(usual),
                 context=context, facts=CaseFacts(hu, None, case.sex), supports=supports,
                 modality=case.modality,
             )
@@ -233,21 +231,3 @@ def _stand_in(labels: Mapping[str, Structure]) -> Volume:
     for s in labels.values():
         array[s.box][s.mask] = TISSUE
     return Volume(array, like.affine)
-
-
-def plain_usual(usual: Usual) -> dict[str, Any]:
-    """What is usual as plain data, for `second_look`."""
-    return {
-        "profiles": {c: p.plain() for c, p in sorted(usual.profiles.items())},
-        "layout": usual.layout.plain(),
-        "steps": dict(sorted(usual.steps.items())),
-    }
-
-
-def usual_of(plain: Mapping[str, Any]) -> Usual:
-    """From `plain_usual`."""
-    return Usual(
-        {c: ShapeProfile.of_plain(p) for c, p in plain["profiles"].items()},
-        Layout.of_plain(plain["layout"]),
-        plain["steps"],
-    )

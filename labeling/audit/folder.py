@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from labeling.audit.case import Asked, FolderCase, plain_usual
+from labeling.audit.case import Asked, FolderCase
 from labeling.audit.findings import Finding, findings_of, rank
 from labeling.config import LabelingConfig
 from labeling.expert.examine import tolerance_of
@@ -243,7 +243,7 @@ def _look_again(
             wanted.setdefault(f.case, []).append(f.class_id)
         if n < worst and (f.status == "suspect" or f.evidence > 0):
             drawn.setdefault(f.case, []).append(f.class_id)
-    plain = plain_usual(usual)
+    plain = usual.plain()
     names = list(dict.fromkeys([*drawn, *wanted]))
     tasks = (
         Task(c, (c, cases[c], asked, plain, wanted.get(c, []), drawn.get(c, []))) for c in names

@@ -19,10 +19,8 @@ from labeling.expert.conclusions import FUSED, Answer, drawn_first, exchanged_to
 from labeling.expert.examine import read_structures
 from labeling.expert.features import hu_median
 from labeling.expert.judge import AnatomyJudge
-from labeling.expert.layout import Layout
 from labeling.expert.learning import Weights
 from labeling.expert.repairs import Surroundings, repairs, trimmed
-from labeling.expert.shape import ShapeProfile
 from labeling.expert.support import Support, supports
 from labeling.expert.suspicion import Usual
 from labeling.fusion.fuse import vocabulary_of
@@ -65,7 +63,7 @@ def work(payload: dict[str, Any]) -> dict[str, Any]:
     facts = CaseFacts(hu if payload["modality"] == "CT" else {}, None, payload["sex"])
     counted = _engine(payload, config.judge)
     case = JudgedCase(
-        vocabulary, anatomy, config.judge, _usual(payload["usual"]), context, facts,
+        vocabulary, anatomy, config.judge, Usual.of_plain(payload["usual"]), context, facts,
         _supports(payload), payload["parts"], payload["modality"], counted,
         {head: Weights.of_plain(plain) for head, plain in payload["weights"].items()},
         is_crowd=False,
@@ -268,11 +266,3 @@ def _model_masks(
         mended = mend(masks, anatomy)[0] if config.fuse.postprocess else masks
         found[model_id] = {c: s for c, s in mended.items() if c in wanted}
     return found
-
-
-def _usual(plain: Mapping[str, Any]) -> Usual:
-    return Usual(
-        {c: ShapeProfile.of_plain(p) for c, p in plain["profiles"].items()},
-        Layout.of_plain(plain["layout"]),
-        plain["steps"],
-    )

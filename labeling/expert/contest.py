@@ -43,13 +43,8 @@ def contest(ctx: StageContext, config: LabelingConfig) -> StageResult:
     for s in suspicions:
         if s.probability >= config.detect.threshold:
             flagged.setdefault(s.case_id, {})[str(s.row["class_id"])] = s
-    plain_usual = {
-        "profiles": {c: p.plain() for c, p in sorted(usual.profiles.items())},
-        "layout": usual.layout.plain(),
-        "steps": dict(sorted(usual.steps.items())),
-    }
     weights = {head: plain["weights"] for head, plain in learned.items()}
-    asking = _Asking(ctx, config, Predictions(ctx, config), flagged, plain_usual, weights)
+    asking = _Asking(ctx, config, Predictions(ctx, config), flagged, usual.plain(), weights)
     items = [item for scans in ctx.batches("train", "validation") for item in asking.items(scans)]
 
     def record(writer: Writer, item: Item, value: Any) -> dict[str, Any]:

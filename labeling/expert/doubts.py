@@ -37,7 +37,7 @@ class UsualDoubt:
         """How many standard deviations more than usual a label is doubted: in all, and surely.
 
         Args:
-            doubt: `labeling.support.Doubt.listed`.
+            doubt: `labeling.expert.support.Doubt.listed`.
         """
         logs = _logs(doubt, self.ml)
         each = (np.array(logs) - self.middle) / self.scale

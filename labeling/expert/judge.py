@@ -37,7 +37,7 @@ class Mark:
 
     Differences of scores are log-odds: of two candidates the first is the better one with the
     chance ``1 / (1 + exp(second - first))``. `weight` is the sum of the broken rules' weights,
-    `step` what `labeling.support.Support.step` says.
+    `step` what `labeling.expert.support.Support.step` says.
     """
 
     score: float
@@ -64,7 +64,7 @@ class Mark:
 class AnatomyJudge:
     """A `LabelJudge` that knows the usual shape and place of each class.
 
-    A candidate scores ``-oddity^2 / 2`` (see `labeling.shape.oddity`) times `oddity_weight`, less
+    A candidate scores ``-oddity^2 / 2`` (see `shape.oddity`) times `oddity_weight`, less
     the weights of the rules it breaks times `violation_cost`, and more by how far the models'
     probability falls across its border times `step_weight`, but for no more than what trusted
     labels get: a prediction fits itself best. The weights were fitted to pairs of a trusted label

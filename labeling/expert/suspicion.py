@@ -40,7 +40,7 @@ class Usual:
         profiles: of shape, by class.
         layout: where the classes lie to each other.
         steps: class to by how much the models' probability falls across a border
-            (`labeling.support.Support.step`), the median.
+            (`labeling.expert.support.Support.step`), the median.
         blank: class to the features that could not be learned, for want of scans.
         agreement: class to how far predictions agree with its labels.
         doubts: class to how much of its labels models doubt.
@@ -53,8 +53,22 @@ class Usual:
     agreement: Mapping[str, ClassStatistics] = field(default_factory=dict)
     doubts: Mapping[str, UsualDoubt] = field(default_factory=dict)
 
+    def plain(self) -> dict[str, Any]:
+        """What a judge needs of it as plain data, for workers; `of_plain` reads it back."""
+        return {
+            "profiles": {c: p.plain() for c, p in sorted(self.profiles.items())},
+            "layout": self.layout.plain(),
+            "steps": dict(sorted(self.steps.items())),
+        }
+
+    @classmethod
+    def of_plain(cls, plain: Mapping[str, Any]) -> "Usual":
+        """From `plain`."""
+        profiles = {c: ShapeProfile.of_plain(p) for c, p in plain["profiles"].items()}
+        return cls(profiles, Layout.of_plain(plain["layout"]), plain["steps"])
+
     def oddity(self, row: Mapping[str, Any], centroids: Mapping[str, Any]) -> float | None:
-        """How odd a label is (see `labeling.shape.oddity`); None if empty or nothing is known."""
+        """How odd a label is (see `shape.oddity`); None if empty or nothing is known."""
         if row["features"] is None:
             return None
         shape = self.shape_distance(row)

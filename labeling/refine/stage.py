@@ -72,12 +72,7 @@ def run(
         raise ConfigError(f"no class of this round: {', '.join(unknown)}")
     wanted = chosen_cases(ctx, config, cases, budget)
     usual = weigh(ctx, config, results)[1]
-    plain = {
-        "profiles": {c: p.plain() for c, p in sorted(usual.profiles.items())},
-        "layout": usual.layout.plain(),
-        "steps": dict(sorted(usual.steps.items())),
-    }
-    asking = _Asking(ctx, config, Predictions(ctx, config), plain, frozenset(classes))
+    asking = _Asking(ctx, config, Predictions(ctx, config), usual.plain(), frozenset(classes))
     batches = ctx.batches("train", "validation")
     items = [
         x for scans in batches for x in asking.items([s for s in scans if s.case_id in wanted])

@@ -8,8 +8,6 @@ from labeling.config import LabelingConfig
 from labeling.expert.examine import read_structures
 from labeling.expert.features import hu_median
 from labeling.expert.judge import AnatomyJudge
-from labeling.expert.layout import Layout
-from labeling.expert.shape import ShapeProfile
 from labeling.expert.support import Support, supports
 from labeling.expert.suspicion import Usual
 from labeling.fusion.fuse import vocabulary_of
@@ -38,7 +36,7 @@ def work(payload: dict[str, Any]) -> dict[str, Any]:
     rows = []
     for class_id in payload["asked"]:
         found = refine_one(
-            class_id, labels, volume, _usual(payload["usual"]), anatomy, config, refiner,
+            class_id, labels, volume, Usual.of_plain(payload["usual"]), anatomy, config, refiner,
             supports=known, modality=payload["modality"], sex=payload["sex"],
         )  # fmt: skip
         if found is not None:
@@ -104,11 +102,3 @@ def _row(
         "refiner": f"{refiner.name} {refiner.version}",
         "file": file,
     }
-
-
-def _usual(plain: Mapping[str, Any]) -> Usual:
-    return Usual(
-        {c: ShapeProfile.of_plain(p) for c, p in plain["profiles"].items()},
-        Layout.of_plain(plain["layout"]),
-        plain["steps"],
-    )

@@ -32,8 +32,8 @@ class Agreement:
 
     Attributes:
         raters: all, models first.
-        matrix: as of `labeling.statistics.dice_matrix`.
-        bias: as of `labeling.label_bias.label_bias`.
+        matrix: as of `labeling.statistics.figures.dice_matrix`.
+        bias: as of `labeling.statistics.label_bias.label_bias`.
         n_cases: compared.
         n_eligible: scans with predictions.
         patients: of the cases compared.

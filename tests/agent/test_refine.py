@@ -83,6 +83,19 @@ def test_a_label_too_large_is_refined_and_the_second_run_does_nothing(files, tmp
     assert not json.loads(run(*words, "--json", "--set", "labeling.refine.points=6")[1])["reused"]
 
 
+def test_rules_that_were_written_anew_are_asked_anew(files, tmp_path):
+    rules = tmp_path / "rules.yaml"
+    rules.write_text("region: mine\nclasses: {liver: {ml: [300, 4000]}}\n")
+    words = (
+        "--scan", files / "case" / "ct.nii.gz", "--out", tmp_path / "out", *COARSE, "--json",
+        "--mask", files / "wrong" / "liver.nii.gz", "--class", "liver",
+        "--set", f"labeling.rules.anatomy=[{rules}]",
+    )  # fmt: skip
+    assert [json.loads(run(*words)[1])["reused"] for _ in range(2)] == [False, True]
+    rules.write_text("region: mine\nclasses: {liver: {ml: [300, 3000]}}\n")
+    assert json.loads(run(*words)[1])["reused"] is False
+
+
 def test_good_labels_stay_bit_for_bit_and_others_hold_their_voxels(files, tmp_path):
     labels = files / "wrong"
     code, told, _ = run(
