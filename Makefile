@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 TORCH  ?= torch==2.13.0  # the CPU build; on a GPU machine give the build of your CUDA
 BIN     = $(VENV)/bin
+SPREAD ?= -n auto --dist loadfile  # a file of tests stays in one process
 
 .PHONY: env demo test test-all lint clean peers
 
@@ -19,10 +20,10 @@ demo: env
 	$(BIN)/voxcurate demo demo
 
 test: env
-	$(BIN)/python -m pytest -m 'not gpu and not network'
+	$(BIN)/python -m pytest $(SPREAD) -m 'not gpu and not network'
 
 test-all: env
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(SPREAD)
 
 lint: env
 	$(BIN)/ruff check .
