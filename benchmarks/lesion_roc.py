@@ -27,11 +27,12 @@ from rich.table import Table
 
 from benchmarks.timing import best_of
 from labeling.roc.analysis import Analysis, analyse
-from labeling.roc.candidates import SCORES, find_candidates
 from labeling.roc.config import RocConfig
-from labeling.roc.matching import CaseRow, match, row_of
-from labeling.roc.sweep import operating_index, sweep
+from labeling.roc.sweep import operating_index
 from voxcurate.config import build
+from voxcurate.lesions.candidates import SCORES, find_candidates
+from voxcurate.lesions.curves import sweep
+from voxcurate.lesions.matching import CaseRow, match, row_of
 from voxcurate.predictions import probability_box
 
 AFFINE = np.diag([1.5, 1.5, 3.0, 1.0])

@@ -7,17 +7,10 @@ from typing import Any
 import numpy as np
 
 from labeling.roc.config import RocConfig
-from labeling.roc.matching import CaseRow
 from labeling.roc.resampling import Intervals, resample
-from labeling.roc.sweep import (
-    FROC_AT,
-    Sweep,
-    at_false_rates,
-    cheapest_index,
-    operating_index,
-    sweep_table,
-    table_of,
-)
+from labeling.roc.sweep import cheapest_index, minutes_of, operating_index
+from voxcurate.lesions.curves import FROC_AT, Sweep, at_false_rates, sweep_table, table_of
+from voxcurate.lesions.matching import CaseRow
 
 FEW = 20  # lesions: fewer say little of 99 %
 
@@ -64,7 +57,7 @@ class Analysis:
         if index is None or not self.sweep.n_scans:
             return None
         s = self.sweep
-        low, high = s.minutes(self.config)
+        low, high = minutes_of(s, self.config)
         hand = [m * s.n_lesions for m in self.config.minutes_per_missed]
         spent, saved = (low[index] + high[index]) / 2, None
         if sum(hand):
@@ -124,7 +117,7 @@ class Analysis:
     def curve(self) -> list[dict[str, Any]]:
         """One row per threshold."""
         s = self.sweep
-        low, high = s.minutes(self.config)
+        low, high = minutes_of(s, self.config)
         columns: Mapping[str, Any] = {
             "threshold": s.thresholds,
             "sensitivity": s.sensitivity,

@@ -10,14 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from labeling.roc.analysis import Analysis
-from labeling.roc.candidates import Found, find_candidates
 from labeling.roc.config import RocConfig
-from labeling.roc.matching import CaseRow, match, row_of
 from labeling.roc.reach import organs_of, reach_of
 from labeling.roc.written import state_of
 from voxcurate.case_files import CaseFiles
 from voxcurate.classes import Vocabulary
 from voxcurate.errors import CurationError
+from voxcurate.lesions.candidates import Found, find_candidates
+from voxcurate.lesions.matching import CaseRow, match, row_of
 from voxcurate.nifti import write_nifti
 from voxcurate.predictions import ProbabilityBox
 from voxcurate.ready_predictions import Grid, read_prediction

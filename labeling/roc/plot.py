@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from labeling.roc.analysis import Analysis
+from labeling.roc.sweep import minutes_of
 from voxcurate.atomic import write_atomic
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def _time(axes: "Axes", found: Analysis) -> None:
     if not s.n_scans or s.thresholds.size < 2:
         _say(axes, "no candidates" if s.n_scans else "no scans")
         return
-    low, high = (values[1:] / s.n_scans for values in s.minutes(found.config))
+    low, high = (values[1:] / s.n_scans for values in minutes_of(s, found.config))
     x = s.thresholds[1:]  # falling: what holds at one holds down to the next
     if s.n_lesions:
         mean = sum(found.config.minutes_per_missed) / 2 * s.n_lesions / s.n_scans

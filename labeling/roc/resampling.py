@@ -6,9 +6,10 @@ import numpy as np
 import numpy.typing as npt
 
 from labeling.roc.config import RocConfig
-from labeling.roc.sweep import NEVER, Floats, Ints, Sweep, Table, minutes, sweep_table
+from labeling.roc.sweep import minutes
+from voxcurate.lesions.curves import Floats, Table, sweep_table
+from voxcurate.lesions.draws import Counts, band_of, counts_of, grid_of_thresholds, steps_at
 
-GRID = 400  # thresholds looked at in a resample
 BAND = 61  # places of a curve's band
 AT_ONCE = 100  # resamples
 Interval = tuple[float, float]
@@ -51,8 +52,8 @@ def resample(table: Table, config: RocConfig, *, threshold: float | None, seed: 
     if n < 2 or not config.draws:
         return Intervals({})
     whole = sweep_table(table)
-    grid = _grid(whole, threshold)
-    counts = _counts(table, grid)
+    grid = grid_of_thresholds(whole, threshold)
+    counts = counts_of(table, grid)
     draws: dict[str, list[npt.NDArray[np.float64]]] = {}
     rng = np.random.default_rng(seed)
     rates = np.linspace(0, float(whole.false_per_scan[-1]) if whole.n_scans else 0, BAND)
@@ -64,7 +65,7 @@ def resample(table: Table, config: RocConfig, *, threshold: float | None, seed: 
         for name, value in _of_draws(times, counts, grid, config, threshold, rates, shares).items():
             draws.setdefault(name, []).append(value)
     together = {name: np.concatenate(parts) for name, parts in draws.items()}
-    bands = {k: _band(together.pop(k)) for k in ("froc", "roc")}
+    bands = {k: band_of(together.pop(k)) for k in ("froc", "roc")}
     unseen = together.pop("unseen", np.zeros(0))
     values = {k: i for k, v in together.items() if (i := _interval(v)) is not None}
     return Intervals(
@@ -75,46 +76,9 @@ def resample(table: Table, config: RocConfig, *, threshold: float | None, seed: 
     )
 
 
-@dataclass(frozen=True, eq=False)
-class _Counts:
-    """Counts of each patient at each threshold of the grid, ``(patients, thresholds)``."""
-
-    found: Floats
-    false: Floats
-    left: Floats
-    flagged: Floats
-    lesions: Floats
-    scans: Floats
-    positive: Floats
-
-
-def _counts(table: Table, grid: Floats) -> _Counts:
-    n = len(table.patients)
-
-    def of(scores: Floats, owners: Ints) -> Floats:
-        falling = -grid
-        places = np.searchsorted(falling, -scores, "left")  # the first threshold that is reached
-        inside = (places < grid.size) & (scores > NEVER)
-        cells = np.zeros((n, grid.size))
-        np.add.at(cells, (owners[inside], places[inside]), 1.0)
-        return np.asarray(np.cumsum(cells, axis=1))
-
-    everyone = np.arange(n)
-    left = ~table.is_removed
-    return _Counts(
-        of(table.lesion_score, table.lesion_of),
-        of(table.false_score, table.false_of),
-        of(table.false_score[left], table.false_of[left]),
-        of(table.patient_score, everyone),
-        np.bincount(table.lesion_of, minlength=n).astype(np.float64),
-        table.n_scans.astype(np.float64),
-        table.is_positive.astype(np.float64),
-    )
-
-
 def _of_draws(
     times: Floats,
-    c: _Counts,
+    c: Counts,
     grid: Floats,
     config: RocConfig,
     threshold: float | None,
@@ -136,8 +100,8 @@ def _of_draws(
         per_scan = false / scans[:, None]
         result = {
             "auc": _area(wrongly, patients),
-            "froc": _at(per_scan, sensitivity, rates),
-            "roc": _at(wrongly, patients, shares),
+            "froc": steps_at(per_scan, sensitivity, rates),
+            "roc": steps_at(wrongly, patients, shares),
         }
         if threshold is None:
             return result
@@ -171,37 +135,9 @@ def _area(x: Floats, y: Floats) -> Floats:
     return np.asarray(np.trapezoid(y, x, axis=1))
 
 
-def _at(x: Floats, y: Floats, places: Floats) -> Floats:
-    """Of each row the highest y up to each x: steps, as the curves are."""
-    result = np.full((len(x), places.size), np.nan)
-    for n, (xs, ys) in enumerate(zip(x, y, strict=True)):
-        if not (np.isnan(xs).any() or np.isnan(ys).any()):
-            result[n] = ys[np.searchsorted(xs, places + 1e-12, "right") - 1]
-    return result
-
-
-def _grid(whole: Sweep, threshold: float | None) -> Floats:
-    """The thresholds looked at: all, or `GRID` of them spread evenly, and the operating point."""
-    every = whole.thresholds
-    if every.size <= GRID:
-        return every
-    places = np.unique(np.linspace(0, every.size - 1, GRID).round().astype(int))
-    if threshold is not None:
-        places = np.union1d(places, np.flatnonzero(every == threshold))
-    return np.asarray(every[places])
-
-
 def _interval(values: Floats) -> Interval | None:
     kept = values[np.isfinite(values)]
     if kept.size < 2:
         return None
     low, high = np.quantile(kept, (0.025, 0.975))
     return float(low), float(high)
-
-
-def _band(values: Floats) -> tuple[Floats, Floats] | None:
-    kept = values[np.isfinite(values).all(axis=1)]
-    if len(kept) < 2:
-        return None
-    low, high = np.quantile(kept, (0.025, 0.975), axis=0)
-    return low, high

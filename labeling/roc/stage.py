@@ -19,15 +19,16 @@ from labeling.quality import TRUSTED
 from labeling.roc.analysis import Analysis, analyse
 from labeling.roc.conclude import Scene, conclude
 from labeling.roc.config import RocConfig
-from labeling.roc.matching import CaseRow, row_of
 from labeling.roc.reach import organs_of, reach_of
 from labeling.roc.reports import Asked, Key, Said, said_of
 from labeling.roc.resampling import Intervals
-from labeling.roc.sweep import cheapest_index, operating_index, sweep
+from labeling.roc.sweep import cheapest_index, operating_index
 from voxcurate.catalog import Label, Measure, Scan, WorkItem
 from voxcurate.config import build
 from voxcurate.ids import content_id
 from voxcurate.ledger import Item, Recorded, run_items
+from voxcurate.lesions.curves import sweep
+from voxcurate.lesions.matching import CaseRow, row_of
 from voxcurate.stage import StageContext, StageResult
 
 STAGE, NAME, VERSION = "roc", "analysis", "2"

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from labeling.roc.candidates import Found, find_candidates
 from labeling.roc.config import RocConfig
-from labeling.roc.matching import match
 from voxcurate.errors import GeometryError
 from voxcurate.labels import read_mask
+from voxcurate.lesions.candidates import Found, find_candidates
+from voxcurate.lesions.matching import match
 from voxcurate.predictions import Prediction, open_prediction
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from labeling.roc.analysis import Analysis
-from labeling.roc.matching import CaseRow
 from labeling.roc.plot import plot_analysis
 from voxcurate.atomic import write_text
 from voxcurate.classes import Vocabulary
+from voxcurate.lesions.matching import CaseRow
 
 CANDIDATES = ("case", "number", "score", "ml", "right_mm", "front_mm", "up_mm", "state", "truth")
 

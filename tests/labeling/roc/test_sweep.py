@@ -10,11 +10,12 @@ from sklearn.metrics import roc_auc_score, roc_curve  # type: ignore[import-unty
 
 from labeling.roc.analysis import analyse, exact_lower
 from labeling.roc.config import RocConfig
-from labeling.roc.matching import CaseRow
 from labeling.roc.plot import plot_analysis
 from labeling.roc.resampling import resample
-from labeling.roc.sweep import FROC_AT, at_false_rates, operating_index, sweep, table_of
+from labeling.roc.sweep import operating_index
 from voxcurate.errors import GeometryError
+from voxcurate.lesions.curves import FROC_AT, at_false_rates, sweep, table_of
+from voxcurate.lesions.matching import CaseRow
 
 QUICK = RocConfig(draws=200)
 

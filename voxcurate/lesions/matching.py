@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from labeling.roc.candidates import Candidate, Found
-from labeling.roc.config import RocConfig
 from voxcurate.errors import GeometryError
+from voxcurate.lesions.candidates import Candidate, Found
+from voxcurate.lesions.config import LesionConfig
 from voxcurate.masks import bounding_box, components
 from voxcurate.volume import ML_PER_MM3, Box
 
@@ -76,7 +76,7 @@ class Matches:
 def match(
     found: Found,
     truth: npt.NDArray[Any],
-    config: RocConfig,
+    config: LesionConfig,
     *,
     known: npt.NDArray[Any] | None = None,
 ) -> Matches:
@@ -138,7 +138,7 @@ def _met(
     pieces: npt.NDArray[Any],
     box: Box,
     sizes: npt.NDArray[Any],
-    config: RocConfig,
+    config: LesionConfig,
 ) -> tuple[list[int], bool]:
     """The pieces of the truth that a candidate hits, and whether it is part of one all the same."""
     if not sizes.size:

@@ -6,11 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from labeling.roc.candidates import find_candidates, region_scores
 from labeling.roc.config import RocConfig, published_roc
-from labeling.roc.matching import match
 from tests.conftest import ellipsoid, oblique_affine
 from voxcurate.errors import GeometryError
+from voxcurate.lesions.candidates import find_candidates, region_scores
+from voxcurate.lesions.matching import match
 from voxcurate.predictions import probability_box
 
 SHAPE = (31, 23, 17)
@@ -295,7 +295,7 @@ def plain_regions(values, share, least):
 
 @pytest.mark.parametrize("seed", range(6))
 def test_regions_are_as_many_as_a_plain_loop_over_levels_finds(seed):
-    from labeling.roc._split_kernel import split_regions
+    from voxcurate.lesions._split_kernel import split_regions
 
     rng = np.random.default_rng(seed)
     smooth = ndimage.gaussian_filter(rng.random((12, 11, 9)), 1.2)

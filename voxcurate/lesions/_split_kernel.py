@@ -48,7 +48,7 @@ def split_regions(
     return np.ascontiguousarray(inner), int(n)
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _root(above: Ints, region: int) -> int:
     while above[region] != region:
         above[region] = above[above[region]]
@@ -56,7 +56,7 @@ def _root(above: Ints, region: int) -> int:
     return region
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _flood(
     values: npt.NDArray[np.uint8],
     order: npt.NDArray[np.int64],

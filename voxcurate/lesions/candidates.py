@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from labeling.roc._split_kernel import split_regions
-from labeling.roc.config import RocConfig
 from voxcurate.errors import GeometryError
+from voxcurate.lesions._split_kernel import split_regions
+from voxcurate.lesions.config import LesionConfig
 from voxcurate.masks import components, dilate, label_boxes
 from voxcurate.predictions import EMPTY_BOX, ProbabilityBox
 from voxcurate.volume import ML_PER_MM3, Affine, Box, spacing_of
@@ -94,7 +94,7 @@ def find_candidates(
     models: Sequence[ProbabilityBox],
     shape: tuple[int, int, int],
     affine: Affine,
-    config: RocConfig,
+    config: LesionConfig,
     *,
     organ: npt.NDArray[np.bool_] | None = None,
     reach_mm: float | None = None,

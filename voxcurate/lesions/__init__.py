@@ -1,0 +1,1 @@
+"""Lesions in soft predictions: candidates, their hits, and curves over the threshold."""
