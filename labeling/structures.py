@@ -17,6 +17,7 @@ from voxcurate.masks import centroid_mm, components, label_boxes
 from voxcurate.volume import ML_PER_MM3, Affine, Box, spacing_of
 
 Mask = npt.NDArray[np.bool_]
+NEAR_BORDER_MM = 3.0  # masks that were resampled may end so far before the scan does
 NOWHERE: Box = (slice(0, 0), slice(0, 0), slice(0, 0))
 
 
@@ -238,29 +239,33 @@ def margin_box(structure: Structure, margin_mm: float) -> Box:
 def further_pieces(s: Structure, tolerated_ml: float) -> list[int]:
     """Numbers of the pieces that a single organ cannot have.
 
-    One that the same face of the scan cuts as the largest, and that is no speck, may hang together
-    with it outside the scan (the aorta below its arch).
+    One that reaches the same face of the scan as the largest, or as one that so hangs together with
+    it, and that is no speck, may join it outside the scan (the aorta below its arch).
     """
     if s.pieces[1].size < 2:
         return []
     boxes = label_boxes(s.pieces[0])
-    cut = {number: _faces(box, s) for number, box in boxes.items()}
-    return [
-        n
-        for n in range(2, s.pieces[1].size + 1)
-        if not (cut[n] & cut[1] and s.pieces[1][n - 1] > tolerated_ml)
-    ]
+    reached = {number: faces_reached(box, s) for number, box in boxes.items()}
+    left = [n for n in range(2, s.pieces[1].size + 1) if s.pieces[1][n - 1] > tolerated_ml]
+    joined, faces = {1}, reached[1]
+    while found := [n for n in left if n not in joined and reached[n] & faces]:
+        joined.update(found)
+        faces = faces.union(*(reached[n] for n in found))
+    return [n for n in range(2, s.pieces[1].size + 1) if n not in joined]
 
 
-def _faces(box: Box, s: Structure) -> set[tuple[int, int]]:
-    """Faces of the scan that a part of a structure touches: axis and end."""
+def faces_reached(box: Box, s: Structure) -> frozenset[tuple[int, int]]:
+    """Faces of the scan (axis and end) that a part of a structure's box reaches, to
+    `NEAR_BORDER_MM`: there it may go on."""
     found = set()
+    spacing = spacing_of(s.affine)
     for axis, (side, outer, n) in enumerate(zip(box, s.box, s.shape, strict=True)):
-        if side.start + outer.start == 0:
+        near = int((NEAR_BORDER_MM + 1e-3) / spacing[axis])
+        if side.start + outer.start <= near:
             found.add((axis, 0))
-        if side.stop + outer.start == n:
+        if side.stop + outer.start >= n - near:
             found.add((axis, 1))
-    return found
+    return frozenset(found)
 
 
 def midline(structures: Mapping[str, Structure], classes: Iterable[str]) -> float | None:

@@ -74,7 +74,8 @@ def density(case: Case) -> Iterator[Outcome]:
 
 
 def pieces(case: Case) -> Iterator[Outcome]:
-    """A single organ is one piece, but for a little; what the scan cuts: see `further_pieces`."""
+    """A single organ is one piece, but for a little; what may join outside the scan counts as
+    joined, see `further_pieces`."""
     vocabulary = case.anatomy.vocabulary
     for class_id, seen in case.asked.items():
         single = class_id in vocabulary and vocabulary[class_id].single
@@ -82,7 +83,7 @@ def pieces(case: Case) -> Iterator[Outcome]:
             continue
         s, name = seen.s, case.name(class_id)
         allowed = case.anatomy.tolerated_ml(s)
-        further = further_pieces(s, allowed)
+        further = further_pieces(s, 0.0)
         rest = float(s.pieces[1][[n - 1 for n in further]].sum())
         told = {"value": rest, "limit": allowed, "unit": "mL"}
         if rest <= allowed:

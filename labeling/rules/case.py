@@ -11,14 +11,13 @@ import numpy.typing as npt
 from labeling.anatomy import ClassRules
 from labeling.body import BodyFrame
 from labeling.rules.outcome import HARD, Outcome, State, grown
-from labeling.structures import Structure, to_world
-from voxcurate.volume import Affine, Box, spacing_of
+from labeling.structures import Structure, faces_reached, to_world
+from voxcurate.volume import Affine, Box
 
 if TYPE_CHECKING:
     from labeling.rules.engine import Anatomy
 
 FACES = (("left", "right"), ("back", "front"), ("bottom", "top"))  # by world axis, low and high
-NEAR_BORDER_MM = 3.0  # masks that were resampled may end one voxel before the scan does
 
 
 @dataclass(frozen=True)
@@ -54,15 +53,12 @@ class Seen:
     @cached_property
     def cut(self) -> frozenset[str]:
         """The ends of the scan (``left``, ``top`` ...) that it reaches: there it may go on."""
+        axes = world_axes(self.s.affine)
+        whole = tuple(slice(0, n) for n in self.s.mask.shape)
         found = set()
-        spacing = spacing_of(self.s.affine)
-        for axis, (world, sign) in enumerate(world_axes(self.s.affine)):
-            side, n = self.s.box[axis], self.s.shape[axis]
-            near = 1 if spacing[axis] <= NEAR_BORDER_MM + 1e-3 else 0
-            if side.start <= near:
-                found.add(FACES[world][0 if sign > 0 else 1])
-            if side.stop >= n - near:
-                found.add(FACES[world][1 if sign > 0 else 0])
+        for axis, end in faces_reached(whole, self.s):  # type: ignore[arg-type]
+            world, sign = axes[axis]
+            found.add(FACES[world][end if sign > 0 else 1 - end])
         return frozenset(found)
 
     @cached_property
