@@ -63,10 +63,27 @@ class Loader:
 
     def batch(self, step: int, among: Sequence[int] | None = None) -> Batch:
         """The samples of a step."""
+        return self.cut(step, self.draw(step, among))
+
+    def draw(self, step: int, among: Sequence[int] | None = None) -> tuple[Draw, ...]:
+        """What the samples of a step are to be; the sampler decides it by what it has learnt."""
+        generators = [self._sampler.generator(step, n) for n in range(self._config.batch)]
+        return tuple(self._sampler.draw(generator, among) for generator in generators)
+
+    def cut(
+        self, step: int, draws: Sequence[Draw], positions: Sequence[int] | None = None
+    ) -> Batch:
+        """The drawn samples of a step; several threads may do this at once.
+
+        Args:
+            draws: of the whole step.
+            positions: of the samples wanted, within the step (none: all): a process of several
+                cuts its part.
+        """
         samples = []
-        for position in range(self._config.batch):
-            generator = self._sampler.generator(step, position)
-            samples.append(self._sample(self._sampler.draw(generator, among), generator))
+        for position in range(len(draws)) if positions is None else positions:
+            (generator,) = self._sampler.generator(step, position).spawn(1)
+            samples.append(self._sample(draws[position], generator))
         shape = np.broadcast_shapes(*(s.weight.shape for s in samples))
         return Batch(
             image=_stack([s.image for s in samples]),
