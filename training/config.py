@@ -1,8 +1,8 @@
 """Settings of training, prediction and evaluation. Budgets are steps, never seconds."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from voxcurate.config import Config, build, read_yaml, shipped
 
@@ -36,13 +36,64 @@ class GridConfig(Config):
     body_hu: float = Field(-300.0, description="the body is the largest piece above it (CT only)")
 
 
-class MixConfig(Config):
-    """Data mix: share of the samples by kind; kinds without data give theirs to `labelled`."""
+NotNegative = Annotated[float, Field(ge=0)]
+Share = NotNegative | tuple[NotNegative, NotNegative]  # one, or from the start to the end
 
-    labelled: float = Field(0.7, ge=0)
-    selective: float = Field(0.3, ge=0, description="labelled, drawn where the loss was high")
-    unlabeled: float = Field(0.0, ge=0, description="masked reconstruction on scans as they are")
-    synthetic: float = Field(0.0, ge=0, description="tumours grown in healthy organs")
+
+class MixConfig(Config):
+    """Data mix: share of the samples by kind, one number or ``[start, end]`` of the run.
+
+    Kinds without data give theirs to `labelled`.
+    """
+
+    labelled: Share = 0.45
+    selective: Share = Field(0.3, description="labelled, drawn where the loss was high")
+    unlabeled: Share = Field(0.0, description="self-supervision on scans as they are")
+    synthetic: Share = Field(0.0, description="tumours grown in healthy organs")
+    replay: Share = Field(0.25, description="from the memory of earlier rounds")
+
+
+class SelectiveConfig(Config):
+    """How selective samples find hard places without starving a class or chasing wrong labels."""
+
+    by_class: float = Field(
+        0.3, ge=0.05, le=1, description="share that takes the classes in turn, each at its hardest"
+    )
+    clip: float = Field(
+        0.95,
+        gt=0,
+        le=1,
+        description="quantile of the losses above which a loss counts no more: "
+        "the very worst places are often wrong labels",
+    )
+    cap: float = Field(
+        8.0, ge=1, description="a place is drawn at most so many times as often as the average"
+    )
+    forget: float = Field(0.3, gt=0, le=1, description="weight of a new loss against the old one")
+
+
+class RestorationConfig(Config):
+    """Self-supervision: how raw scans are spoiled for the network to restore.
+
+    `blocks` and `genesis` are shares of the samples; the rest holds within Models Genesis, whose
+    published probabilities are the defaults.
+    """
+
+    blocks: float = Field(0.5, ge=0, description="masked-volume reconstruction")
+    genesis: float = Field(0.5, ge=0, description="restoration after Models Genesis")
+    block: int = Field(8, ge=1, description="voxels a side that are hidden at a time")
+    hidden: float = Field(0.5, gt=0, lt=1, description="share of the blocks that is hidden")
+    curve: float = Field(0.9, ge=0, le=1, description="probability of an intensity curve")
+    shuffle: float = Field(0.5, ge=0, le=1, description="probability of local pixel shuffling")
+    shuffled: float = Field(0.5, ge=0, le=1, description="share of the cells that is shuffled")
+    paint: float = Field(0.9, ge=0, le=1, description="probability of painting")
+    inner: float = Field(0.2, ge=0, le=1, description="share of painting that is inner, not outer")
+
+    @model_validator(mode="after")
+    def _something(self) -> "RestorationConfig":
+        if not self.blocks + self.genesis:
+            raise ValueError("want a share of blocks or of genesis above 0")
+        return self
 
 
 class AnnealConfig(Config):
@@ -50,6 +101,10 @@ class AnnealConfig(Config):
 
     share: float = Field(0.25, ge=0, lt=1)
     on: Literal["gold", "gold_or_revised", "none"] = "gold"
+    ramp: float = Field(
+        0.5, ge=0, le=1, description="part of the annealing in which the mix moves over; 0: at once"
+    )
+    gold: float = Field(1.0, gt=0, le=1, description="share of the best labels after the ramp")
 
 
 class AugmentConfig(Config):
@@ -68,6 +123,41 @@ class AugmentConfig(Config):
     symmetric_regions: tuple[str, ...] = ("head and neck", "brain", "spine", "pelvis")
 
 
+class ComputeConfig(Config):
+    """With what a run is computed: no part of what it computes.
+
+    Processes share the batch: each cuts and learns from its part of the samples. On one machine
+    they are started as they are needed; `launcher` starts them on several.
+    """
+
+    devices: int = Field(1, ge=1, description="GPUs, or processes on CPUs, per machine")
+    nodes: int = Field(1, ge=1)
+    launcher: tuple[str, ...] = Field(
+        (),
+        description="words that start all processes of a run, with {payload} and {result} in "
+        "their places; none: torchrun on this machine",
+    )
+    loaders: int = Field(
+        0, ge=0, description="threads that cut batches ahead; 0: one on CPUs, up to 8 beside a GPU"
+    )
+    deterministic: bool = Field(False, description="slower; warns of what CUDA cannot do so")
+    time_budget_s: float = Field(
+        0.0, ge=0, description="then the run stops to be gone on with later; 0: none"
+    )
+    tensorboard: bool = Field(False, description="beside the JSONL log, if it is installed")
+
+
+class TrustConfig(Config):
+    """How much a label weighs that a judge or a detection has looked at.
+
+    Its weight by origin times the probability that it is right; gold and confirmed labels count
+    in full.
+    """
+
+    by_probability: bool = True
+    floor: float = Field(0.2, ge=0, le=1, description="least factor: judges err too")
+
+
 class TrainingConfig(Config):
     """How one network is trained."""
 
@@ -77,10 +167,29 @@ class TrainingConfig(Config):
     learning_rate: float = Field(3e-3, gt=0)
     weight_decay: float = Field(1e-4, ge=0)
     warmup: float = Field(0.05, ge=0, lt=1, description="share of the steps")
+    schedule: Literal["cosine", "poly"] = "cosine"
+    poly_power: float = Field(0.9, gt=0)
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
+        "auto", description="auto: bf16 on CUDA, fp32 on CPUs"
+    )
+    prefetch: int = Field(
+        4, ge=0, description="steps that batches are drawn ahead: the sampler learns so much later"
+    )
+    exclusion: float = Field(
+        0.0, ge=0, description="weight of the penalty for voxels in two classes that are disjoint"
+    )
+    exclusion_as_background: bool = Field(
+        False, description="a class's mask is background to unknown classes that exclude it"
+    )
+    trust: TrustConfig = TrustConfig()
     clip_norm: float = Field(5.0, gt=0)
     ema: float = Field(0.99, ge=0, lt=1, description="decay of the averaged weights; 0: off")
     foreground: float = Field(0.75, ge=0, le=1, description="share of patches around a structure")
-    reconstruction: float = Field(0.1, ge=0, description="weight of masked reconstruction")
+    reconstruction: float = Field(0.1, ge=0, description="weight of the loss of self-supervision")
+    restoration: RestorationConfig = RestorationConfig()
+    pretrain_share: float = Field(
+        0.0, ge=0, lt=1, description="of the steps, at first: self-supervision on all scans only"
+    )
     label_weights: dict[str, float] = Field(
         default_factory=lambda: {
             "original": 1.0,
@@ -92,11 +201,16 @@ class TrainingConfig(Config):
     )
     grid: GridConfig = GridConfig()
     mix: MixConfig = MixConfig()
+    selective: SelectiveConfig = SelectiveConfig()
     anneal: AnnealConfig = AnnealConfig()
     augment: AugmentConfig = AugmentConfig()
     checkpoint_every: int = Field(100, ge=1)
     log_every: int = Field(10, ge=1)
-    max_bad_steps: int = Field(5, ge=0, description="skipped steps with a loss that is no number")
+    max_bad_steps: int = Field(
+        5, ge=0, description="skipped steps in a row with a loss or gradient that is no number"
+    )
+    max_bad_total: int = Field(50, ge=0, description="such steps in all")
+    compute: ComputeConfig = ComputeConfig()
     device: Literal["auto", "cpu", "cuda"] = "auto"
 
     @field_validator("patch")
