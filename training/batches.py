@@ -11,16 +11,18 @@ import torch
 from training.cases import PreparedCase
 from training.config import TrainingConfig
 from training.patches import channels, cut, random_pose, vary
+from training.restoration import spoil
 from training.sampling import Draw, Sampler
 from training.synthetic import grow_tumour
-
-BLOCK = 8  # voxels a side that masked reconstruction hides at a time
-HIDDEN = 0.5  # share of blocks
 
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Tensors of one step; `hidden` is 1 where a masked-reconstruction sample was blanked."""
+    """Tensors of one step.
+
+    `original` is the first window before anything was spoiled, `hidden` is 1 where a sample for
+    self-supervision was changed (`training.restoration`).
+    """
 
     image: torch.Tensor
     target: torch.Tensor
@@ -61,14 +63,14 @@ class Loader:
         self._cases, self._raw, self._organs = cases, raw, organs
         self._swap, self._sampler, self._config = swap, sampler, config
 
-    def batch(self, step: int, among: Sequence[int] | None = None) -> Batch:
+    def batch(self, step: int) -> Batch:
         """The samples of a step."""
-        return self.cut(step, self.draw(step, among))
+        return self.cut(step, self.draw(step))
 
-    def draw(self, step: int, among: Sequence[int] | None = None) -> tuple[Draw, ...]:
+    def draw(self, step: int) -> tuple[Draw, ...]:
         """What the samples of a step are to be; the sampler decides it by what it has learnt."""
         generators = [self._sampler.generator(step, n) for n in range(self._config.batch)]
-        return tuple(self._sampler.draw(generator, among) for generator in generators)
+        return tuple(self._sampler.draw(generator, step) for generator in generators)
 
     def cut(
         self, step: int, draws: Sequence[Draw], positions: Sequence[int] | None = None
@@ -113,9 +115,8 @@ class Loader:
         hidden = np.zeros_like(original)
         weight = patch.weight
         if is_raw:
-            hidden = _blocks(hu.shape, generator)[None]
             n_windows = len(config.grid.windows)
-            image[:n_windows] *= 1 - hidden
+            image, hidden = spoil(image, n_windows, config.restoration, generator)
             weight = np.zeros_like(weight)
         return _Sample(draw, image, patch.target, weight, original, hidden)
 
@@ -130,12 +131,6 @@ class Loader:
             centre = generator.random(3) * (np.array(case.image.shape) - 1)
         place = (float(centre[0]), float(centre[1]), float(centre[2]))
         return Draw(draw.kind, draw.case, place, draw.class_index)
-
-
-def _blocks(shape: Sequence[int], generator: np.random.Generator) -> npt.NDArray[np.float32]:
-    coarse = generator.random([-(-n // BLOCK) for n in shape]) < HIDDEN
-    fine = coarse.repeat(BLOCK, 0).repeat(BLOCK, 1).repeat(BLOCK, 2)
-    return fine[: shape[0], : shape[1], : shape[2]].astype(np.float32)
 
 
 def _stack(parts: Sequence[npt.NDArray[np.float32]]) -> torch.Tensor:

@@ -4,9 +4,9 @@ import numpy as np
 import torch
 
 from tests.training.conftest import tiny
-from training.batches import BLOCK, Loader
+from training.batches import Loader
 from training.cases import PreparedCase
-from training.config import AugmentConfig, MixConfig
+from training.config import AugmentConfig, MixConfig, RestorationConfig
 from training.sampling import Sampler
 
 SHAPE = (26, 22, 20)
@@ -23,8 +23,11 @@ def case(name, organ=True):
     )  # fmt: skip
 
 
-def loader(**mix):
-    config = tiny(mix=MixConfig(**mix), batch=3, augment=AugmentConfig(mirror=False))
+def loader(restoration=None, **mix):
+    config = tiny(
+        mix=MixConfig(**mix), batch=3, augment=AugmentConfig(mirror=False),
+        restoration=restoration or RestorationConfig(),
+    )  # fmt: skip
     cases, raw = [case("a"), case("b")], [case("r", organ=False)]
     sampler = Sampler(cases, 2, 1, [(0, 1), (1, 1)], config, seed=5)
     return Loader(cases, raw, {1: 0}, None, sampler, config)
@@ -40,17 +43,15 @@ def test_labelled_batch():
     assert set(batch.target.unique().tolist()) <= {0.0, 1.0}
 
 
-def test_unlabeled_sample_hides_blocks_and_teaches_no_class():
-    batch = loader(labelled=0, selective=0, unlabeled=1).batch(0)
-    assert all(draw.kind == "unlabeled" for draw in batch.draws)
-    assert not batch.weight.any()
-    hidden = batch.hidden.bool()
-    assert 0.1 < hidden.float().mean() < 0.9
-    corner = hidden[..., :BLOCK, :BLOCK, :BLOCK].flatten(1)
-    assert all(len(values.unique()) == 1 for values in corner)
-    for window in range(2):
-        assert not batch.image[:, window : window + 1][hidden].any()
-    torch.testing.assert_close(batch.original[~hidden], batch.image[:, :1][~hidden])
+def test_unlabeled_sample_is_spoiled_and_teaches_no_class():
+    for way in ({"genesis": 0.0}, {"blocks": 0.0}):
+        batch = loader(RestorationConfig(**way), labelled=0, selective=0, unlabeled=1).batch(0)
+        assert all(draw.kind == "unlabeled" for draw in batch.draws)
+        assert not batch.weight.any()
+        hidden = batch.hidden.bool()
+        assert hidden.flatten(1).any(dim=1).all()
+        torch.testing.assert_close(batch.original[~hidden], batch.image[:, :1][~hidden])
+        assert (batch.original - batch.image[:, :1])[hidden].abs().max() > 0.1
 
 
 def test_synthetic_sample_has_a_lesion_in_its_organ():
