@@ -11,13 +11,14 @@ from training.config import TrainingConfig, network_config
 from training.models import STAGES
 from voxcurate.catalog import Label, Model, Scan, WorkItem, Writer
 from voxcurate.catalog.catalog import now
+from voxcurate.classes import Vocabulary
 from voxcurate.errors import TrainingError
 from voxcurate.ids import content_id
 from voxcurate.ledger import Item, LedgerResult, run_items
 from voxcurate.stage import StageContext
 
 VERSION = "1"
-TECHNICAL = {"checkpoint_every", "log_every", "device"}  # no part of the result
+TECHNICAL = {"checkpoint_every", "log_every", "device", "compute"}  # no part of the result
 Accept = Callable[[Label], bool]
 
 
@@ -191,36 +192,60 @@ def _item(ctx: StageContext, run: Run) -> Item:
 
 
 def _payload(ctx: StageContext, run: Run, scans: Sequence[Scan]) -> dict[str, Any]:
+    return payload_of(
+        run,
+        ctx.vocabulary,
+        spacing=grid_spacing(scans, run.training),
+        seed=ctx.seed,
+        round_number=ctx.round,
+        patients=[scan.patient for scan in scans],
+        licences=[scan.licence for scan in scans],
+        warm=ctx.workspace.root / run.warm.path if run.warm else None,
+    )
+
+
+def payload_of(
+    run: Run,
+    vocabulary: Vocabulary,
+    *,
+    spacing: Sequence[float],
+    seed: int,
+    round_number: int,
+    patients: Sequence[str],
+    licences: Sequence[str],
+    warm: Path | None = None,
+) -> dict[str, Any]:
+    """What the worker gets of a run, in a round or alone on files; its places come on top."""
     organs = {
         info.id: info.inside
-        for info in ctx.vocabulary
+        for info in vocabulary
         if info.lesion and info.inside and info.id in run.classes and info.inside in run.classes
     }
     return {
         "name": run.name,
-        "round": ctx.round,
+        "round": round_number,
         "classes": list(run.classes),
         "cases": list(run.cases),
         "raw": list(run.raw),
         "anneal": list(run.anneal),
-        "spacing": grid_spacing(scans, run.training),
+        "spacing": list(spacing),
         "network": network_config(run.network).model_dump(mode="json"),
         "training": run.training.model_dump(mode="json"),
         "steps": run.steps,
-        "seed": int(content_id("train", ctx.seed, run.role, run.name), 16) & 0x7FFFFFFF,
+        "seed": int(content_id("train", seed, run.role, run.name), 16) & 0x7FFFFFFF,
         "fold": run.fold,
-        "swap": _swap(ctx, run),
+        "swap": _swap(vocabulary, run),
         "organs": organs,
-        "patients": sorted({scan.patient for scan in scans}),
-        "licence": "; ".join(sorted({scan.licence for scan in scans})),
-        "warm": str(ctx.workspace.root / run.warm.path) if run.warm else "",
+        "patients": sorted(set(patients)),
+        "licence": "; ".join(sorted(set(licences))),
+        "warm": str(warm) if warm else "",
     }
 
 
-def _swap(ctx: StageContext, run: Run) -> dict[str, str] | None:
+def _swap(vocabulary: Vocabulary, run: Run) -> dict[str, str] | None:
     from training.patches import mirror_swap
 
-    found = mirror_swap(run.classes, ctx.vocabulary, run.training.augment)
+    found = mirror_swap(run.classes, vocabulary, run.training.augment)
     if found is None:
         return None
     return {
