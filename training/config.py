@@ -221,6 +221,40 @@ class TrainingConfig(Config):
         return value
 
 
+class PlanningConfig(Config):
+    """What `training.planning` chooses from: voxels per patch by machine, networks, time."""
+
+    coverage: float = Field(
+        0.1,
+        gt=0,
+        le=1,
+        description="share of the median scan that a patch must show, else the grid is coarsened: "
+        "a network that sees less cannot tell where it is",
+    )
+    cpu_voxels_per_core: float = Field(
+        98_304, gt=0, description="two cores: 64 x 48 x 64, 1 to 2 s a step with a small network"
+    )
+    cpu_most_voxels: float = Field(884_736, gt=0, description="96^3")
+    gpu_voxels_per_gb: float = Field(
+        87_382, gt=0, description="24 GB: 128^3, two at once in bf16 with a large network"
+    )
+    gpu_most_voxels: float = Field(4_096_000, gt=0, description="160^3")
+    batch: int = Field(2, ge=1, description="patches of full size a step")
+    most_batch: int = Field(4, ge=1, description="of small patches")
+    divisor: int = Field(8, ge=1, description="of patch sides; networks of five levels want 16")
+    cpu_network: str = "unet_small"
+    gpu_network: str = "mednext"
+    small_gpu_network: str = "dynunet_small"
+    large_gpu_gb: float = Field(16.0, gt=0)
+    cpu_minutes: float = Field(30.0, gt=0, description="where neither steps nor minutes are given")
+    gpu_minutes: float = Field(240.0, gt=0)
+    cpu_steps: int = Field(1000, ge=1, description="where the time of a step is not measured")
+    gpu_steps: int = Field(40_000, ge=1)
+    least_steps: int = Field(
+        300, ge=1, description="fewer in the time: smaller patches, a coarser grid"
+    )
+
+
 class ZooConfig(Config):
     """The cold-start zoo: each network leaves out one fold of the training patients."""
 
