@@ -2,25 +2,25 @@
 
 Every draw comes from a generator seeded by (seed, step, position in the batch), so that a resumed
 run draws what an undisturbed one draws. What the sampler has learnt (losses by place, Dice by
-class) is its state and goes into the checkpoint.
+class, what the memory of later rounds needs) is its state and goes into the checkpoint.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from training.cases import PreparedCase
 from training.config import TrainingConfig
+from training.hardness import LossMap
+from training.replay.memory import Memory
+from training.schedule import KINDS, Kind, Plan, shares_at
 
-Kind = Literal["labelled", "selective", "unlabeled", "synthetic"]
-KINDS: tuple[Kind, ...] = ("labelled", "selective", "unlabeled", "synthetic")
-LEARNT = ("labelled", "selective")  # kinds whose loss says where it is hard
-CELLS = 6  # of the loss map, per axis
-FORGET = 0.3  # how fast a new loss replaces the old one in its cell
+LEARNT = ("labelled", "selective", "replay")  # kinds whose loss says how hard a case is
 NEED_FLOOR = 0.15  # a class that is learnt perfectly is still drawn
+CANDIDATES = 8  # places of a class among which its hardest is looked for
 
 
 @dataclass(frozen=True)
@@ -33,14 +33,30 @@ class Draw:
     class_index: int  # -1: drawn without a class
 
 
+@dataclass(frozen=True)
+class Pools:
+    """What there is to draw from.
+
+    Attributes:
+        mix: number of labelled cases of this round, the first ones.
+        memory: number of cases of earlier rounds, right behind them; cases behind these are drawn
+            in annealing only.
+        raw: number of scans without labels.
+        tumours: (case, lesion class) pairs for synthetic tumours, by position.
+    """
+
+    mix: int
+    memory: int = 0
+    raw: int = 0
+    tumours: Sequence[tuple[int, int]] = ()
+
+
 class Sampler:
     """Draws samples; told how they went.
 
     Args:
-        cases: labelled ones; those from `n_mix` on are for annealing only.
-        n_mix: how many of them belong to the mix.
-        raw: how many scans without labels there are.
-        tumours: (case, lesion class) pairs for synthetic tumours, by case position.
+        cases: labelled ones, in the order of `pools`.
+        plan: of the run: it says when the mix moves over to which best cases.
         config: of the training.
         seed: of the run.
     """
@@ -48,46 +64,93 @@ class Sampler:
     def __init__(
         self,
         cases: Sequence[PreparedCase],
-        n_mix: int,
-        raw: int,
-        tumours: Sequence[tuple[int, int]],
+        pools: Pools,
+        plan: Plan,
         config: TrainingConfig,
         seed: int,
     ) -> None:
-        self._cases, self._raw, self._tumours = cases, raw, tumours
-        self._mix = range(n_mix)
+        self._cases, self._pools, self._plan = cases, pools, plan
         self._config, self._seed = config, seed
-        n_classes = len(cases[0].known)
+        self._mix = range(pools.mix)
+        self._memory = range(pools.mix, pools.mix + pools.memory)
         self._members: dict[tuple[int, ...], list[list[int]]] = {}
-        self.losses = np.full((n_mix, CELLS, CELLS, CELLS), np.nan, dtype=np.float32)
-        self.dice = np.zeros(n_classes, dtype=np.float64)
-        self.shares = self._usable(config)
+        self._there: dict[Kind, bool] = {
+            "labelled": True,
+            "selective": True,
+            "unlabeled": pools.raw > 0,
+            "synthetic": bool(pools.tumours),
+            "replay": pools.memory > 0,
+        }
+        self.losses = LossMap(pools.mix, config.selective)
+        self.dice = np.zeros(len(cases[0].known), dtype=np.float64)
+        known = [case.case_id for case in cases[: pools.mix + pools.memory]]
+        self.memory = Memory([*known[pools.mix :], *known[: pools.mix]])
 
     def generator(self, step: int, position: int) -> np.random.Generator:
         """The random numbers of one sample."""
         return np.random.default_rng([self._seed & 0xFFFFFFFF, step, position])
 
-    def draw(self, generator: np.random.Generator, among: Sequence[int] | None = None) -> Draw:
-        """One sample; `among` limits the labelled cases (annealing) and turns the mix off."""
-        if among is not None:
-            return self._labelled(generator, among)
-        kind = KINDS[int(generator.choice(len(KINDS), p=self.shares))]
-        if kind == "unlabeled":
-            return Draw("unlabeled", int(generator.integers(self._raw)), (-1, -1, -1), -1)
-        if kind == "synthetic":
-            case, class_index = self._tumours[int(generator.integers(len(self._tumours)))]
-            return Draw("synthetic", case, (-1, -1, -1), class_index)
-        if kind == "selective" and np.nansum(self.losses) > 0:
-            return self._selective(generator)
-        return self._labelled(generator, self._mix)
+    def shares(self, step: int) -> npt.NDArray[np.float64]:
+        """Share of each of `KINDS` in the samples of a step."""
+        return shares_at(step, self._plan, self._config, self._there)
 
-    def learn(self, draws: Sequence[Draw], losses: Sequence[float]) -> None:
-        """Note the loss of each labelled sample at its place."""
-        for draw, loss in zip(draws, losses, strict=True):
-            if draw.kind in LEARNT and draw.case in self._mix and np.isfinite(loss):
-                cell = (draw.case, *self._cell(draw))
-                old = self.losses[cell]
-                self.losses[cell] = loss if np.isnan(old) else old + FORGET * (loss - old)
+    def draw(self, generator: np.random.Generator, step: int) -> Draw:
+        """One sample of a step."""
+        kind = KINDS[int(generator.choice(len(KINDS), p=self.shares(step)))]
+        if kind == "unlabeled":
+            return Draw("unlabeled", int(generator.integers(self._pools.raw)), (-1, -1, -1), -1)
+        if kind == "synthetic":
+            tumours = self._pools.tumours
+            case, class_index = tumours[int(generator.integers(len(tumours)))]
+            return Draw("synthetic", case, (-1, -1, -1), class_index)
+        if kind == "gold":
+            return self._labelled(generator, self._plan.anneal_cases, kind)
+        if kind == "replay":
+            return self._labelled(generator, self._memory, kind)
+        if kind == "selective" and self.losses.is_known:
+            return self._selective(generator)
+        return self._labelled(generator, self._mix, "labelled")
+
+    def class_shares(self, step: int) -> npt.NDArray[np.float64]:
+        """Expected share of a step's samples that are drawn for each class, ``(classes,)``.
+
+        Places that are drawn for no class in particular show classes too; they are not counted,
+        so that this is what a class has at the least.
+        """
+        share = dict(zip(KINDS, self.shares(step), strict=True))
+        if not self.losses.is_known:
+            share["labelled"] += share["selective"]
+            share["selective"] = 0.0
+        foreground = self._config.foreground
+        found = foreground * share["labelled"] * self._need(self._mix)
+        found += foreground * share["replay"] * self._need(self._memory)
+        found += foreground * share["gold"] * self._need(self._plan.anneal_cases)
+        present = self._present(self._mix)
+        found += share["selective"] * self._config.selective.by_class * _even(present)
+        for _, class_index in self._pools.tumours:
+            found[class_index] += share["synthetic"] / len(self._pools.tumours)
+        return found
+
+    def learn(
+        self,
+        draws: Sequence[Draw],
+        losses: Sequence[float],
+        features: npt.NDArray[np.floating[Any]] | None = None,
+    ) -> None:
+        """Note the loss of each labelled sample at its place, and what the memory needs.
+
+        Args:
+            losses: per sample; one that is no number says nothing.
+            features: ``(samples, features)``; None: the memory compares no features.
+        """
+        for position, (draw, loss) in enumerate(zip(draws, losses, strict=True)):
+            if draw.kind not in LEARNT or not np.isfinite(loss):
+                continue
+            case = self._cases[draw.case]
+            feature = None if features is None else features[position]
+            self.memory.observe(case.case_id, loss, feature)
+            if draw.case in self._mix:
+                self.losses.learn(draw.case, draw.centre, case.image.shape, loss)
 
     def learn_dice(self, dice: npt.NDArray[np.float64], seen: npt.NDArray[np.bool_]) -> None:
         """Note how well each class that was in the batch went."""
@@ -95,44 +158,70 @@ class Sampler:
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint needs."""
-        return {"losses": self.losses.copy(), "dice": self.dice.copy()}
+        return {
+            "losses": self.losses.values.copy(),
+            "dice": self.dice.copy(),
+            "memory": self.memory.state_dict(),
+        }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take a checkpoint's state."""
-        self.losses, self.dice = state["losses"].copy(), state["dice"].copy()
+        self.losses.restore(state["losses"])
+        self.dice = state["dice"].copy()
+        self.memory.load_state_dict(state["memory"])
 
-    def _usable(self, config: TrainingConfig) -> npt.NDArray[np.float64]:
-        mix = config.mix
-        shares = {
-            "labelled": mix.labelled,
-            "selective": mix.selective,
-            "unlabeled": mix.unlabeled if self._raw else 0.0,
-            "synthetic": mix.synthetic if self._tumours else 0.0,
-        }
-        total = mix.labelled + mix.selective + mix.unlabeled + mix.synthetic
-        shares["labelled"] += max(0.0, (total or 1.0) - sum(shares.values()))
-        values = np.array([shares[kind] for kind in KINDS])
-        normalised: npt.NDArray[np.float64] = values / values.sum()
-        return normalised
-
-    def _labelled(self, generator: np.random.Generator, among: Sequence[int]) -> Draw:
-        members = self._by_class(among)
-        present = np.array([bool(cases) for cases in members])
-        if generator.random() >= self._config.foreground or not present.any():
+    def _labelled(self, generator: np.random.Generator, among: Sequence[int], kind: Kind) -> Draw:
+        need = self._need(among)
+        if generator.random() >= self._config.foreground or not need.any():
             case = among[int(generator.integers(len(among)))]
             centre = generator.random(3) * (np.array(self._cases[case].image.shape) - 1)
-            return Draw("labelled", case, _triple(centre), -1)
-        need = (NEED_FLOOR + 1 - self.dice) * present
-        class_index = int(generator.choice(len(need), p=need / need.sum()))
-        case = members[class_index][int(generator.integers(len(members[class_index])))]
+            return Draw(kind, case, _triple(centre), -1)
+        class_index = int(generator.choice(len(need), p=need))
+        return self._around(generator, among, class_index, kind)
+
+    def _around(
+        self, generator: np.random.Generator, among: Sequence[int], class_index: int, kind: Kind
+    ) -> Draw:
+        """A place around a voxel of a class, in any case that has it."""
+        members = self._by_class(among)[class_index]
+        case = members[int(generator.integers(len(members)))]
         voxels = self._cases[case].centres[class_index]
         centre = voxels[int(generator.integers(len(voxels)))].astype(float)
         jitter = generator.uniform(-0.3, 0.3, 3) * self._config.patch
-        return Draw("labelled", case, self._inside(case, centre + jitter), class_index)
+        return Draw(kind, case, self._inside(case, centre + jitter), class_index)
+
+    def _selective(self, generator: np.random.Generator) -> Draw:
+        """A hard place: of a class in turn, or anywhere."""
+        present = self._present(self._mix)
+        if generator.random() < self._config.selective.by_class and present.any():
+            class_index = int(generator.choice(len(present), p=_even(present)))
+            places = [
+                self._around(generator, self._mix, class_index, "selective")
+                for _ in range(CANDIDATES)
+            ]
+            weights = np.array([self._hardness(place) for place in places])
+            return places[int(generator.choice(CANDIDATES, p=weights / weights.sum()))]
+        case, part = self.losses.draw(generator)
+        centre = part * np.array(self._cases[case].image.shape) - 0.5
+        return Draw("selective", case, self._inside(case, centre), -1)
+
+    def _hardness(self, draw: Draw) -> float:
+        return self.losses.at(draw.case, draw.centre, self._cases[draw.case].image.shape)
+
+    def _need(self, among: Sequence[int]) -> npt.NDArray[np.float64]:
+        """Probability of each class: the less of it is learnt, the more; never 0 if it is there."""
+        if not len(among):
+            return np.zeros(len(self.dice))
+        need: npt.NDArray[np.float64] = (NEED_FLOOR + 1 - self.dice) * self._present(among)
+        total = need.sum()
+        return need / total if total else need
+
+    def _present(self, among: Sequence[int]) -> npt.NDArray[np.bool_]:
+        return np.array([bool(cases) for cases in self._by_class(among)])
 
     def _by_class(self, among: Sequence[int]) -> list[list[int]]:
         """The cases, of those given, that have foreground of each class."""
-        key = tuple(among)
+        key = (among[0], len(among)) if isinstance(among, range) and among else tuple(among)
         if key not in self._members:
             classes = range(len(self.dice))
             self._members[key] = [
@@ -140,21 +229,13 @@ class Sampler:
             ]
         return self._members[key]
 
-    def _selective(self, generator: np.random.Generator) -> Draw:
-        flat = np.nan_to_num(self.losses).ravel().astype(np.float64)
-        place = int(generator.choice(flat.size, p=flat / flat.sum()))
-        case, *cell = np.unravel_index(place, self.losses.shape)
-        shape = np.array(self._cases[int(case)].image.shape)
-        centre = (np.array(cell) + generator.random(3)) / CELLS * shape - 0.5
-        return Draw("selective", int(case), self._inside(int(case), centre), -1)
-
     def _inside(self, case: int, centre: npt.NDArray[np.float64]) -> tuple[float, float, float]:
         return _triple(np.clip(centre, 0, np.array(self._cases[case].image.shape) - 1.0))
 
-    def _cell(self, draw: Draw) -> tuple[int, int, int]:
-        shape = np.array(self._cases[draw.case].image.shape)
-        i, j, k = np.clip(np.array(draw.centre) / shape * CELLS, 0, CELLS - 1).astype(int)
-        return int(i), int(j), int(k)
+
+def _even(present: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
+    even: npt.NDArray[np.float64] = present / max(1, int(present.sum()))
+    return even
 
 
 def _triple(values: npt.NDArray[np.float64]) -> tuple[float, float, float]:

@@ -14,9 +14,10 @@ from training.batches import Loader
 from training.bundle import BundleFacts, load_bundle, shares, weights_sha256, write_bundle
 from training.cases import CaseSpec, PreparedCase, ensure_case, load_case, spec_of
 from training.config import NetworkConfig, TrainingConfig
-from training.loop import Training, plan_of, use_threads
+from training.loop import Training, use_threads
 from training.networks import SegmentationNet, build_network, count_parameters, grow_head
-from training.sampling import Sampler
+from training.sampling import Pools, Sampler
+from training.schedule import plan_of
 from voxcurate.config import build
 from voxcurate.errors import TrainingError
 from voxcurate.ids import content_id
@@ -38,14 +39,15 @@ def train_model(payload: Mapping[str, Any]) -> dict[str, Any]:
     cases = [spec_of(c) for c in payload["cases"]]
     best = [spec_of(c) for c in payload["anneal"]]  # the same scans, their best labels only
     raw = [spec_of(c) for c in payload["raw"]]
+    earlier = [spec_of(c) for c in payload.get("memory", ())]
     if not cases:
         raise TrainingError(f"model {payload['name']}: no labelled case to train on")
-    prepared = _prepare(cases, payload, config)
+    prepared = _prepare([*cases, *earlier], payload, config)
     classes, skipped = _trainable(payload["classes"], prepared)
     if not classes:
         raise TrainingError(f"model {payload['name']}: no class has a voxel in the training cases")
     if skipped:
-        prepared = _prepare(cases, {**payload, "classes": classes}, config)
+        prepared = _prepare([*cases, *earlier], {**payload, "classes": classes}, config)
     raw_cases = _prepare(raw, {**payload, "classes": classes}, config)
     facts = _facts(payload, config, classes, prepared)
     gold = _prepare(best, {**payload, "classes": classes}, config)
@@ -54,9 +56,8 @@ def train_model(payload: Mapping[str, Any]) -> dict[str, Any]:
     network, ancestor = _network(payload, facts)
     organs = _organs(payload["organs"], classes)
     tumours = _tumours(organs, prepared)
-    sampler = Sampler(
-        [*prepared, *gold], len(prepared), len(raw_cases), tumours, config, payload["seed"]
-    )
+    pools = Pools(len(cases), len(earlier), len(raw_cases), tumours)
+    sampler = Sampler([*prepared, *gold], pools, plan, config, payload["seed"])
     swap = _swap(payload["swap"], classes)
     loader = Loader([*prepared, *gold], raw_cases, organs, swap, sampler, config)
     training = Training(
@@ -161,7 +162,7 @@ def _facts(
         spacing=(spacing[0], spacing[1], spacing[2]),
         network=build(NetworkConfig, payload["network"]),
         training=config,
-        training_cases=tuple(c["case_id"] for c in (*payload["cases"], *payload["raw"])),
+        training_cases=tuple(c["case_id"] for c in _scans(payload)),
         training_patients=tuple(sorted(set(payload["patients"]))),
         prior=prior,
         licence=payload["licence"],
@@ -184,6 +185,11 @@ def _network(
     grow_head(state, ancestor.classes, facts.classes)
     network.load_state_dict(state)
     return network, ancestor
+
+
+def _scans(payload: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Every case that the weights learn from."""
+    return [*payload["cases"], *payload.get("memory", ()), *payload["raw"]]
 
 
 def _organs(pairs: Mapping[str, str], classes: Sequence[str]) -> dict[int, int]:

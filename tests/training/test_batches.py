@@ -7,7 +7,8 @@ from tests.training.conftest import tiny
 from training.batches import Loader
 from training.cases import PreparedCase
 from training.config import AugmentConfig, MixConfig, RestorationConfig
-from training.sampling import Sampler
+from training.sampling import Pools, Sampler
+from training.schedule import Plan
 
 SHAPE = (26, 22, 20)
 
@@ -29,7 +30,7 @@ def loader(restoration=None, **mix):
         restoration=restoration or RestorationConfig(),
     )  # fmt: skip
     cases, raw = [case("a"), case("b")], [case("r", organ=False)]
-    sampler = Sampler(cases, 2, 1, [(0, 1), (1, 1)], config, seed=5)
+    sampler = Sampler(cases, Pools(2, 0, 1, [(0, 1), (1, 1)]), Plan(9, 9), config, seed=5)
     return Loader(cases, raw, {1: 0}, None, sampler, config)
 
 

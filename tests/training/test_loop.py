@@ -9,9 +9,10 @@ import torch
 
 from tests.training.conftest import CLASSES, build, flagship_config, tiny
 from training import flagship
-from training.loop import Plan, Training, plan_of, rate
+from training.loop import Training, rate
 from training.models import of_round
 from training.runs import Run, _item, case_specs, current_labels
+from training.schedule import Plan, plan_of
 from training.trainer import train_model
 from voxcurate.errors import TrainingError
 
