@@ -5,6 +5,7 @@ form: the eight voxels around a corner make a code; a code's patches are unsigne
 eighths; a code and its complement have the same patches.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -117,12 +118,21 @@ def share_within(
 
 def hausdorff95(one: Mask, two: Mask, label: int, grid: Grid) -> float:
     """95th percentile of the distances in mm, the larger direction; infinite if one is empty."""
+    return shares_and_hausdorff95(one, two, label, grid, ())[1]
+
+
+def shares_and_hausdorff95(
+    one: Mask, two: Mask, label: int, grid: Grid, tolerances_mm: Sequence[float]
+) -> tuple[list[float], float]:
+    """`share_within` at several tolerances, and `hausdorff95`, of distances found once."""
     radius = _search_radius(grid.spacing)
     offsets, lengths, codes = _prepared(one, two, label, grid, radius)
     there, back = (_distances(codes[n], codes[1 - n], offsets, lengths, grid) for n in (0, 1))
     if not there[0].size or not back[0].size:
-        return float("inf")
-    return max(_percentile95(*there), _percentile95(*back))
+        return [0.0] * len(tolerances_mm), float("inf")
+    whole = float(there[1].sum() + back[1].sum())
+    near = [sum(float(area[d <= at].sum()) for d, area in (there, back)) for at in tolerances_mm]
+    return [n / whole for n in near], max(_percentile95(*there), _percentile95(*back))
 
 
 def _prepared(

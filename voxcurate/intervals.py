@@ -1,4 +1,4 @@
-"""Means over classes with bootstrap intervals over patients, and differences of two such means."""
+"""Means, medians and shares with bootstrap intervals over patients, and differences of means."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,12 +7,13 @@ import numpy as np
 import numpy.typing as npt
 
 N_RESAMPLES = 2000
+CONFIDENCE = 0.95
 Values = Mapping[str, Mapping[str, float]]  # class -> case -> value
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean with its 95 % interval; the bounds are None where one patient says nothing of it."""
+    """A mean with its interval; the bounds are None where one patient says nothing of it."""
 
     mean: float
     low: float | None
@@ -21,9 +22,14 @@ class Estimate:
 
 
 def mean_interval(
-    values: Values, patients: Mapping[str, str], *, seed: int, draws: int = N_RESAMPLES
+    values: Values,
+    patients: Mapping[str, str],
+    *,
+    seed: int,
+    draws: int = N_RESAMPLES,
+    confidence: float = CONFIDENCE,
 ) -> Estimate | None:
-    """Mean over classes of their means over cases, with a 95 % percentile bootstrap over patients.
+    """Mean over classes of their means over cases, with a percentile bootstrap over patients.
 
     All scans of a patient are drawn together, in all classes at once.
 
@@ -32,12 +38,13 @@ def mean_interval(
         patients: case -> patient; a case that is not there is a patient of its own.
         seed: of the resampling.
         draws: resamples.
+        confidence: that the interval holds the mean.
 
     Returns:
         None without values; no bounds with one patient. `n` counts cases.
     """
     filled = {name: table for name, table in values.items() if table}
-    return _estimate([filled], sorted(filled), patients, seed, draws)
+    return _estimate([filled], sorted(filled), patients, seed, draws, confidence)
 
 
 def difference_interval(
@@ -47,6 +54,7 @@ def difference_interval(
     *,
     seed: int,
     draws: int = N_RESAMPLES,
+    confidence: float = CONFIDENCE,
 ) -> Estimate | None:
     """The mean of `one` minus that of `two`, over the classes that both have.
 
@@ -57,7 +65,92 @@ def difference_interval(
         None if no class has values in both. `n` counts the cases of either.
     """
     shared = sorted(name for name, table in one.items() if table and two.get(name))
-    return _estimate([one, two], shared, patients, seed, draws)
+    return _estimate([one, two], shared, patients, seed, draws, confidence)
+
+
+def median_interval(
+    values: Mapping[str, float],
+    patients: Mapping[str, str],
+    *,
+    seed: int,
+    draws: int = N_RESAMPLES,
+    confidence: float = CONFIDENCE,
+) -> Estimate | None:
+    """Median over cases (the lower one of an even number), its bounds likewise; values may be
+    infinite. `Estimate.mean` holds the median.
+
+    Returns:
+        None without values; no bounds with one patient.
+    """
+    if not values:
+        return None
+    order = sorted(values, key=lambda case: (values[case], case))
+    ordered = np.array([values[case] for case in order])
+    middle = float(ordered[(len(order) - 1) // 2])
+    names = sorted({patients.get(case, case) for case in order})
+    if len(names) < 2:
+        return Estimate(middle, None, None, len(order))
+    where = {name: i for i, name in enumerate(names)}
+    owner = [where[patients.get(case, case)] for case in order]
+    weights = np.cumsum(resampled(len(names), draws, seed)[:, owner], axis=1)
+    half = (weights[:, -1:] + 1) // 2
+    found = ordered[np.minimum((weights < half).sum(axis=1), len(order) - 1)]
+    low, high = _bounds(found, confidence)
+    return Estimate(middle, low, high, len(order))
+
+
+def share_interval(
+    hits: Mapping[str, float],
+    totals: Mapping[str, float],
+    *,
+    seed: int,
+    draws: int = N_RESAMPLES,
+    confidence: float = CONFIDENCE,
+) -> Estimate | None:
+    """The sum of `hits` over the sum of `totals`, both by patient: lesions found of lesions.
+
+    Where all or none are hit, the bootstrap would have no width: the bound is Clopper and
+    Pearson's then, as if `totals` were independent.
+
+    Returns:
+        None if the total is 0. `n` is the total.
+    """
+    names = sorted(totals)
+    top, bottom = np.array([[hits.get(p, 0.0), totals[p]] for p in names]).reshape(-1, 2).T
+    total = float(bottom.sum())
+    if not total:
+        return None
+    share = float(top.sum()) / total
+    if share in (0.0, 1.0):
+        reach = ((1 - confidence) / 2) ** (1 / total)
+        low, high = (reach, 1.0) if share else (0.0, 1 - reach)
+        return Estimate(share, low, high, round(total))
+    if np.count_nonzero(bottom) < 2:
+        return Estimate(share, None, None, round(total))
+    times = resampled(len(names), draws, seed)
+    with np.errstate(invalid="ignore"):
+        found = (times @ top) / (times @ bottom)
+    low, high = _bounds(found[np.isfinite(found)], confidence)
+    return Estimate(share, low, high, round(total))
+
+
+def resampled(n: int, draws: int, seed: int) -> npt.NDArray[np.int64]:
+    """How often each of `n` patients is drawn, ``(draws, n)``."""
+    drawn = np.random.default_rng(seed).integers(n, size=(draws, n))
+    flat = (drawn + n * np.arange(draws)[:, None]).ravel()
+    return np.bincount(flat, minlength=draws * n).reshape(draws, n)
+
+
+def _bounds(found: npt.NDArray[np.float64], confidence: float) -> tuple[float | None, float | None]:
+    if not found.size:
+        return None, None
+    ordered = np.sort(found)
+    tail = (1 - confidence) / 2
+    if np.isfinite(ordered).all():
+        low, high = np.quantile(ordered, (tail, 1 - tail))
+    else:  # numpy's would subtract infinities
+        low, high = (ordered[round(q * (ordered.size - 1))] for q in (tail, 1 - tail))
+    return float(low), float(high)
 
 
 def _estimate(
@@ -66,6 +159,7 @@ def _estimate(
     patients: Mapping[str, str],
     seed: int,
     draws: int,
+    confidence: float,
 ) -> Estimate | None:
     if not classes:
         return None
@@ -76,19 +170,18 @@ def _estimate(
     mean = float(_difference([totals.sum(1) / counts.sum(1) for totals, counts in sums]).mean())
     if len(names) < 2:
         return Estimate(mean, None, None, len(cases))
-    drawn = np.random.default_rng(seed).integers(len(names), size=(draws, len(names)))
-    times = np.stack([np.bincount(row, minlength=len(names)) for row in drawn])
-    resampled = []
+    times = resampled(len(names), draws, seed)
+    means = []
     with np.errstate(invalid="ignore"):
         for totals, counts in sums:
             found = times @ counts.T  # (resamples, classes); a class may be drawn empty
-            resampled.append((times @ totals.T) / np.where(found > 0, found, np.nan))
-        differences = _difference(resampled)
+            means.append((times @ totals.T) / np.where(found > 0, found, np.nan))
+        differences = _difference(means)
     kept = differences[~np.isnan(differences).all(axis=1)]
     if not len(kept):
         return Estimate(mean, None, None, len(cases))
-    low, high = np.quantile(np.nanmean(kept, axis=1), (0.025, 0.975))
-    return Estimate(mean, float(low), float(high), len(cases))
+    low, high = _bounds(np.nanmean(kept, axis=1), confidence)
+    return Estimate(mean, low, high, len(cases))
 
 
 def _sums(

@@ -9,7 +9,7 @@ the voxels, distances between their centres), to rounding. Where nothing can be 
 The spacing is taken as that of an orthogonal grid; resample a sheared scan first.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,14 @@ import numpy as np
 import numpy.typing as npt
 
 from voxcurate import _kernels
-from voxcurate._surface import Grid, grid_of, hausdorff95, is_fortran, share_within
+from voxcurate._surface import (
+    Grid,
+    grid_of,
+    hausdorff95,
+    is_fortran,
+    share_within,
+    shares_and_hausdorff95,
+)
 from voxcurate.errors import GeometryError
 from voxcurate.volume import Box
 
@@ -117,6 +124,23 @@ def hd95(one: Mask, two: Mask, spacing: Spacing) -> float:
     return hausdorff95(first[box], second[box], 1, grid_of(one, spacing))
 
 
+def surface_scores(
+    one: Mask, two: Mask, spacing: Spacing, tolerances_mm: Sequence[float]
+) -> tuple[list[float], float]:
+    """NSD at each of some tolerances, and HD95 in mm: `nsd` and `hd95` with one search.
+
+    Raises:
+        GeometryError: the shapes differ, or a tolerance is negative or not finite.
+    """
+    for tolerance_mm in tolerances_mm:
+        _check_tolerance(tolerance_mm)
+    first, second = _as_bytes(one, two)
+    box = _box_of(_survey(first, second)[1], 1)
+    if box is None:
+        return [float("nan")] * len(tolerances_mm), float("nan")
+    return shares_and_hausdorff95(first[box], second[box], 1, grid_of(one, spacing), tolerances_mm)
+
+
 def score_labels(
     one: Mask,
     two: Mask,
@@ -206,8 +230,12 @@ def _nsd(
     grid: Grid,
     tolerance_mm: float,
 ) -> float:
-    if not 0 <= tolerance_mm < float("inf"):
-        raise GeometryError(f"want an NSD tolerance of 0 mm or more, found {tolerance_mm}")
+    _check_tolerance(tolerance_mm)
     if box is None:
         return float("nan")
     return share_within(one[box], two[box], label, grid, tolerance_mm)
+
+
+def _check_tolerance(tolerance_mm: float) -> None:
+    if not 0 <= tolerance_mm < float("inf"):
+        raise GeometryError(f"want an NSD tolerance of 0 mm or more, found {tolerance_mm}")

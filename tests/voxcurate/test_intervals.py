@@ -3,7 +3,12 @@
 import numpy as np
 import pytest
 
-from voxcurate.intervals import difference_interval, mean_interval
+from voxcurate.intervals import (
+    difference_interval,
+    mean_interval,
+    median_interval,
+    share_interval,
+)
 
 
 def test_the_mean_is_over_classes_of_means_over_cases():
@@ -69,3 +74,38 @@ def test_a_side_that_one_patient_carries_still_has_bounds():
     found = difference_interval({"a": {"x": 1.0}}, {"a": {"y": 0.0, "z": 0.5}}, {}, seed=0)
     assert found.low is not None
     assert np.isfinite([found.low, found.high]).all()
+
+
+def test_a_median_is_the_lower_middle_and_may_be_infinite():
+    values = {"a": 1.0, "b": 2.0, "c": 3.0, "d": float("inf")}
+    found = median_interval(values, {}, seed=0)
+    assert (found.mean, found.high, found.n) == (2.0, float("inf"), 4)
+    rng = np.random.default_rng(1)
+    many = {str(i): float(v) for i, v in enumerate(rng.normal(5, 1, 400))}
+    found = median_interval(many, {}, seed=0)
+    assert found.high - found.low == pytest.approx(2 * 1.96 * 1.2533 / 20, rel=0.25)
+
+
+def test_a_share_is_of_sums_and_exact_at_its_ends():
+    found = share_interval({"p": 1, "q": 3}, {"p": 2, "q": 3, "r": 0}, seed=0)
+    assert found.mean == pytest.approx(4 / 5)
+    assert found.low < 0.8 < found.high
+    whole = share_interval({str(i): 1 for i in range(10)}, {str(i): 1 for i in range(10)}, seed=0)
+    assert (whole.high, whole.low) == (1.0, pytest.approx(0.025 ** (1 / 10)))
+    none = share_interval({}, {str(i): 1 for i in range(10)}, seed=0)
+    assert (none.low, none.high) == (0.0, pytest.approx(1 - 0.025 ** (1 / 10)))
+    assert share_interval({}, {"p": 0}, seed=0) is None
+
+
+@pytest.mark.parametrize("scans", [1, 3])
+def test_intervals_over_patients_cover_what_they_say(scans):
+    """Scans of a patient are nearly alike: resampling scans would cover far less."""
+    rng = np.random.default_rng(7)
+    covered = 0
+    for seed in range(200):
+        level = rng.normal(0.8, 0.1, 30)
+        values = {f"{p}.{s}": float(level[p]) for p in range(30) for s in range(scans)}
+        owners = {case: case.split(".")[0] for case in values}
+        found = mean_interval({"a": values}, owners, seed=seed, draws=300, confidence=0.9)
+        covered += found.low <= 0.8 <= found.high
+    assert 0.82 <= covered / 200 <= 0.95

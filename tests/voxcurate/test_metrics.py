@@ -13,7 +13,15 @@ from tests.conftest import ellipsoid
 from voxcurate import _surface
 from voxcurate._surface import surface_areas
 from voxcurate.errors import GeometryError
-from voxcurate.metrics import dsc, dsc_per_label, hd95, joint_histogram, nsd, score_labels
+from voxcurate.metrics import (
+    dsc,
+    dsc_per_label,
+    hd95,
+    joint_histogram,
+    nsd,
+    score_labels,
+    surface_scores,
+)
 
 SPACING = (0.9, 1.3, 2.5)
 ORDERS = (np.ascontiguousarray, np.asfortranarray)
@@ -131,6 +139,16 @@ def test_scores_of_label_maps_are_those_of_their_masks(one, two):
         assert score.voxels == (pair[0].sum(), pair[1].sum())
     per_label = dsc_per_label(one, two, range(7))
     assert per_label[1] == pytest.approx(scores[1].dsc, nan_ok=True)
+
+
+@given(masks, masks, tolerances)
+@settings(max_examples=40, deadline=None)
+def test_one_search_gives_what_several_give(one, two, tolerance):
+    spacing = (1.3, 0.7, 2.1)
+    shares, distance = surface_scores(one, two, spacing, (1.0, tolerance))
+    wanted = [nsd(one, two, spacing, at) for at in (1.0, tolerance)]
+    np.testing.assert_allclose(shares, wanted, rtol=1e-12)
+    np.testing.assert_allclose(distance, hd95(one, two, spacing))
 
 
 def test_nothing_to_compare():
