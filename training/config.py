@@ -29,7 +29,9 @@ class GridConfig(Config):
     spacing_mm: Triple | None = Field(
         None, description="none: the median of the training scans, not below floor_mm"
     )
-    floor_mm: float = Field(3.0, gt=0)
+    floor_mm: float | None = Field(
+        None, gt=0, description="none: as fine as a patch still shows enough of a scan (planning)"
+    )
     windows: tuple[tuple[float, float], ...] = Field(
         ((-160.0, 240.0), (-1000.0, 1500.0)), min_length=1, description="HU, one channel each"
     )

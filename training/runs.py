@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from training.config import TrainingConfig, network_config
+from training.config import PlanningConfig, TrainingConfig, network_config
 from training.models import STAGES
 from voxcurate.catalog import Label, Model, Scan, WorkItem, Writer
 from voxcurate.catalog.catalog import now
@@ -136,17 +136,21 @@ def train(ctx: StageContext, runs: Sequence[Run], *, threads: int, limit_s: floa
 
 
 def grid_spacing(scans: Sequence[Scan], config: TrainingConfig) -> list[float]:
-    """Spacing of the network's grid: as configured, else the median of the scans, not too fine."""
+    """Spacing of the network's grid: as configured, else the median of the scans, coarsened to the
+    floor, which is as fine as a patch still shows enough of a scan (`training.planning`)."""
     if config.grid.spacing_mm is not None:
         return list(config.grid.spacing_mm)
     from training.grid import full_grid
+    from training.planning import grid_spacing as planned
 
-    own = [
-        full_grid(_shape(scan), np.asarray(scan.affine), (1.0, 1.0, 1.0)).source_spacing
-        for scan in scans
-    ]
-    median = np.median(np.asarray(own), axis=0)
-    return [round(max(config.grid.floor_mm, float(value)), 3) for value in median]
+    own = [full_grid(_shape(scan), np.asarray(scan.affine), (1.0, 1.0, 1.0)) for scan in scans]
+    spacing = np.median([grid.source_spacing for grid in own], axis=0).tolist()
+    if config.grid.floor_mm is not None:
+        return [round(max(config.grid.floor_mm, value), 3) for value in spacing]
+    extent = np.median([grid.shape for grid in own], axis=0).tolist()  # of voxels of 1 mm
+    return list(
+        planned(spacing, extent, float(np.prod(config.patch)), PlanningConfig().coverage)[0]
+    )
 
 
 def _make_newest(ctx: StageContext, role: str, results: Mapping[str, Mapping[str, Any]]) -> None:

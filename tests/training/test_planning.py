@@ -117,3 +117,19 @@ def test_a_patch_fits_its_budget_and_a_grid_its_coverage(shape, spacing, voxels)
 def test_steps_leave_a_reserve():
     assert 0.8 * 600 < steps_within(10, 1.0) < 600
     assert steps_within(0.001, 100.0) == 1
+
+
+def test_a_round_floors_its_grid_by_its_patch():
+    from types import SimpleNamespace
+
+    import numpy as np
+
+    from training.config import GridConfig
+    from training.runs import grid_spacing as of_round
+
+    small = SimpleNamespace(shape=[36, 50, 35], affine=np.eye(4).tolist())
+    wide = SimpleNamespace(shape=[300, 512, 512], affine=[[0, 0, 0.8, 0], [0, 0.8, 0, 0], [1.0, 0, 0, 0], [0, 0, 0, 1]])  # fmt: skip  # noqa: E501
+    assert of_round([small], TrainingConfig()) == [1.0, 1.0, 1.0]
+    assert of_round([wide], TrainingConfig()) == [3.0, 3.0, 3.0]
+    floored = TrainingConfig(grid=GridConfig(floor_mm=4.0))
+    assert of_round([small], floored) == [4.0, 4.0, 4.0]
