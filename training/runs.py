@@ -28,6 +28,7 @@ class Run:
 
     Attributes:
         cases: plain `CaseSpec` of the labelled cases.
+        memory: of labelled cases of earlier rounds, to be replayed.
         raw: of scans without labels (masked reconstruction).
         anneal: of cases with their best labels only.
         warm: the model whose weights it starts from.
@@ -42,6 +43,7 @@ class Run:
     cases: Sequence[Mapping[str, Any]]
     raw: Sequence[Mapping[str, Any]] = ()
     anneal: Sequence[Mapping[str, Any]] = ()
+    memory: Sequence[Mapping[str, Any]] = ()
     fold: int | None = None
     warm: Model | None = None
 
@@ -165,7 +167,7 @@ def _make_newest(ctx: StageContext, role: str, results: Mapping[str, Mapping[str
 
 
 def _item(ctx: StageContext, run: Run) -> Item:
-    everything = [*run.cases, *run.raw, *run.anneal]
+    everything = [*run.cases, *run.memory, *run.raw, *run.anneal]
     ids = {case["case_id"] for case in everything}
     scans = ctx.catalog.rows(Scan, case_id=ids) if ids else []
     if not scans:
@@ -174,6 +176,7 @@ def _item(ctx: StageContext, run: Run) -> Item:
     settings = {k: v for k, v in payload["training"].items() if k not in TECHNICAL}
     inputs = {
         "cases": [_mark(case) for case in run.cases],
+        "memory": [_mark(case) for case in run.memory],
         "raw": [_mark(case) for case in run.raw],
         "anneal": [_mark(case) for case in run.anneal],
         "training": settings,
@@ -230,6 +233,7 @@ def payload_of(
         "round": round_number,
         "classes": list(run.classes),
         "cases": list(run.cases),
+        "memory": list(run.memory),
         "raw": list(run.raw),
         "anneal": list(run.anneal),
         "spacing": list(spacing),

@@ -16,6 +16,7 @@ from training.cases import CaseSpec, PreparedCase, ensure_case, load_case, spec_
 from training.config import NetworkConfig, TrainingConfig
 from training.loop import Training, use_threads
 from training.networks import SegmentationNet, build_network, count_parameters, grow_head
+from training.replay.store import write_memory
 from training.sampling import Pools, Sampler
 from training.schedule import plan_of
 from voxcurate.config import build
@@ -101,6 +102,7 @@ def _finish(
     )
     folder = Path(payload["scratch"]) / f"bundle_{payload['run_id']}"
     write_bundle(folder, done, state)
+    write_memory(folder, training.sampler.memory)
     last = _last_line(Path(payload["log"]))
     return {
         "bundle": str(folder),

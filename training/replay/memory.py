@@ -17,6 +17,7 @@ GAMMA = 0.5  # weight of a case's old feature and loss against its new ones
 PROTECTED = 4  # selective: the hardest 1/4 stay
 ENOUGH = 2  # similarity decides only among so many times as many seen cases as have to go
 ROWS = 2048  # of the similarity matrix at a time
+EQUAL = 12  # digits to which likeness is compared: a product of matrices is not quite symmetric
 Floats = npt.NDArray[np.float64]
 
 
@@ -107,29 +108,32 @@ class Memory:
         return set(sorted(known, key=lambda case: -self.losses[case])[:n])
 
     def _without_alike(self, over: int, protected: set[str]) -> list[str]:
-        seen = [c for c in self.cases if c in self.features and c not in protected]
-        if len(seen) < ENOUGH * over:
+        seen = [case for case in self.cases if case in self.features]
+        may_go = np.array([case not in protected for case in seen], dtype=bool)
+        if may_go.sum() < ENOUGH * over:
             gone = [case for case in self.cases if case not in protected][:over]
         else:
-            gone = [seen[n] for n in most_alike(np.stack([self.features[c] for c in seen]), over)]
+            rows = np.stack([self.features[case] for case in seen])
+            gone = [seen[n] for n in most_alike(rows, over, may_go)]
         return [case for case in self.cases if case not in set(gone)]
 
 
-def most_alike(features: Floats, n: int) -> list[int]:
+def most_alike(features: Floats, n: int, may_go: npt.NDArray[np.bool_]) -> list[int]:
     """The rows to remove, one after the other: each time the one most like another that is left.
 
     Likeness is ``(cos + 1) / 2``; of two rows that are each other's nearest the first goes.
 
     Args:
-        features: ``(rows, dimensions)``.
-        n: how many; at most all rows.
+        features: ``(rows, dimensions)``, none of them 0.
+        n: how many; at most as many as may go.
+        may_go: ``(rows,)``; the others stay, and count as neighbours.
     """
     rows = features / np.linalg.norm(features, axis=1, keepdims=True)
     left = np.ones(len(rows), dtype=bool)
     nearest, likeness = _nearest(rows, np.arange(len(rows)), left)
     gone: list[int] = []
     for _ in range(n):
-        worst = int(np.argmax(np.where(left, likeness, -np.inf)))
+        worst = int(np.argmax(np.where(left & may_go, likeness, -np.inf)))
         left[worst] = False
         gone.append(worst)
         lost = np.flatnonzero(left & (nearest == worst))
@@ -149,7 +153,7 @@ def _nearest(
         found[:, ~left] = -1.0
         found[np.arange(some.size), some] = -1.0
         best = found.argmax(axis=1)
-        value = found[np.arange(some.size), best]
+        value = np.round(found[np.arange(some.size), best], EQUAL)
         alone = value < 0
         nearest[start : start + ROWS] = np.where(alone, some, best)
         likeness[start : start + ROWS] = np.where(alone, 0.0, value)
