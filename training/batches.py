@@ -1,6 +1,6 @@
 """Batches: draws become tensors."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -10,10 +10,12 @@ import torch
 
 from training.cases import PreparedCase
 from training.config import TrainingConfig
-from training.patches import channels, cut, random_pose, vary
+from training.patches import Patch, channels, cut, random_pose, vary
 from training.restoration import spoil
 from training.sampling import Draw, Sampler
-from training.synthetic import grow_tumour
+from training.synthetic.samples import Site, add_tumours
+
+NOWHERE = np.zeros((0, 3), np.int16)
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,7 +23,8 @@ class Batch:
     """Tensors of one step.
 
     `original` is the first window before anything was spoiled, `hidden` is 1 where a sample for
-    self-supervision was changed (`training.restoration`).
+    self-supervision was changed (`training.restoration`), `grown` tells how many synthetic tumours
+    each sample got.
     """
 
     image: torch.Tensor
@@ -30,6 +33,7 @@ class Batch:
     original: torch.Tensor
     hidden: torch.Tensor
     draws: tuple[Draw, ...]
+    grown: tuple[int, ...]
 
 
 class _Sample(NamedTuple):
@@ -39,6 +43,7 @@ class _Sample(NamedTuple):
     weight: npt.NDArray[np.float32]
     original: npt.NDArray[np.float32]
     hidden: npt.NDArray[np.float32]
+    grown: int
 
 
 class Loader:
@@ -47,7 +52,7 @@ class Loader:
     Args:
         cases: labelled cases.
         raw: cases without labels, for reconstruction.
-        organs: lesion class to the class of the organ it grows in (positions in the class list).
+        sites: lesion class (position in the class list) to where its synthetic tumours grow.
         swap: see `patches.mirror_swap`.
     """
 
@@ -55,13 +60,17 @@ class Loader:
         self,
         cases: Sequence[PreparedCase],
         raw: Sequence[PreparedCase],
-        organs: dict[int, int],
+        sites: Mapping[int, Site],
         swap: npt.NDArray[np.int64] | None,
         sampler: Sampler,
         config: TrainingConfig,
     ) -> None:
-        self._cases, self._raw, self._organs = cases, raw, organs
+        self._cases, self._raw, self._sites = cases, raw, sites
         self._swap, self._sampler, self._config = swap, sampler, config
+
+    def case_id(self, draw: Draw) -> str:
+        """The case that a sample is drawn from."""
+        return (self._raw if draw.kind == "unlabeled" else self._cases)[draw.case].case_id
 
     def batch(self, step: int) -> Batch:
         """The samples of a step."""
@@ -94,6 +103,7 @@ class Loader:
             original=_stack([s.original for s in samples]),
             hidden=_stack([s.hidden for s in samples]),
             draws=tuple(s.draw for s in samples),
+            grown=tuple(s.grown for s in samples),
         )
 
     def _sample(self, draw: Draw, generator: np.random.Generator) -> _Sample:
@@ -104,11 +114,9 @@ class Loader:
         pose = random_pose(
             draw.centre, case.spacing, config.augment, self._swap is not None, generator
         )
-        patch = cut(case, pose, config.patch, self._swap)
+        patch, grown = cut(case, pose, config.patch, self._swap), 0
         if draw.kind == "synthetic":
-            patch = grow_tumour(
-                patch, draw.class_index, self._organs[draw.class_index], case.spacing, generator
-            )
+            patch, grown = self._grown(patch, case, draw, generator)
         hu = vary(patch.hu, config.augment, generator)
         image = channels(hu, patch.position, config.grid.windows)
         original = image[:1].copy()
@@ -118,19 +126,41 @@ class Loader:
             n_windows = len(config.grid.windows)
             image, hidden = spoil(image, n_windows, config.restoration, generator)
             weight = np.zeros_like(weight)
-        return _Sample(draw, image, patch.target, weight, original, hidden)
+        return _Sample(draw, image, patch.target, weight, original, hidden, grown)
+
+    def _grown(
+        self, patch: Patch, case: PreparedCase, draw: Draw, generator: np.random.Generator
+    ) -> tuple[Patch, int]:
+        """The patch with synthetic tumours, and how many."""
+        site = self._sites[draw.class_index]
+        made, tumours = add_tumours(
+            patch,
+            site,
+            case.spacing,
+            self._config.synthetic,
+            generator,
+            is_proven=case.case_id not in site.unproven,
+        )
+        return made, len(tumours)
 
     def _placed(self, draw: Draw, case: PreparedCase, generator: np.random.Generator) -> Draw:
         """A draw without a place gets one: in its organ, or anywhere in the body."""
         if draw.centre[0] >= 0:
             return draw
-        voxels = case.centres[self._organs[draw.class_index]] if draw.kind == "synthetic" else ()
+        voxels = self._organ(draw, case, generator) if draw.kind == "synthetic" else ()
         if len(voxels):
             centre = voxels[int(generator.integers(len(voxels)))].astype(float)
         else:
             centre = generator.random(3) * (np.array(case.image.shape) - 1)
         place = (float(centre[0]), float(centre[1]), float(centre[2]))
         return Draw(draw.kind, draw.case, place, draw.class_index)
+
+    def _organ(
+        self, draw: Draw, case: PreparedCase, generator: np.random.Generator
+    ) -> npt.NDArray[np.int16]:
+        """Voxels of an organ in which the drawn tumour may grow."""
+        hosts = [h for h in self._sites[draw.class_index].hosts if len(case.centres[h])]
+        return case.centres[hosts[int(generator.integers(len(hosts)))]] if hosts else NOWHERE
 
 
 def _stack(parts: Sequence[npt.NDArray[np.float32]]) -> torch.Tensor:

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from training.synthetic.config import SyntheticConfig
 from voxcurate.config import Config, build, read_yaml, shipped
 
 Triple = tuple[float, float, float]
@@ -189,6 +190,7 @@ class TrainingConfig(Config):
     foreground: float = Field(0.75, ge=0, le=1, description="share of patches around a structure")
     reconstruction: float = Field(0.1, ge=0, description="weight of the loss of self-supervision")
     restoration: RestorationConfig = RestorationConfig()
+    synthetic: SyntheticConfig = SyntheticConfig()
     pretrain_share: float = Field(
         0.0, ge=0, lt=1, description="of the steps, at first: self-supervision on all scans only"
     )

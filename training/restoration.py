@@ -76,8 +76,8 @@ def curve(generator: np.random.Generator) -> Floats:
         + t**3 * points[3]
     ).T
     even = np.linspace(-1, 1, CURVE_POINTS)
-    table = np.interp(even, np.sort(x), np.sort(y)).astype(np.float32)
-    return -table if generator.random() < 0.5 else table
+    table: Floats = np.interp(even, np.sort(x), np.sort(y)).astype(np.float32)
+    return table if generator.random() < 0.5 else np.negative(table)
 
 
 def _bend(windows: Floats, generator: np.random.Generator) -> None:

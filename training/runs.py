@@ -1,7 +1,7 @@
 """From the catalog to a training run: cases with their labels, the grid, the ledger item."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from training.config import PlanningConfig, TrainingConfig, network_config
 from training.models import STAGES
+from training.synthetic.health import Asked, Proof, healthy, lesion_sites
 from voxcurate.catalog import Label, Model, Scan, WorkItem, Writer
 from voxcurate.catalog.catalog import now
 from voxcurate.classes import Vocabulary
@@ -32,6 +33,7 @@ class Run:
         raw: of scans without labels (masked reconstruction).
         anneal: of cases with their best labels only.
         warm: the model whose weights it starts from.
+        asked: lesion class to the questions about it, for synthetic tumours.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Run:
     memory: Sequence[Mapping[str, Any]] = ()
     fold: int | None = None
     warm: Model | None = None
+    asked: Mapping[str, Asked] = field(default_factory=dict)
 
 
 def current_labels(
@@ -183,7 +186,7 @@ def _item(ctx: StageContext, run: Run) -> Item:
         "warm": run.warm.sha256 if run.warm else "",
         **{
             name: payload[name]
-            for name in ("classes", "spacing", "network", "steps", "seed", "swap", "organs")
+            for name in ("classes", "spacing", "network", "steps", "seed", "swap", "tumours")
         },
     }
     run_id = content_id(VERSION, run.role, run.name, inputs)
@@ -208,7 +211,19 @@ def _payload(ctx: StageContext, run: Run, scans: Sequence[Scan]) -> dict[str, An
         patients=[scan.patient for scan in scans],
         licences=[scan.licence for scan in scans],
         warm=ctx.workspace.root / run.warm.path if run.warm else None,
+        proofs=_proofs(ctx, run),
     )
+
+
+def _proofs(ctx: StageContext, run: Run) -> dict[str, dict[str, Proof]]:
+    """Case to the classes that synthetic tumours may be of; empty if none are wanted."""
+    share, settings = run.training.mix.synthetic, run.training.synthetic
+    lesions = list(lesion_sites(run.classes, ctx.vocabulary, settings)) if share else []
+    if not lesions:
+        return {}
+    labels = current_labels(ctx, ctx.round)
+    own = {case["case_id"]: labels.get(case["case_id"], {}) for case in run.cases}
+    return healthy(ctx.catalog, ctx.vocabulary, lesions, own, run.asked, settings)
 
 
 def payload_of(
@@ -221,13 +236,14 @@ def payload_of(
     patients: Sequence[str],
     licences: Sequence[str],
     warm: Path | None = None,
+    proofs: Mapping[str, Mapping[str, Proof]] | None = None,
 ) -> dict[str, Any]:
-    """What the worker gets of a run, in a round or alone on files; its places come on top."""
-    organs = {
-        info.id: info.inside
-        for info in vocabulary
-        if info.lesion and info.inside and info.id in run.classes and info.inside in run.classes
-    }
+    """What the worker gets of a run, in a round or alone on files; its places come on top.
+
+    Args:
+        proofs: see `training.synthetic.health.healthy`; None: the labels themselves tell where
+            synthetic tumours may grow.
+    """
     return {
         "name": run.name,
         "round": round_number,
@@ -243,7 +259,10 @@ def payload_of(
         "seed": int(content_id("train", seed, run.role, run.name), 16) & 0x7FFFFFFF,
         "fold": run.fold,
         "swap": _swap(vocabulary, run),
-        "organs": organs,
+        "tumours": {
+            "sites": lesion_sites(run.classes, vocabulary, run.training.synthetic),
+            "cases": proofs,
+        },
         "patients": sorted(set(patients)),
         "licence": "; ".join(sorted(set(licences))),
         "warm": str(warm) if warm else "",

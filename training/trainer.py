@@ -19,6 +19,7 @@ from training.networks import SegmentationNet, build_network, count_parameters, 
 from training.replay.store import write_memory
 from training.sampling import Pools, Sampler
 from training.schedule import plan_of
+from training.synthetic.assignment import pairs, read_sites
 from voxcurate.config import build
 from voxcurate.errors import TrainingError
 from voxcurate.ids import content_id
@@ -55,12 +56,12 @@ def train_model(payload: Mapping[str, Any]) -> dict[str, Any]:
     anneal = [len(prepared) + n for n, case in enumerate(gold) if case.counts.any()]
     plan = plan_of(payload["steps"], config, anneal)
     network, ancestor = _network(payload, facts)
-    organs = _organs(payload["organs"], classes)
-    tumours = _tumours(organs, prepared)
+    sites = read_sites(payload["tumours"], classes, config)
+    tumours = pairs(sites, prepared, payload["tumours"], classes)
     pools = Pools(len(cases), len(earlier), len(raw_cases), tumours)
     sampler = Sampler([*prepared, *gold], pools, plan, config, payload["seed"])
     swap = _swap(payload["swap"], classes)
-    loader = Loader([*prepared, *gold], raw_cases, organs, swap, sampler, config)
+    loader = Loader([*prepared, *gold], raw_cases, sites, swap, sampler, config)
     training = Training(
         network,
         loader,
@@ -192,24 +193,6 @@ def _network(
 def _scans(payload: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Every case that the weights learn from."""
     return [*payload["cases"], *payload.get("memory", ()), *payload["raw"]]
-
-
-def _organs(pairs: Mapping[str, str], classes: Sequence[str]) -> dict[int, int]:
-    return {
-        classes.index(lesion): classes.index(organ)
-        for lesion, organ in sorted(pairs.items())
-        if lesion in classes and organ in classes
-    }
-
-
-def _tumours(organs: Mapping[int, int], prepared: Sequence[PreparedCase]) -> list[tuple[int, int]]:
-    """Cases whose organ is drawn and that are known to be without the lesion."""
-    return [
-        (n, lesion)
-        for lesion, organ in organs.items()
-        for n, case in enumerate(prepared)
-        if case.counts[organ] and case.known[lesion] and not case.counts[lesion]
-    ]
 
 
 def _swap(swap: Mapping[str, str] | None, classes: Sequence[str]) -> Any:

@@ -9,6 +9,7 @@ from training.cases import PreparedCase
 from training.config import AugmentConfig, MixConfig, RestorationConfig
 from training.sampling import Pools, Sampler
 from training.schedule import Plan
+from training.synthetic.samples import Site
 
 SHAPE = (26, 22, 20)
 
@@ -31,7 +32,7 @@ def loader(restoration=None, **mix):
     )  # fmt: skip
     cases, raw = [case("a"), case("b")], [case("r", organ=False)]
     sampler = Sampler(cases, Pools(2, 0, 1, [(0, 1), (1, 1)]), Plan(9, 9), config, seed=5)
-    return Loader(cases, raw, {1: 0}, None, sampler, config)
+    return Loader(cases, raw, {1: Site(1, (0,), kin=(1,))}, None, sampler, config)
 
 
 def test_labelled_batch():

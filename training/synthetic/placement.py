@@ -1,0 +1,110 @@
+"""Where a lesion may grow: inside its organ, away from the border and from vessels."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from training.synthetic.fields import Floats
+from training.synthetic.shape import Lump
+
+Bools = npt.NDArray[np.bool_]
+NEAR = 0.55  # of the radius: no middle is nearer to a border
+TRIES = 24
+MIN_STATISTICS = 8  # voxels of an organ that tell its HU
+
+
+@dataclass(frozen=True)
+class Tissue:
+    """An organ's own HU."""
+
+    median: float
+    scatter: float
+
+
+def tissue(hu: Floats, organ: Bools) -> Tissue | None:
+    """Median and robust standard deviation (MAD) of an organ's HU; None where it is too small."""
+    values = hu[organ]
+    if values.size < MIN_STATISTICS:
+        return None
+    median = float(np.median(values))
+    return Tissue(median, 1.4826 * float(np.median(np.abs(values - median))))
+
+
+def bright(hu: Floats, organ: Bools, scatters: float) -> Bools:
+    """Voxels of an organ that are bright as vessels are, told from noise by a slight smoothing.
+
+    Args:
+        scatters: above the organ's median, in robust standard deviations of the smoothed organ.
+    """
+    box = box_of(organ)
+    found = np.zeros(organ.shape, dtype=bool)
+    smooth = ndimage.gaussian_filter(hu[box], 0.7, truncate=2.0)
+    seen = tissue(smooth, organ[box])
+    if seen is not None:
+        limit = seen.median + scatters * max(seen.scatter, 1.0)
+        found[box] = (smooth > limit) & organ[box]
+    return found
+
+
+def widened(mask: Bools, by_mm: float, spacing: Sequence[float]) -> Bools:
+    """A mask and what is within so many millimetres of it."""
+    reach = [math.floor(by_mm / s) for s in spacing]
+    if not any(reach) or not mask.any():
+        return mask
+    grid = np.meshgrid(*(np.arange(-r, r + 1) for r in reach), indexing="ij")
+    ball = sum((g * s) ** 2 for g, s in zip(grid, spacing, strict=True)) <= by_mm**2
+    found: Bools = ndimage.binary_dilation(mask, ball)
+    return found
+
+
+def clearance(free: Bools, spacing: Sequence[float]) -> Floats:
+    """Distance in mm of each free voxel to the nearest that is not; where the array ends the
+    organ is taken to go on."""
+    found = np.zeros(free.shape, dtype=np.float32)
+    if free.any():
+        box = box_of(free, 1)
+        inner = free[box]
+        if inner.all():
+            found[box] = np.inf
+        else:
+            found[box] = ndimage.distance_transform_edt(inner, sampling=tuple(spacing))
+    return found
+
+
+def places(
+    room: Floats, form: Lump, tries: int, generator: np.random.Generator
+) -> npt.NDArray[np.intp]:
+    """Voxels with room enough for the lesion's middle, at most so many, in random order."""
+    candidates = np.flatnonzero(room >= NEAR * form.radius_mm)
+    if candidates.size > tries:
+        candidates = generator.choice(candidates, tries, replace=False)
+    else:
+        candidates = generator.permutation(candidates)
+    return np.stack(np.unravel_index(candidates, room.shape), axis=1)
+
+
+def fits(middle: npt.NDArray[np.intp], taken: npt.NDArray[np.int64], free: Bools) -> bool:
+    """Whether tissue that a lesion takes is free wherever the array shows it.
+
+    Args:
+        taken: ``(n, 3)`` voxels from the lesion's middle.
+    """
+    at = taken + middle
+    seen = at[((at >= 0) & (at < free.shape)).all(axis=1)]
+    return bool(len(seen) and free[seen[:, 0], seen[:, 1], seen[:, 2]].all())
+
+
+def box_of(mask: Bools, margin: int = 2) -> tuple[slice, ...]:
+    """Box of a mask with a margin; the whole array where it is empty."""
+    box = []
+    for axis, n in enumerate(mask.shape):
+        other = tuple(a for a in range(mask.ndim) if a != axis)
+        hit = np.flatnonzero(mask.any(axis=other))
+        if not hit.size:
+            return tuple(slice(0, side) for side in mask.shape)
+        box.append(slice(max(0, int(hit[0]) - margin), min(n, int(hit[-1]) + margin + 1)))
+    return tuple(box)
