@@ -1,57 +1,57 @@
 """The training loop: explicit, budgeted in steps, resumable to the bit.
 
 A run killed at any point and started again ends with the weights of an undisturbed one (same
-machine, same number of threads): each step's random numbers come from (seed, step), and a
-checkpoint holds weights, averaged weights, optimiser and sampler.
+machine, same number of threads and processes): each step's random numbers come from (seed, step),
+and a checkpoint holds weights, averaged weights, optimiser, sampler and the draws that wait.
 """
 
-import json
 import logging
 import math
-import os
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
+from lightning_fabric import Fabric
 
 from training.batches import Batch, Loader
+from training.checkpoints import read_checkpoint, write_checkpoint
 from training.config import TrainingConfig
-from training.losses import reconstruction_loss, segmentation_loss
+from training.devices import given_threads, make_fabric, settled
+from training.feeding import Drawn, Feed
+from training.journal import Journal
+from training.losses import deep_loss, exclusion_penalty, reconstruction_loss, with_exclusion
 from training.networks import SegmentationNet, place
+from training.outputs import (
+    Details,
+    Found,
+    Outcome,
+    Outputs,
+    details_of,
+    outcome_of,
+    outcome_of_all,
+)
+from training.parts import Portion, pinned, portions, read_portion, to_device, write_portion
+from training.rates import rate
 from training.sampling import Sampler
 from training.schedule import Plan
+from training.trouble import Trouble, suspects
 from voxcurate.errors import TrainingError
+from voxcurate.executor import cores
 
 log = logging.getLogger(__name__)
-FINAL_RATE = 0.01  # of the peak, where annealing takes over
-THREADS = "VOXCURATE_THREADS"
+MOST_LOADERS = 8
 
 
-def use_threads() -> None:
-    """As many numerical threads as the executor gave this process."""
-    given = os.environ.get(THREADS, "")
-    if given.isdigit() and int(given):
-        torch.set_num_threads(int(given))
+class TrainingPausedError(TrainingError):
+    """The time budget is spent; the run goes on where it stopped when it is started again."""
 
 
-def rate(step: int, plan: Plan, config: TrainingConfig) -> float:
-    """Learning rate of a step.
-
-    Linear warm-up, then a half cosine to zero. With annealing the cosine ends at the first
-    annealing step at a third of the peak, and the rest falls linearly to zero (data annealing,
-    ScaleMAI, section A.4).
-    """
-    warmup = max(1, round(config.warmup * plan.steps))
-    if step < warmup:
-        return config.learning_rate * (step + 1) / warmup
-    if plan.anneal_cases and step >= plan.anneal_from:
-        left = (plan.steps - step) / max(1, plan.steps - plan.anneal_from)
-        return config.learning_rate / 3 * left
-    end = plan.anneal_from if plan.anneal_cases else plan.steps
-    fall = 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, end - warmup)))
-    floor = 1 / 3 if plan.anneal_cases else 0.0
-    return config.learning_rate * (floor + (1 - floor) * fall)
+class MemoryShortError(TrainingError):
+    """One of several processes is short of memory: they all have to start again with less."""
 
 
 class Training:
@@ -61,7 +61,10 @@ class Training:
         network: trained in place.
         folder: of its checkpoint.
         log_path: JSONL, one line per logged step.
-        seed: of the run.
+        fabric: device, precision and processes; none: as the configuration says.
+        identity: hashes of what decides the result, by name: a checkpoint of another run is not
+            taken.
+        disjoint: ``(classes, classes)``, 1 for classes that share no voxel.
     """
 
     def __init__(
@@ -74,183 +77,283 @@ class Training:
         *,
         folder: Path,
         log_path: Path,
+        fabric: Fabric | None = None,
+        identity: Mapping[str, str] | None = None,
+        disjoint: npt.NDArray[np.bool_] | None = None,
+        title: str = "train",
+        quiet: bool = True,
     ) -> None:
-        self.device = pick_device(config.device)
-        self.network = place(network, self.device)
+        self.fabric = fabric or make_fabric(config)
+        self.device = self.fabric.device
         self.loader, self.sampler, self.plan, self.config = loader, sampler, plan, config
-        self.folder, self.log_path = folder, log_path
-        self.optimizer = torch.optim.AdamW(
-            network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
-        )
+        self.folder = folder
+        self.identity = {**(identity or {}), "steps": str((plan.steps, plan.anneal_from))}
+        self.network = place(network, self.device)
         self.average = {k: v.detach().clone() for k, v in network.state_dict().items()}
-        self.step = 0
-        self.bad_steps = 0
+        optimizer = torch.optim.AdamW(
+            network.parameters(),
+            lr=config.learning_rate,
+            weight_decay=config.weight_decay,
+            fused=self._scaler is None,  # which cannot clip what a scaler has scaled
+        )
+        self._model, self.optimizer = self.fabric.setup(Outputs(network), optimizer)
+        self.portion = Portion(1, config.patch)
+        self.disjoint = None
+        if disjoint is not None and disjoint.any():
+            self.disjoint = torch.tensor(disjoint, dtype=torch.float32, device=self.device)
+        self.step, self.trouble = 0, Trouble(config)
+        self.shown = np.zeros(len(sampler.dice), dtype=np.int64)
+        rank, world = self.fabric.global_rank, self.fabric.world_size
+        self._own = range(rank, config.batch, world)
+        self._feed = Feed(
+            loader.draw, self._cut, last=plan.steps, ahead=config.prefetch, threads=self._loaders()
+        )
+        self._journal = Journal(
+            log_path,
+            plan.steps,
+            title=title,
+            tensorboard=config.compute.tensorboard,
+            quiet=quiet,
+            active=rank == 0,
+        )
 
     def run(self, stop_after: int | None = None) -> dict[str, torch.Tensor]:
         """Train to the end (or for `stop_after` steps more) and return the averaged weights.
 
         Raises:
-            TrainingError: the loss is no number in more steps than `max_bad_steps`.
+            TrainingError: too many steps gave no number, one sample does not fit into memory, or
+                the checkpoint is of another run.
+            TrainingPausedError: the time budget is spent.
         """
-        self._resume()
+        waiting = self._resume()
         end = self.plan.steps if stop_after is None else self.step + stop_after
-        start, first = time.perf_counter(), self.step
+        self._journal.start(self.step)
+        self._feed.start(self.step, waiting)
         self.network.train()
-        while self.step < min(end, self.plan.steps):
-            facts = self._one_step()
-            self.step += 1
-            if self.step % self.config.log_every == 0 or self.step == self.plan.steps:
-                spent = time.perf_counter() - start
-                pace = spent / (self.step - first)
-                left = pace * (self.plan.steps - self.step)
-                self._write_log({**facts, "seconds": round(spent, 2), "eta_s": round(left, 1)})
-            if self.step % self.config.checkpoint_every == 0:
-                self.save()
+        try:
+            with settled(self.config, self.device):
+                self._go(min(end, self.plan.steps))
+        finally:
+            self._feed.close()
+            self._journal.close()
         self.save()
         return {k: v.cpu().clone() for k, v in self.average.items()}
 
+    def _go(self, end: int) -> None:
+        config, begin, waited = self.config, time.perf_counter(), 0.0
+        budget_s = config.compute.time_budget_s
+        while self.step < end:
+            facts = self._one_step()
+            self.step += 1
+            waited += facts.pop("waited")
+            spent = time.perf_counter() - begin
+            self._journal.advance(f"loss {facts['loss']:.3f}")
+            if self.step % config.log_every == 0 or self.step == self.plan.steps:
+                eta_s = self._journal.eta_s() or 0.0
+                times = {"seconds": round(spent, 2), "eta_s": round(eta_s, 1)}
+                self._journal.write({**facts, **times, "waited_s": round(waited, 2)})
+            if self.step % config.checkpoint_every == 0:
+                self.save()
+            if budget_s and self.step < end and self._agree(spent >= budget_s):
+                self.save()
+                raise TrainingPausedError(
+                    f"the time budget of {budget_s:g} s is spent at step {self.step} of "
+                    f"{self.plan.steps}: the same call goes on from there"
+                )
+
     def _one_step(self) -> dict[str, Any]:
-        config, plan = self.config, self.plan
-        batch = self.loader.batch(self.step)
-        speed = rate(self.step, plan, config)
+        begin = time.perf_counter()
+        batch = self._feed.next()
+        waited = time.perf_counter() - begin
+        speed = rate(self.step, self.plan, self.config)
         for group in self.optimizer.param_groups:
             group["lr"] = speed
-        torch.manual_seed(self.step)
-        self.optimizer.zero_grad(set_to_none=True)
-        loss, details = self._loss(batch)
+        outcome = self._learn(batch)
         facts: dict[str, Any] = {
             "step": self.step + 1,
-            "loss": round(loss.item(), 5),
+            "loss": round(outcome.loss, 5),
             "lr": round(speed, 8),
+            "phase": self.plan.phase(self.step),
+            "waited": waited,
         }
-        if not math.isfinite(loss.item()):
-            self._bad_step(facts)
+        is_scaled_down = self._scaler is not None and self._scale() > 1
+        if not math.isfinite(outcome.loss) or not (math.isfinite(outcome.norm) or is_scaled_down):
+            self._bad_step(outcome)
             return facts
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), config.clip_norm)
-        self.optimizer.step()
+        self.optimizer.step()  # with a scaler: unless a gradient has overflowed
+        self.trouble.in_a_row = 0
         self._follow()
-        if details:
-            dice = details["dice"].double().cpu().numpy()
-            self.sampler.learn_dice(dice, details["seen"].cpu().numpy())
-            losses = details["bce"].mean(dim=1).cpu().tolist()
-            self.sampler.learn(batch.draws, losses)
-            facts["dice"] = [round(v, 3) for v in self.sampler.dice.tolist()]
-        facts["phase"] = plan.phase(self.step)
+        self.sampler.learn_dice(outcome.dice, outcome.seen)
+        self.sampler.learn(outcome.draws, outcome.losses.tolist(), outcome.features)
+        self.shown += outcome.seen
+        facts["dice"] = [round(v, 3) for v in self.sampler.dice.tolist()]
         return facts
 
-    def _loss(self, batch: Batch) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-        image = batch.image.to(self.device, memory_format=torch.channels_last_3d)
-        with torch.autocast("cuda", torch.bfloat16, enabled=self.device.type == "cuda"):
-            features = self.network.features(image)
-        features = features.float()
-        weight = batch.weight.to(self.device)
-        loss = features.new_zeros(())
-        details: dict[str, torch.Tensor] = {}
-        if bool((batch.weight > 0).any()):
-            target = batch.target.to(self.device)
-            loss, details = segmentation_loss(self.network.head(features), target, weight)
-        if bool((batch.hidden > 0).any()):
-            rebuilt = self.network.rebuild(features)
-            extra = reconstruction_loss(
-                rebuilt, batch.original.to(self.device), batch.hidden.to(self.device)
-            )
-            loss = loss + self.config.reconstruction * extra
-        if not loss.requires_grad:  # nothing known in the whole batch
-            loss = features.sum() * 0.0
-        return loss, details
+    def _learn(self, batch: Batch) -> Outcome:
+        """Gradients of a batch; in smaller portions from the first time that memory is short."""
+        while True:
+            torch.manual_seed(self.step)
+            self.optimizer.zero_grad(set_to_none=True)
+            try:
+                return self._gradients(batch)
+            except torch.OutOfMemoryError:
+                pass  # outside of this block: the traceback holds the tensors
+            except RuntimeError as error:
+                if "not enough memory" not in str(error) and "allocate memory" not in str(error):
+                    raise
+            self._take_less(len(batch.draws))
 
-    def _bad_step(self, facts: dict[str, Any]) -> None:
-        self.bad_steps += 1
-        log.warning("loss is no number", extra={"step": facts["step"]})
-        if self.bad_steps > self.config.max_bad_steps:
+    def _gradients(self, batch: Batch) -> Outcome:
+        pieces = portions(batch, self.portion)
+        total, told = 0.0, []
+        for n, piece in enumerate(pieces):
+            share = len(piece.draws) / len(batch.draws)
+            with self.fabric.no_backward_sync(self._model, enabled=n + 1 < len(pieces)):
+                loss, details = self._loss(to_device(piece, self.device))
+                self.fabric.backward(loss * share)
+            total = total + share * loss.detach()
+            told.append(details)
+        norm = self.fabric.clip_gradients(
+            self._model, self.optimizer, max_norm=self.config.clip_norm, error_if_nonfinite=False
+        )
+        n_classes = len(self.sampler.dice)
+        length = 0.0 if norm is None else float(norm)
+        outcome = outcome_of(float(total), length, batch.draws, told, n_classes)
+        if self.fabric.world_size == 1:
+            return outcome
+        every: list[Any] = [None] * self.fabric.world_size
+        torch.distributed.all_gather_object(every, outcome)
+        return outcome_of_all(every)
+
+    def _loss(self, batch: Batch) -> tuple[torch.Tensor, Details]:
+        config = self.config
+        has_classes, has_hidden = bool((batch.weight > 0).any()), bool((batch.hidden > 0).any())
+        image = batch.image.to(memory_format=torch.channels_last_3d)
+        found: Found = self._model(image, has_classes, has_hidden)
+        loss: torch.Tensor = found.features[0].sum() * 0.0  # where nothing is known
+        details: Details = {}
+        if has_classes:
+            target, weight = batch.target.float(), batch.weight
+            if self.disjoint is not None and config.exclusion_as_background:
+                weight = with_exclusion(target, weight, self.disjoint)
+            known, details = deep_loss(found.logits, target, weight)
+            loss = loss + known
+        if has_classes and self.disjoint is not None and config.exclusion:
+            claimed = exclusion_penalty(found.logits[0].sigmoid(), self.disjoint)
+            loss = loss + config.exclusion * claimed
+        if found.rebuilt is not None:
+            extra = reconstruction_loss(found.rebuilt, batch.original, batch.hidden)
+            loss = loss + config.reconstruction * extra
+        return loss, details_of(found.features[0], details)
+
+    def _agree(self, wish: bool) -> bool:
+        """What the first process says, in all of them."""
+        return bool(self.fabric.broadcast(wish)) if self.fabric.world_size > 1 else wish
+
+    def _bad_step(self, outcome: Outcome) -> None:
+        """Skip a step whose loss or gradient is no number: the weights stay as they are."""
+        if self._scaler is not None:
+            self._scaler.update()
+        self.trouble.note(suspects(outcome, self.loader))
+        names, step = self.trouble.likely, self.step + 1
+        log.warning("step %d: the loss is no number; cases: %s", step, ", ".join(names))
+        self._journal.write({"step": step, "event": "bad_step", "cases": names})
+        self.trouble.check(step)
+
+    def _take_less(self, batch: int) -> None:
+        """A smaller portion from now on, on record.
+
+        Raises:
+            TrainingError: there is none.
+            MemoryShortError: other processes would wait in vain for this one.
+        """
+        self.optimizer.zero_grad(set_to_none=True)
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        smaller = self.portion.smaller(batch)
+        if smaller is None:
             raise TrainingError(
-                f"the loss was no number in {self.bad_steps} steps, the last being "
-                f"{facts['step']}: lower learning_rate, or look for broken scans"
+                f"out of memory with single samples of {'x'.join(map(str, self.portion.patch))} "
+                "voxels: want a smaller network, patch or precision"
             )
+        self.portion = smaller
+        told = {"parts": smaller.parts, "patch": list(smaller.patch)}
+        log.warning("out of memory: batch in %d parts of %s", smaller.parts, smaller.patch)
+        if self.fabric.world_size > 1:
+            write_portion(self.folder, smaller)
+            raise MemoryShortError(f"out of memory in process {self.fabric.global_rank}")
+        self._journal.write({"step": self.step + 1, "event": "out_of_memory", **told})
 
     @torch.no_grad()
     def _follow(self) -> None:
         """Averaged weights: the decay grows from 0 to `ema`, so that the start is forgotten."""
         decay = min(self.config.ema, (self.step + 1) / (self.step + 10)) if self.config.ema else 0.0
-        for name, value in self.network.state_dict().items():
-            kept = self.average[name]
-            if kept.is_floating_point():
-                kept.lerp_(value.to(kept.dtype), 1 - decay)
-            else:
-                kept.copy_(value)
+        state = self.network.state_dict()
+        floating = [name for name, value in self.average.items() if value.is_floating_point()]
+        torch._foreach_lerp_(
+            [self.average[name] for name in floating],
+            [state[name].to(self.average[name].dtype) for name in floating],
+            1 - decay,
+        )
+        for name in self.average.keys() - set(floating):
+            self.average[name].copy_(state[name])
 
     def save(self) -> None:
-        """Write the checkpoint, whole or not at all."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        temporary = self.folder / f".checkpoint.{os.getpid()}.tmp"
-        torch.save(
-            {
+        """Write the checkpoint, whole or not at all; the first process does."""
+        if self.fabric.global_rank == 0:
+            scaler = self._scaler
+            state = {
+                "identity": self.identity,
                 "step": self.step,
-                "bad_steps": self.bad_steps,
+                "trouble": self.trouble.state(),
                 "network": self.network.state_dict(),
                 "average": self.average,
                 "optimizer": self.optimizer.state_dict(),
+                "scaler": scaler.state_dict() if scaler is not None else {},
                 "sampler": self.sampler.state(),
-                "plan": [self.plan.steps, self.plan.anneal_from],
-            },
-            temporary,
+                "shown": self.shown,
+                "waiting": self._feed.waiting(),
+                "portion": [self.portion.parts, list(self.portion.patch)],
+            }
+            write_checkpoint(self.folder, state)
+        self.fabric.barrier()
+
+    def _resume(self) -> Sequence[Sequence[Mapping[str, Any]]]:
+        """Go on from the checkpoint; the draws that waited."""
+        state = read_checkpoint(self.folder, self.identity)
+        self.portion = read_portion(self.folder) or self.portion
+        if state is None:
+            return []
+        self.network.load_state_dict(state["network"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        if self._scaler is not None:
+            self._scaler.load_state_dict(state["scaler"])
+        self.average = {k: v.to(self.device) for k, v in state["average"].items()}
+        self.sampler.restore(state["sampler"])
+        self.step, self.shown = state["step"], state["shown"]
+        self.trouble.restore(state["trouble"])
+        parts, (i, j, k) = state["portion"]
+        if parts > self.portion.parts or (i, j, k) != self.config.patch:
+            self.portion = Portion(parts, (i, j, k))
+        waiting: Sequence[Sequence[Mapping[str, Any]]] = state["waiting"]
+        return waiting
+
+    def _cut(self, step: int, draws: Drawn) -> Batch:
+        batch = self.loader.cut(step, draws, self._own)
+        return pinned(batch) if self.device.type == "cuda" else batch
+
+    def _loaders(self) -> int:
+        if self.config.compute.loaders or not self.config.prefetch:
+            return self.config.compute.loaders
+        beside = MOST_LOADERS if self.device.type == "cuda" else 1
+        return max(1, min(beside, given_threads() or cores()))
+
+    @property
+    def _scaler(self) -> torch.amp.GradScaler | None:
+        scaler: torch.amp.GradScaler | None = getattr(
+            self.fabric.strategy.precision, "scaler", None
         )
-        with temporary.open("rb") as stream:
-            os.fsync(stream.fileno())
-        temporary.replace(self.folder / "checkpoint.pt")
+        return scaler
 
-    def _resume(self) -> None:
-        """Go on from the checkpoint; one that cannot be read counts as none."""
-        path = self.folder / "checkpoint.pt"
-        state = _read_checkpoint(path) if path.is_file() else None
-        if state is not None and state["plan"] == [self.plan.steps, self.plan.anneal_from]:
-            self.network.load_state_dict(state["network"])
-            self.optimizer.load_state_dict(state["optimizer"])
-            self.average = {k: v.to(self.device) for k, v in state["average"].items()}
-            self.sampler.restore(state["sampler"])
-            self.step, self.bad_steps = state["step"], state["bad_steps"]
-        self._cut_log()
-
-    def _write_log(self, facts: dict[str, Any]) -> None:
-        self.log_path.parent.mkdir(parents=True, exist_ok=True)
-        with self.log_path.open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(facts) + "\n")
-
-    def _cut_log(self) -> None:
-        """Drop the lines after the checkpoint: their steps come again."""
-        lines = self.log_path.read_text().splitlines() if self.log_path.exists() else []
-        kept = [line for line in lines if _step_of(line) <= self.step]
-        if len(kept) != len(lines):
-            self.log_path.write_text("".join(f"{line}\n" for line in kept))
-
-
-def pick_device(wanted: str) -> torch.device:
-    """``auto`` is CUDA where there is one.
-
-    Raises:
-        TrainingError: CUDA is asked for and not there.
-    """
-    if wanted == "cuda" and not torch.cuda.is_available():
-        raise TrainingError("device cuda is configured, but there is none")
-    if wanted == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return torch.device(wanted)
-
-
-def _read_checkpoint(path: Path) -> dict[str, Any] | None:
-    import pickle
-
-    try:
-        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=False)
-    except (OSError, EOFError, RuntimeError, pickle.UnpicklingError):
-        log.warning("unreadable checkpoint: training starts anew")
-        return None
-    return state
-
-
-def _step_of(line: str) -> int:
-    try:
-        return int(json.loads(line)["step"])
-    except (ValueError, KeyError, TypeError):
-        return 1 << 62  # a torn line
+    def _scale(self) -> float:
+        return self._scaler.get_scale() if self._scaler is not None else 1.0

@@ -1,5 +1,7 @@
 """Losses over partial labels: what a case does not know costs nothing."""
 
+from collections.abc import Sequence
+
 import torch
 from torch.nn import functional
 
@@ -71,6 +73,83 @@ def segmentation_loss(
     pixelwise = (bce * strength).sum() / known.sum().clamp_min(1)
     details = {"dice": dice.detach(), "seen": seen, "bce": bce.detach()}
     return overlap + BCE_SHARE * pixelwise, details
+
+
+def deep_loss(
+    logits: Sequence[torch.Tensor], target: torch.Tensor, weight: torch.Tensor
+) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+    """The segmentation loss at several scales, weighted 1, 1/2, 1/4, ... (together 1).
+
+    Args:
+        logits: the full scale first.
+
+    Returns:
+        the loss, and the details of the full scale.
+    """
+    shares = [2.0**-n for n in range(len(logits))]
+    loss, details = segmentation_loss(logits[0], target, weight)
+    loss = loss * (shares[0] / sum(shares))
+    for share, coarse in zip(shares[1:], logits[1:], strict=True):
+        small, known = pooled(target, weight, coarse.shape[2:])
+        loss = loss + share / sum(shares) * segmentation_loss(coarse, small, known)[0]
+    return loss, details
+
+
+def pooled(
+    target: torch.Tensor, weight: torch.Tensor, shape: Sequence[int]
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Target and weight on a coarser grid.
+
+    A coarse voxel's target is the share of its *known* part that is foreground: thin structures
+    keep their volume (nearest neighbours would lose them, a maximum would thicken them), and what
+    is unknown does not become background. Its weight is the mean weight.
+    """
+    size = [int(n) for n in shape]
+    pool = functional.adaptive_avg_pool3d
+    if weight.shape[2:] == (1, 1, 1):
+        return pool(target, size), weight
+    known = pool(weight, size)
+    return pool(target * weight, size) / known.clamp_min(1e-6), known
+
+
+def exclusion_penalty(probability: torch.Tensor, disjoint: torch.Tensor) -> torch.Tensor:
+    """Share of the predicted volume that two disjoint classes both claim: sum of ``p_a * p_b``
+    over the pairs, times two, over the sum of all ``p``. Zero where every voxel has one class.
+
+    It needs no label: it also teaches classes that are unknown in a case.
+
+    Args:
+        probability: ``(B, C, I, J, K)``.
+        disjoint: ``(C, C)``, symmetric, 1 for classes that share no voxel, 0 on the diagonal.
+    """
+    rivals = torch.einsum("ab,nb...->na...", disjoint, probability)
+    return (probability * rivals).sum() / (probability.sum() + SMOOTH)
+
+
+def with_exclusion(
+    target: torch.Tensor, weight: torch.Tensor, disjoint: torch.Tensor
+) -> torch.Tensor:
+    """Weights in which the mask of a class is known background of the classes disjoint from it.
+
+    Only where their own label says nothing; with the largest weight of the masks that say so.
+
+    Args:
+        target: ``(B, C, I, J, K)``, 0 or 1.
+        weight: ``(B, C, 1, 1, 1)`` or full.
+        disjoint: ``(C, C)``, see `exclusion_penalty`.
+
+    Returns:
+        weights ``(B, C, I, J, K)``. Targets stay: they are 0 where nothing is known.
+    """
+    drawn = target * weight
+    result = weight.expand_as(target).clone()
+    for class_index in range(len(disjoint)):
+        others = torch.nonzero(disjoint[class_index]).flatten()
+        if len(others):
+            said = drawn[:, others].amax(dim=1)
+            own = result[:, class_index]
+            result[:, class_index] = torch.where(own > 0, own, said)
+    return result
 
 
 def reconstruction_loss(

@@ -1,6 +1,5 @@
 """The worker that trains one model: plain data in, a bundle in the scratch folder out."""
 
-import json
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -14,7 +13,9 @@ from training.batches import Loader
 from training.bundle import BundleFacts, load_bundle, shares, weights_sha256, write_bundle
 from training.cases import CaseSpec, PreparedCase, ensure_case, load_case, spec_of
 from training.config import NetworkConfig, TrainingConfig
-from training.loop import Training, use_threads
+from training.devices import use_threads
+from training.journal import last_facts
+from training.loop import Training
 from training.networks import SegmentationNet, build_network, count_parameters, grow_head
 from training.replay.store import write_memory
 from training.sampling import Pools, Sampler
@@ -104,7 +105,7 @@ def _finish(
     folder = Path(payload["scratch"]) / f"bundle_{payload['run_id']}"
     write_bundle(folder, done, state)
     write_memory(folder, training.sampler.memory)
-    last = _last_line(Path(payload["log"]))
+    last = last_facts(Path(payload["log"]))
     return {
         "bundle": str(folder),
         "model_id": done.model_id,
@@ -118,7 +119,7 @@ def _finish(
         "annealed_on": len(anneal) if training.plan.anneal_cases else 0,
         "warm_started": ancestor is not None,
         "loss": last.get("loss"),
-        "bad_steps": training.bad_steps,
+        "bad_steps": training.trouble.total,
     }
 
 
@@ -200,12 +201,6 @@ def _swap(swap: Mapping[str, str] | None, classes: Sequence[str]) -> Any:
     if swap is None:
         return None
     return np.array([classes.index(swap[c]) if swap[c] in classes else -1 for c in classes])
-
-
-def _last_line(path: Path) -> dict[str, Any]:
-    lines = path.read_text().splitlines() if path.exists() else []
-    last: dict[str, Any] = json.loads(lines[-1]) if lines else {}
-    return last
 
 
 def forget_run(folder: Path) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from training.loop import pick_device, use_threads
+from training.devices import pick_device, use_threads
 from training.predictors.spec import SlidingSpec
 from training.predictors.spool import Axis, Spool
 from training.predictors.windows import Corner, Cut, Network, Shape, body_mask, slabs
