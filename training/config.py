@@ -272,13 +272,31 @@ class ZooConfig(Config):
     time_limit_s: float = Field(86400.0, gt=0)
 
 
+class ReplayConfig(Config):
+    """Which cases of earlier rounds, outside this round's cohort, are learnt from again."""
+
+    memory: Literal["full", "linear", "reservoir", "dynamic", "selective"] = Field(
+        "full",
+        description="all, the latest, any, the least alike, or these with the hardest protected",
+    )
+    size: int = Field(0, ge=0, description="cases that are kept; 0: all (always so with full)")
+
+
 class FlagshipConfig(Config):
     """The flagship: trained on the assembled labels, from the last round's weights if there."""
 
     network: str = "unet_small"
+    text: str = Field("", description="embedder of the classes' texts; empty: as the network says")
     training: TrainingConfig = TrainingConfig()
-    warm_start: bool = True
+    warm_start: bool = Field(True, description="fine-tune the flagship before; false: train anew")
     warm_steps: int = Field(0, ge=0, description="steps of a warm-started round; 0: as `training`")
+    keep_classes: bool = Field(
+        True, description="classes of the flagship before stay, whatever the round is about"
+    )
+    replay: ReplayConfig = ReplayConfig()
+    without: tuple[
+        Literal["mix", "synthetic", "selective", "anneal", "replay", "text"], ...
+    ] = Field((), description="ablation: parts that are switched off (docs/training.md)")
     threads: int = Field(0, ge=0)
     time_limit_s: float = Field(86400.0, gt=0)
 

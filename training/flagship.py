@@ -1,10 +1,13 @@
 """The flagship: one model on the assembled labels, round after round."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
-from training.config import FlagshipConfig
-from training.models import last_of
+from training.ablation import ablated
+from training.config import AnnealConfig, FlagshipConfig, MixConfig, TrainingConfig
+from training.models import all_groups, last_of
+from training.replay.earlier import earlier_scans
 from training.runs import (
     Run,
     case_specs,
@@ -14,40 +17,47 @@ from training.runs import (
     target_classes,
     train,
 )
-from voxcurate.catalog import Label
+from voxcurate.catalog import Label, Model, Scan
 from voxcurate.errors import TrainingError
 from voxcurate.stage import StageContext, StageResult
 
 log = logging.getLogger(__name__)
 NAME = "flagship"
+MACHINE_MADE = ("pseudo", "judged", "synthetic")
 
 
 def run(ctx: StageContext, config: FlagshipConfig) -> StageResult:
     """Train the flagship on the round's assembled labels of the train split.
 
-    It starts from the last round's weights (``warm_start``) and sees all labels that count, so
-    that earlier rounds are replayed. Data annealing ends it on the gold labels alone; without
+    It goes on from the last round's weights (``warm_start``: AbdomenAtlas, step 7) or begins anew,
+    with the same data either way: the round's cases, and those of earlier rounds from memory
+    (ScaleMAI, 2.3: the full samples of each task are retained). Classes only join: those of the
+    flagship before stay (``keep_classes``). Data annealing ends it on the gold labels; without
     gold the result says so and the rate falls to zero on the mix.
 
     Raises:
-        TrainingError: no scan of the train split has a label.
+        TrainingError: no scan of the train split has a label, or a gold case shares its patient
+            with a test scan.
     """
+    config = ablated(config)
+    training = config.training
+    before = _before(ctx)
     labels = current_labels(ctx, ctx.round)
-    wanted = target_classes(ctx, labels)
+    wanted = _wanted(ctx, config, labels, before)
     scans = ctx.scans("train")
-    classes, missing = labelled_classes(case_specs(ctx, scans, labels, wanted), wanted)
+    earlier = earlier_scans(ctx, before, config.replay, labels) if _replays(training.mix) else []
+    everything = [*scans, *earlier]
+    classes, missing = labelled_classes(case_specs(ctx, everything, labels, wanted), wanted)
     if not classes:
         raise TrainingError("no scan of the train split has a mask of the round's classes")
+    memory = case_specs(ctx, earlier, labels, classes)
     cases = case_specs(ctx, scans, labels, classes)
-    training = config.training
-    anneal = []
-    if training.anneal.share and training.anneal.on != "none":
-        anneal = case_specs(ctx, scans, labels, classes, _judge(training.anneal.on))
-    if not anneal:
-        log.warning("no annealing: %s", _why(training.anneal.on))
-    before = last_of(ctx, "flagship") if config.warm_start else []
-    fitting = [model for model in before if model.facts.get("network") == config.network]
-    warm = fitting[0] if fitting else None  # another network starts anew, with all its steps
+    if not cases:  # nothing new to learn: what is remembered is the round's
+        cases, memory = memory, []
+    anneal = _gold(ctx, training.anneal, everything, labels, classes)
+    warm, start = _start(config, before)
+    if warm is not None:
+        training = _on_grid_of(warm, training)
     one = Run(
         name=NAME,
         role="flagship",
@@ -56,9 +66,11 @@ def run(ctx: StageContext, config: FlagshipConfig) -> StageResult:
         training=training,
         steps=(config.warm_steps or training.steps) if warm else training.steps,
         cases=cases,
-        raw=raw_specs(ctx, scans, cases) if training.mix.unlabeled else (),
+        memory=memory,
+        raw=raw_specs(ctx, everything, [*cases, *memory]) if training.mix.unlabeled else (),
         anneal=anneal,
         warm=warm,
+        text=config.text,
     )
     result = train(ctx, [one], threads=config.threads, limit_s=config.time_limit_s)
     done = result.results.get(NAME)
@@ -67,25 +79,102 @@ def run(ctx: StageContext, config: FlagshipConfig) -> StageResult:
         "trained": result.computed,
         "reused": result.reused,
         "training_cases": len(cases),
+        "replayed_cases": len(memory),
         "unlabeled_scans": len(one.raw),
         "annealing": f"on {len(anneal)} cases"
         if anneal
         else f"skipped: {_why(training.anneal.on)}",
+        "start": start,
         "warm_start": warm.model_id if warm else "",
+        "without": list(config.without),
         "classes": classes,
+        "new_classes": [c for c in classes if before is not None and c not in before.classes],
         "classes_without_labels": missing,
     }
     return StageResult(counts, result.failed)
 
 
+def _before(ctx: StageContext) -> Model | None:
+    """The flagship of the newest round before this one."""
+    return next(iter(last_of(ctx, "flagship")), None)
+
+
+def _wanted(
+    ctx: StageContext,
+    config: FlagshipConfig,
+    labels: Mapping[str, Mapping[str, Label]],
+    before: Model | None,
+) -> tuple[str, ...]:
+    """The classes of the flagship before, in their order, and behind them what the round adds."""
+    old = before.classes if before is not None and config.keep_classes else []
+    known = [class_id for class_id in old if class_id in ctx.vocabulary]
+    return tuple(dict.fromkeys([*known, *target_classes(ctx, labels)]))
+
+
+def _replays(mix: MixConfig) -> bool:
+    return bool(mix.replay) and mix.replay != (0.0, 0.0)
+
+
+def _start(config: FlagshipConfig, before: Model | None) -> tuple[Model | None, str]:
+    """The model whose weights it starts from, and that in words."""
+    if before is None:
+        return None, "trained anew: there is no flagship before"
+    if not config.warm_start:
+        return None, "trained anew: warm_start is off"
+    if before.facts.get("network") != config.network:
+        return None, f"trained anew: the flagship before is a {before.facts.get('network')}"
+    if before.facts.get("text", "") != config.text:
+        return None, "trained anew: the flagship before reads its classes in another way"
+    return before, f"fine-tuned from the flagship of round {before.round}"
+
+
+def _on_grid_of(warm: Model, training: TrainingConfig) -> TrainingConfig:
+    """What the weights have learnt is of their grid: another median of spacings changes nothing."""
+    spacing = warm.facts.get("spacing_mm")
+    if training.grid.spacing_mm is not None or not spacing:
+        return training
+    grid = training.grid.model_copy(update={"spacing_mm": tuple(spacing)})
+    return training.model_copy(update={"grid": grid})
+
+
+def _gold(
+    ctx: StageContext,
+    config: AnnealConfig,
+    scans: Sequence[Scan],
+    labels: Mapping[str, Mapping[str, Label]],
+    classes: Sequence[str],
+) -> list[dict[str, Any]]:
+    """The cases to anneal on, with their best labels only; none shares a patient with a test scan.
+
+    Raises:
+        TrainingError: one does.
+    """
+    found = []
+    if config.share and config.on != "none":
+        found = case_specs(ctx, scans, labels, classes, _judge(config.on))
+    if not found:
+        log.warning("no annealing: %s", _why(config.on))
+        return []
+    group_of = all_groups(ctx.catalog)
+    tested = {group_of[case] for (case,) in ctx.catalog.columns(Scan, "case_id", split="test")}
+    for case in found:
+        if group_of[case["case_id"]] in tested:
+            raise TrainingError(
+                "gold: want no case of a test patient to anneal on, found one",
+                case_id=case["case_id"],
+            )
+    return found
+
+
 def _judge(on: str) -> Callable[[Label], bool]:
-    """Which labels are good enough to anneal on."""
+    """Which labels are good enough to anneal on; a machine's never are, unless people confirmed
+    them."""
 
     def is_gold(label: Label) -> bool:
-        return label.gold
+        return label.gold and (label.confirmed or label.origin not in MACHINE_MADE)
 
     def is_gold_or_revised(label: Label) -> bool:
-        return label.gold or label.confirmed or label.origin == "revised"
+        return label.confirmed or is_gold(label) or label.origin == "revised"
 
     return is_gold if on == "gold" else is_gold_or_revised
 

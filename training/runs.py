@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from training.config import PlanningConfig, TrainingConfig, network_config
+from training.config import NetworkConfig, PlanningConfig, TrainingConfig, network_config
 from training.models import STAGES
 from training.synthetic.health import Asked, Proof, healthy, lesion_sites
 from voxcurate.catalog import Label, Model, Scan, WorkItem, Writer
@@ -33,6 +33,7 @@ class Run:
         raw: of scans without labels (masked reconstruction).
         anneal: of cases with their best labels only.
         warm: the model whose weights it starts from.
+        text: embedder of the classes' texts; empty: as the network's file says.
         asked: lesion class to the questions about it, for synthetic tumours.
     """
 
@@ -48,6 +49,7 @@ class Run:
     memory: Sequence[Mapping[str, Any]] = ()
     fold: int | None = None
     warm: Model | None = None
+    text: str = ""
     asked: Mapping[str, Asked] = field(default_factory=dict)
 
 
@@ -253,7 +255,7 @@ def payload_of(
         "raw": list(run.raw),
         "anneal": list(run.anneal),
         "spacing": list(spacing),
-        "network": network_config(run.network).model_dump(mode="json"),
+        "network": _network(run).model_dump(mode="json"),
         "training": run.training.model_dump(mode="json"),
         "steps": run.steps,
         "seed": int(content_id("train", seed, run.role, run.name), 16) & 0x7FFFFFFF,
@@ -267,6 +269,11 @@ def payload_of(
         "licence": "; ".join(sorted(set(licences))),
         "warm": str(warm) if warm else "",
     }
+
+
+def _network(run: Run) -> NetworkConfig:
+    config = network_config(run.network)
+    return config.model_copy(update={"text": run.text}) if run.text else config
 
 
 def _swap(vocabulary: Vocabulary, run: Run) -> dict[str, str] | None:
@@ -305,6 +312,7 @@ def _record(
             "role": run.role,
             "fold": run.fold,
             "network": run.network,
+            "text": run.text,
             "spacing_mm": payload["spacing"],
             "seed": payload["seed"],
             "parent": run.warm.model_id if run.warm else "",
