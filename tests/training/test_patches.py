@@ -17,7 +17,6 @@ from training.patches import (
     straight,
     vary,
 )
-from training.synthetic import grow_tumour
 from voxcurate.classes import load_vocabulary
 
 SHAPE = (21, 17, 13)
@@ -135,23 +134,3 @@ def test_windows_by_hand():
 def test_who_may_be_mirrored(classes, mirror, expected):
     found = mirror_swap(classes, load_vocabulary(), AugmentConfig(mirror=mirror))
     assert (None if found is None else found.tolist()) == expected
-
-
-def test_tumour_grows_inside_its_organ_only():
-    masks = np.zeros((3, *SHAPE), bool)
-    masks[0, 4:16, 4:13, 3:10] = True
-    prepared, _ = case(masks)
-    patch = cut(prepared, straight((10.0, 8.0, 6.0)), SHAPE)
-    grown = grow_tumour(patch, 2, 0, (3.0, 4.0, 5.0), np.random.default_rng(0))
-    lump = grown.target[2] > 0
-    assert lump.any()
-    assert not (lump & ~masks[0]).any()
-    assert grown.hu[lump].mean() < patch.hu[lump].mean() - 5
-    np.testing.assert_array_equal(grown.target[0], patch.target[0])
-    assert not patch.target[2].any()
-
-
-def test_no_organ_no_tumour():
-    prepared, _ = case(np.zeros((3, *SHAPE), bool))
-    patch = cut(prepared, straight((10.0, 8.0, 6.0)), SHAPE)
-    assert grow_tumour(patch, 2, 0, (3.0, 4.0, 5.0), np.random.default_rng(0)) is patch
