@@ -7,21 +7,32 @@ from pydantic import Field, field_validator, model_validator
 from training.synthetic.config import SyntheticConfig
 from voxcurate.config import Config, build, read_yaml, shipped
 
+TECHNICAL = frozenset({"checkpoint_every", "log_every", "device", "compute"})  # of `TrainingConfig`
 Triple = tuple[float, float, float]
 Shape = tuple[int, int, int]
 
 
 class NetworkConfig(Config):
-    """A MONAI network below one 1x1x1 convolution per class.
+    """A MONAI network below one head per class.
 
     `channels` are the widths from the finest level down; transformers use the first as feature
     size.
     """
 
-    architecture: Literal["unet", "dynunet", "segresnet", "swinunetr", "mednext"]
+    architecture: Literal["unet", "dynunet", "resenc", "segresnet", "swinunetr", "mednext"]
     channels: tuple[int, ...] = Field((16, 32, 64, 128), min_length=1)
-    blocks: int = Field(1, ge=0, description="residual units (unet) or blocks per level")
+    blocks: Annotated[int, Field(ge=0)] | tuple[Annotated[int, Field(ge=1)], ...] = Field(
+        1, description="residual units (unet) or blocks per level; a list: one number per level"
+    )
     features: int = Field(16, ge=1, description="width of the last layer, below the classes' heads")
+    deep_supervision: int = Field(
+        0, ge=0, description="coarser scales that the loss looks at too, halved each time"
+    )
+    text: str = Field(
+        "hashing",
+        description="embedder of the classes' names and descriptions, which the heads are made "
+        "from: hashing, minilm, a folder of a sentence-transformers model; none: plain heads",
+    )
 
 
 class GridConfig(Config):
@@ -294,9 +305,9 @@ class FlagshipConfig(Config):
         True, description="classes of the flagship before stay, whatever the round is about"
     )
     replay: ReplayConfig = ReplayConfig()
-    without: tuple[
-        Literal["mix", "synthetic", "selective", "anneal", "replay", "text"], ...
-    ] = Field((), description="ablation: parts that are switched off (docs/training.md)")
+    without: tuple[Literal["mix", "synthetic", "selective", "anneal", "replay", "text"], ...] = (
+        Field((), description="ablation: parts that are switched off (docs/training.md)")
+    )
     threads: int = Field(0, ge=0)
     time_limit_s: float = Field(86400.0, gt=0)
 

@@ -48,7 +48,10 @@ LABEL_JUDGES = {
     "vision": "labeling.vision.judge:VisionJudge",
     "committee": "labeling.expert.committee:CommitteeJudge",
 }
-EMBEDDERS = {"hashing": "training.text:HashingEmbedder"}
+EMBEDDERS = {
+    "hashing": "training.network.text:HashingEmbedder",
+    "minilm": "retrieval.search.embedding:MiniLM",
+}
 EXECUTORS = {
     "local": "voxcurate.executor:LocalExecutor",
     "serial": "voxcurate.executor:SerialExecutor",
