@@ -32,6 +32,7 @@ from agent.cli.review import app as review_app
 from agent.cli.roc import roc
 from agent.cli.rules import app as rules_app
 from agent.cli.statistics import statistics
+from agent.cli.train import train
 
 app = typer.Typer(
     name="voxcurate",
@@ -50,6 +51,7 @@ app.add_typer(duplicates_app, name="duplicates")
 app.command(name="read-reports")(read_reports)
 app.command()(check)
 app.add_typer(models_app, name="models")
+app.command()(train)
 app.command()(predict)
 app.command()(fuse)
 app.command()(roc)

@@ -34,13 +34,13 @@ def case_items(
     """An item for each case; its inputs are sizes, times and what it uses of the description."""
     items = []
     for case in cases:
-        payload = payload_of(case, workspace, standard)
+        payload = payload_of(case, workspace.scratch, standard)
         payload["has_report"] = case.case_id in with_report
         items.append(Item(case.case_id, inputs=_inputs(case, payload, key), payload=payload))
     return items
 
 
-def payload_of(case: Case, workspace: Workspace, standard: StandardiseConfig) -> dict[str, Any]:
+def payload_of(case: Case, scratch: Path, standard: StandardiseConfig) -> dict[str, Any]:
     """What the worker gets: plain data, absolute paths, no identifier but the paths themselves."""
     source = case.source
     maps = {c for mask in case.source.masks if mask.is_map for c in _classes(mask.labels)}
@@ -67,7 +67,7 @@ def payload_of(case: Case, workspace: Workspace, standard: StandardiseConfig) ->
         ],
         "complete": list(source.complete),
         "maskable": [c for c in source.complete if anywhere or c in maps],
-        "scratch": str(workspace.scratch),
+        "scratch": str(scratch),
         "error": case.error,
         "patient": case.patient,
         "facts": dict(case.facts),

@@ -1,0 +1,280 @@
+"""Training alone on files: a folder of scans and partial labels in, a MONAI bundle out.
+
+The work is that of the rounds: cases are read by ingest's worker, trained by
+`training.trainer:train_model`, predicted by the bundle's predictor. All state lies in a work folder
+beside the bundle; killed at any point, the same call goes on, and when done it does nothing.
+"""
+
+import fcntl
+import json
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from agent.training_cases import ReadCase, describe, inputs_mark, read_cases
+from agent.training_check import predict_and_score, summary
+from agent.training_job import PLAN, VERSION, How, Job, make_job, payload_for, run_worker
+from training.config import network_config
+from voxcurate.atomic import write_text
+from voxcurate.classes import load_vocabulary
+from voxcurate.config import parse_overrides
+from voxcurate.errors import ConfigError, TrainingError
+from voxcurate.ids import content_id, file_sha256
+
+BADLY = 0.1  # mean DSC of a class on held-out cases below which the model has not learnt it
+MADE, METRICS = "made.json", "metrics.json"
+
+
+@dataclass
+class Trained:
+    """What became of it: `reused` if the same call was done before."""
+
+    bundles: list[str]
+    metrics: dict[str, Any]
+    plan: dict[str, Any]
+    training_cases: int = 0
+    held_out_cases: int = 0
+    classes: list[str] = field(default_factory=list)
+    skipped_classes: list[str] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    reused: bool = False
+
+
+def train_folder(folder: Path, how: How) -> Trained:
+    """Train on a folder.
+
+    Raises:
+        ConfigError: a wrong setting, or another model lies at `how.out`.
+        SourceError: the folder cannot be understood.
+        TrainingError: nothing to train on, or the training failed.
+    """
+    layers = _checked(how)
+    vocabulary = load_vocabulary(*([how.own_classes] if how.own_classes else []))
+    work = how.out.parent / f".{how.out.name}.work"
+    draft_to = how.out.parent / f"{how.out.name}.source.yaml"
+    hidden = (how.out, work)
+    found = describe(folder, how.source, vocabulary, draft_to, leave_out=hidden)
+    raw = None
+    if how.raw is not None:
+        raw = describe(how.raw, how.raw_source, vocabulary, draft_to, leave_out=hidden,
+                       labels=False)  # fmt: skip
+    inputs = [inputs_mark(each) for each in (found, raw) if each is not None]
+    mark = _mark(how, layers, inputs)
+    done = _done(how.out, mark)
+    if done is not None:
+        return done
+    with _locked(work):
+        reading = read_cases(found, work / "cases")
+        unlabelled = read_cases(raw, work / "raw") if raw is not None else None
+        labelled = [case for case in reading.cases if case.labels]
+        if not labelled:
+            why = f"; {len(reading.failed)} files failed, the first: " + next(
+                (f"{k}: {v}" for k, v in sorted(reading.failed.items())), ""
+            )
+            raise TrainingError(
+                f"no case has a label that can be used ({len(found.cases)} cases in the folder"
+                f"{why if reading.failed else ''})"
+            )
+        bare = [case for case in reading.cases if not case.labels]
+        pool = [*bare, *(unlabelled.cases if unlabelled else ())]
+        gold = _gold(how, found.cases, labelled)
+        held = _held_out(labelled, how)
+        job = make_job(how, layers, vocabulary, labelled, pool, gold, held[0], work, mark)
+        result = _train_all(job, held)
+        result.failed.update(reading.failed | (unlabelled.failed if unlabelled else {}))
+        _seal(how.out, mark, result)
+    shutil.rmtree(work, ignore_errors=True)
+    return result
+
+
+def _checked(how: How) -> dict[str, Any]:
+    """The overrides, as a mapping."""
+    if how.steps and how.minutes:
+        raise ConfigError("want --steps or --minutes, not both")
+    if how.folds == 1 or how.folds < 0:
+        raise ConfigError(f"want --folds of at least 2, found {how.folds}")
+    if not 0 <= how.hold_out < 1:
+        raise ConfigError(f"want --hold-out from 0 to below 1, found {how.hold_out:g}")
+    if how.warm is not None:
+        from training.bundle import read_facts
+
+        read_facts(how.warm)
+    if how.network:
+        network_config(how.network)
+    return parse_overrides(how.settings)
+
+
+def _mark(how: How, layers: Mapping[str, Any], inputs: Sequence[str]) -> str:
+    """What a model depends on; not the measured speed, which only decides once."""
+    asked = [how.network, how.steps, how.minutes, how.hold_out, how.folds, how.seed, how.name]
+    files = [
+        file_sha256(path) if path is not None else ""
+        for path in (how.gold, how.own_classes, how.warm and how.warm / "models" / "model.pt")
+    ]
+    return content_id(VERSION, asked, layers, inputs, files)
+
+
+def _done(out: Path, mark: str) -> Trained | None:
+    """What the same call did before; None if it did not come to an end.
+
+    Raises:
+        ConfigError: something else lies there.
+    """
+    made = _json(out / MADE)
+    if made.get("mark") == mark:
+        return Trained(**made["result"] | {"reused": True})
+    parts = [_json(path) for path in (out / METRICS, *out.glob(f"fold_*/{METRICS}"))]
+    marks = {part.get("mark") for part in parts if part}
+    if (out.exists() and not out.is_dir()) or marks - {mark} or (
+        out.is_dir() and any(out.iterdir()) and not marks
+    ):  # fmt: skip
+        raise ConfigError(
+            f"{out.name} holds something else already (another model, other cases or settings): "
+            "choose another --out, or remove it"
+        )
+    return None
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _seal(out: Path, mark: str, result: Trained) -> None:
+    """What says that all of it is there; the last to be written."""
+    write_text(out / MADE, json.dumps({"mark": mark, "result": asdict(result)}, indent=1) + "\n")
+
+
+@contextmanager
+def _locked(work: Path) -> Iterator[None]:
+    """The work folder is this process's alone."""
+    work.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (work / ".lock").open("a") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ConfigError("another voxcurate command trains this bundle") from None
+        yield
+
+
+def _gold(how: How, cases: Sequence[Any], labelled: Sequence[ReadCase]) -> frozenset[str]:
+    """The cases that a file names, by path, by what their pattern calls them, or by id."""
+    if how.gold is None:
+        return frozenset()
+    try:
+        lines = how.gold.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        raise ConfigError("--gold: the file cannot be read") from None
+    wanted = {line.strip() for line in lines if line.strip() and not line.startswith("#")}
+    usable = {case.case_id for case in labelled}
+    found, named = set(), set()
+    for case in cases:
+        own = {case.case_id, case.path, *case.fields.values()} & wanted
+        named |= own
+        if own and case.case_id in usable:
+            found.add(case.case_id)
+    if wanted - named:  # their names may identify: told by number
+        raise ConfigError(f"--gold: {len(wanted - named)} of {len(wanted)} lines name no case")
+    return frozenset(found)
+
+
+def _held_out(cases: Sequence[ReadCase], how: How) -> list[frozenset[str]]:
+    """The held-out cases of each fold; whole patients. None of a single patient."""
+    people = sorted({c.patient for c in cases}, key=lambda p: content_id("hold", how.seed, p))
+    if how.folds:
+        if len(people) < how.folds:
+            raise ConfigError(f"--folds {how.folds}: there are only {len(people)} patients")
+        chosen = [set(people[n :: how.folds]) for n in range(how.folds)]
+    else:
+        wanted = round(how.hold_out * len(people))
+        n = min(len(people) - 1, max(1, wanted)) if how.hold_out else 0
+        chosen = [set(people[:n])]
+    return [frozenset(c.case_id for c in cases if c.patient in some) for some in chosen]
+
+
+def _train_all(job: Job, held: Sequence[frozenset[str]]) -> Trained:
+    how = job.how
+    result = Trained([], {}, job.plan.to_json(), warnings=list(job.plan.warnings))
+    scores: dict[str, Any] = {}
+    for n, some in enumerate(held):
+        fold = n if how.folds else None
+        out = how.out / f"fold_{n}" if how.folds else how.out
+        made = _finished(out, job.mark) or _train_one(job, some, fold, out)
+        result.bundles.append(out.name if fold is not None else ".")
+        result.classes = sorted({*result.classes, *made["classes"]})
+        result.skipped_classes = sorted({*result.skipped_classes, *made["skipped_classes"]})
+        result.failed.update(made["failed"])
+        scores.update(made["scores"])
+        result.training_cases = max(result.training_cases, made["training_cases"])
+    result.held_out_cases = len(scores)
+    patients = {case.case_id: case.patient for case in job.cases}
+    if scores:
+        result.metrics = summary(scores, patients, result.classes, how.seed)
+        result.warnings += _unlearnt(result)
+    else:
+        result.warnings.append("nothing was held out: nobody knows what this model is worth")
+    for name in result.skipped_classes:
+        result.warnings.append(f"class {name}: no voxel of it in the training cases: left out")
+    if how.folds:
+        told = {"mark": job.mark, "held_out": result.metrics, "scores": scores}
+        write_text(how.out / METRICS, json.dumps(told, indent=1) + "\n")
+    return result
+
+
+def _unlearnt(result: Trained) -> list[str]:
+    found = []
+    for class_id, names in result.metrics["classes"].items():
+        dsc = names["dsc"]
+        if dsc is not None and dsc["mean"] < BADLY:
+            found.append(
+                f"class {class_id}: mean DSC {dsc['mean']:.2f} on held-out cases: it was not "
+                "learnt (more steps, a finer grid, more cases?)"
+            )
+    return found
+
+
+def _finished(out: Path, mark: str) -> dict[str, Any] | None:
+    """The facts of a bundle that an interrupted call left whole."""
+    made = _json(out / METRICS)
+    facts: dict[str, Any] | None = made.get("facts")
+    return facts if made.get("mark") == mark else None
+
+
+def _train_one(job: Job, held: frozenset[str], fold: int | None, out: Path) -> dict[str, Any]:
+    """One model: trained, scored on what was held out, moved into place whole."""
+    from training.bundle import adopt_bundle
+
+    payload = payload_for(job, held, fold=fold, name=job.how.name)
+    value = run_worker(payload)
+    bundle = Path(value["bundle"])
+    hidden = [case for case in job.cases if case.case_id in held]
+    scores, failed = predict_and_score(
+        bundle, value, hidden, job.vocabulary, job.work / "predictions",
+        {"device": job.training.device},
+    )  # fmt: skip
+    patients = {case.case_id: case.patient for case in hidden}
+    facts = {
+        "model_id": value["model_id"],
+        "sha256": value["sha256"],
+        "classes": value["classes"],
+        "skipped_classes": value["skipped_classes"],
+        "steps": value["steps"],
+        "training_cases": len(job.cases) - len(held),
+        "scores": scores,
+        "failed": failed,
+    }
+    table = summary(scores, patients, value["classes"], job.how.seed) if scores else {}
+    write_text(
+        bundle / METRICS,
+        json.dumps({"mark": job.mark, "held_out": table, "facts": facts}, indent=1) + "\n",
+    )
+    write_text(bundle / PLAN, json.dumps(job.plan.to_json(), indent=1) + "\n")
+    adopt_bundle(bundle, out)
+    return facts

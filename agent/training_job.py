@@ -1,0 +1,276 @@
+"""The job of a training on files: what was asked, the plan with a measured step, the worker's
+payload."""
+
+import json
+import logging
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from agent.training_cases import ReadCase
+from training.config import PlanningConfig, TrainingConfig
+from training.planning import CaseFacts, Machine, Plan, fingerprint, make_plan, steps_within
+from voxcurate.atomic import write_text
+from voxcurate.classes import Vocabulary
+from voxcurate.config import build, merge
+from voxcurate.errors import TrainingError
+from voxcurate.executor import LocalExecutor, cores
+from voxcurate.ids import content_id
+from voxcurate.protocols import Task
+
+log = logging.getLogger(__name__)
+VERSION = "1"
+PROBE = 8  # steps by which a step is measured; the first ones warm up
+WARM_UP = 3
+TIME_LIMIT_S = 20 * 86400.0  # poll() takes no more than 24 days
+PLAN = "plan.json"
+
+
+@dataclass(frozen=True)
+class How:
+    """What a user asks of a training.
+
+    Attributes:
+        steps: 0: as many as fit into `minutes`.
+        minutes: 0: the machine's usual budget; reading and validation included.
+        hold_out: share of the patients that the model never sees and is scored on.
+        folds: train so many models, each without one fold of the patients; 0: one model.
+        gold: file with the names of cases, one a line, whose labels end the training (annealing).
+        settings: ``key=value`` of `TrainingConfig`, or ``planning.key=value``.
+        threads: 0: all cores.
+    """
+
+    out: Path
+    source: str = ""
+    name: str = "model"
+    network: str = ""
+    steps: int = 0
+    minutes: float = 0.0
+    hold_out: float = 0.2
+    folds: int = 0
+    warm: Path | None = None
+    gold: Path | None = None
+    raw: Path | None = None
+    raw_source: str = ""
+    own_classes: Path | None = None
+    seed: int = 0
+    settings: Sequence[str] = ()
+    threads: int = 0
+
+
+@dataclass(frozen=True)
+class Job:
+    """What all folds share."""
+
+    how: How
+    vocabulary: Vocabulary
+    cases: Sequence[ReadCase]
+    raw: Sequence[ReadCase]
+    gold: frozenset[str]
+    training: TrainingConfig
+    plan: Plan
+    work: Path
+    mark: str
+
+
+def make_job(
+    how: How,
+    layers: Mapping[str, Any],
+    vocabulary: Vocabulary,
+    cases: Sequence[ReadCase],
+    raw: Sequence[ReadCase],
+    gold: frozenset[str],
+    held: frozenset[str],
+    work: Path,
+    mark: str,
+) -> Job:
+    """The plan, made once: a call that goes on keeps it, though the machine be slower now."""
+    own = dict(layers)
+    config = build(PlanningConfig, own.pop("planning", {}))
+    learnt = [case for case in cases if case.case_id not in held]
+    job = Job(how, vocabulary, cases, raw, gold, TrainingConfig(), _first_plan(
+        how, config, learnt, own.get("device", "auto"), 1.0), work, mark)  # fmt: skip
+    job = _with_plan(job, own, job.plan)
+    path = work / PLAN
+    kept = json.loads(path.read_text()) if path.is_file() else {}
+    if kept.get("mark") == mark:
+        return _with_plan(job, own, _plan_of(kept["plan"]))
+    if not how.steps:
+        job = _measured(job, own, config, learnt, held)
+    write_text(path, json.dumps({"mark": mark, "plan": job.plan.to_json()}))
+    return job
+
+
+def _plan_of(values: Mapping[str, Any]) -> Plan:
+    """A plan from plain data: lists become tuples."""
+
+    def frozen(value: Any) -> Any:
+        return tuple(map(frozen, value)) if isinstance(value, list) else value
+
+    return Plan(**{name: frozen(value) for name, value in values.items()})
+
+
+def _first_plan(
+    how: How, config: PlanningConfig, cases: Sequence[ReadCase], device: str, shrink: float
+) -> Plan:
+    import numpy as np
+
+    from training.grid import full_grid
+
+    facts = []
+    for case in cases:
+        grid = full_grid(case.shape, np.asarray(case.affine), (1.0, 1.0, 1.0))
+        i, j, k = (case.shape[axis] for axis in grid.axes)
+        source = grid.source_spacing
+        facts.append(CaseFacts(case.modality, source, (i, j, k), case.ml))
+    plan = make_plan(fingerprint(facts), _machine(how, device), config, shrink=shrink)
+    if how.warm is not None:
+        plan = _as_ancestor(plan, how)
+    if how.network:
+        plan = replace(plan, network=how.network)
+    return replace(plan, steps=how.steps) if how.steps else plan
+
+
+def _as_ancestor(plan: Plan, how: How) -> Plan:
+    """Grid, windows and patch of the model that training starts from: its weights know no other."""
+    from training.bundle import read_facts
+
+    assert how.warm is not None
+    facts = read_facts(how.warm)
+    reason = f"grid, windows and network of {facts.name}, whose weights it starts from"
+    return replace(
+        plan,
+        spacing_mm=facts.spacing,
+        patch=facts.training.patch,
+        windows=facts.training.grid.windows,
+        reasons=(*plan.reasons, reason),
+    )
+
+
+def _machine(how: How, device: str) -> Machine:
+    from training.predict import gpus
+
+    memory = 0.0
+    if device != "cpu" and gpus():
+        import torch
+
+        if torch.cuda.is_available():
+            memory = torch.cuda.get_device_properties(0).total_memory / 2**30
+    return Machine(how.threads or cores(), round(memory, 1))
+
+
+def _with_plan(job: Job, own: Mapping[str, Any], plan: Plan) -> Job:
+    training = build(TrainingConfig, merge(plan.settings(), own))
+    grid = training.grid.spacing_mm or plan.spacing_mm
+    kept = replace(
+        plan, spacing_mm=grid, patch=training.patch, batch=training.batch, steps=training.steps
+    )
+    said = f"set by hand: {', '.join(sorted(own))}"
+    if own and said not in kept.reasons:
+        kept = replace(kept, reasons=(*plan.reasons, said))
+    return replace(job, training=training, plan=kept)
+
+
+def _measured(
+    job: Job,
+    own: Mapping[str, Any],
+    config: PlanningConfig,
+    cases: Sequence[ReadCase],
+    held: frozenset[str],
+) -> Job:
+    """Steps that fit into the minutes, by a short run; smaller patches where they are too few."""
+    if "steps" in own:
+        return job
+    is_gpu = _machine(job.how, job.training.device).gpu_gb > 0
+    minutes = job.how.minutes or (config.gpu_minutes if is_gpu else config.cpu_minutes)
+    minutes /= max(1, job.how.folds)
+    for shrink in (1.0, 0.5, 0.25):
+        plan = _first_plan(job.how, config, cases, job.training.device, shrink)
+        tried = _with_plan(job, own, plan)
+        pace = _pace(tried, held)
+        n_steps = steps_within(minutes, pace)
+        if n_steps >= config.least_steps or job.how.warm is not None or "patch" in own:
+            break
+    reason = f"{n_steps} steps: {minutes:g} minutes at {pace:.2f} s a step, measured"
+    plan = replace(
+        tried.plan, steps=n_steps, seconds_per_step=round(pace, 4),
+        reasons=(*tried.plan.reasons, reason),
+    )  # fmt: skip
+    if n_steps < config.least_steps:
+        few = f"only {n_steps} steps fit into {minutes:g} minutes: the model will be poor"
+        plan = replace(plan, warnings=(*plan.warnings, few))
+    training = tried.training.model_copy(update={"steps": n_steps})
+    return replace(tried, training=training, plan=plan)
+
+
+def _pace(job: Job, held: frozenset[str]) -> float:
+    """Seconds of a step, by a short run of the same worker; cases are cached on the way."""
+    short = job.training.model_copy(update={"log_every": 1, "checkpoint_every": PROBE + 1})
+    probe = replace(job, training=short, plan=replace(job.plan, steps=PROBE))
+    payload = payload_for(probe, held, fold=None, name="probe")
+    log.info("measuring the time of a step")
+    value = run_worker(payload)
+    shutil.rmtree(Path(value["bundle"]), ignore_errors=True)
+    shutil.rmtree(payload["run"], ignore_errors=True)
+    path = Path(payload["log"])
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    times = [line["seconds"] for line in lines if "seconds" in line]
+    path.unlink()
+    counted = times[WARM_UP:]
+    return max(1e-3, float(counted[-1] - times[WARM_UP - 1]) / len(counted))
+
+
+def payload_for(job: Job, held: frozenset[str], *, fold: int | None, name: str) -> dict[str, Any]:
+    from training.runs import Run, payload_of
+
+    learnt = [case for case in job.cases if case.case_id not in held]
+    raw = [case.spec(labelled=False) for case in job.raw]
+    classes = tuple(sorted({c for case in learnt for c in case.labels}))
+    wants_gold = bool(job.gold) and job.training.anneal.on != "none"
+    run = Run(
+        name=name,
+        role="alone",
+        network=job.plan.network,
+        classes=classes,
+        training=job.training,
+        steps=job.plan.steps,
+        cases=[case.spec() for case in learnt],
+        raw=raw,
+        anneal=[c.spec() for c in learnt if c.case_id in job.gold] if wants_gold else (),
+        fold=fold,
+    )
+    values = payload_of(
+        run,
+        job.vocabulary,
+        spacing=job.plan.spacing_mm,
+        seed=job.how.seed,
+        round_number=0,
+        patients=[case.patient for case in (*learnt, *job.raw)],
+        licences=[case.licence for case in (*learnt, *job.raw)],
+        warm=job.how.warm.resolve() if job.how.warm else None,
+    )
+    run_id = content_id(VERSION, job.mark, name, fold, job.plan.steps)
+    return {
+        **values,
+        "run_id": run_id,
+        "run": str(job.work / "runs" / run_id),
+        "cache": str(job.work / "cache"),
+        "log": str(job.work / "logs" / f"{run_id}.jsonl"),
+        "scratch": str(job.work / "bundles"),
+        "threads": job.how.threads,
+    }
+
+
+def run_worker(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """The worker in a process of its own."""
+    Path(payload["scratch"]).mkdir(parents=True, exist_ok=True)
+    threads = int(payload["threads"]) or cores()
+    executor = LocalExecutor(workers=1, threads=threads, time_limit_s=TIME_LIMIT_S, retries=0)
+    task = Task(str(payload["name"]), dict(payload))
+    for outcome in executor.run("training.trainer:train_model", [task]):
+        if not outcome.ok:
+            raise TrainingError(outcome.error)
+        value: dict[str, Any] = outcome.value
+    return value
