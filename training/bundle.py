@@ -42,6 +42,7 @@ class BundleFacts:
     licence: str = "unknown"
     fold: int | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
+    modality: str = "CT"
 
     @property
     def in_channels(self) -> int:
@@ -144,6 +145,7 @@ def read_facts(folder: Path) -> BundleFacts:
             prior=tuple(training["prior"]),
             licence=metadata["data_licence"],
             fold=training["fold"],
+            modality=metadata["network_data_format"]["inputs"]["image"]["modality"],
         )
     except (OSError, KeyError, TypeError, ValueError):
         raise TrainingError("not a bundle of ours, or a damaged one") from None
@@ -163,7 +165,7 @@ def _metadata(facts: BundleFacts) -> dict[str, Any]:
         "numpy_version": np.__version__,
         "required_packages_version": {},
         "name": facts.name,
-        "task": "segmentation of structures in CT",
+        "task": f"segmentation of structures in {facts.modality}",
         "description": "Made by voxcurate; one sigmoid channel per class, classes may overlap.",
         "authors": "",
         "copyright": "",
@@ -178,8 +180,8 @@ def _metadata(facts: BundleFacts) -> dict[str, Any]:
             "inputs": {
                 "image": {
                     "type": "image",
-                    "format": "hounsfield",
-                    "modality": "CT",
+                    "format": "hounsfield" if facts.modality == "CT" else "magnitude",
+                    "modality": facts.modality,
                     "num_channels": facts.in_channels,
                     "spatial_shape": list(facts.training.patch),
                     "dtype": "float32",
