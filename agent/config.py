@@ -9,12 +9,12 @@ from cleaning.config import CleaningConfig
 from labeling.config import LabelingConfig
 from retrieval.config import RetrievalConfig
 from training.config import (
-    EvaluateConfig,
     FlagshipConfig,
     PredictConfig,
     StopConfig,
     ZooConfig,
 )
+from training.evaluation.config import EvaluateConfig
 from voxcurate.config import Config, build, read_yaml, shipped
 from voxcurate.errors import ConfigError
 from voxcurate.executor import ExecutorConfig

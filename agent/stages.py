@@ -173,7 +173,8 @@ def _train(context: StageContext, config: RoundConfig) -> StageResult:
 
 
 def _evaluate(context: StageContext, config: RoundConfig) -> StageResult:
-    from training import evaluate, predict
+    from training import predict
+    from training.evaluation import stage as evaluate
     from training.models import of_round
 
     flagships = of_round(context, "flagship")

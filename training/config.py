@@ -332,14 +332,6 @@ class PredictConfig(Config):
     )
 
 
-class EvaluateConfig(Config):
-    """Quality on the frozen test split."""
-
-    threshold: float = Field(0.5, gt=0, lt=1)
-    bootstrap: int = Field(1000, ge=1)
-    confidence: float = Field(0.95, gt=0, lt=1)
-
-
 class StopConfig(Config):
     """When rounds stop."""
 

@@ -6,8 +6,11 @@ from dataclasses import replace
 import pytest
 
 from tests.training.conftest import CLASSES, SHAPE, build, flagship_config, zoo_config
-from training import evaluate, flagship, predict, zoo
-from training.config import AnnealConfig, EvaluateConfig, MixConfig, PredictConfig
+from training import flagship, predict, zoo
+from training.config import AnnealConfig, MixConfig, PredictConfig
+from training.evaluation import stage as evaluate
+from training.evaluation.case import NAMES
+from training.evaluation.config import EvaluateConfig
 from training.models import all_groups, of_round, taught_groups
 from training.runs import case_specs, current_labels
 from voxcurate.catalog import Decision, Label, Measure, Model, WorkItem
@@ -75,7 +78,7 @@ def test_evaluation_uses_test_scans_and_original_labels(trained):
     world, _, models = trained
     rows = world.ctx.catalog.rows(Measure, stage="evaluate")
     assert {row.case_id for row in rows} == {"phantom_5"}
-    assert len(rows) == len(models) * len(CLASSES) * 2
+    assert len(rows) == len(models) * len(CLASSES) * len(NAMES)
     assert all(row.facts["split"] == "test" for row in rows)
     path = world.ctx.workspace.round_path(1, "evaluation.json")
     summary = json.loads(path.read_text())
