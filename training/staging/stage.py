@@ -1,0 +1,278 @@
+"""The T stage of a tumour and its resectability from masks, with the reasons in words.
+
+ScaleMAI (arXiv:2501.03410, C.5): T1 up to 20 mm, T2 up to 40 mm, T3 above; T4 if the contact with
+one of the key vessels is 180 degrees and more. We add what is not known: a vessel without a mask,
+or whose mask ends at the tumour, and a tumour at the edge of the scan make the stage a lower bound.
+For research only; the resectability follows angles alone and no clinical guideline in full.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from training.staging.config import StagingConfig, VesselConfig
+from training.staging.contact import Contact, contact_of
+from training.staging.diameters import Lesion, lesions_of
+from voxcurate.errors import GeometryError, SourceError
+from voxcurate.masks import Bools, components
+from voxcurate.volume import ML_PER_MM3, Affine, Volume
+
+NO_TUMOUR = "no tumour"
+LEVELS = ("resectable", "borderline", "locally advanced")
+SAME_MM = 1e-3  # affines of masks of one scan
+DOUBT_DEG = 15.0  # the error that 95 % of the phantoms stay below (benchmarks.staging)
+
+
+@dataclass(frozen=True)
+class Resectability:
+    """By contact angles alone, for research only.
+
+    Attributes:
+        category: one of `LEVELS`.
+        at_least: something that could make it worse is unknown.
+        reasons: in words.
+    """
+
+    category: str
+    at_least: bool
+    reasons: tuple[str, ...]
+
+    @property
+    def label(self) -> str:
+        """In words."""
+        return f"at least {self.category}" if self.at_least else self.category
+
+
+@dataclass(frozen=True)
+class Staging:
+    """The stage of a scan.
+
+    Attributes:
+        stage: ``T1``..``T4``, or ``no tumour``.
+        at_least: it is a lower bound.
+        size_mm: the diameter that counted; None without a tumour.
+        diameter: which that is.
+        reasons: why this stage, and what is not known.
+        doubts: what is so near a limit that the error of measuring could change the stage.
+        lesions: pieces of the tumour, the largest volume first.
+        contacts: with each vessel.
+        resectability: by contact angles alone; None without a tumour.
+    """
+
+    stage: str
+    at_least: bool
+    size_mm: float | None
+    diameter: str
+    reasons: tuple[str, ...]
+    doubts: tuple[str, ...] = ()
+    lesions: tuple[Lesion, ...] = ()
+    contacts: tuple[Contact, ...] = ()
+    resectability: Resectability | None = None
+
+    @property
+    def label(self) -> str:
+        """In words: ``T2``, ``at least T2``."""
+        return f"at least {self.stage}" if self.at_least else self.stage
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON."""
+        found = self.resectability
+        return {
+            "stage": self.stage,
+            "at_least": self.at_least,
+            "label": self.label,
+            "size_mm": None if self.size_mm is None else round(self.size_mm, 1),
+            "diameter": self.diameter,
+            "reasons": list(self.reasons),
+            "doubts": list(self.doubts),
+            "lesions": [lesion.plain() for lesion in self.lesions],
+            "vessels": [contact.plain() for contact in self.contacts],
+            "resectability": None
+            if found is None
+            else {
+                "category": found.category,
+                "at_least": found.at_least,
+                "label": found.label,
+                "reasons": list(found.reasons),
+            },
+            "use": "research only",
+        }
+
+
+def stage_case(masks: Mapping[str, Volume], config: StagingConfig | None = None) -> Staging:
+    """Stage the tumour of one scan.
+
+    Args:
+        masks: class to mask (non-zero inside), all on one grid; an empty mask of the tumour says
+            that there is none, an empty mask of a vessel that nobody has found it.
+        config: limits, vessels, and what shows the tumour.
+
+    Raises:
+        SourceError: no mask of the tumour.
+        GeometryError: masks on different grids.
+    """
+    config = config or StagingConfig()
+    named = [c for c in config.tumour if c in masks]
+    if not named:
+        raise SourceError(f"no mask of the tumour: want {' or '.join(config.tumour)}")
+    affine = _common_grid(masks)
+    tumour = np.zeros(masks[named[0]].shape, np.bool_)
+    for class_id in named:
+        tumour |= masks[class_id].array != 0
+    tumour = _without_specks(tumour, affine, config.speck_ml)
+    if not tumour.any():
+        return Staging(NO_TUMOUR, False, None, config.diameter, ("the tumour's mask is empty",))
+    lesions = lesions_of(tumour, affine)
+    contacts = [_contact(vessel, masks, tumour, affine, config) for vessel in config.vessels]
+    return staged(lesions, contacts, config, voxel_mm=max(masks[named[0]].spacing))
+
+
+def staged(
+    lesions: Sequence[Lesion],
+    contacts: Sequence[Contact],
+    config: StagingConfig,
+    *,
+    voxel_mm: float = 0.0,
+) -> Staging:
+    """The stage by what was measured.
+
+    Args:
+        lesions: pieces of the tumour, the largest volume first; at least one.
+        contacts: one per vessel of the config, in its order.
+        config: limits.
+        voxel_mm: the error of a diameter; sizes so near a limit are doubtful.
+    """
+    size = lesions[0].diameter(config.diameter)
+    stage = next((name for name, limit in config.sizes_mm if size <= limit), config.larger)
+    pieces = f" of the largest of {len(lesions)} tumours" if len(lesions) > 1 else ""
+    reasons = [f"{_DIAMETER[config.diameter]}{pieces} is {size:.1f} mm: {stage} by size"]
+    doubts = [
+        f"{size:.1f} mm is within a voxel of the limit of {limit:g} mm"
+        for _, limit in config.sizes_mm
+        if abs(size - limit) <= voxel_mm
+    ]
+    key = [c for v, c in zip(config.vessels, contacts, strict=True) if v.t4]
+    reached = [c for c in key if c.degrees is not None and c.degrees >= config.t4_deg]
+    for contact in key:
+        reasons.append(_said(contact))
+        near = contact.degrees is not None and abs(contact.degrees - config.t4_deg) <= DOUBT_DEG
+        if near and contact.degrees:
+            doubts.append(
+                f"{contact.name}: {contact.degrees:.0f} degrees is within {DOUBT_DEG:.0f} of the "
+                f"limit of {config.t4_deg:.0f}"
+            )
+    open_ends = [c.name for c in key if not c.is_certain]
+    at_least = False
+    if reached:
+        stage, doubts = "T4", [d for d in doubts if "mm" not in d]
+        names = ", ".join(c.name for c in reached)
+        reasons.append(f"contact of {config.t4_deg:.0f} degrees and more with {names}: T4")
+    else:
+        if open_ends:
+            at_least = True
+            reasons.append(f"not known of {', '.join(open_ends)}: the stage may be higher")
+        if any(lesion.is_cut for lesion in lesions):
+            at_least = True
+            reasons.append("the tumour touches the edge of the scan: it may be larger")
+    return Staging(
+        stage, at_least, size, config.diameter, tuple(reasons), tuple(doubts), tuple(lesions),
+        tuple(contacts), resectability_of(contacts, config, is_cut=any(x.is_cut for x in lesions)),
+    )  # fmt: skip
+
+
+def resectability_of(
+    contacts: Sequence[Contact], config: StagingConfig, *, is_cut: bool = False
+) -> Resectability:
+    """The worst category that any vessel's contact angle gives.
+
+    Args:
+        contacts: one per vessel of the config, in its order.
+        config: the angles of each vessel.
+        is_cut: the tumour touches the edge of the scan.
+    """
+    worst, reasons, open_ends = 0, [], []
+    for vessel, contact in zip(config.vessels, contacts, strict=True):
+        levels = [
+            level
+            for level, limit in ((1, vessel.borderline_above_deg), (2, vessel.advanced_above_deg))
+            if limit is not None
+        ]
+        level = _level(vessel, contact, config.contact.least_deg)
+        if level:
+            reasons.append(f"{_said(contact)}: {LEVELS[level]}")
+        worst = max(worst, level)
+        if not contact.is_certain and levels:
+            open_ends.append((contact.name, max(levels)))
+    unknown = [name for name, level in open_ends if level > worst]
+    at_least = worst < len(LEVELS) - 1 and (bool(unknown) or is_cut)
+    if unknown:
+        reasons.append(f"not known: {', '.join(unknown)}")
+    if at_least and is_cut:
+        reasons.append("the tumour touches the edge of the scan")
+    return Resectability(LEVELS[worst], at_least, tuple(reasons))
+
+
+_DIAMETER = {
+    "feret": "the largest diameter",
+    "axial": "the largest diameter in an axial slice",
+    "sphere": "the diameter of the ball of the same volume",
+}
+
+
+def _level(vessel: VesselConfig, contact: Contact, least_deg: float) -> int:
+    degrees = contact.degrees or 0.0
+    if degrees < least_deg:
+        return 0
+    if vessel.advanced_above_deg is not None and degrees > vessel.advanced_above_deg:
+        return 2
+    limit = vessel.borderline_above_deg
+    return 1 if limit is not None and degrees > limit else 0
+
+
+def _said(contact: Contact) -> str:
+    note = f" ({contact.note})" if contact.note else ""
+    if contact.state == "unknown":
+        return f"{contact.name}: unknown{note}"
+    if contact.state == "none":
+        return f"{contact.name}: no contact{note}"
+    bound = "at least " if contact.state == "at least" else ""
+    return f"{contact.name}: {bound}{contact.degrees:.0f} degrees{note}"
+
+
+def _contact(
+    vessel: VesselConfig,
+    masks: Mapping[str, Volume],
+    tumour: Bools,
+    affine: Affine,
+    config: StagingConfig,
+) -> Contact:
+    there = [c for c in vessel.classes if c in masks]
+    own = next((c for c in there if masks[c].array.any()), next(iter(there), None))
+    others = [masks[c].array != 0 for c in config.ends_in if c in masks and c != own]
+    mask = None if own is None else masks[own].array != 0
+    return contact_of(vessel.name, tumour, mask, affine, config.contact, others=others)
+
+
+def _without_specks(mask: Bools, affine: Affine, speck_ml: float) -> Bools:
+    """Without pieces that are no tumour; if all are so small, all stay."""
+    numbers, n = components(mask)
+    if n < 2:
+        return mask
+    voxel_ml = abs(float(np.linalg.det(affine[:3, :3]))) * ML_PER_MM3
+    sizes = np.bincount(numbers.ravel(order="K"), minlength=n + 1) * voxel_ml
+    keep = sizes >= speck_ml
+    keep[0] = False
+    return keep[numbers] if keep.any() else mask
+
+
+def _common_grid(masks: Mapping[str, Volume]) -> Affine:
+    first_id, first = next(iter(masks.items()))
+    for class_id, volume in masks.items():
+        same = volume.shape == first.shape and np.allclose(
+            volume.affine, first.affine, rtol=0, atol=SAME_MM
+        )
+        if not same:
+            raise GeometryError(f"mask {class_id} lies on another grid than {first_id}")
+    return first.affine
