@@ -332,12 +332,29 @@ class PredictConfig(Config):
     )
 
 
+Limit = Annotated[float, Field(gt=0)] | None
+
+
+class BudgetConfig(Config):
+    """What all rounds together may cost; what is not given has no limit."""
+
+    money: Limit = Field(None, description="language models, in the unit of their prices")
+    hours: Limit = Field(None, description="of the computer")
+    review_minutes: Limit = Field(None, description="of people who look at labels or draw them")
+    steps: Limit = Field(None, description="of the optimiser, over all models")
+
+
 class StopConfig(Config):
     """When rounds stop."""
 
     max_rounds: int = Field(5, ge=1)
     top: int = Field(10, ge=1, description="cases looked at on top of the priority list")
     min_gain: float = Field(0.0, description="mean DSC gain that is worth a round")
+    patience: int = Field(2, ge=1, description="rounds without a gain, one after the other")
+    inter_annotator: dict[str, float] = Field(
+        default_factory=dict, description="DSC of two people by class, above that of classes.yaml"
+    )
+    budget: BudgetConfig = BudgetConfig()
 
 
 def network_config(name: str) -> NetworkConfig:
