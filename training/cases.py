@@ -34,6 +34,7 @@ class LabelSpec:
     path: str
     known_path: str
     origin: str
+    right: float = 1.0  # the probability that it is
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class PreparedCase:
         packed: uint8 ``(bytes, I, J, K)``: bit c (from the highest) is class c.
         known_packed: the same for where a label speaks; None where all do.
         known: bool ``(classes,)``: there is a label.
-        weight: ``(classes,)``, by origin.
+        weight: ``(classes,)``, by origin and by the probability that the label is right.
         counts: foreground voxels per class.
         centres: per class ``(n, 3)`` voxels.
     """
@@ -102,21 +103,29 @@ def load_case(
     classes: Sequence[str],
     folders: tuple[Path, Path],
     weights: Mapping[str, float],
+    *,
+    floor: float = 1.0,
 ) -> PreparedCase:
-    """A prepared case, its arrays memory-mapped."""
+    """A prepared case, its arrays memory-mapped.
+
+    Args:
+        weights: of labels by origin.
+        floor: a label weighs at least so much of that, however likely it is wrong.
+    """
     image, labels = folders
     facts = json.loads((labels / "facts.json").read_text())
     known = labels / "known.npy"
     with np.load(labels / "centres.npz") as stored:
         centres = [stored[f"c{n}"] for n in range(len(classes))]
-    given = [case.labels[c].origin if c in case.labels else "" for c in classes]
+    given = [case.labels.get(c) for c in classes]
+    weight = [weights.get(x.origin, 1.0) * max(x.right, floor) if x else 0.0 for x in given]
     return PreparedCase(
         case_id=case.case_id,
         image=np.load(image / "image.npy", mmap_mode="r"),
         packed=np.load(labels / "labels.npy", mmap_mode="r"),
         known_packed=np.load(known, mmap_mode="r") if known.exists() else None,
-        known=np.array([bool(origin) for origin in given]),
-        weight=np.array([weights.get(o, 1.0) if o else 0.0 for o in given], dtype=np.float32),
+        known=np.array([label is not None for label in given]),
+        weight=np.array(weight, dtype=np.float32),
         counts=np.array(facts["counts"], dtype=np.int64),
         centres=centres,
         spacing=read_grid(image).spacing,
@@ -164,10 +173,21 @@ def spec_of(values: Mapping[str, Any]) -> CaseSpec:
     return CaseSpec(**{**values, "labels": labels})
 
 
+def case_mark(values: Mapping[str, Any]) -> list[Any]:
+    """What of a plain case decides a result: not where its files lie."""
+    labels = {
+        c: [label["label_id"], label["origin"], label.get("right", 1.0)]
+        for c, label in values["labels"].items()
+    }
+    return [values["case_id"], values["sha256"], labels]
+
+
 def _prepare_image(
     folder: Path, case: CaseSpec, spacing: Sequence[float], settings: GridConfig
 ) -> None:
     volume = _read(case, case.path, "ct")
+    if volume.array.dtype.kind == "f" and not np.isfinite(volume.array).all():
+        raise VolumeReadError("ct: some values are no numbers", case_id=case.case_id)
     grid, image = grid_image(volume, case.modality, spacing, settings)
     np.save(folder / "image.npy", np.rint(image).astype(np.int16))
     values = {name: list(getattr(grid, name)) for name in Grid.__dataclass_fields__}
@@ -227,8 +247,10 @@ def _read(case: CaseSpec, path: str, role: str) -> Volume:
 def _make(folder: Path, fill: Any) -> None:
     """Fill a folder under a temporary name and move it into place; the first one there stays."""
     import os
+    import threading
 
-    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
+    own = f"{os.getpid()}.{threading.get_ident()}"
+    temporary = folder.with_name(f".{folder.name}.{own}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
     try:

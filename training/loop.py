@@ -139,6 +139,10 @@ class Training:
         self.save()
         return {k: v.cpu().clone() for k, v in self.average.items()}
 
+    def unseen(self, classes: Sequence[str]) -> list[str]:
+        """Classes of which no patch has shown a voxel."""
+        return [c for c, n in zip(classes, self.shown.tolist(), strict=True) if not n]
+
     def _go(self, end: int) -> None:
         config, begin, waited = self.config, time.perf_counter(), 0.0
         budget_s = config.compute.time_budget_s

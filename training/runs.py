@@ -2,14 +2,17 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from training.config import NetworkConfig, PlanningConfig, TrainingConfig, network_config
+from training.cases import case_mark
+from training.config import TECHNICAL, NetworkConfig, PlanningConfig, TrainingConfig, network_config
 from training.models import STAGES
 from training.synthetic.health import Asked, Proof, healthy, lesion_sites
+from training.trust import chances, with_chances
 from voxcurate.catalog import Label, Model, Scan, WorkItem, Writer
 from voxcurate.catalog.catalog import now
 from voxcurate.classes import Vocabulary
@@ -18,8 +21,7 @@ from voxcurate.ids import content_id
 from voxcurate.ledger import Item, LedgerResult, run_items
 from voxcurate.stage import StageContext
 
-VERSION = "1"
-TECHNICAL = {"checkpoint_every", "log_every", "device", "compute"}  # no part of the result
+VERSION = "2"
 Accept = Callable[[Label], bool]
 
 
@@ -109,6 +111,9 @@ def target_classes(ctx: StageContext, labels: Mapping[str, Mapping[str, Label]])
 def train(ctx: StageContext, runs: Sequence[Run], *, threads: int, limit_s: float) -> LedgerResult:
     """Train what is not yet trained, each model one ledger item, and record models and bundles.
 
+    A case that cannot be used is among the failures, as ``<model>/<case>``, though its model is
+    trained on the others.
+
     Raises:
         TrainingError: there is nothing to train on.
     """
@@ -120,6 +125,7 @@ def train(ctx: StageContext, runs: Sequence[Run], *, threads: int, limit_s: floa
         threads=threads or _cores(),
         time_limit_s=limit_s,
     )
+    runs = [_weighted(ctx, run) for run in runs]
     by_name = {run.name: run for run in runs}
     items = [_item(ctx, run) for run in runs]
     payloads = {item.subject: item.payload for item in items}
@@ -139,7 +145,25 @@ def train(ctx: StageContext, runs: Sequence[Run], *, threads: int, limit_s: floa
         title=f"train {role}",
     )
     _make_newest(ctx, role, result.results)
-    return result
+    broken = {
+        f"{name}/{case_id}": why
+        for name, facts in result.results.items()
+        for case_id, why in facts.get("failed_cases", {}).items()
+    }
+    return replace(result, failed={**result.failed, **broken})
+
+
+def _weighted(ctx: StageContext, run: Run) -> Run:
+    """A flagship's labels weigh by how likely they are right. The zoo's do not: its predictions
+    are what tells that, and another weight would train it anew in every round."""
+    if run.role != "flagship" or not run.training.trust.by_probability:
+        return run
+    told = chances(ctx, (case["case_id"] for case in (*run.cases, *run.memory)))
+    return replace(
+        run,
+        cases=[with_chances(case, told) for case in run.cases],
+        memory=[with_chances(case, told) for case in run.memory],
+    )
 
 
 def grid_spacing(scans: Sequence[Scan], config: TrainingConfig) -> list[float]:
@@ -180,15 +204,24 @@ def _item(ctx: StageContext, run: Run) -> Item:
     payload = _payload(ctx, run, scans)
     settings = {k: v for k, v in payload["training"].items() if k not in TECHNICAL}
     inputs = {
-        "cases": [_mark(case) for case in run.cases],
-        "memory": [_mark(case) for case in run.memory],
-        "raw": [_mark(case) for case in run.raw],
-        "anneal": [_mark(case) for case in run.anneal],
+        "cases": [case_mark(case) for case in run.cases],
+        "memory": [case_mark(case) for case in run.memory],
+        "raw": [case_mark(case) for case in run.raw],
+        "anneal": [case_mark(case) for case in run.anneal],
         "training": settings,
         "warm": run.warm.sha256 if run.warm else "",
         **{
             name: payload[name]
-            for name in ("classes", "spacing", "network", "steps", "seed", "swap", "tumours")
+            for name in (
+                "classes",
+                "spacing",
+                "network",
+                "steps",
+                "seed",
+                "swap",
+                "tumours",
+                "disjoint",
+            )
         },
     }
     run_id = content_id(VERSION, run.role, run.name, inputs)
@@ -199,6 +232,7 @@ def _item(ctx: StageContext, run: Run) -> Item:
         "cache": str(root / "cache" / "training"),
         "log": str(ctx.workspace.round_path(ctx.round, "training", f"{run.name}.jsonl")),
         "scratch": str(ctx.workspace.scratch),
+        "quiet": ctx.quiet,
     }
     return Item(subject=run.name, inputs=inputs, payload={**payload, **places})
 
@@ -261,6 +295,7 @@ def payload_of(
         "seed": int(content_id("train", seed, run.role, run.name), 16) & 0x7FFFFFFF,
         "fold": run.fold,
         "swap": _swap(vocabulary, run),
+        "disjoint": _disjoint(vocabulary, run),
         "tumours": {
             "sites": lesion_sites(run.classes, vocabulary, run.training.synthetic),
             "cases": proofs,
@@ -274,6 +309,14 @@ def payload_of(
 def _network(run: Run) -> NetworkConfig:
     config = network_config(run.network)
     return config.model_copy(update={"text": run.text}) if run.text else config
+
+
+def _disjoint(vocabulary: Vocabulary, run: Run) -> list[list[str]]:
+    """Pairs of classes that share no voxel; only if the training makes use of them."""
+    if not (run.training.exclusion or run.training.exclusion_as_background):
+        return []
+    known = [c for c in run.classes if c in vocabulary]
+    return [[a, b] for a, b in combinations(known, 2) if not vocabulary.may_overlap(a, b)]
 
 
 def _swap(vocabulary: Vocabulary, run: Run) -> dict[str, str] | None:
@@ -297,7 +340,18 @@ def _record(
     folder = f"{run.name}_{value['model_id'][:8]}"  # another config of this round: another folder
     target = ctx.workspace.root / "models" / str(ctx.round) / folder
     adopt_bundle(Path(value["bundle"]), target)
-    kept = ("skipped_classes", "parameters", "steps", "annealed_on", "warm_started", "bad_steps")
+    kept = (
+        "skipped_classes",
+        "unseen_classes",
+        "parameters",
+        "steps",
+        "annealed_on",
+        "warm_started",
+        "bad_steps",
+        "bad_cases",
+        "parts",
+        "patch",
+    )
     model = Model(
         model_id=value["model_id"],
         round=ctx.round,
@@ -321,12 +375,12 @@ def _record(
     )
     writer.add(model)
     forget_run(Path(payload["run"]))
-    return {"model_id": model.model_id, "path": model.path, "skipped": value["skipped_classes"]}
-
-
-def _mark(case: Mapping[str, Any]) -> list[Any]:
-    labels = {c: [label["label_id"], label["origin"]] for c, label in case["labels"].items()}
-    return [case["case_id"], case["sha256"], labels]
+    return {
+        "model_id": model.model_id,
+        "path": model.path,
+        "skipped": value["skipped_classes"],
+        "failed_cases": value["failed_cases"],
+    }
 
 
 def _label_spec(ctx: StageContext, label: Label) -> dict[str, Any]:

@@ -11,12 +11,14 @@ import torch
 
 from training.batches import Loader
 from training.bundle import BundleFacts, load_bundle, shares, weights_sha256, write_bundle
-from training.cases import CaseSpec, PreparedCase, ensure_case, load_case, spec_of
-from training.config import NetworkConfig, TrainingConfig
-from training.devices import use_threads
+from training.cases import case_mark
+from training.config import TECHNICAL, NetworkConfig, TrainingConfig
+from training.devices import is_rank, make_fabric, use_threads
 from training.journal import last_facts
 from training.loop import Training
+from training.material import ROLES, Material, gather
 from training.networks import SegmentationNet, build_network, count_parameters, grow_head
+from training.ranks import train_in_ranks
 from training.replay.store import write_memory
 from training.sampling import Pools, Sampler
 from training.schedule import plan_of
@@ -32,37 +34,31 @@ def train_model(payload: Mapping[str, Any]) -> dict[str, Any]:
     Returns:
         plain facts for the driver: ``bundle`` (temporary folder), ``model_id``, ``sha256``,
         ``classes``, ``skipped_classes`` (without any known foreground), ``training_cases``,
-        ``parameters``, ``steps``, ``annealed_on``, ``loss``, ``bad_steps``.
+        ``unseen_classes`` (in no patch), ``failed_cases`` (id to what is wrong with it; left out),
+        ``parameters``, ``steps``, ``annealed_on``, ``loss``, ``bad_steps``, ``bad_cases``, and the
+        portion that fitted into memory (``parts`` of a batch, ``patch``).
 
     Raises:
         TrainingError: no case, no class with foreground, or the loss is no number.
+        TrainingPausedError: the time budget is spent; the same call goes on.
     """
     use_threads()
     config = build(TrainingConfig, payload["training"])
-    cases = [spec_of(c) for c in payload["cases"]]
-    best = [spec_of(c) for c in payload["anneal"]]  # the same scans, their best labels only
-    raw = [spec_of(c) for c in payload["raw"]]
-    earlier = [spec_of(c) for c in payload.get("memory", ())]
-    if not cases:
-        raise TrainingError(f"model {payload['name']}: no labelled case to train on")
-    prepared = _prepare([*cases, *earlier], payload, config)
-    classes, skipped = _trainable(payload["classes"], prepared)
-    if not classes:
-        raise TrainingError(f"model {payload['name']}: no class has a voxel in the training cases")
-    if skipped:
-        prepared = _prepare([*cases, *earlier], {**payload, "classes": classes}, config)
-    raw_cases = _prepare(raw, {**payload, "classes": classes}, config)
-    facts = _facts(payload, config, classes, prepared)
-    gold = _prepare(best, {**payload, "classes": classes}, config)
+    if config.compute.devices * config.compute.nodes > 1 and not is_rank():
+        return train_in_ranks(payload, config)
+    fabric = make_fabric(config)
+    material = gather(payload, config, fabric)
+    classes, prepared, gold = material.classes, material.labelled, material.anneal
+    facts = _facts(payload, config, material)
     anneal = [len(prepared) + n for n, case in enumerate(gold) if case.counts.any()]
     plan = plan_of(payload["steps"], config, anneal)
     network, ancestor = _network(payload, facts)
     sites = read_sites(payload["tumours"], classes, config)
     tumours = pairs(sites, prepared, payload["tumours"], classes)
-    pools = Pools(len(cases), len(earlier), len(raw_cases), tumours)
+    pools = Pools(len(material.cases), len(material.memory), len(material.raw), tumours)
     sampler = Sampler([*prepared, *gold], pools, plan, config, payload["seed"])
     swap = _swap(payload["swap"], classes)
-    loader = Loader([*prepared, *gold], raw_cases, sites, swap, sampler, config)
+    loader = Loader([*prepared, *gold], material.raw, sites, swap, sampler, config)
     training = Training(
         network,
         loader,
@@ -71,11 +67,18 @@ def train_model(payload: Mapping[str, Any]) -> dict[str, Any]:
         config,
         folder=Path(payload["run"]),
         log_path=Path(payload["log"]),
+        fabric=fabric,
+        identity=identity_of(payload),
+        disjoint=_disjoint(payload.get("disjoint", ()), classes),
+        title=f"train {payload['name']}",
+        quiet=payload.get("quiet", True),
     )
     state = training.run()
     if not all(bool(torch.isfinite(v).all()) for v in state.values() if v.is_floating_point()):
         raise TrainingError(f"model {payload['name']}: its weights are no numbers any more")
-    return _finish(payload, facts, ancestor, state, training, skipped, anneal)
+    if fabric.global_rank:
+        return {}
+    return _finish(payload, facts, ancestor, state, training, material)
 
 
 def _finish(
@@ -84,8 +87,7 @@ def _finish(
     ancestor: BundleFacts | None,
     state: dict[str, torch.Tensor],
     training: Training,
-    skipped: Sequence[str],
-    anneal: Sequence[int],
+    material: Material,
 ) -> dict[str, Any]:
     """Write the bundle; a warm-started model has learnt from its ancestor's cases too."""
     seen, people = set(facts.training_cases), set(facts.training_patients)
@@ -93,6 +95,7 @@ def _finish(
         seen |= set(ancestor.training_cases)
         people |= set(ancestor.training_patients)
     sha256 = weights_sha256(state)
+    annealed_on = len(training.plan.anneal_cases)
     done = replace(
         facts,
         model_id=content_id(
@@ -100,7 +103,7 @@ def _finish(
         ),
         training_cases=tuple(sorted(seen)),
         training_patients=tuple(sorted(people)),
-        extra={"annealed_on": len(anneal), "skipped_classes": list(skipped)},
+        extra={"annealed_on": annealed_on, "skipped_classes": material.skipped},
     )
     folder = Path(payload["scratch"]) / f"bundle_{payload['run_id']}"
     write_bundle(folder, done, state)
@@ -111,48 +114,38 @@ def _finish(
         "model_id": done.model_id,
         "sha256": sha256,
         "classes": list(done.classes),
-        "skipped_classes": list(skipped),
+        "skipped_classes": material.skipped,
+        "unseen_classes": training.unseen(material.classes),
+        "failed_cases": dict(material.failed),
         "training_cases": list(done.training_cases),
         "training_patients": list(done.training_patients),
         "parameters": count_parameters(training.network),
         "steps": training.plan.steps,
-        "annealed_on": len(anneal) if training.plan.anneal_cases else 0,
+        "annealed_on": annealed_on,
         "warm_started": ancestor is not None,
         "loss": last.get("loss"),
         "bad_steps": training.trouble.total,
+        "bad_cases": training.trouble.likely,
+        "parts": training.portion.parts,
+        "patch": list(training.portion.patch),
     }
 
 
-def _prepare(
-    cases: Sequence[CaseSpec], payload: Mapping[str, Any], config: TrainingConfig
-) -> list[PreparedCase]:
-    cache, classes = Path(payload["cache"]), payload["classes"]
-    return [
-        load_case(
-            case,
-            classes,
-            ensure_case(case, classes, payload["spacing"], config.grid, cache),
-            config.label_weights,
-        )
-        for case in cases
-    ]
-
-
-def _trainable(
-    classes: Sequence[str], prepared: Sequence[PreparedCase]
-) -> tuple[list[str], list[str]]:
-    """Classes with foreground somewhere, and those without."""
-    total = sum((case.counts for case in prepared), np.zeros(len(classes), dtype=np.int64))
-    good = [c for c, n in zip(classes, total, strict=True) if n > 0]
-    return good, [c for c in classes if c not in good]
+def identity_of(payload: Mapping[str, Any]) -> dict[str, str]:
+    """Hashes of what decides a run's result, by name, without where files lie."""
+    settings = {k: v for k, v in payload["training"].items() if k not in TECHNICAL}
+    marks = {role: [case_mark(case) for case in payload.get(role, ())] for role in ROLES}
+    same = ("classes", "spacing", "network", "seed", "swap", "tumours", "disjoint")
+    parts = {"training": settings, **marks, **{name: payload.get(name) for name in same}}
+    return {name: content_id(value) for name, value in parts.items()}
 
 
 def _facts(
     payload: Mapping[str, Any],
     config: TrainingConfig,
-    classes: Sequence[str],
-    prepared: Sequence[PreparedCase],
+    material: Material,
 ) -> BundleFacts:
+    classes, prepared = material.classes, material.labelled
     known = np.stack([case.known for case in prepared])
     voxels = np.array([case.image.size for case in prepared], dtype=np.float64)
     counts = sum((case.counts for case in prepared), np.zeros(len(classes)))
@@ -166,11 +159,12 @@ def _facts(
         spacing=(spacing[0], spacing[1], spacing[2]),
         network=build(NetworkConfig, payload["network"]),
         training=config,
-        training_cases=tuple(c["case_id"] for c in _scans(payload)),
+        training_cases=tuple(sorted(material.case_ids)),
         training_patients=tuple(sorted(set(payload["patients"]))),
         prior=prior,
         licence=payload["licence"],
         fold=payload["fold"],
+        modality=payload["cases"][0]["modality"],
     )
 
 
@@ -191,9 +185,14 @@ def _network(
     return network, ancestor
 
 
-def _scans(payload: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Every case that the weights learn from."""
-    return [*payload["cases"], *payload.get("memory", ()), *payload["raw"]]
+def _disjoint(pairs_of: Sequence[Sequence[str]], classes: Sequence[str]) -> Any:
+    """Which of the trained classes share no voxel, ``(classes, classes)``."""
+    found = np.zeros((len(classes), len(classes)), dtype=bool)
+    place = {class_id: n for n, class_id in enumerate(classes)}
+    for a, b in pairs_of:
+        if a in place and b in place:
+            found[place[a], place[b]] = found[place[b], place[a]] = True
+    return found
 
 
 def _swap(swap: Mapping[str, str] | None, classes: Sequence[str]) -> Any:
