@@ -10,6 +10,7 @@ import numpy.typing as npt
 from voxcurate.masks import Bools, bounding_box, components
 from voxcurate.volume import ML_PER_MM3, Affine
 
+BEYOND = 0.25  # voxels
 MANY = 1500  # points of a hull above which not all pairs are kept at once
 
 
@@ -72,8 +73,9 @@ def lesions_of(mask: Bools, affine: Affine, *, speck_ml: float = 0.0) -> list[Le
 def feret_mm(mask: Bools, affine: Affine) -> float:
     """Largest distance of two points of a mask's surface in mm; 0 for an empty mask.
 
-    The surface lies half way between the voxels inside and outside, so that a row of n voxels is n
-    spacings long.
+    The surface is taken a quarter of a voxel beyond the outer voxels' centres: the centres alone
+    are too small (ellipsoids at 0.8 x 0.8 x 3 mm: 0.7 mm), their faces too large (1.5 mm, balls
+    2.6), this 0.4 (balls 1.3).
     """
     voxels = np.argwhere(mask)
     return _width(voxels, (0, 1, 2), affine) if len(voxels) else 0.0
@@ -109,11 +111,11 @@ def _axial(voxels: npt.NDArray[np.int64], affine: Affine) -> float:
 
 
 def _width(voxels: npt.NDArray[np.int64], axes: Sequence[int], affine: Affine) -> float:
-    """Largest distance of two surface points in mm; the surface lies half a voxel beyond the
+    """Largest distance of two surface points in mm, the surface lying `BEYOND` voxels beyond the
     centres along the given axes (and the hull of a sum is the sum of the hulls)."""
     from scipy.spatial.distance import pdist
 
-    steps = np.concatenate([s * np.eye(3)[list(axes)] for s in (-0.5, 0.5)])
+    steps = np.concatenate([s * np.eye(3)[list(axes)] for s in (-BEYOND, BEYOND)])
     corners = _extreme((_extreme(voxels.astype(np.float64))[:, None] + steps).reshape(-1, 3))
     points = corners @ affine[:3, :3].T
     if len(points) <= MANY:
