@@ -44,7 +44,21 @@ def summary(view: RoundView) -> Section:
         blocks += [Text("What needs a person:", "strong"), Listing(needs)]
     else:
         blocks.append(Text("Nothing needs a person.", "good"))
+    rules = stop_rules_in_words(view)
+    if rules:
+        blocks += [Text("Is another round worth it?", "strong"), Listing(rules)]
     return Section("summary", "In short", blocks)
+
+
+def stop_rules_in_words(view: RoundView) -> list[str]:
+    """What was concluded, and how each rule to stop stands; empty before the round's end."""
+    counts = view.round.facts.get("counts", {}) if view.round else {}
+    stop = counts.get("stop", {})
+    if not stop.get("rules"):
+        return []
+    verdict = "Stop" if stop.get("stop") else "Go on"
+    rules = [f"{name.capitalize()}: {words}." for name, words in stop["rules"].items()]
+    return [f"{verdict}: {stop.get('reason', '')}.", *rules]
 
 
 def needs_person(view: RoundView) -> list[str]:

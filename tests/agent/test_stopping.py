@@ -10,6 +10,7 @@ from tests.training.conftest import build
 from training.config import BudgetConfig, StopConfig
 from voxcurate.catalog import Decision, Measure, Model
 from voxcurate.chat.log import CallLog
+from voxcurate.classes import load_vocabulary
 
 
 @pytest.fixture
@@ -63,13 +64,15 @@ def test_nothing_known_goes_on(ctx):
     assert set(counts["rules"]) == {"budget", "rounds", "top", "agreement", "gain"}
 
 
-def test_agreement_with_the_vocabularys_figures(ctx):
-    people = ctx.vocabulary["mandible"].inter_annotator_dsc
-    assert people
-    evaluated(ctx, 3, 0.5, [0.4, 0.6], dsc=people + 0.001)
-    facts = gather(ctx, StopConfig())
-    assert facts.inter_annotator == {"mandible": people}
+def test_agreement_with_the_vocabularys_figures(ctx, tmp_path):
+    own = tmp_path / "classes.yaml"
+    own.write_text("mandible: {name: mandible, inter_annotator_dsc: 0.8}\n")
+    ctx = replace(ctx, vocabulary=load_vocabulary(own))
+    evaluated(ctx, 3, 0.5, [0.4, 0.6], dsc=0.81)
+    assert gather(ctx, StopConfig()).inter_annotator == {"mandible": 0.8}
     assert "two people" in run(ctx, StopConfig()).counts["reason"]
+    stricter = StopConfig(inter_annotator={"mandible": 0.9})
+    assert not run(ctx, stricter).counts["stop"]
 
 
 def test_top_of_the_list(ctx):
