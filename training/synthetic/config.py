@@ -29,7 +29,8 @@ class LesionStyle(Config):
     """How lesions of a class look.
 
     `hypo`, `hyper`, `iso` and `fluid` are shares. Contrast is against the median of this organ in
-    this scan; `fluid` aims at an absolute HU instead, as cysts have it.
+    this scan; `fluid` aims at an absolute HU instead, as cysts have it. In an organ as dark as fat
+    or air (a fatty pancreas, a lung) what would be hypo is solid tissue of `solid_hu`.
     """
 
     hypo: float = Field(0.8, ge=0)
@@ -41,7 +42,14 @@ class LesionStyle(Config):
         0.8, ge=0, description="contrast in units of the organ's own scatter, at the least"
     )
     fluid_hu: Range = (-5.0, 22.0)
-    floor_hu: float = Field(-30.0, description="no hypo lesion is darker: that would be fat")
+    floor_hu: float = Field(5.0, description="no hypo lesion is darker on average: that is fat")
+    solid_hu: Range = (15.0, 50.0)
+    replaces: float = Field(
+        0.8,
+        ge=0,
+        le=1,
+        description="of the organ's own structure (fat, small vessels); noise stays",
+    )
     texture_hu: Range = Field((3.0, 12.0), description="standard deviation of correlated noise")
     texture_mm: Range = Field((2.0, 8.0), description="its length")
     core: float = Field(

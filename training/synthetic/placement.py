@@ -9,11 +9,11 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from training.synthetic.fields import Floats
-from training.synthetic.shape import Lump
 
 Bools = npt.NDArray[np.bool_]
 NEAR = 0.55  # of the radius: no middle is nearer to a border
 TRIES = 24
+GRID = 20000  # voxels of the grid on which room is looked for
 MIN_STATISTICS = 8  # voxels of an organ that tell its HU
 
 
@@ -61,30 +61,65 @@ def widened(mask: Bools, by_mm: float, spacing: Sequence[float]) -> Bools:
     return found
 
 
-def clearance(free: Bools, spacing: Sequence[float]) -> Floats:
-    """Distance in mm of each free voxel to the nearest that is not; where the array ends the
-    organ is taken to go on."""
-    found = np.zeros(free.shape, dtype=np.float32)
-    if free.any():
-        box = box_of(free, 1)
-        inner = free[box]
-        if inner.all():
-            found[box] = np.inf
-        else:
-            found[box] = ndimage.distance_transform_edt(inner, sampling=tuple(spacing))
-    return found
+@dataclass(frozen=True)
+class Room:
+    """How far free voxels are from those that are not, on every `steps`-th voxel of a box.
+
+    Where the array ends the organ is taken to go on.
+    """
+
+    distance_mm: Floats
+    start: tuple[int, ...]
+    steps: tuple[int, ...]
+
+    @property
+    def largest_mm(self) -> float:
+        """The radius of the largest ball, about."""
+        return float(self.distance_mm.max(initial=0.0))
+
+
+def room_of(free: Bools, spacing: Sequence[float]) -> Room:
+    """Room in free voxels, on a grid that is coarse where there are many: what is placed by it is
+    then looked at voxel by voxel (`fits`)."""
+    if not free.any():
+        return Room(np.zeros((0, 0, 0), np.float32), (0, 0, 0), (1, 1, 1))
+    box = box_of(free, 1)
+    steps = _steps([b.stop - b.start for b in box], spacing)
+    inner = free[box][tuple(slice(None, None, n) for n in steps)]
+    size = tuple(n * s for n, s in zip(steps, spacing, strict=True))
+    distance = np.full(inner.shape, np.inf, np.float32)
+    if not inner.all():
+        distance = ndimage.distance_transform_edt(inner, sampling=size).astype(np.float32)
+    return Room(distance, tuple(b.start for b in box), steps)
+
+
+def _steps(shape: Sequence[int], spacing: Sequence[float]) -> tuple[int, ...]:
+    """Steps along each axis, in mm as even as can be, that leave about `GRID` voxels."""
+    wanted = (math.prod(n * s for n, s in zip(shape, spacing, strict=True)) / GRID) ** (1 / 3)
+    return tuple(max(1, round(wanted / s)) for s in spacing)
 
 
 def places(
-    room: Floats, form: Lump, tries: int, generator: np.random.Generator
+    room: Room,
+    radius_mm: float,
+    tries: int,
+    spacing: Sequence[float],
+    generator: np.random.Generator,
 ) -> npt.NDArray[np.intp]:
-    """Voxels with room enough for the lesion's middle, at most so many, in random order."""
-    candidates = np.flatnonzero(room >= NEAR * form.radius_mm)
+    """Voxels with room enough for a lesion's middle, at most so many, in random order.
+
+    Args:
+        radius_mm: of the tissue that it takes.
+    """
+    distance = room.distance_mm
+    candidates = np.flatnonzero(distance >= max(NEAR * radius_mm, min(spacing)))
     if candidates.size > tries:
         candidates = generator.choice(candidates, tries, replace=False)
     else:
         candidates = generator.permutation(candidates)
-    return np.stack(np.unravel_index(candidates, room.shape), axis=1)
+    grid = np.stack(np.unravel_index(candidates, distance.shape), axis=1)
+    found: npt.NDArray[np.intp] = grid * np.array(room.steps) + np.array(room.start)
+    return found
 
 
 def fits(middle: npt.NDArray[np.intp], taken: npt.NDArray[np.int64], free: Bools) -> bool:
