@@ -200,6 +200,12 @@ class TrainingConfig(Config):
     ema: float = Field(0.99, ge=0, lt=1, description="decay of the averaged weights; 0: off")
     foreground: float = Field(0.75, ge=0, le=1, description="share of patches around a structure")
     reconstruction: float = Field(0.1, ge=0, description="weight of the loss of self-supervision")
+    distill: float = Field(
+        0.0,
+        ge=0,
+        description="weight of what the model before says of its classes on cases without a label "
+        "of them (learning without forgetting)",
+    )
     restoration: RestorationConfig = RestorationConfig()
     synthetic: SyntheticConfig = SyntheticConfig()
     pretrain_share: float = Field(

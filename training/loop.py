@@ -36,6 +36,7 @@ from training.outputs import (
 )
 from training.parts import Portion, pinned, portions, read_portion, to_device, write_portion
 from training.rates import rate
+from training.replay.teacher import Teacher
 from training.sampling import Sampler
 from training.schedule import Plan
 from training.trouble import Trouble, suspects
@@ -65,6 +66,7 @@ class Training:
         identity: hashes of what decides the result, by name: a checkpoint of another run is not
             taken.
         disjoint: ``(classes, classes)``, 1 for classes that share no voxel.
+        teacher: fills in for labels that a sample does not have.
     """
 
     def __init__(
@@ -80,6 +82,7 @@ class Training:
         fabric: Fabric | None = None,
         identity: Mapping[str, str] | None = None,
         disjoint: npt.NDArray[np.bool_] | None = None,
+        teacher: Teacher | None = None,
         title: str = "train",
         quiet: bool = True,
     ) -> None:
@@ -98,6 +101,7 @@ class Training:
         )
         self._model, self.optimizer = self.fabric.setup(Outputs(network), optimizer)
         self.portion = Portion(1, config.patch)
+        self.teacher = teacher.to(self.device) if teacher is not None else None
         self.disjoint = None
         if disjoint is not None and disjoint.any():
             self.disjoint = torch.tensor(disjoint, dtype=torch.float32, device=self.device)
@@ -238,6 +242,9 @@ class Training:
         details: Details = {}
         if has_classes:
             target, weight = batch.target.float(), batch.weight
+            if self.teacher is not None:
+                with self.fabric.autocast():
+                    target, weight = self.teacher.fill(image, target, weight)
             if self.disjoint is not None and config.exclusion_as_background:
                 weight = with_exclusion(target, weight, self.disjoint)
             known, details = deep_loss(found.logits, target, weight)

@@ -20,6 +20,7 @@ from training.material import ROLES, Material, gather
 from training.networks import SegmentationNet, build_network, count_parameters, grow_head
 from training.ranks import train_in_ranks
 from training.replay.store import write_memory
+from training.replay.teacher import load_teacher
 from training.sampling import Pools, Sampler
 from training.schedule import plan_of
 from training.synthetic.assignment import pairs, read_sites
@@ -70,6 +71,7 @@ def train_model(payload: Mapping[str, Any]) -> dict[str, Any]:
         fabric=fabric,
         identity=identity_of(payload),
         disjoint=_disjoint(payload.get("disjoint", ()), classes),
+        teacher=load_teacher(payload["warm"], facts, config.distill),
         title=f"train {payload['name']}",
         quiet=payload.get("quiet", True),
     )
