@@ -45,6 +45,12 @@ class ClassRules(Config):
     removable: bool = Field(
         False, description="surgery may have taken it, or it never was: absence is no proof"
     )
+    removed_by: tuple[str, ...] = Field(
+        (), description="questions to reports whose yes says that surgery has taken all of it"
+    )
+    resected_by: tuple[str, ...] = Field(
+        (), description="questions whose yes says that surgery has taken it or a part of it"
+    )
     displaced: bool = Field(
         False,
         description="may rightly lie elsewhere or be double (transplanted, pelvic, crossed, pulled "

@@ -9,6 +9,7 @@ from labeling.expert.support import Support
 from labeling.expert.suspicion import Usual
 from labeling.rules import Anatomy, CaseFacts
 from labeling.structures import Structure
+from labeling.vision.protocol import Play
 from voxcurate.classes import Vocabulary
 from voxcurate.protocols import LABEL_JUDGES, ChatEngine, Verdict, load
 from voxcurate.volume import Volume
@@ -66,6 +67,11 @@ class CaseJudge(Protocol):
 
     def judge_all(self, volume: Volume, candidates: Mapping[str, Any]) -> dict[str, Verdict]:
         """Class to the verdict on its candidates, the current label first."""
+        ...
+
+    def asking(self, volume: Volume, candidates: Mapping[str, Any]) -> Play[dict[str, Verdict]]:
+        """As `judge_all`; what a model has to be asked is left to who runs it, who may ask for
+        many cases at once."""
         ...
 
 

@@ -22,6 +22,7 @@ from labeling.expert.learning import Prior, Votes, Weights, written
 from labeling.expert.support import Support
 from labeling.expert.tot import combine
 from labeling.structures import Structure, dice
+from labeling.vision.protocol import Play
 from voxcurate.protocols import Verdict
 from voxcurate.volume import Volume
 
@@ -104,6 +105,23 @@ class CommitteeJudge:
     ) -> dict[str, Verdict]:
         """As `judge`, of several classes, for structures."""
         seen = self.vision.judge_all(volume, candidates) if self.vision else {}
+        return self._all(volume, candidates, seen)
+
+    def asking(
+        self, volume: Volume, candidates: Mapping[str, Sequence[Structure]]
+    ) -> Play[dict[str, Verdict]]:
+        """As `judge_all`; who runs it sends the requests."""
+        seen: Mapping[str, Verdict] = {}
+        if self.vision:
+            seen = yield from self.vision.asking(volume, candidates)
+        return self._all(volume, candidates, seen)
+
+    def _all(
+        self,
+        volume: Volume,
+        candidates: Mapping[str, Sequence[Structure]],
+        seen: Mapping[str, Verdict],
+    ) -> dict[str, Verdict]:
         return {c: self._joined(volume, c, found, seen.get(c)) for c, found in candidates.items()}
 
     def _joined(

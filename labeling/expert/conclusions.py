@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from labeling.config import JudgeConfig
+from labeling.expert.removed import Gone
 from labeling.expert.repairs import EXCHANGED, is_drawn
 from labeling.expert.suspicion import Suspicion, sure_witnesses
 from labeling.structures import Structure
@@ -221,6 +222,16 @@ def together(
         if is_exchange and verdicts[class_id][0] == "replace" and other[0] != "replace":
             found[class_id] = ("to_review", False)
     return found
+
+
+def after_surgery(verdict: tuple[str, bool], old: Label, gone: Gone) -> tuple[str, bool]:
+    """The verdict on an empty label of what a report calls removed: where all of it is surely gone
+    the label is right, else people look before it is filled."""
+    if old.voxels:
+        return verdict
+    if gone.is_whole:
+        return "keep", False
+    return ("to_review" if verdict[0] == "replace" else verdict[0]), verdict[1]
 
 
 def is_both_bad(evidence: Mapping[str, Any]) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from labeling.config import JudgeConfig, LabelingConfig
 from labeling.expert.case import CaseJudge, JudgedCase, judge_of
@@ -21,20 +21,22 @@ from labeling.expert.features import hu_median
 from labeling.expert.judge import AnatomyJudge
 from labeling.expert.learning import Weights
 from labeling.expert.repairs import Surroundings, repairs, trimmed
+from labeling.expert.spoken import agreement, candidates_of, read_known, spoken
 from labeling.expert.support import Support, supports
 from labeling.expert.suspicion import Usual
 from labeling.fusion.fuse import vocabulary_of
 from labeling.fusion.mend import mend
 from labeling.refine.methods import candidates
 from labeling.rules import Anatomy, CaseFacts, combined_weight, load_anatomy
-from labeling.structures import NOWHERE, Structure, dice
+from labeling.structures import NOWHERE, Structure
+from labeling.vision.engine import Tally, engine_of
+from labeling.vision.play import play
+from labeling.vision.protocol import Play
 from voxcurate.chat.engine import price
 from voxcurate.errors import ModelReplyError
-from voxcurate.labels import write_mask
+from voxcurate.labels import MaskFile, write_mask
+from voxcurate.protocols import ChatEngine, Verdict
 from voxcurate.volume import Volume
-
-if TYPE_CHECKING:
-    from labeling.vision.engine import CountingEngine
 
 EMPTY = "empty"
 CURRENT = "current"
@@ -48,23 +50,31 @@ def asks_model(config: JudgeConfig) -> bool:
 
 
 def work(payload: dict[str, Any]) -> dict[str, Any]:
-    """Worker: one case; masks that the judge prefers lie in the scratch folder."""
+    """Worker: one case, of a judge that asks no model; masks that it prefers lie in the scratch
+    folder."""
+    (found,) = play(None, [consult(payload)])
+    return found
+
+
+def consult(payload: Mapping[str, Any]) -> Play[dict[str, Any]]:
+    """One case: what a judge says; who runs it sends what a model is asked
+    (`labeling.expert.side_by_side`)."""
     from voxcurate.nifti import read_nifti
 
     config = LabelingConfig.model_validate(payload["config"])
     vocabulary = vocabulary_of(payload["vocabulary"])
     anatomy = load_anatomy(vocabulary, config.rules.anatomy, config.rules.weights)
     volume = read_nifti(Path(payload["root"], payload["ct"]))
-    current = read_structures({**payload, "labels": payload["current"]}, volume)
+    drawn = {**payload, "labels": payload["current"]}
+    current, known = read_structures(drawn, volume), read_known(drawn, volume)
     fused = read_structures({**payload, "labels": payload["fused"]}, volume)
     models = _model_masks(payload, config, anatomy, volume)
     context = {**fused, **{c: s for c, s in current.items() if c not in payload["asked"]}}
     hu = {c: hu_median(s, volume.array) for c, s in context.items() if not s.is_empty}
     facts = CaseFacts(hu if payload["modality"] == "CT" else {}, None, payload["sex"])
-    counted = _engine(payload, config.judge)
     case = JudgedCase(
         vocabulary, anatomy, config.judge, Usual.of_plain(payload["usual"]), context, facts,
-        _supports(payload), payload["parts"], payload["modality"], counted,
+        _supports(payload), payload["parts"], payload["modality"], _engine(payload, config.judge),
         {head: Weights.of_plain(plain) for head, plain in payload["weights"].items()},
         is_crowd=False,
     )  # fmt: skip
@@ -74,18 +84,22 @@ def work(payload: dict[str, Any]) -> dict[str, Any]:
         label = current.get(class_id)
         entries[class_id] = _candidates(witness, class_id, label, fused, models, volume)
         if label is not None:
-            around = _surroundings(anatomy, class_id, current, fused, context)
+            around = _surroundings(anatomy, class_id, current, fused, context, known)
             if config.refine.repairs:
-                drawn = candidates(
+                refined = candidates(
                     label, volume, config.refine, support=case.supports.get(class_id),
                     others=around.others.values(), modality=payload["modality"],
                 )  # fmt: skip
-                around = replace(around, refined=drawn)
+                around = replace(around, refined=refined)
             made = repairs(label, around)
-            sound = [s for c, s in current.items() if c not in payload["asked"]]
+            sound = [
+                spoken(s, known.get(c)) for c, s in current.items() if c not in payload["asked"]
+            ]
             rivals = [s for s in sound if not anatomy.may_share(s.class_id, class_id)]
             entries[class_id] += made
-            entries[class_id][1:] = [(n, trimmed(s, rivals)) for n, s in entries[class_id][1:]]
+            own = [(n, trimmed(s, rivals)) for n, s in entries[class_id][1:]]
+            always = (FUSED, EMPTY, *models)
+            entries[class_id] = candidates_of([(CURRENT, label), *own], known.get(class_id), always)
     violations = anatomy.check({**current, **fused}, facts)
     for class_id in payload["doubtful"]:
         weight = combined_weight([v for v in violations if v.class_id == class_id])
@@ -94,28 +108,35 @@ def work(payload: dict[str, Any]) -> dict[str, Any]:
         if weight >= config.judge.doubt or odd or mark.in_view is False:
             entries[class_id] = _candidates(witness, class_id, None, fused, models, volume)
     judge = witness if config.judge.name == witness.name else judge_of(case)
-    answers = _answers(judge, witness, entries, volume, config.judge)
-    if counted is not None and counted.lost:
-        raise ModelReplyError(f"no reply to {counted.lost} of {counted.asked} requests")
+    tally = Tally()
+    asking = judge.asking(volume, {c: [s for _, s in own] for c, own in entries.items()})
+    verdicts = yield from tally.of(asking)
+    if tally.lost:
+        raise ModelReplyError(f"no reply to {tally.lost} of {tally.asked} requests")
+    answers = _answers(verdicts, witness, entries, volume, config.judge)
     asked = {c: a for c, a in answers.items() if c in payload["asked"]}
     answers.update(exchanged_together(asked, {c: vocabulary[c].pair for c in asked}, config.judge))
-    rows = [_judged(judge, case, payload, answer, volume) for answer in answers.values()]
-    told = counted.told() if counted else {}
+    rows = [
+        _judged(judge, case, payload, answer, volume, known.get(answer.class_id))
+        for answer in answers.values()
+    ]
+    told = tally.told() if case.engine is not None else {}
     return {"rows": rows, "asked_model": told}
 
 
-def _engine(payload: Mapping[str, Any], config: JudgeConfig) -> "CountingEngine | None":
-    """The engine of a judge that asks a model."""
-    if not asks_model(config):
-        return None
-    from labeling.vision.engine import CountingEngine, engine_of
-
+def engine_of_judge(config: JudgeConfig, root: str) -> ChatEngine:
+    """The engine that a judge asks, made once."""
     settings = config.engine.model_dump_json(exclude_defaults=True)
-    return CountingEngine(engine_of(settings, config.vision.model_dump_json(), payload["root"]))
+    return engine_of(settings, config.vision.model_dump_json(), root)
+
+
+def _engine(payload: Mapping[str, Any], config: JudgeConfig) -> ChatEngine | None:
+    """The engine of a judge that asks a model."""
+    return engine_of_judge(config, payload["root"]) if asks_model(config) else None
 
 
 def _answers(
-    judge: CaseJudge,
+    verdicts: Mapping[str, Verdict],
     witness: AnatomyJudge,
     entries: Mapping[str, Sequence[Entry]],
     volume: Volume,
@@ -124,7 +145,6 @@ def _answers(
     """What the judge says of named candidates of each class, the first one the label in question;
     with what the anatomy says of each, whoever judges."""
     found = {}
-    verdicts = judge.judge_all(volume, {c: [s for _, s in own] for c, own in entries.items()})
     for class_id, own in entries.items():
         verdict = verdicts[class_id]
         if "marks" not in verdict.evidence:
@@ -141,17 +161,18 @@ def _judged(
     payload: Mapping[str, Any],
     answer: Answer,
     volume: Volume,
+    known: Structure | None,
 ) -> dict[str, Any]:
-    """An answer as plain data, with the mask that it prefers to the first."""
+    """An answer as plain data, with the mask that it prefers to the first, and where that speaks
+    if not everywhere."""
     class_id, entries, verdict = answer.class_id, answer.entries, answer.verdict
-    file = None
+    file = spoken_about = None
     if verdict.choice:
         name = f"{payload['case_id']}_{class_id}_judged"
         chosen = entries[verdict.choice][1]
-        file = write_mask(
-            Path(payload["scratch"]), name, chosen.mask, volume.affine,
-            box=chosen.box, shape=volume.shape,
-        )  # fmt: skip
+        file = _written(payload, name, chosen, volume)
+        if known is not None:
+            spoken_about = _written(payload, f"{name}_known", known, volume)
     asked = class_id in payload["asked"]
     seen = seen_of(verdict)
     spent = dict(seen.evidence["asked"]) if seen else {}
@@ -163,15 +184,21 @@ def _judged(
         "label_id": payload["current" if asked else "fused"][class_id]["label_id"],
         "choice": verdict.choice,
         "names": [name for name, _ in entries],
-        "dsc_with_first": [dice(entries[0][1], s) for _, s in entries],
+        "dsc_with_first": [agreement(entries[0][1], s, known) for _, s in entries],
         "confidence": verdict.confidence,
         "reason": verdict.reason,
         "evidence": {**verdict.evidence, **_stated(case, answer)},
         "file": file,
+        "known": spoken_about,
         "judge": f"{judge.name} {judge.version}",
         "is_committee": judge.name == CommitteeJudge.name,
         "cost": spent,
     }
+
+
+def _written(payload: Mapping[str, Any], name: str, s: Structure, volume: Volume) -> MaskFile:
+    scratch = Path(payload["scratch"])
+    return write_mask(scratch, name, s.mask, volume.affine, box=s.box, shape=volume.shape)
 
 
 def _stated(case: JudgedCase, answer: Answer) -> dict[str, Any]:
@@ -222,13 +249,17 @@ def _surroundings(
     current: Mapping[str, Structure],
     fused: Mapping[str, Structure],
     context: Mapping[str, Structure],
+    known: Mapping[str, Structure],
 ) -> Surroundings:
     """What a label of a class may be repaired with: its other side's label, whatever is thought of
-    that, the prediction, and what else lies there."""
+    that (but if it speaks about a part only), the prediction, and what else lies there."""
     vocabulary = anatomy.vocabulary
-    pair = current.get(vocabulary[class_id].pair) if class_id in vocabulary else None
+    side = vocabulary[class_id].pair if class_id in vocabulary else ""
+    pair = current.get(side) if side not in known else None
     others = {
-        c: s for c, s in context.items() if c != class_id and not anatomy.may_share(c, class_id)
+        c: spoken(s, known.get(c)) if s is current.get(c) else s
+        for c, s in context.items()
+        if c != class_id and not anatomy.may_share(c, class_id)
     }
     return Surroundings(fused.get(class_id), pair, others)
 

@@ -7,30 +7,33 @@ from pathlib import Path
 from typing import Any
 
 from labeling.config import JudgeConfig, LabelingConfig
-from labeling.expert.conclusions import together, verdict_of
+from labeling.expert.conclusions import after_surgery, together, verdict_of
 from labeling.expert.consult import asks_model
 from labeling.expert.detect import current_labels, label_entry, results_of, scan_entry, usable
+from labeling.expert.removed import Gone, removed_of
 from labeling.expert.reviewed import learn_weights
+from labeling.expert.side_by_side import SideBySide
 from labeling.expert.suspicion import Suspicion, weigh
 from labeling.fusion.fuse import known
 from labeling.predicted import Predictions, marks_of
+from labeling.rules import Anatomy, load_anatomy
 from voxcurate.catalog import Decision, Label, Scan, ScanHead, WorkItem, Writer
 from voxcurate.errors import ConfigError
-from voxcurate.executor import SerialExecutor
 from voxcurate.ids import content_id
 from voxcurate.labels import adopt_mask
 from voxcurate.ledger import Item, run_items
 from voxcurate.stage import StageContext, StageResult
 
-VERSION = "5"
+VERSION = "6"
 WORKER = "labeling.expert.consult:work"
 
 
 def contest(ctx: StageContext, config: LabelingConfig) -> StageResult:
     """See `labeling.expert.judge.run`.
 
-    A judge that asks a model works case by case in this process: the model is loaded once, and its
-    requests go out side by side.
+    A judge that asks a model works in this process: the model is loaded once, and the requests of
+    some cases go out side by side. Reports that say that surgery has taken an organ keep its empty
+    label.
 
     Raises:
         ConfigError: judge vision without an engine.
@@ -44,7 +47,9 @@ def contest(ctx: StageContext, config: LabelingConfig) -> StageResult:
         if s.probability >= config.detect.threshold:
             flagged.setdefault(s.case_id, {})[str(s.row["class_id"])] = s
     weights = {head: plain["weights"] for head, plain in learned.items()}
-    asking = _Asking(ctx, config, Predictions(ctx, config), flagged, usual.plain(), weights)
+    anatomy = load_anatomy(ctx.vocabulary, config.rules.anatomy, config.rules.weights)
+    predictions = Predictions(ctx, config)
+    asking = _Asking(ctx, config, anatomy, predictions, flagged, usual.plain(), weights)
     items = [item for scans in ctx.batches("train", "validation") for item in asking.items(scans)]
 
     def record(writer: Writer, item: Item, value: Any) -> dict[str, Any]:
@@ -68,6 +73,11 @@ def contest(ctx: StageContext, config: LabelingConfig) -> StageResult:
             },
             {c: ctx.vocabulary[c].pair for c in rows if c in ctx.vocabulary},
         )
+        for c, gone in asking.removed([item.subject], writer).get(item.subject, {}).items():
+            if c in rows:
+                verdicts[c] = after_surgery(verdicts[c], labels[rows[c]["label_id"]], gone)
+                if not labels[rows[c]["label_id"]].voxels:
+                    rows[c] = _told(rows[c], gone)
         for c, row in rows.items():
             _conclude(ctx, writer, row, labels[row["label_id"]], verdicts[c], suspected.get(c))
         told = {c: verdict for c, (verdict, _) in verdicts.items()}
@@ -90,7 +100,9 @@ def contest(ctx: StageContext, config: LabelingConfig) -> StageResult:
             _wordings(ctx, config.judge),
             *([config.refine] if config.refine.repairs else []),
         ],
-        executor=SerialExecutor() if asks_model(config.judge) else None,
+        executor=SideBySide(config.judge, str(ctx.workspace.root))
+        if asks_model(config.judge)
+        else None,
     )
     counts: dict[str, Any] = dict.fromkeys(("keep", "replace", "remove", "to_review"), 0)
     for result in done.results.values():
@@ -111,10 +123,12 @@ class _Asking:
         flagged: case to class to how suspicious its label is, where that is too much.
         usual: what is usual, as plain data.
         weights: the committee's, as plain data.
+        anatomy: the written rules.
     """
 
     ctx: StageContext
     config: LabelingConfig
+    anatomy: Anatomy
     predictions: Predictions
     flagged: Mapping[str, Mapping[str, Suspicion]]
     usual: Mapping[str, Any]
@@ -123,6 +137,7 @@ class _Asking:
     def items(self, scans: Sequence[Scan]) -> Iterator[Item]:
         """The cases in which a label is asked for or a fused one may be doubtful."""
         known = content_id(self.usual, self.weights)
+        gone = self.removed([scan.case_id for scan in scans])
         for scan, case in self._cases(scans):
             if case.asked or case.doubtful:
                 own = {c: x.label_id for c, x in case.own.items()}
@@ -130,8 +145,19 @@ class _Asking:
                 marks = marks_of(case.lines)
                 inputs = [scan.sha256, own, made, case.asked, case.doubtful, marks, known]
                 inputs.append(self._parts(scan.case_id))
+                own_gone = gone.get(scan.case_id, {})
+                if told := {c: own_gone[c].mark() for c in case.asked if c in own_gone}:
+                    inputs.append(told)
                 payload = partial(self._payload, scan.case_id)
                 yield Item(scan.case_id, "", content_id(inputs), payload)
+
+    def removed(
+        self, cases: Sequence[str], writer: Writer | None = None
+    ) -> Mapping[str, Mapping[str, Gone]]:
+        """What reports say of suspected labels of some cases, where they call an organ removed."""
+        wanted = {c for case in cases for c in self.flagged.get(case, {})}
+        known = writer or self.ctx.catalog
+        return removed_of(known, self.anatomy, self.ctx.vocabulary, wanted, cases)
 
     def _cases(self, scans: Sequence[Scan]) -> Iterator[tuple[Scan, "_Case"]]:
         ctx, names = self.ctx, [scan.case_id for scan in scans]
@@ -176,7 +202,8 @@ def _deciding(config: JudgeConfig) -> list[Any]:
     """The settings that answers depend on: not how the engine is reached, nor those of judges that
     are not asked."""
     apart = {"engine", "vision", "committee"}  # the committee's are in its weights
-    asked = [config.engine.engine, config.engine.model, config.engine.sampling, config.vision]
+    engine, how = config.engine, config.vision.model_dump(exclude={"cases_at_once"})
+    asked = [engine.engine, engine.model, engine.sampling, how]
     return [config.model_dump(exclude=apart), asked if asks_model(config) else []]
 
 
@@ -202,6 +229,12 @@ class _Case:
     asked: list[str]
     doubtful: list[str]
     lines: Sequence[WorkItem]
+
+
+def _told(row: Mapping[str, Any], gone: Gone) -> dict[str, Any]:
+    """An answer with what a report says of the organ."""
+    evidence = {**row["evidence"], "removed": dict(gone.finding)}
+    return {**row, "reason": f"{gone.words}; {row['reason']}", "evidence": evidence}
 
 
 def _is_lesion(ctx: StageContext, class_id: str) -> bool:
@@ -237,10 +270,13 @@ def _conclude(
             round_number=ctx.round,
             parent=old.label_id,
             model_id=row["names"][choice],
+            known=row["known"],
             facts={"judge": row["judge"], "candidate": row["names"][choice]},
         ).label_id
-    elif choice and row["file"].temporary:
-        Path(row["file"].temporary).unlink(missing_ok=True)
+    elif choice:
+        for file in (row["file"], row["known"]):
+            if file is not None and file.temporary:
+                Path(file.temporary).unlink(missing_ok=True)
     decision = Decision(
         decision_id="",
         round=ctx.round,

@@ -11,6 +11,7 @@ from labeling.body import BodyFrame, body_frame
 from labeling.config import LabelingConfig
 from labeling.expert.difference import difference
 from labeling.expert.features import FEATURES, features, hu_median
+from labeling.expert.spoken import read_known, spoken
 from labeling.expert.support import Support, supports
 from labeling.expert.tot import compare
 from labeling.fusion.fuse import vocabulary_of
@@ -92,20 +93,20 @@ def examine(
     violations = anatomy.check(case.labels, facts)
     rows = []
     for class_id, s in sorted(case.labels.items()):
-        spoken, against, behind = s, predicted, found.get(class_id)
+        told, against, behind = s, predicted, found.get(class_id)
         if class_id in case.known:
-            spoken = _common(s, case.known[class_id])
-            against = {c: _common(p, case.known[class_id]) for c, p in predicted.items()}
+            told = spoken(s, case.known[class_id])
+            against = {c: spoken(p, case.known[class_id]) for c, p in predicted.items()}
             behind = behind and _spoken(behind, case.known[class_id])
         comparison = compare(
-            spoken,
+            told,
             against,
             soft,
             tolerance_mm=tolerance_of(class_id, vocabulary),
             n_models=len(case.predictions),
             out_of_fold=case.out_of_fold,
         )
-        differs = difference(spoken, against)
+        differs = difference(told, against)
         vector = None
         if not s.is_empty:
             vector = _listed(features(s, values, frame))
@@ -121,8 +122,8 @@ def examine(
                 "centroid": _listed(s.centroid) if not s.is_empty else None,
                 "comparison": comparison.plain(),
                 "difference": differs.plain() if differs else None,
-                "doubt": behind.doubt(spoken).listed() if behind else None,
-                "step": round(behind.step(spoken), 5) if behind else None,
+                "doubt": behind.doubt(told).listed() if behind else None,
+                "step": round(behind.step(told), 5) if behind else None,
                 "violations": [v.plain() for v in violations if v.class_id == class_id],
             }
         )
@@ -131,7 +132,6 @@ def examine(
 
 def work(payload: dict[str, Any]) -> dict[str, Any]:
     """Worker: what the witnesses need to know of one case of a workspace."""
-    from voxcurate.labels import read_mask
     from voxcurate.nifti import read_nifti
     from voxcurate.predictions import open_prediction
 
@@ -148,11 +148,7 @@ def work(payload: dict[str, Any]) -> dict[str, Any]:
         sex=payload["sex"],
         out_of_fold=payload["out_of_fold"],
         facts={c: {k: v for k, v in e.items() if k not in ("path", "known")} for c, e in entries},
-        known={
-            c: Structure.of(c, read_mask(Path(payload["root"]), e["known"], volume.shape),
-                            volume.affine)
-            for c, e in entries if "known" in e
-        },
+        known=read_known(payload, volume),
     )  # fmt: skip
     return examine(case, anatomy, config, vocabulary, payload["classes"])
 
@@ -199,11 +195,6 @@ def frame_of(scan: Volume | None, shape: tuple[int, int, int], affine: Affine) -
     view = np.stack([corners.min(axis=0), corners.max(axis=0)])
     nowhere = np.full((1, 2), np.nan)
     return BodyFrame(float(view[0, 2]), nowhere, nowhere, view)
-
-
-def _common(s: Structure, known: Structure) -> Structure:
-    """What of a structure lies where a label speaks."""
-    return s.part(s.mask & known.within(s.box))
 
 
 def _spoken(support: Support, known: Structure) -> Support:

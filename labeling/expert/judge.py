@@ -23,6 +23,7 @@ from labeling.expert.support import Support
 from labeling.expert.suspicion import Usual
 from labeling.rules import Anatomy, CaseFacts
 from labeling.structures import Structure, dice
+from labeling.vision.protocol import Play
 from voxcurate.protocols import Verdict
 from voxcurate.stage import StageContext, StageResult
 from voxcurate.volume import Volume
@@ -131,6 +132,13 @@ class AnatomyJudge:
     ) -> dict[str, Verdict]:
         """As `compare`, of several classes."""
         return {c: self.compare(volume, c, found) for c, found in candidates.items()}
+
+    def asking(
+        self, volume: Volume, candidates: Mapping[str, Sequence[Structure]]
+    ) -> Play[dict[str, Verdict]]:
+        """As `judge_all`: no model is asked."""
+        yield from ()
+        return self.judge_all(volume, candidates)
 
     def compare(self, volume: Volume, class_id: str, candidates: Sequence[Structure]) -> Verdict:
         """As `judge`, for structures."""

@@ -59,6 +59,12 @@ class VisionConfig(Config):
         description="tokens at each place whose log-probabilities are asked for, where the "
         "engine's own settings do not say; 0: none",
     )
+    cases_at_once: int = Field(
+        8,
+        ge=1,
+        description="in a round: whose requests go to the engine together; so many scans are in "
+        "memory (0.2 to 0.5 GB each)",
+    )
     answers: str = Field(
         "vision.sqlite", description="file of answers in the workspace; a rerun asks what is new"
     )

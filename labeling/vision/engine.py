@@ -1,16 +1,18 @@
-"""The vision judge's engine: any chat engine, its answers kept, its requests counted."""
+"""The vision judge's engine: any chat engine, its answers kept, what is asked counted."""
 
-from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-
-from pydantic import BaseModel
+from typing import TypeVar
 
 from labeling.vision.config import VisionConfig
+from labeling.vision.play import key_of
+from labeling.vision.protocol import Play
 from voxcurate.chat import EngineConfig, make_engine
 from voxcurate.chat.replay import CachedEngine, Recordings
 from voxcurate.errors import ConfigError
-from voxcurate.protocols import ChatEngine, Message, Reply
+from voxcurate.protocols import ChatEngine, Reply
+
+T = TypeVar("T")
 
 
 def make_vision_engine(
@@ -43,8 +45,8 @@ def engine_of(settings: str, how: str, root: str) -> ChatEngine:
     return make_vision_engine(engine, VisionConfig.model_validate_json(how), root=Path(root))
 
 
-class CountingEngine:
-    """Any engine, what is asked of it counted.
+class Tally:
+    """What was asked in a case, counted; what several classes ask counts once.
 
     Attributes:
         asked: requests.
@@ -54,24 +56,33 @@ class CountingEngine:
         tokens_out: of all replies.
     """
 
-    def __init__(self, engine: ChatEngine) -> None:
-        self.name = engine.name
+    def __init__(self) -> None:
         self.asked = self.malformed = self.lost = self.tokens_in = self.tokens_out = 0
-        self._engine = engine
+        self._known: set[str] = set()
 
-    def chat(
-        self, conversations: Sequence[Sequence[Message]], schema: type[BaseModel]
-    ) -> list[Reply]:
-        """The engine's replies, unchanged."""
-        replies = self._engine.chat(conversations, schema)
-        for reply in replies:
-            never_came = not reply.raw and not reply.tokens_out
-            self.asked += 1
-            self.lost += bool(reply.error) and never_came
-            self.malformed += bool(reply.error) and not never_came
-            self.tokens_in += reply.tokens_in
-            self.tokens_out += reply.tokens_out
-        return replies
+    def of(self, one: Play[T]) -> Play[T]:
+        """The same play, overheard."""
+        replies: list[Reply] | None = None
+        while True:
+            try:
+                requests = next(one) if replies is None else one.send(replies)
+            except StopIteration as done:
+                found: T = done.value
+                return found
+            replies = yield requests
+            for request, reply in zip(requests, replies, strict=True):
+                self._hear(key_of(request), reply)
+
+    def _hear(self, key: str, reply: Reply) -> None:
+        if key in self._known:
+            return
+        self._known.add(key)
+        never_came = not reply.raw and not reply.tokens_out
+        self.asked += 1
+        self.lost += bool(reply.error) and never_came
+        self.malformed += bool(reply.error) and not never_came
+        self.tokens_in += reply.tokens_in
+        self.tokens_out += reply.tokens_out
 
     def told(self) -> dict[str, int]:
         """What was asked, in numbers; kept answers count like new ones."""

@@ -14,7 +14,7 @@ from labeling.projections import Look, ScanPictures
 from labeling.projections.sums import Shadow
 from labeling.structures import Structure, dice
 from labeling.vision.config import VisionConfig
-from labeling.vision.play import play
+from labeling.vision.play import joined, play
 from labeling.vision.prompts import COMPARE, PRESENCE, Example
 from labeling.vision.protocol import Play
 from labeling.vision.tournament import Contest, contest
@@ -112,14 +112,19 @@ class VisionJudge:
         self, volume: Volume, candidates: Mapping[str, Sequence[Candidate]]
     ) -> dict[str, Verdict]:
         """Several classes of one scan: it is read once, and asked about in common batches."""
-        plays = self.plays(volume, candidates)
-        return dict(zip(plays, play(self.engine, list(plays.values())), strict=True))
+        (found,) = play(self.engine, [self.asking(volume, candidates)])
+        return found
+
+    def asking(
+        self, volume: Volume, candidates: Mapping[str, Sequence[Candidate]]
+    ) -> Play[dict[str, Verdict]]:
+        """As `judge_all`; who runs it sends the requests (`labeling.vision.play`)."""
+        return joined(self.plays(volume, candidates))
 
     def plays(
         self, volume: Volume, candidates: Mapping[str, Sequence[Candidate]]
     ) -> dict[str, Play[Verdict]]:
-        """The contests of a scan, not yet begun: `labeling.vision.play` runs those of many scans
-        together."""
+        """The contests of a scan, not yet begun."""
         wordings = {class_id: self.wordings[class_id] for class_id in candidates}
         looks = [self._look(wording.prompt) for wording in wordings.values()]
         looks += [self._skeleton] if self._is_ct else []

@@ -37,7 +37,7 @@ def conclude(world, verdict, choice=1):
     file = write_mask(ctx.workspace.scratch, "judged", moved, AFFINE)
     row = {"choice": choice, "confidence": 0.7, "reason": "", "judge": "anatomy 3", "file": file,
            "evidence": {}, "names": ["ensemble", "model0"], "dsc_with_first": [1.0, 0.6],
-           "cost": {"requests": 3}}  # fmt: skip
+           "cost": {"requests": 3}, "known": None}  # fmt: skip
     with ctx.catalog.write() as writer:
         contest._conclude(ctx, writer, row, old, (verdict, False), None)
     made = ctx.catalog.rows(Label, case_id=case_id, class_id=class_id, origin="judged")

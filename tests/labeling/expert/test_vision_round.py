@@ -1,20 +1,25 @@
 """Stage judge with a vision model: every request is sent once and all answers are on record."""
 
 import json
+import shutil
+from dataclasses import replace
 
 import pytest
 
 from labeling.config import JudgeConfig, LabelingConfig
 from labeling.expert import detect, judge
+from labeling.expert.consult import consult
 from labeling.fusion import fuse
 from labeling.vision import engine as engines
 from labeling.vision.answers import FieldOfView
 from labeling.vision.tournament import contest
+from tests.labeling.conftest import PLANTED, World, build
 from tests.labeling.vision.engines import Engine
-from voxcurate.catalog import Decision
+from voxcurate.catalog import Catalog, Decision, WorkItem
 from voxcurate.chat import EngineConfig
-from voxcurate.errors import ConfigError
+from voxcurate.errors import ConfigError, GeometryError
 from voxcurate.protocols import Reply
+from voxcurate.workspace import Workspace
 
 MENDING = ("original", "pseudo", "judged")
 
@@ -26,12 +31,28 @@ def config(name="vision", price_out=0.0, **more):
     return LabelingConfig(judge=JudgeConfig(name=name, engine=asked, **more))
 
 
-@pytest.fixture
-def run(world_with_errors, monkeypatch):
-    """Judge with a scripted engine in the place of the configured one."""
-    world = world_with_errors
+@pytest.fixture(scope="module")
+def looked_at(tmp_path_factory):
+    """Cases with wrong labels, fused and looked at."""
+    made = build(tmp_path_factory.mktemp("vision") / "ws", planted=PLANTED)
     for stage in (fuse, detect):
-        stage.run(world.ctx, LabelingConfig())
+        stage.run(made.ctx, LabelingConfig())
+    return made
+
+
+@pytest.fixture
+def world(looked_at, tmp_path):
+    """A copy of them."""
+    root = looked_at.ctx.workspace.root
+    shutil.copytree(root.parent, tmp_path / "copy")
+    workspace = Workspace(tmp_path / "copy" / root.name)
+    ctx = replace(looked_at.ctx, workspace=workspace, catalog=Catalog(workspace.catalog_url))
+    return World(ctx, looked_at.truth, looked_at.current)
+
+
+@pytest.fixture
+def run(world, monkeypatch):
+    """Judge with a scripted engine in the place of the configured one."""
 
     def once(engine, settings):
         monkeypatch.setattr(engines, "make_engine", lambda *_, **__: engine)
@@ -153,3 +174,93 @@ def test_repairs_do_not_outvote_other_candidates_in_a_round(run, monkeypatch):
     run(Engine(lambda a, b: "same"), config())
     assert given
     assert not any(given)
+
+
+def at_once(n, name="vision"):
+    return config(name, vision={"cases_at_once": n})
+
+
+def plain(decisions):
+    return {k: (d.verdict, d.reason, d.evidence, d.cost) for k, d in decisions.items()}
+
+
+@pytest.mark.parametrize("name", ["vision", "committee"])
+def test_cases_are_asked_about_together(run, world, name):
+    def answer(a, b):
+        return "1" if a > b else "2"
+
+    alone, together = Engine(answer), Engine(answer)
+    first, found = run(alone, at_once(1, name))
+    root = world.ctx.workspace.root
+    (root / "vision.sqlite").unlink()
+    with world.ctx.catalog.write() as writer:
+        for line in writer.rows(WorkItem, stage="judge"):
+            writer.put(replace(line, status="failed"))
+    second, same = run(together, at_once(8, name))
+    assert plain(same) == plain(found)
+    assert second.counts == first.counts
+    assert len({case for case, _ in found}) > 2
+    assert sorted(map(str, together.asked)) == sorted(map(str, alone.asked))
+    assert sum(together.batches) == sum(alone.batches)
+    assert 3 * len(together.batches) <= 2 * len(alone.batches)
+    assert max(together.batches) >= 2 * max(alone.batches)
+
+
+def test_no_more_cases_than_wanted_are_in_memory(run, monkeypatch):
+    there, most = set(), []
+
+    def spied(payload):
+        there.add(payload["case_id"])
+        most.append(len(there))
+        found = yield from consult(payload)
+        there.discard(payload["case_id"])
+        return found
+
+    monkeypatch.setattr("labeling.expert.side_by_side.consult", spied)
+    run(Engine(lambda a, b: "same"), at_once(2))
+    assert max(most) == 2
+    assert len(most) > 2
+
+
+def test_a_run_that_is_killed_between_batches_asks_nothing_twice(run):
+    class Killed(Engine):
+        left = 3
+
+        def chat(self, conversations, schema):
+            if not self.left:
+                raise KeyboardInterrupt
+            self.left -= 1
+            return super().chat(conversations, schema)
+
+    whole = Engine(lambda a, b: "same")
+    killed = Killed(lambda a, b: "same")
+    with pytest.raises(KeyboardInterrupt):
+        run(killed, at_once(8))
+    assert killed.asked
+    _, found = run(whole, at_once(8))
+    assert found
+    assert not {str(a) for a in killed.asked} & {str(a) for a in whole.asked}
+
+
+def test_one_case_that_fails_leaves_the_others_of_its_batch(run, monkeypatch):
+    def broken(payload):
+        if payload["case_id"] == "src_case03":
+            raise GeometryError("a mask of another shape")
+        return (yield from consult(payload))
+
+    monkeypatch.setattr("labeling.expert.side_by_side.consult", broken)
+    result, found = run(Engine(lambda a, b: "same"), at_once(8))
+    assert list(result.failed) == ["src_case03"]
+    assert "another shape" in result.failed["src_case03"]
+    assert len({case for case, _ in found}) >= 2
+
+
+def test_an_engine_that_cannot_be_used_fails_its_cases_with_the_reason(run):
+    class Broken(Engine):
+        def chat(self, conversations, schema):
+            raise ConfigError("the key is wrong")
+
+    result, found = run(Broken(), at_once(8))
+    assert result.failed
+    assert set(result.failed.values()) == {"the key is wrong"}
+    assert not found
