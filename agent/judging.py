@@ -208,7 +208,13 @@ def usual_of(
         for name, volume, structures in reference.cases(vocabulary)
     }
     if not results:
-        raise ConfigError("--reference: no trusted case can be read")
+        why = "".join(
+            f"; {name}: {problem}" for name, problem in sorted(reference.failed.items())[:1]
+        )
+        raise ConfigError(
+            "--reference: no trusted case can be read: want <case>/ct.nii.gz with "
+            f"<case>/segmentations/<class>.nii.gz or <case>/labels.nii.gz{why}"
+        )
     return weigh_results(results, config, vocabulary, frozenset(results))[1]
 
 

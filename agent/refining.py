@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from voxcurate.volume import Volume
 
 CASE_FILE, MASKS, PROPOSALS, POINTS = "refine.json", "segmentations", "proposals", "points"
-VERSION = "1"
+VERSION = "2"
+LEFT = "its borders are left alone (confidence_by_class)"
 
 
 @dataclass(frozen=True)
@@ -97,9 +98,12 @@ def refine_files(
     made: dict[str, dict[str, Any]] = {}
     files: dict[str, dict[str, Structure]] = {}
     written: dict[str, Structure] = {}
+    accepted: dict[str, Structure] = {}
     for class_id in job.classes:
         if class_id in labels:
-            told = _refine(job, class_id, labels, volume, usual, anatomy, refiner, supports)
+            told = _refine(
+                job, class_id, labels, volume, usual, anatomy, refiner, supports, accepted
+            )
             made[class_id], files[class_id] = told
         elif class_id not in failed and not failed.get("labels"):
             made[class_id] = {"accepted": False, "reason": "there is no label of it"}
@@ -154,19 +158,23 @@ def _refine(
     anatomy: Any,
     refiner: Any,
     supports: "Mapping[str, Support]",
+    accepted: "dict[str, Structure]",
 ) -> "tuple[dict[str, Any], dict[str, Structure]]":
     """What is told of one class, and its masks by name: empty for the result."""
     from labeling.refine.points import markups
-    from labeling.refine.work import refine_one
+    from labeling.refine.work import note_accepted, refine_one
 
     label = labels[class_id]
+    if job.config.refine.leaves(class_id):
+        return {"accepted": False, "reason": LEFT}, {"": label}
     found = refine_one(
         class_id, labels, volume, usual, anatomy, job.config, refiner,
-        supports=supports, modality=job.modality,
+        supports=supports, modality=job.modality, accepted=accepted,
     )  # fmt: skip
     if found is None:
         return {"accepted": False, "reason": "the label is empty"}, {"": label}
     made, said = found
+    note_accepted(accepted, made, said)
     masks = {"": made.proposals[said.choice] if said.choice else label}
     if job.proposals:
         masks |= made.proposals

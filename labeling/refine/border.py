@@ -140,8 +140,12 @@ def depth_mm(mask: Mask, spacing: npt.NDArray[np.float64]) -> Floats:
 
 
 def _values(array: npt.NDArray[Any], modality: str) -> Floats:
-    values = array.astype(np.float32)
-    if modality.upper() == "CT":
+    values, is_ct = array.astype(np.float32), modality.upper() == "CT"
+    if not np.isfinite(values).all():  # what no detector saw
+        seen = np.isfinite(values)
+        air = HU_LIMITS[0] if is_ct else float(values[seen].min(initial=np.inf))
+        values = np.where(seen, values, np.float32(air if np.isfinite(air) else 0.0))
+    if is_ct:
         return np.asarray(np.clip(values, *HU_LIMITS), np.float32)
     low, middle, high = np.percentile(values, [25, 50, 75])
     scale = USUAL_SPREAD * 1.349 / max(float(high - low), 1e-6)

@@ -59,7 +59,8 @@ def choose(
     if not verdict.choice:
         kept = "the judge cannot tell" if verdict.choice is None else "the judge keeps the label"
         return Said(None, 0.0, f"{kept}: {verdict.reason}", evidence)
-    if verdict.confidence < config.confidence:
-        why = f"better with a chance of {verdict.confidence:.2f}, want {config.confidence:.2f}"
+    wanted = config.confidence_of(label.class_id)
+    if verdict.confidence < wanted:
+        why = f"better with a chance of {verdict.confidence:.2f}, want {wanted:.2f}"
         return Said(None, verdict.confidence, f"{why}: {verdict.reason}", evidence)
     return Said(names[verdict.choice - 1], verdict.confidence, verdict.reason, evidence)

@@ -1,8 +1,9 @@
 """Stage refine: borders of a workspace's labels drawn anew, accepted only if the judge prefers it.
 
 Which labels: those that count as the round began, or what its fusion made where a machine's label
-counts. A structure that the judge has replaced or removed in this round, and a label that speaks
-about a part of the scan only, are left alone.
+counts. Left alone are a structure of which the judge or people have said in this round what becomes
+of it, a label that people have confirmed, one that speaks about a part of the scan only, and the
+classes of ``confidence_by_class: 1``.
 """
 
 from collections import Counter
@@ -12,7 +13,8 @@ from functools import partial
 from typing import Any
 
 from labeling.attention.priority import ranked_cases
-from labeling.config import LabelingConfig
+from labeling.config import JudgeConfig, LabelingConfig
+from labeling.expert.conclusions import MACHINE, is_usual
 from labeling.expert.contest import is_settled
 from labeling.expert.detect import current_labels, label_entry, results_of, scan_entry, usable
 from labeling.expert.suspicion import weigh
@@ -27,9 +29,11 @@ from voxcurate.labels import adopt_mask
 from voxcurate.ledger import Item, run_items
 from voxcurate.stage import StageContext, StageResult
 
-STAGE, VERSION = "refine", "2"
+STAGE, VERSION = "refine", "3"
 WORKER = "labeling.refine.work:work"
 VERDICTS = ("keep", "replace", "to_review")
+SETTLED = ("replace", "remove", "leave_out", "retire", "accept", "revised", "undo")  # by others
+APART = {"engine", "vision", "committee", "name"}  # the judge's settings that do not count here
 HOW = ("sam_batch", "sam_device", "repairs")  # settings that change no result of this stage
 
 
@@ -44,9 +48,9 @@ def run(
     """Refine the labels of train and validation scans, one Decision of stage "refine" for each.
 
     A refined mask that the judge prefers becomes a judged Label version. It replaces the label
-    where its origin is in `auto_mend` and nobody confirmed it; an original so replaced is retired,
-    all of which ``voxcurate labels undo`` takes back. Elsewhere the decision is to_review and names
-    the proposal. Where the judge does not prefer it, the label stays and the decision says why.
+    where `verdict_on` lets it; an original so replaced is retired, all of which ``voxcurate labels
+    undo`` takes back. Elsewhere the decision is to_review and names the proposal. Where the judge
+    does not prefer it, the label stays and the decision says why.
 
     Args:
         ctx: of the round.
@@ -71,7 +75,12 @@ def run(
     if unknown := sorted(set(classes) - set(ctx.classes)):
         raise ConfigError(f"no class of this round: {', '.join(unknown)}")
     wanted = chosen_cases(ctx, config, cases, budget)
-    usual = weigh(ctx, config, results)[1]
+    suspicions, usual = weigh(ctx, config, results)
+    doubted = {
+        s.row["label_id"]: s.probability
+        for s in suspicions
+        if s.probability >= config.judge.mend_probability and s.case_id in wanted
+    }
     asking = _Asking(ctx, config, Predictions(ctx, config), usual.plain(), frozenset(classes))
     batches = ctx.batches("train", "validation")
     items = [
@@ -83,15 +92,17 @@ def run(
         verdicts = {}
         for row in value["rows"]:
             (old,) = writer.rows(Label, label_id=row["label_id"])
-            verdicts[row["class_id"]] = _conclude(ctx, config, writer, row, old)
+            verdicts[row["class_id"]] = _conclude(
+                ctx, config, writer, row, old, doubted.get(row["label_id"], 0.0)
+            )
         return {"verdicts": verdicts}
 
     done = run_items(
         ctx, STAGE, items, WORKER, record,
         version=VERSION,
         config=[
-            config.refine.model_dump(exclude=set(HOW)), config.judge, config.rules, config.fuse,
-            config.detect, ctx.classes, known(ctx, config),
+            config.refine.model_dump(exclude=set(HOW)), config.judge.model_dump(exclude=APART),
+            config.rules, config.fuse, config.detect, ctx.classes, known(ctx, config),
         ],
         executor=SerialExecutor() if config.refine.method == "sam" else None,
     )  # fmt: skip
@@ -151,10 +162,10 @@ class _Asking:
         settled = {
             (d.case_id, d.class_id)
             for d in ctx.catalog.rows(
-                Decision, round=ctx.round, stage="judge", verdict=["replace", "remove"],
-                case_id=names,
+                Decision, round=ctx.round, verdict=list(SETTLED), case_id=names
             )
-        }  # fmt: skip
+            if d.stage != STAGE
+        }
         for scan in scans:
             labels = dict(current.get(scan.case_id, {}))
             for c, label_id in fused.get(scan.case_id, {}).items():
@@ -164,6 +175,7 @@ class _Asking:
                 c for c in ctx.classes
                 if (c in self.only or not self.only) and c in labels
                 and labels[c].voxels and not labels[c].known_path
+                and not (labels[c].confirmed or labels[c].gold or self.config.refine.leaves(c))
                 and (scan.case_id, c) not in settled
             ]  # fmt: skip
             yield scan, labels, asked, lines.get(scan.case_id, [])
@@ -184,9 +196,30 @@ class _Asking:
         }
 
 
-def may_replace(config: LabelingConfig, old: Label) -> bool:
-    """Whether a machine may replace a label without a person."""
-    return old.origin in config.judge.auto_mend and not old.gold and not old.confirmed
+def verdict_on(
+    judge: JudgeConfig, old: Label, row: Mapping[str, Any], chance: float, *, is_lesion: bool
+) -> str:
+    """What becomes of a label of which the judge accepts a refined version: replace or to_review.
+
+    As stage judge has it: a machine may replace what `auto_mend` names; a person's drawing only
+    where the detection is sure that it is wrong and the new one is usual and unbroken, and never a
+    lesion's.
+
+    Args:
+        judge: how sure one has to be.
+        old: the label.
+        row: of the worker.
+        chance: that the label is wrong, by the detection; 0 below `mend_probability`.
+        is_lesion: whether the class is one.
+    """
+    if old.origin not in judge.auto_mend or old.gold or old.confirmed:
+        return "to_review"
+    if old.origin in MACHINE:
+        return "replace"
+    evidence = row["evidence"]
+    mark = evidence["marks"][evidence["candidates"].index(row["choice"])]
+    is_sure = chance >= judge.mend_probability and is_usual(mark, judge)
+    return "replace" if is_sure and not is_lesion else "to_review"
 
 
 def _conclude(
@@ -195,6 +228,7 @@ def _conclude(
     writer: Writer,
     row: Mapping[str, Any],
     old: Label,
+    chance: float,
 ) -> str:
     """Write the decision on one label, and the judged version where the judge prefers it.
 
@@ -202,7 +236,9 @@ def _conclude(
     """
     proposal, verdict = "", "keep"
     if row["choice"]:
-        verdict = "replace" if may_replace(config, old) else "to_review"
+        c = old.class_id
+        is_lesion = c in ctx.vocabulary and ctx.vocabulary[c].lesion
+        verdict = verdict_on(config.judge, old, row, chance, is_lesion=is_lesion)
         proposal = adopt_mask(
             writer, ctx.workspace, row["file"],
             case_id=old.case_id, class_id=old.class_id, origin="judged",

@@ -8,6 +8,7 @@ from labeling.config import LabelingConfig
 from labeling.expert.examine import read_structures
 from labeling.expert.features import hu_median
 from labeling.expert.judge import AnatomyJudge
+from labeling.expert.spoken import read_known, spoken
 from labeling.expert.support import Support, supports
 from labeling.expert.suspicion import Usual
 from labeling.fusion.fuse import vocabulary_of
@@ -29,17 +30,20 @@ def work(payload: dict[str, Any]) -> dict[str, Any]:
         vocabulary_of(payload["vocabulary"]), config.rules.anatomy, config.rules.weights
     )
     volume = read_nifti(Path(payload["root"], payload["ct"]))
-    labels = read_structures(payload, volume)
+    labels, spoken_about = read_structures(payload, volume), read_known(payload, volume)
+    labels = {c: spoken(s, spoken_about.get(c)) for c, s in labels.items()}
     predictions = [open_prediction(Path(payload["root"], p)) for p in payload["support"]]
     known = supports(predictions, payload["asked"])
     refiner = make_refiner(config.refine)
     rows = []
+    accepted: dict[str, Structure] = {}
     for class_id in payload["asked"]:
         found = refine_one(
             class_id, labels, volume, Usual.of_plain(payload["usual"]), anatomy, config, refiner,
-            supports=known, modality=payload["modality"], sex=payload["sex"],
+            supports=known, modality=payload["modality"], sex=payload["sex"], accepted=accepted,
         )  # fmt: skip
         if found is not None:
+            note_accepted(accepted, *found)
             rows.append(_row(payload, class_id, volume, refiner, *found))
     return {"rows": rows}
 
@@ -56,10 +60,32 @@ def refine_one(
     supports: Mapping[str, Support],
     modality: str = "CT",
     sex: str = "",
+    accepted: Mapping[str, Structure] | None = None,
 ) -> tuple[Refined, Said] | None:
-    """Refine one label among the others of its scan, and ask the judge; None if it is empty."""
+    """Refine one label among the others of its scan, and ask the judge; None if it is empty.
+
+    Args:
+        class_id: whose label.
+        labels: of the scan.
+        volume: the scan.
+        usual: what is usual.
+        anatomy: the written rules.
+        config: of labeling.
+        refiner: of `labeling.refine.methods.make_refiner`.
+        supports: class to the models' probabilities.
+        modality: of the scan.
+        sex: of the patient.
+        accepted: others that were refined before (`note_accepted`): two labels that grow into the
+            same gap would overlap; nor is what one has left free for the next, for nobody may
+            have agreed yet.
+    """
     others = {c: s for c, s in labels.items() if c != class_id and not s.is_empty}
-    apart = [s for c, s in others.items() if not anatomy.may_share(c, class_id)]
+    grown = accepted or {}
+    apart = [
+        s.joined(grown[c]) if c in grown else s
+        for c, s in others.items()
+        if not anatomy.may_share(c, class_id)
+    ]
     made = refine(
         labels[class_id], volume, refiner, config.refine,
         support=supports.get(class_id), others=apart, modality=modality,
@@ -73,6 +99,12 @@ def refine_one(
         context=others, facts=CaseFacts(hu, None, sex), supports=supports,
     )  # fmt: skip
     return made, choose(judge, volume, made, config.refine)
+
+
+def note_accepted(accepted: dict[str, Structure], made: Refined, said: Said) -> None:
+    """Remember a proposal that the judge accepts."""
+    if said.choice is not None:
+        accepted[made.label.class_id] = made.proposals[said.choice]
 
 
 def _row(

@@ -157,6 +157,32 @@ def test_wrong_calls_say_what_is_wanted(words, why, tmp_path, monkeypatch):
     assert told == ""
 
 
+def test_a_class_can_want_more_or_be_left_alone(files, tmp_path):
+    words = (*common(files, tmp_path / "out"), "--mask", files / "wrong" / "liver.nii.gz",
+             "--class", "liver", "--json", "--set")  # fmt: skip
+    key = "labeling.refine.confidence_by_class"
+    left = json.loads(run(*words, f"{key}={{liver: 1}}")[1])["classes"]["liver"]
+    assert (left["accepted"], "left alone" in left["reason"]) == (False, True)
+    other = json.loads(run(*words, f"{key}={{spleen: 1}}")[1])["classes"]["liver"]
+    assert other["accepted"]
+    code, _, noted = run(*words, f"{key}={{liver: 7}}")
+    assert (code, "0.5 to 1" in noted) == (2, True)
+
+
+def test_why_no_trusted_case_can_be_read_is_told(files, tmp_path):
+    bad = tmp_path / "bad"
+    (bad / "one" / "segmentations").mkdir(parents=True)
+    (bad / "one" / "segmentations" / "liver.nii.gz").write_bytes(b"no image")
+    (bad / "one" / "ct.nii.gz").symlink_to(files / "case" / "ct.nii.gz")
+    code, _, noted = run(
+        "--scan", files / "case" / "ct.nii.gz", "--out", tmp_path / "out", "--reference", bad,
+        "--mask", files / "wrong" / "liver.nii.gz", "--class", "liver",
+    )  # fmt: skip
+    assert code == 2
+    assert "one: mask liver: not a NIfTI file" in noted
+    assert "segmentations" in noted
+
+
 @pytest.mark.parametrize(
     ("words", "why"),
     [

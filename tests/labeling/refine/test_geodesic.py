@@ -138,6 +138,16 @@ def test_constant_and_extreme_values():
         assert all(np.isfinite(s.ml) for s in found.proposals.values())
 
 
+@pytest.mark.parametrize("modality", ["CT", "MR"])
+def test_values_that_are_no_numbers_are_air(modality):
+    array = scan(TRUE).array.astype(np.float32)
+    array[:, :3] = np.nan
+    array[:, 3] = np.inf
+    found = run(frayed(TRUE), Volume(array, AFFINE), modality=modality)
+    assert best(found) > dsc(frayed(TRUE), TRUE)
+    assert np.isfinite(border(TRUE, Volume(array, AFFINE), modality=modality).values).all()
+
+
 def test_another_modality_is_scaled():
     volume = scan(TRUE)
     other = Volume(volume.array.astype(np.float32) * 0.01 + 7.0, AFFINE)

@@ -138,6 +138,53 @@ def test_what_the_judge_settled_in_this_round_is_left_alone(world):
     assert "liver" not in {d.class_id for d in decisions(world)}
 
 
+@pytest.mark.parametrize("verdict", ["retire", "accept", "revised", "undo", "leave_out"])
+def test_what_people_settled_in_this_round_is_left_alone(world, verdict):
+    label = world.label("src_case02", "liver")
+    said = Decision("", 1, "review", "src_case02", "liver", label.label_id, verdict, "", "human:a")
+    with world.ctx.catalog.write() as writer:
+        writer.decide(said)
+    stage.run(world.ctx, config(), cases=["src_case02"])
+    assert "liver" not in {d.class_id for d in decisions(world)}
+    assert "spleen" in {d.class_id for d in decisions(world)}
+
+
+def test_confirmed_labels_and_classes_that_are_left_are_not_asked(world):
+    label = world.label("src_case02", "liver")
+    said = Decision(
+        "", 1, "review", "src_case02", "liver", label.label_id, "confirm", "", "human:a"
+    )
+    with world.ctx.catalog.write() as writer:
+        writer.flag(label.label_id, said, confirmed=True)
+    left = config(confidence_by_class={"spleen": 1.0})
+    stage.run(world.ctx, left, cases=["src_case02"])
+    assert {d.class_id for d in decisions(world)} == {"kidney_left", "kidney_right"}
+
+
+def test_a_persons_drawing_is_replaced_only_where_it_is_surely_wrong():
+    mark = {"weight": 0.0, "oddity": 1.0}
+    row = {"choice": "even", "evidence": {"candidates": ["current", "even"], "marks": [{}, mark]}}
+    settings = JudgeConfig(auto_mend=AUTO)
+    drawn = Label(
+        "l", "c", "liver", "original", "", "", 0, "p", "", "s", 1.0, 10, {}
+    )  # fmt: skip
+
+    def told(label=drawn, chance=0.9, judge=settings, lesion=False, **more):
+        own = {**row, "evidence": {**row["evidence"], "marks": [{}, {**mark, **more}]}}
+        return stage.verdict_on(judge, label, own, chance, is_lesion=lesion)
+
+    assert told() == "replace"
+    assert told(chance=0.5) == "to_review"
+    assert told(oddity=3.0) == "to_review"
+    assert told(weight=2.0) == "to_review"
+    assert told(lesion=True) == "to_review"
+    assert told(judge=JudgeConfig()) == "to_review"
+    for flag in ("gold", "confirmed"):
+        assert told(replace(drawn, **{flag: True})) == "to_review"
+    machine = replace(drawn, origin="pseudo")
+    assert told(machine, chance=0.0, judge=JudgeConfig(), oddity=3.0) == "replace"
+
+
 def test_nothing_known_to_be_usual_is_said(tmp_path):
     made = build(tmp_path / "ws", planted={}, n_train=2, n_validation=0, n_test=0)
     with pytest.raises(ConfigError, match="usual"):
