@@ -1,6 +1,8 @@
 """Models on disk: a MONAI bundle, and beside it what makes its predictions traceable."""
 
 import json
+import os
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,13 +12,14 @@ from typing import Any
 import torch
 
 from training.config import NetworkConfig, TrainingConfig
-from training.networks import COORDINATES, SegmentationNet, build_network
+from training.network import COORDINATES, SegmentationNet, build_network
 from voxcurate.config import build
-from voxcurate.errors import TrainingError
+from voxcurate.errors import CurationError, TrainingError
 from voxcurate.workspace import write_text
 
-FORMAT = 1
+FORMAT = 2
 FILES = ("configs/metadata.json", "configs/inference.json", "models/model.pt", "classes.json")
+CASE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+=-]*")  # never a path, a name with spaces, a mail
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,13 @@ class BundleFacts:
         training_cases: every case that its weights have learnt from, ancestors' included.
         training_patients: their patients, by keyed hash.
         prior: foreground share per class that the heads started from.
+        modality: of the scans it learnt from.
+        embedder: that made the classes' text vectors (they are among the weights); empty: plain
+            heads.
+        texts: name and description per class, as the embedder read them.
+        inside: class to the class that contains it, of the trained ones.
+        metrics: what is known of its quality.
+        extra: further facts of the training.
     """
 
     name: str
@@ -41,8 +51,12 @@ class BundleFacts:
     prior: tuple[float, ...]
     licence: str = "unknown"
     fold: int | None = None
-    extra: Mapping[str, Any] = field(default_factory=dict)
     modality: str = "CT"
+    embedder: str = ""
+    texts: Mapping[str, str] = field(default_factory=dict)
+    inside: Mapping[str, str] = field(default_factory=dict)
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    extra: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def in_channels(self) -> int:
@@ -63,43 +77,72 @@ def weights_sha256(state: Mapping[str, torch.Tensor]) -> str:
 
 
 def write_bundle(folder: Path, facts: BundleFacts, state: Mapping[str, torch.Tensor]) -> None:
-    """Write a bundle's folder; one that is there is replaced.
+    """Write a bundle's folder, whole or not at all; one that is there is replaced.
 
-    ``inference.json`` can be read by MONAI's own ``ConfigParser``: ``network_def`` builds the
-    network, ``load`` fills in the weights.
+    It runs under plain MONAI without this package (docs/training.md): its ``scripts/`` hold the
+    code that network, input and output need.
+
+    Raises:
+        TrainingError: a case id that looks like a path or a person's name.
     """
-    shutil.rmtree(folder, ignore_errors=True)
-    (folder / "models").mkdir(parents=True)
-    torch.save({k: v.contiguous() for k, v in state.items()}, folder / "models" / "model.pt")
-    _write(folder / "configs" / "metadata.json", _metadata(facts))
-    _write(folder / "configs" / "inference.json", _inference(facts))
-    _write(folder / "classes.json", {"classes": list(facts.classes), "threshold": 0.5})
-    _write(
-        folder / "preprocessing.json",
-        {
+    from training.bundle_files import inference, metadata, readme
+    from training.carried import carried
+    from training.scripts import ROOTS
+
+    bad = [case for case in facts.training_cases if not CASE_ID.fullmatch(case)]
+    if bad:
+        raise TrainingError(f"{len(bad)} training cases have ids that may name a file or a person")
+    dimensions = int(state["heads.text"].shape[1]) if "heads.text" in state else 0
+    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    (temporary / "models").mkdir(parents=True)
+    weights = {k: v.detach().cpu().contiguous() for k, v in state.items()}
+    torch.save(weights, temporary / "models" / "model.pt")
+    network = _pathless(facts)
+    files: dict[str, Any] = {
+        "configs/metadata.json": metadata(facts, network, FORMAT),
+        "configs/inference.json": inference(facts, network, dimensions),
+        "classes.json": {
+            "classes": list(facts.classes),
+            "threshold": 0.5,
+            "inside": dict(facts.inside),
+        },
+        "preprocessing.json": {
             "orientation": "RAS",
+            "modality": facts.modality,
             "spacing_mm": list(facts.spacing),
             "patch": list(facts.training.patch),
             "grid": facts.training.grid.model_dump(mode="json"),
             "coordinates": COORDINATES,
         },
-    )
-    _write(
-        folder / "training.json",
-        {
+        "text.json": {
+            "embedder": facts.embedder,
+            "dimensions": dimensions,
+            "texts": dict(facts.texts),
+            "vectors": weights["heads.text"].tolist() if dimensions else [],
+        },
+        "training.json": {
             "cases": sorted(facts.training_cases),
             "patients": sorted(facts.training_patients),
             "config": facts.training.model_dump(mode="json"),
             "prior": list(facts.prior),
             "fold": facts.fold,
+            "metrics": dict(facts.metrics),
             **facts.extra,
         },
-    )
-    write_text(folder / "LICENSE", f"Trained on data under: {facts.licence}\n")
+    }
+    for name, values in files.items():
+        write_text(temporary / name, json.dumps(values, indent=1, sort_keys=True) + "\n")
+    write_text(temporary / "scripts" / "__init__.py", '"""What this bundle runs."""\n')
+    for name, text in carried(ROOTS).items():
+        write_text(temporary / "scripts" / name, text)
+    write_text(temporary / "LICENSE", f"Trained on data under: {facts.licence}\n")
+    write_text(temporary / "docs" / "README.md", readme(facts))
+    adopt_bundle(temporary, folder)
 
 
 def load_bundle(folder: Path) -> tuple[BundleFacts, SegmentationNet]:
-    """A bundle's facts and its network with weights, on the CPU.
+    """A bundle's facts and its network with weights, on the CPU; older formats too.
 
     Raises:
         TrainingError: a file is missing, or it is no bundle of ours.
@@ -108,11 +151,13 @@ def load_bundle(folder: Path) -> tuple[BundleFacts, SegmentationNet]:
     if missing:
         raise TrainingError(f"not a bundle: no {', '.join(missing)}")
     facts = read_facts(folder)
-    network = build_network(facts.network, facts.in_channels, facts.prior)
     state = torch.load(folder / "models" / "model.pt", map_location="cpu", weights_only=True)
     try:
+        state = _brought_forward(state)
+        text = state["heads.text"].numpy() if "heads.text" in state else None
+        network = build_network(facts.network, facts.in_channels, facts.prior, text)
         network.load_state_dict(state)
-    except RuntimeError:
+    except (RuntimeError, KeyError, AttributeError):
         raise TrainingError("the bundle's weights do not fit its network") from None
     return facts, network
 
@@ -121,11 +166,11 @@ def read_facts(folder: Path) -> BundleFacts:
     """What a bundle says about itself, without its weights.
 
     Raises:
-        TrainingError: no bundle of ours.
+        TrainingError: no bundle of ours, or of a format that this version does not know.
     """
     try:
         metadata, classes, shape, training = (
-            json.loads((folder / name).read_text())
+            json.loads((folder / name).read_text(encoding="utf-8"))
             for name in (
                 "configs/metadata.json",
                 "classes.json",
@@ -133,116 +178,77 @@ def read_facts(folder: Path) -> BundleFacts:
                 "training.json",
             )
         )
+        found = int(metadata["voxcurate_format"])
+        text = {} if found < 2 else json.loads((folder / "text.json").read_text(encoding="utf-8"))
+        if found > FORMAT:
+            raise TrainingError(f"the bundle has format {found}; this version reads up to {FORMAT}")
+        plain = {} if found >= 2 else {"text": "none"}
         return BundleFacts(
             name=metadata["name"],
             model_id=metadata["model_id"],
             classes=tuple(classes["classes"]),
             spacing=tuple(shape["spacing_mm"]),
-            network=build(NetworkConfig, metadata["network"]),
+            network=build(NetworkConfig, {**metadata["network"], **plain}),
             training=build(TrainingConfig, training["config"]),
             training_cases=tuple(training["cases"]),
             training_patients=tuple(training["patients"]),
             prior=tuple(training["prior"]),
             licence=metadata["data_licence"],
             fold=training["fold"],
-            modality=metadata["network_data_format"]["inputs"]["image"]["modality"],
+            modality=shape.get("modality", "CT"),
+            embedder=text.get("embedder", ""),
+            texts=text.get("texts", {}),
+            inside=classes.get("inside", {}),
+            metrics=training.get("metrics", {}),
         )
     except (OSError, KeyError, TypeError, ValueError):
         raise TrainingError("not a bundle of ours, or a damaged one") from None
-
-
-def _metadata(facts: BundleFacts) -> dict[str, Any]:
-    import monai
-    import numpy as np
-
-    return {
-        "schema": "https://github.com/Project-MONAI/MONAI-extra-test-data/releases/download/"
-        "0.8.1/meta_schema_20240725.json",
-        "version": "1.0.0",
-        "changelog": {"1.0.0": "first"},
-        "monai_version": monai.__version__,
-        "pytorch_version": torch.__version__.split("+")[0],
-        "numpy_version": np.__version__,
-        "required_packages_version": {},
-        "name": facts.name,
-        "task": f"segmentation of structures in {facts.modality}",
-        "description": "Made by voxcurate; one sigmoid channel per class, classes may overlap.",
-        "authors": "",
-        "copyright": "",
-        "data_source": f"{len(facts.training_cases)} scans of a curated workspace",
-        "data_licence": facts.licence,
-        "image_classes": "HU windows and the position in the body",
-        "label_classes": "binary masks",
-        "pred_classes": "one probability per class",
-        "eval_metrics": {},
-        "intended_use": "Research only; not a medical device.",
-        "network_data_format": {
-            "inputs": {
-                "image": {
-                    "type": "image",
-                    "format": "hounsfield" if facts.modality == "CT" else "magnitude",
-                    "modality": facts.modality,
-                    "num_channels": facts.in_channels,
-                    "spatial_shape": list(facts.training.patch),
-                    "dtype": "float32",
-                    "value_range": [-1, 1],
-                    "is_patch_data": True,
-                    "channel_def": {str(n): f"input {n}" for n in range(facts.in_channels)},
-                }
-            },
-            "outputs": {
-                "pred": {
-                    "type": "logits",
-                    "format": "segmentation",
-                    "num_channels": len(facts.classes),
-                    "spatial_shape": list(facts.training.patch),
-                    "dtype": "float32",
-                    "value_range": [],
-                    "is_patch_data": True,
-                    "channel_def": {str(n): c for n, c in enumerate(facts.classes)},
-                }
-            },
-        },
-        "voxcurate_format": FORMAT,
-        "model_id": facts.model_id,
-        "network": facts.network.model_dump(mode="json"),
-    }
-
-
-def _inference(facts: BundleFacts) -> dict[str, Any]:
-    return {
-        "imports": ["$import torch"],
-        "bundle_root": ".",
-        "device": "$torch.device('cuda' if torch.cuda.is_available() else 'cpu')",
-        "network_def": {
-            "_target_": "training.networks.build_network",
-            "config": facts.network.model_dump(mode="json"),
-            "in_channels": facts.in_channels,
-            "prior": list(facts.prior),
-        },
-        "load": "$@network_def.load_state_dict("
-        "torch.load(@bundle_root + '/models/model.pt', map_location='cpu', weights_only=True))",
-        "network": "$@network_def.to(@device)",
-        "inferer": {
-            "_target_": "SlidingWindowInferer",
-            "roi_size": list(facts.training.patch),
-            "overlap": 0.35,
-            "mode": "gaussian",
-        },
-    }
-
-
-def _write(path: Path, values: Mapping[str, Any]) -> None:
-    write_text(path, json.dumps(values, indent=1, sort_keys=True) + "\n")
+    except TrainingError:
+        raise
+    except CurationError as error:
+        raise TrainingError(f"the bundle's settings are of another version: {error}") from None
 
 
 def adopt_bundle(source: Path, target: Path) -> None:
-    """Move a finished bundle into place; what was there goes. Both on one file system."""
+    """Move a finished bundle into place; what was there goes. Both on one file system.
+
+    The old one is moved aside first: a reader finds the old, the new, or for a moment none, never
+    half of one.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.rmtree(target, ignore_errors=True)
+    _sync(source)
+    aside = target.with_name(f".{target.name}.{os.getpid()}.old")
+    shutil.rmtree(aside, ignore_errors=True)
+    if target.exists():
+        target.rename(aside)
     source.rename(target)
+    shutil.rmtree(aside, ignore_errors=True)
 
 
 def shares(counts: Sequence[float], voxels: float) -> tuple[float, ...]:
     """Foreground share per class, kept within what a sigmoid starts from well."""
     return tuple(round(min(0.5, max(1e-4, c / max(voxels, 1.0))), 6) for c in counts)
+
+
+def _pathless(facts: BundleFacts) -> NetworkConfig:
+    """The network's settings without the folder that an embedder may lie in."""
+    network = facts.network
+    is_path = Path(network.text).name != network.text
+    return network.model_copy(update={"text": facts.embedder}) if is_path else network
+
+
+def _brought_forward(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Weights of the first format (plain heads as a convolution) under today's names."""
+    if "head.weight" not in state:
+        return dict(state)
+    kept = {k: v for k, v in state.items() if not k.startswith("head.")}
+    weight = state["head.weight"].flatten(1)
+    return {**kept, "heads.weight": weight, "heads.bias": state["head.bias"]}
+
+
+def _sync(folder: Path) -> None:
+    """What lies in a folder survives a power cut."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            with path.open("rb") as stream:
+                os.fsync(stream.fileno())

@@ -8,7 +8,7 @@ and a checkpoint holds weights, averaged weights, optimiser, sampler and the dra
 import logging
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from training.devices import given_threads, make_fabric, settled
 from training.feeding import Drawn, Feed
 from training.journal import Journal
 from training.losses import deep_loss, exclusion_penalty, reconstruction_loss, with_exclusion
-from training.networks import SegmentationNet, place
+from training.network import SegmentationNet, place
 from training.outputs import (
     Details,
     Found,
@@ -121,53 +121,58 @@ class Training:
             active=rank == 0,
         )
 
-    def run(self, stop_after: int | None = None) -> dict[str, torch.Tensor]:
-        """Train to the end (or for `stop_after` steps more) and return the averaged weights.
+    def run(self) -> dict[str, torch.Tensor]:
+        """Train to the end and return the averaged weights.
 
         Raises:
             TrainingError: too many steps gave no number, one sample does not fit into memory, or
                 the checkpoint is of another run.
             TrainingPausedError: the time budget is spent.
         """
+        for _ in self.stepwise():
+            pass
+        return {k: v.cpu().clone() for k, v in self.average.items()}
+
+    def stepwise(self) -> Generator[dict[str, Any], None, None]:
+        """Train step by step from the checkpoint on; gives what the log gets of each."""
         waiting = self._resume()
-        end = self.plan.steps if stop_after is None else self.step + stop_after
         self._journal.start(self.step)
         self._feed.start(self.step, waiting)
         self.network.train()
         try:
             with settled(self.config, self.device):
-                self._go(min(end, self.plan.steps))
+                yield from self._go()
         finally:
             self._feed.close()
             self._journal.close()
-        self.save()
-        return {k: v.cpu().clone() for k, v in self.average.items()}
 
     def unseen(self, classes: Sequence[str]) -> list[str]:
         """Classes of which no patch has shown a voxel."""
         return [c for c, n in zip(classes, self.shown.tolist(), strict=True) if not n]
 
-    def _go(self, end: int) -> None:
+    def _go(self) -> Generator[dict[str, Any], None, None]:
         config, begin, waited = self.config, time.perf_counter(), 0.0
         budget_s = config.compute.time_budget_s
-        while self.step < end:
+        while self.step < self.plan.steps:
             facts = self._one_step()
             self.step += 1
+            is_last = self.step == self.plan.steps
             waited += facts.pop("waited")
             spent = time.perf_counter() - begin
             self._journal.advance(f"loss {facts['loss']:.3f}")
-            if self.step % config.log_every == 0 or self.step == self.plan.steps:
+            if self.step % config.log_every == 0 or is_last:
                 eta_s = self._journal.eta_s() or 0.0
                 times = {"seconds": round(spent, 2), "eta_s": round(eta_s, 1)}
                 self._journal.write({**facts, **times, "waited_s": round(waited, 2)})
-            if self.step % config.checkpoint_every == 0:
+            if self.step % config.checkpoint_every == 0 or is_last:
                 self.save()
-            if budget_s and self.step < end and self._agree(spent >= budget_s):
+            if budget_s and not is_last and self._agree(spent >= budget_s):
                 self.save()
                 raise TrainingPausedError(
                     f"the time budget of {budget_s:g} s is spent at step {self.step} of "
                     f"{self.plan.steps}: the same call goes on from there"
                 )
+            yield facts
 
     def _one_step(self) -> dict[str, Any]:
         begin = time.perf_counter()
@@ -213,7 +218,7 @@ class Training:
 
     def _gradients(self, batch: Batch) -> Outcome:
         pieces = portions(batch, self.portion)
-        total, told = 0.0, []
+        total, told = torch.zeros((), device=self.device), []
         for n, piece in enumerate(pieces):
             share = len(piece.draws) / len(batch.draws)
             with self.fabric.no_backward_sync(self._model, enabled=n + 1 < len(pieces)):
@@ -255,7 +260,7 @@ class Training:
         if found.rebuilt is not None:
             extra = reconstruction_loss(found.rebuilt, batch.original, batch.hidden)
             loss = loss + config.reconstruction * extra
-        return loss, details_of(found.features[0], details)
+        return loss, details_of(self.network.pooled(found.features), details)
 
     def _agree(self, wish: bool) -> bool:
         """What the first process says, in all of them."""

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import nn
 
+from training.network import SegmentationNet
 from training.sampling import Draw
 
 Details = dict[str, torch.Tensor]
@@ -29,18 +30,16 @@ class Outputs(nn.Module):
     The heads work in full precision: a logit in bf16 has two to three digits.
     """
 
-    def __init__(self, network: Any) -> None:
+    def __init__(self, network: SegmentationNet) -> None:
         super().__init__()
         self.network = network
 
     def forward(self, image: torch.Tensor, wants_classes: bool, wants_image: bool) -> Found:
         """Outputs for images ``(B, C, I, J, K)``."""
-        found = self.network.features(image)
-        features = list(found) if isinstance(found, list | tuple) else [found]
+        features = self.network.features(image)
         with torch.autocast(image.device.type, enabled=False):
             features = [each.float() for each in features]
-            heads = getattr(self.network, "heads", None) or self.network.head
-            logits = [heads(each) for each in features] if wants_classes else []
+            logits = [self.network.heads(each) for each in features] if wants_classes else []
             rebuilt = self.network.rebuild(features[0]) if wants_image else None
         return Found(features, logits, rebuilt)
 
@@ -53,7 +52,7 @@ class Outcome:
         norm: of the gradient, before it was clipped.
         dice: per class; it counts where `seen`: the class had foreground.
         losses: per sample; NaN for one without any label.
-        features: mean of the finest features per sample, ``(samples, features)``.
+        features: pooled, per sample, ``(samples, features)``.
     """
 
     loss: float
@@ -77,12 +76,11 @@ def outcome_of(
     return Outcome(loss, norm, draws, mean, any_seen, losses, features)
 
 
-def details_of(features: torch.Tensor, told: Details) -> Details:
-    """What a part of a batch tells: `told` by the loss (empty: it has no label), and its
+def details_of(pooled: torch.Tensor, told: Details) -> Details:
+    """What a part of a batch tells: `told` by the loss (empty: it has no label), and its pooled
     features."""
-    means = features.detach().mean(dim=(2, 3, 4))
-    losses = told["bce"].mean(dim=1) if told else means.new_full((len(means),), torch.nan)
-    return {**told, "losses": losses, "features": means}
+    losses = told["bce"].mean(dim=1) if told else pooled.new_full((len(pooled),), torch.nan)
+    return {**told, "losses": losses, "features": pooled}
 
 
 def outcome_of_all(every: Sequence[Outcome]) -> Outcome:
@@ -108,4 +106,5 @@ def _mean_dice(
         return np.zeros(n_classes), np.zeros(n_classes, dtype=bool)
     counted = np.array(seen)
     total: Floats = (np.array(dice) * counted).sum(axis=0) / np.maximum(counted.sum(axis=0), 1)
-    return total, counted.any(axis=0)
+    any_seen: npt.NDArray[np.bool_] = np.any(counted, axis=0)
+    return total, any_seen

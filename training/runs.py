@@ -221,6 +221,7 @@ def _item(ctx: StageContext, run: Run) -> Item:
                 "swap",
                 "tumours",
                 "disjoint",
+                "texts",
             )
         },
     }
@@ -280,6 +281,9 @@ def payload_of(
         proofs: see `training.synthetic.health.healthy`; None: the labels themselves tell where
             synthetic tumours may grow.
     """
+    from training.network.text import NO_TEXT, class_texts
+
+    config = _network(run)
     return {
         "name": run.name,
         "round": round_number,
@@ -289,12 +293,14 @@ def payload_of(
         "raw": list(run.raw),
         "anneal": list(run.anneal),
         "spacing": list(spacing),
-        "network": _network(run).model_dump(mode="json"),
+        "network": config.model_dump(mode="json"),
         "training": run.training.model_dump(mode="json"),
         "steps": run.steps,
         "seed": int(content_id("train", seed, run.role, run.name), 16) & 0x7FFFFFFF,
         "fold": run.fold,
         "swap": _swap(vocabulary, run),
+        "texts": {} if config.text == NO_TEXT else class_texts(run.classes, vocabulary),
+        "inside": _inside(vocabulary, run),
         "disjoint": _disjoint(vocabulary, run),
         "tumours": {
             "sites": lesion_sites(run.classes, vocabulary, run.training.synthetic),
@@ -309,6 +315,13 @@ def payload_of(
 def _network(run: Run) -> NetworkConfig:
     config = network_config(run.network)
     return config.model_copy(update={"text": run.text}) if run.text else config
+
+
+def _inside(vocabulary: Vocabulary, run: Run) -> dict[str, str]:
+    """Class to the innermost class of the run that contains it."""
+    around = {c: vocabulary.containers(c) for c in run.classes if c in vocabulary}
+    found = {c: [o for o in outer if o in run.classes] for c, outer in around.items()}
+    return {c: outer[0] for c, outer in found.items() if outer}
 
 
 def _disjoint(vocabulary: Vocabulary, run: Run) -> list[list[str]]:
@@ -347,6 +360,7 @@ def _record(
         "steps",
         "annealed_on",
         "warm_started",
+        "inherited",
         "bad_steps",
         "bad_cases",
         "parts",

@@ -9,15 +9,16 @@ from typing import Any
 import numpy as np
 import torch
 
+from training.ancestry import Beginning, begin
 from training.batches import Loader
-from training.bundle import BundleFacts, load_bundle, shares, weights_sha256, write_bundle
+from training.bundle import BundleFacts, shares, weights_sha256, write_bundle
 from training.cases import case_mark
 from training.config import TECHNICAL, NetworkConfig, TrainingConfig
 from training.devices import is_rank, make_fabric, use_threads
 from training.journal import last_facts
 from training.loop import Training
 from training.material import ROLES, Material, gather
-from training.networks import SegmentationNet, build_network, count_parameters, grow_head
+from training.network import count_parameters
 from training.ranks import train_in_ranks
 from training.replay.store import write_memory
 from training.replay.teacher import load_teacher
@@ -53,7 +54,7 @@ def train_model(payload: Mapping[str, Any]) -> dict[str, Any]:
     facts = _facts(payload, config, material)
     anneal = [len(prepared) + n for n, case in enumerate(gold) if case.counts.any()]
     plan = plan_of(payload["steps"], config, anneal)
-    network, ancestor = _network(payload, facts)
+    begun = begin(payload, facts)
     sites = read_sites(payload["tumours"], classes, config)
     tumours = pairs(sites, prepared, payload["tumours"], classes)
     pools = Pools(len(material.cases), len(material.memory), len(material.raw), tumours)
@@ -61,7 +62,7 @@ def train_model(payload: Mapping[str, Any]) -> dict[str, Any]:
     swap = _swap(payload["swap"], classes)
     loader = Loader([*prepared, *gold], material.raw, sites, swap, sampler, config)
     training = Training(
-        network,
+        begun.network,
         loader,
         sampler,
         plan,
@@ -80,18 +81,18 @@ def train_model(payload: Mapping[str, Any]) -> dict[str, Any]:
         raise TrainingError(f"model {payload['name']}: its weights are no numbers any more")
     if fabric.global_rank:
         return {}
-    return _finish(payload, facts, ancestor, state, training, material)
+    return _finish(payload, begun, state, training, material)
 
 
 def _finish(
     payload: Mapping[str, Any],
-    facts: BundleFacts,
-    ancestor: BundleFacts | None,
+    begun: Beginning,
     state: dict[str, torch.Tensor],
     training: Training,
     material: Material,
 ) -> dict[str, Any]:
     """Write the bundle; a warm-started model has learnt from its ancestor's cases too."""
+    facts, ancestor = begun.facts, begun.ancestor
     seen, people = set(facts.training_cases), set(facts.training_patients)
     if ancestor is not None:
         seen |= set(ancestor.training_cases)
@@ -125,6 +126,7 @@ def _finish(
         "steps": training.plan.steps,
         "annealed_on": annealed_on,
         "warm_started": ancestor is not None,
+        "inherited": dict(begun.inherited),
         "loss": last.get("loss"),
         "bad_steps": training.trouble.total,
         "bad_cases": training.trouble.likely,
@@ -137,7 +139,7 @@ def identity_of(payload: Mapping[str, Any]) -> dict[str, str]:
     """Hashes of what decides a run's result, by name, without where files lie."""
     settings = {k: v for k, v in payload["training"].items() if k not in TECHNICAL}
     marks = {role: [case_mark(case) for case in payload.get(role, ())] for role in ROLES}
-    same = ("classes", "spacing", "network", "seed", "swap", "tumours", "disjoint")
+    same = ("classes", "spacing", "network", "seed", "swap", "tumours", "disjoint", "texts")
     parts = {"training": settings, **marks, **{name: payload.get(name) for name in same}}
     return {name: content_id(value) for name, value in parts.items()}
 
@@ -168,23 +170,6 @@ def _facts(
         fold=payload["fold"],
         modality=payload["cases"][0]["modality"],
     )
-
-
-def _network(
-    payload: Mapping[str, Any], facts: BundleFacts
-) -> tuple[SegmentationNet, BundleFacts | None]:
-    """A new network, or the ancestor's weights with their heads moved to this class list."""
-    torch.manual_seed(payload["seed"] & 0x7FFFFFFF)
-    network = build_network(facts.network, facts.in_channels, facts.prior)
-    if not payload["warm"]:
-        return network, None
-    ancestor, old = load_bundle(Path(payload["warm"]))
-    if ancestor.network != facts.network or ancestor.in_channels != facts.in_channels:
-        return network, None
-    state = {k: v.clone() for k, v in old.state_dict().items()}
-    grow_head(state, ancestor.classes, facts.classes)
-    network.load_state_dict(state)
-    return network, ancestor
 
 
 def _disjoint(pairs_of: Sequence[Sequence[str]], classes: Sequence[str]) -> Any:

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from training.network.growth import Classes, Inheritance, Start, grow, inherit
-from training.network.model import COORDINATES, Probabilities, SegmentationNet
+from training.network.model import COORDINATES, SegmentationNet
 from voxcurate.errors import TrainingError
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ __all__ = [
     "COORDINATES",
     "Classes",
     "Inheritance",
-    "Probabilities",
     "SegmentationNet",
     "Start",
     "build_network",

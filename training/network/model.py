@@ -83,11 +83,3 @@ class SegmentationNet(nn.Module):
         full = features if torch.is_tensor(features) else features[0]
         flat = full.float().flatten(2)
         return torch.cat([flat.mean(dim=2), flat.std(dim=2, correction=0)], dim=1)
-
-
-class Probabilities(SegmentationNet):
-    """A network with the sigmoid behind it, as a bundle gives it to MONAI."""
-
-    def forward(self, image: torch.Tensor) -> torch.Tensor:
-        """Probabilities ``(B, classes, I, J, K)``."""
-        return torch.sigmoid(super().forward(image))

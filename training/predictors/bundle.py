@@ -10,7 +10,7 @@ import torch
 
 from training.bundle import BundleFacts, load_bundle
 from training.cases import grid_image
-from training.networks import place
+from training.network import place
 from training.patches import channels, positions, straight
 from training.predictors.listing import channel_names
 from training.predictors.sliding import (
