@@ -12,6 +12,7 @@ from training.synthetic.fields import Floats
 
 Bools = npt.NDArray[np.bool_]
 NEAR = 0.55  # of the radius: no middle is nearer to a border
+ROOMY = 0.85  # of the largest distance
 TRIES = 24
 GRID = 20000  # voxels of the grid on which room is looked for
 MIN_STATISTICS = 8  # voxels of an organ that tell its HU
@@ -106,20 +107,29 @@ def places(
     spacing: Sequence[float],
     generator: np.random.Generator,
 ) -> npt.NDArray[np.intp]:
-    """Voxels with room enough for a lesion's middle, at most so many, in random order.
+    """Voxels with room enough for a lesion's middle, at most so many, in random order; then some
+    of the roomiest.
 
     Args:
         radius_mm: of the tissue that it takes.
     """
     distance = room.distance_mm
-    candidates = np.flatnonzero(distance >= max(NEAR * radius_mm, min(spacing)))
-    if candidates.size > tries:
-        candidates = generator.choice(candidates, tries, replace=False)
-    else:
-        candidates = generator.permutation(candidates)
+    least = max(NEAR * radius_mm, min(spacing))
+    candidates = np.flatnonzero(distance >= least)
+    roomiest = np.flatnonzero(distance >= max(least, ROOMY * room.largest_mm))
+    candidates = np.concatenate(
+        [_some(candidates, tries, generator), _some(roomiest, tries // 3, generator)]
+    )
     grid = np.stack(np.unravel_index(candidates, distance.shape), axis=1)
     found: npt.NDArray[np.intp] = grid * np.array(room.steps) + np.array(room.start)
     return found
+
+
+def _some(
+    values: npt.NDArray[np.intp], n: int, generator: np.random.Generator
+) -> npt.NDArray[np.intp]:
+    """At most `n` of some values, in random order."""
+    return values[generator.permutation(len(values))[:n]]
 
 
 def fits(middle: npt.NDArray[np.intp], taken: npt.NDArray[np.int64], free: Bools) -> bool:

@@ -14,7 +14,7 @@ from training.synthetic.placement import TRIES, Bools, fits, places, room_of
 from training.synthetic.pushing import PUSH, sources
 from training.synthetic.shape import Lump, lump
 
-SHRINK = (1.0, 0.85, 0.7, 0.55)
+SHRINK = (1.0, 1.0, 1.0, 0.85, 0.7, 0.55)  # of one try after another, each with a new form
 SIZE_LIMITS_MM = (20.0, 40.0)
 MIN_VOXELS = 2.0  # of a diameter
 OF_ARRAY = 0.45  # of the array's shortest side is the largest radius
@@ -77,7 +77,9 @@ def settle(
     if is_pushing and wanted > 2 * largest * expansion:
         expansion = config.expansion
     least = max(config.smallest_mm, MIN_VOXELS * math.prod(spacing) ** (1 / 3))
-    for shrink in SHRINK:
+    for n, shrink in enumerate(SHRINK):
+        if is_pushing and n:
+            expansion = config.expansion
         size = min(wanted, 2 * OUTWARD * largest * expansion) * shrink
         if size < least:
             return None
@@ -125,7 +127,8 @@ def _site(
     index = np.stack(np.meshgrid(*(np.arange(b.start, b.stop) for b in wide), indexing="ij"))
     centre = np.array(middle + np.array(form.beside), np.float32)[:, None, None, None]
     offset = (index.astype(np.float32) - centre) * size
-    at = sources(offset, form.radius_mm, expansion) / size + centre
+    moved = sources(offset, form.radius_mm, expansion) - offset
+    at: Floats = index.astype(np.float32) + moved / size
     return Site(level, form.radius_mm, here, wide, at)
 
 
