@@ -1,6 +1,5 @@
 """Predictions by hand: in a workspace through the ledger, or of scans alone."""
 
-import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -17,25 +16,32 @@ from voxcurate.protocols import Task
 from voxcurate.stage import StageContext, StageResult
 from voxcurate.workspace import Workspace
 
-THRESHOLD = 128  # of 255
-
 
 @dataclass(frozen=True)
 class Alone:
     """How scans without a workspace are predicted.
 
     Attributes:
+        modality: of the scans; empty: what the model is for.
         soft: write probabilities (uint8, times 255) instead of masks.
         workers: scans at once.
+        label_map: one file per case with all classes, instead of a file per class.
+        is_flat: a single model, whose cases lie in `out` itself.
     """
 
     models: Sequence[str]
     out: Path
     own_classes: Path | None = None
     model_folder: Path | None = None
-    modality: str = "CT"
+    modality: str = ""
     soft: bool = False
     workers: int = 1
+    label_map: bool = False
+    is_flat: bool = False
+
+    def place(self, model: str) -> Path:
+        """Where a model's cases lie."""
+        return self.out if self.is_flat else self.out / model
 
 
 @dataclass
@@ -141,26 +147,29 @@ def _line(values: dict[str, Any]) -> dict[str, Any]:
 
 def predict_alone(inputs: Sequence[Path], how: Alone) -> Done:
     """Predict scans that lie in files: ``<out>/<model>/<case>/<class>.nii.gz``, and
-    ``prediction.vxp`` with all probabilities.
+    ``prediction.vxp`` with all probabilities; or one label map each (`agent.predicted_files`).
 
     What is there already from the same scan and model stays; the same command goes on.
 
     Raises:
         ConfigError: no scan, no model, or a model that cannot be used here.
     """
-    from training.predictors.listing import why_not
+    from agent.predicted_files import finish, number_classes, work_of
+    from training.predictors.listing import describe, why_not
     from training.predictors.spec import check_classes, find_model
 
     vocabulary = load_vocabulary(*([how.own_classes] if how.own_classes else []))
     scans = dict(_scans(inputs))
     models = []
-    for name in how.models:
-        model = find_model(name, (), how.model_folder)
+    for wanted in how.models:
+        model = find_model(wanted, (), how.model_folder)
         reason = why_not(model)
         if reason:
             raise ConfigError(f"model {model.spec.name}: {reason}")
         check_classes(model.spec, vocabulary)
         models.append(model)
+        if how.label_map:
+            number_classes(how.place(model.spec.name), describe(model, vocabulary).classes)
     done = Done(licences={model.spec.name: model.spec.licence for model in models})
     tasks = list(_tasks(scans, models, vocabulary, how, done))
     marks = {task.key: task.payload.pop("mark") for task in tasks}
@@ -168,13 +177,16 @@ def predict_alone(inputs: Sequence[Path], how: Alone) -> Done:
     executor = LocalExecutor(workers=how.workers, time_limit_s=limit, retries=0)
     with progress("predict", len(tasks)) as bar:
         for outcome in executor.run("training.predict:predict_case", tasks):
+            name, case = outcome.key.split("/", 1)
             if outcome.ok:
-                _finish(
-                    Path(outcome.value["temporary"]), outcome.key, marks[outcome.key], how, done
-                )
+                temporary = Path(outcome.value["temporary"])
+                done.made[outcome.key] = finish(
+                    temporary, how.place(name), case, marks[outcome.key], vocabulary,
+                    soft=how.soft, label_map=how.label_map,
+                )  # fmt: skip
             else:
                 done.failed[outcome.key] = outcome.error
-                shutil.rmtree(_work(how.out, outcome.key), ignore_errors=True)
+                shutil.rmtree(work_of(how.place(name), case), ignore_errors=True)
             bar.advance(note=outcome.key)
     return done
 
@@ -217,6 +229,7 @@ def _tasks(
     how: Alone,
     done: Done,
 ) -> Iterator[Task]:
+    from agent.predicted_files import is_made, work_of
     from training.predict import weights_mark
 
     plain = [info.model_dump(mode="json") for info in vocabulary]
@@ -225,23 +238,24 @@ def _tasks(
         settings = spec.model_dump(mode="json", exclude={"time_limit_s", "memory_limit_mb"})
         sha256 = weights_mark(model)
         for case, files in scans.items():
-            mark = content_id(settings, sha256, [file_sha256(f) for f in files], how.soft)
+            files_read = [file_sha256(f) for f in files]
+            mark = content_id(settings, sha256, files_read, [how.soft, how.label_map])
             key = f"{spec.name}/{case}"
-            if _is_made(how.out / spec.name / case, mark):
+            if is_made(how.place(spec.name), case, mark):
                 done.kept.append(key)
                 continue
-            work = _work(how.out, key)
+            work = work_of(how.place(spec.name), case)
             work.mkdir(parents=True, exist_ok=True)
             payload = {
                 "case_id": case,
                 "scan": [str(f) for f in files] if len(files) > 1 else str(files[0]),
                 "shape": None,
-                "modality": how.modality,
+                "modality": how.modality or ("CT" if spec.modality == "any" else spec.modality),
                 "spec": spec.model_dump(mode="json"),
                 "weights": str(model.weights.resolve()) if model.weights else "",
                 "vocabulary": plain,
                 "target": str(work / "prediction.vxp"),
-                "logs": str(how.out / spec.name / "logs"),
+                "logs": str(how.place(spec.name) / "logs"),
                 "model_id": f"{spec.name}-{content_id('zoo', settings, sha256, digits=8)}",
                 "sha256": sha256,
                 "fold": None,
@@ -249,39 +263,3 @@ def _tasks(
                 "mark": mark,
             }
             yield Task(key, payload)
-
-
-def _work(out: Path, key: str) -> Path:
-    """A case's folder while it is being predicted."""
-    return (out / key).with_name(f".{Path(key).name}.work")
-
-
-def _is_made(folder: Path, mark: str) -> bool:
-    try:
-        return bool(json.loads((folder / "made.json").read_text())["mark"] == mark)
-    except (OSError, ValueError, KeyError):
-        return False
-
-
-def _finish(temporary: Path, key: str, mark: str, how: Alone, done: Done) -> None:
-    """Files by class beside the prediction; ``made.json`` comes last: all of it is there."""
-    import numpy as np
-
-    from voxcurate.atomic import adopt_file, write_text
-    from voxcurate.nifti import write_nifti
-    from voxcurate.predictions import open_prediction
-    from voxcurate.volume import Volume
-
-    folder = how.out / key
-    shutil.rmtree(folder, ignore_errors=True)
-    prediction = open_prediction(temporary)
-    for class_id in prediction.classes:
-        values = prediction.full(class_id)
-        if not how.soft:
-            values = (values >= THRESHOLD).view(np.uint8)
-        write_nifti(folder / f"{class_id}.nii.gz", Volume(values, prediction.affine))
-    adopt_file(temporary, folder / "prediction.vxp")
-    facts = {"mark": mark, "model": prediction.model_id, "licence": prediction.meta["licence"]}
-    write_text(folder / "made.json", json.dumps(facts, indent=1) + "\n")
-    shutil.rmtree(temporary.parent, ignore_errors=True)
-    done.made[key] = list(prediction.classes)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from agent.cli.console import DONE, SOME_FAILED, run_command, show_json, show_result
-from agent.cli.options import CaseOption, JsonOption, ModalityOption, SetOption, WorkspaceOption
+from agent.cli.options import CaseOption, JsonOption, SetOption, WorkspaceOption
 from voxcurate.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -22,6 +22,14 @@ ModelFolder = Annotated[
 
 
 def predict(
+    given: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[MODEL SCANS...]",
+            help="Without a workspace: one model (a bundle's folder, a YAML file, a name), then "
+            "scans or folders of them; results lie in OUT/<case>.",
+        ),
+    ] = None,
     model: Annotated[
         list[str] | None,
         typer.Option(
@@ -41,20 +49,31 @@ def predict(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="With --input: folder for <model>/<case>/<class>.nii.gz."),
+        typer.Option(help="Of scans alone: folder for [<model>/]<case>/<class>.nii.gz."),
     ] = None,
     soft: Annotated[
-        bool, typer.Option("--soft", help="With --input: probabilities times 255, not masks.")
+        bool, typer.Option("--soft", help="Of scans alone: probabilities times 255, not masks.")
     ] = False,
-    modality: ModalityOption = "CT",
+    label_map: Annotated[
+        bool,
+        typer.Option(
+            "--label-map",
+            help="Of scans alone: one <case>.nii.gz with all classes, their numbers in "
+            "labels.json, not a file per class.",
+        ),
+    ] = False,
+    modality: Annotated[
+        str, typer.Option(help="Of scans alone: CT, MR ... Default: what the model is for.")
+    ] = "",
     own_classes: Annotated[
         Path | None,
         typer.Option(
             "--own-classes",
-            help="With --input: YAML file with classes of your own, as a workspace's classes.yaml.",
+            help="Of scans alone: YAML file with classes of your own, as a workspace's "
+            "classes.yaml.",
         ),
     ] = None,
-    workers: Annotated[int, typer.Option(min=1, help="With --input: scans at once.")] = 1,
+    workers: Annotated[int, typer.Option(min=1, help="Of scans alone: scans at once.")] = 1,
     model_folder: ModelFolder = None,
     settings: SetOption = None,
     workspace: WorkspaceOption = None,
@@ -64,29 +83,42 @@ def predict(
 
     Each case runs in a process of its own with the model's limits of time and memory.
 
-    Example: voxcurate predict --model totalsegmentator_fast --input ct.nii.gz --out masks
+    Example: voxcurate predict hippocampus scans --out masks
     """
 
     def command() -> int:
         from agent.predicting import Alone, predict_in_workspace
 
-        if inputs:
-            if out is None or not model:
-                raise ConfigError("--input wants --model and --out")
+        models, scans = list(model or []), list(inputs or [])
+        if given:
+            if models:
+                raise ConfigError("name the model with --model or before the scans, not both")
+            models, scans = given[:1], [*map(Path, given[1:]), *scans]
+            if not scans:
+                raise ConfigError("want scans, or a folder of them, after the model")
+        if scans:
+            if out is None or not models:
+                raise ConfigError("scans alone want --out and a model: predict MODEL SCANS --out O")
+            if soft and label_map:
+                raise ConfigError("want --soft or --label-map: a map holds no probabilities")
             in_workspace = {"--case": case, "--set": settings, "--workspace": workspace}
             wrong = [name for name, value in in_workspace.items() if value]
             if wrong:
-                raise ConfigError(f"{', '.join(wrong)}: only without --input, in a workspace")
-            how = Alone(model, out, own_classes, model_folder, modality, soft, workers)
-            return _alone(inputs, how, as_json=as_json)
-        alone = {"--out": out, "--soft": soft, "--own-classes": own_classes}
+                raise ConfigError(f"{', '.join(wrong)}: only in a workspace, without scans")
+            how = Alone(
+                models, out, own_classes, model_folder, modality, soft, workers, label_map,
+                is_flat=bool(given),
+            )  # fmt: skip
+            return _alone(scans, how, as_json=as_json)
+        alone = {"--out": out, "--soft": soft, "--own-classes": own_classes,
+                 "--label-map": label_map, "--modality": modality}  # fmt: skip
         wrong = [name for name, value in alone.items() if value]
         if wrong:
-            raise ConfigError(f"{', '.join(wrong)}: only with --input")
-        given = list(settings or [])
+            raise ConfigError(f"{', '.join(wrong)}: only of scans alone")
+        more = list(settings or [])
         if model_folder is not None:
-            given.append(f"predict.model_folder={model_folder.resolve()}")
-        result = predict_in_workspace(workspace, model or [], case or [], given)
+            more.append(f"predict.model_folder={model_folder.resolve()}")
+        result = predict_in_workspace(workspace, models, case or [], more)
         return show_result("predict", result, as_json=as_json)
 
     run_command(command)

@@ -78,13 +78,50 @@ def test_a_folder_goes_on_where_it_was_and_one_bad_scan_does_not_stop_it(run, tm
     assert not list((tmp_path / "out").rglob("*.work"))
 
 
+TWO = """
+image = nib.load(given)
+array = np.asanyarray(image.dataobj)
+for name, mask in (("jaw", array > 400), ("body", array > -300)):
+    nib.save(nib.Nifti1Image(mask.astype(np.uint8), image.affine), out + f"/{name}.nii.gz")
+"""
+
+
+def test_a_model_before_its_scans_writes_label_maps_that_other_commands_read(run, tmp_path):
+    from voxcurate.case_files import find_cases
+    from voxcurate.classes import load_vocabulary
+
+    volume, _ = phantom(0)
+    write_nifti(tmp_path / "cases" / "one.nii.gz", volume)
+    yaml = model(tmp_path, TWO, classes={"jaw": "kidney_lesion", "body": "kidney_left"})
+    words = ("predict", yaml, "cases", "--out", "out", "--label-map", "--json")
+    result = run(*words)
+    assert result.exit_code == 0, result.output
+    found = find_cases(tmp_path / "out", load_vocabulary())
+    (case,) = found.values()
+    numbers = {class_id: n for n, class_id in case.names.items()}
+    painted = read_nifti(case.label_map).array
+    np.testing.assert_array_equal(painted == numbers["kidney_lesion"], volume.array > 400)
+    within = (volume.array > -300) & (volume.array <= 400)
+    np.testing.assert_array_equal(painted == numbers["kidney_left"], within)
+    assert json.loads(run(*words).stdout)["kept"]
+    masks = run("predict", yaml, "cases", "--out", "masks")
+    assert masks.exit_code == 0, masks.output
+    assert (tmp_path / "masks" / "cases_one" / "kidney_left.nii.gz").is_file() or (
+        tmp_path / "masks" / "one" / "kidney_left.nii.gz"
+    ).is_file()
+
+
 def test_wrong_calls_are_one_line(run, tmp_path):
     write_nifti(tmp_path / "scan.nii.gz", phantom(0)[0])
     for words, said in (
-        (["--input", "scan.nii.gz"], "--input wants --model and --out"),
+        (["--input", "scan.nii.gz"], "want --out and a model"),
+        (["knee"], "want scans, or a folder"),
+        (["knee", "scan.nii.gz"], "want --out and a model"),
+        (["knee", "scan.nii.gz", "--model", "jaw", "--out", "o"], "not both"),
+        (["x", "scan.nii.gz", "--out", "o", "--soft", "--label-map"], "holds no probabilities"),
         (["--input", "scan.nii.gz", "--model", "knee", "--out", "o"], "no model 'knee'"),
         (["--input", "scan.nii.gz", "--model", "x", "--out", "o", "--case", "a"], "--case: only"),
-        (["--model", "x", "--out", "o"], "--out: only with --input"),
+        (["--model", "x", "--out", "o"], "--out: only of scans alone"),
         (["--input", "none.nii", "--model", "totalsegmentator", "--out", "o"], "no such file"),
         ([], "no workspace"),
     ):

@@ -263,14 +263,28 @@ def check_classes(spec: PredictorSpec, vocabulary: Vocabulary) -> None:
 def _of_folder(path: Path) -> PredictorSpec:
     name = re.sub(r"[^A-Za-z0-9_.-]", "_", path.resolve().name)
     if (path / "configs" / "metadata.json").is_file():
-        licence = "see the bundle's LICENSE"
-        return BundleSpec(name=name, licence=licence, weights=str(path))
+        licence, modality = _told(path / "configs" / "metadata.json")
+        return BundleSpec(name=name, licence=licence, modality=modality, weights=str(path))
     if (path / "plans.json").is_file():
         return NnUNetSpec(name=name, licence="unknown", weights=str(path))
     raise ConfigError(
         "want a model: a YAML file, a MONAI bundle (configs/metadata.json) or a trained nnU-Net "
         "(plans.json)"
     )
+
+
+def _told(metadata: Path) -> tuple[str, str]:
+    """Licence and modality that a bundle's metadata tell."""
+    import json
+
+    try:
+        told = json.loads(metadata.read_text())
+        licence = str(told.get("data_licence") or "see the bundle's LICENSE")
+        modality = str(told["network_data_format"]["inputs"]["image"].get("modality") or "CT")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return "see the bundle's LICENSE", "CT"
+    word = modality.upper()
+    return licence, "MR" if word.startswith("MR") else word
 
 
 def _weights(spec: PredictorSpec, base: Path) -> tuple[Path | None, str]:
