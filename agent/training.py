@@ -14,13 +14,14 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from agent.ingest.records import Case
 from agent.training_cases import ReadCase, describe, inputs_mark, read_cases
 from agent.training_check import predict_and_score, summary
 from agent.training_job import PLAN, VERSION, How, Job, make_job, payload_for, run_worker
-from training.config import network_config
+from training.config import PlanningConfig, TrainingConfig, network_config
 from voxcurate.atomic import write_text
 from voxcurate.classes import load_vocabulary
-from voxcurate.config import parse_overrides
+from voxcurate.config import build, parse_overrides
 from voxcurate.errors import ConfigError, TrainingError
 from voxcurate.ids import content_id, file_sha256
 
@@ -67,6 +68,9 @@ def train_folder(folder: Path, how: How) -> Trained:
     done = _done(how.out, mark)
     if done is not None:
         return done
+    gold = _gold(how, found.cases)
+    if len({case.patient for case in found.cases}) < how.folds:
+        raise ConfigError(f"--folds {how.folds}: there are fewer patients")
     with _locked(work):
         reading = read_cases(found, work / "cases")
         unlabelled = read_cases(raw, work / "raw") if raw is not None else None
@@ -81,7 +85,6 @@ def train_folder(folder: Path, how: How) -> Trained:
             )
         bare = [case for case in reading.cases if not case.labels]
         pool = [*bare, *(unlabelled.cases if unlabelled else ())]
-        gold = _gold(how, found.cases, labelled)
         held = _held_out(labelled, how)
         job = make_job(how, layers, vocabulary, labelled, pool, gold, held[0], work, mark)
         result = _train_all(job, held)
@@ -105,7 +108,11 @@ def _checked(how: How) -> dict[str, Any]:
         read_facts(how.warm)
     if how.network:
         network_config(how.network)
-    return parse_overrides(how.settings)
+    layers = parse_overrides(how.settings)
+    own = dict(layers)
+    build(PlanningConfig, own.pop("planning", {}))
+    build(TrainingConfig, own)
+    return layers
 
 
 def _mark(how: How, layers: Mapping[str, Any], inputs: Sequence[str]) -> str:
@@ -164,7 +171,7 @@ def _locked(work: Path) -> Iterator[None]:
         yield
 
 
-def _gold(how: How, cases: Sequence[Any], labelled: Sequence[ReadCase]) -> frozenset[str]:
+def _gold(how: How, cases: Sequence[Case]) -> frozenset[str]:
     """The cases that a file names, by path, by what their pattern calls them, or by id."""
     if how.gold is None:
         return frozenset()
@@ -173,16 +180,11 @@ def _gold(how: How, cases: Sequence[Any], labelled: Sequence[ReadCase]) -> froze
     except (OSError, UnicodeDecodeError):
         raise ConfigError("--gold: the file cannot be read") from None
     wanted = {line.strip() for line in lines if line.strip() and not line.startswith("#")}
-    usable = {case.case_id for case in labelled}
-    found, named = set(), set()
-    for case in cases:
-        own = {case.case_id, case.path, *case.fields.values()} & wanted
-        named |= own
-        if own and case.case_id in usable:
-            found.add(case.case_id)
-    if wanted - named:  # their names may identify: told by number
-        raise ConfigError(f"--gold: {len(wanted - named)} of {len(wanted)} lines name no case")
-    return frozenset(found)
+    names = {case.case_id: {case.case_id, case.path, *case.fields.values()} for case in cases}
+    unknown = wanted - {name for own in names.values() for name in own}
+    if unknown:  # their names may identify: told by number
+        raise ConfigError(f"--gold: {len(unknown)} of {len(wanted)} lines name no case")
+    return frozenset(case_id for case_id, own in names.items() if own & wanted)
 
 
 def _held_out(cases: Sequence[ReadCase], how: How) -> list[frozenset[str]]:
@@ -190,7 +192,7 @@ def _held_out(cases: Sequence[ReadCase], how: How) -> list[frozenset[str]]:
     people = sorted({c.patient for c in cases}, key=lambda p: content_id("hold", how.seed, p))
     if how.folds:
         if len(people) < how.folds:
-            raise ConfigError(f"--folds {how.folds}: there are only {len(people)} patients")
+            raise ConfigError(f"--folds {how.folds}: only {len(people)} patients can be used")
         chosen = [set(people[n :: how.folds]) for n in range(how.folds)]
     else:
         wanted = round(how.hold_out * len(people))

@@ -1,0 +1,216 @@
+"""``voxcurate train``: a bundle from plain files, what goes wrong, killed and called again."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from agent.cli.main import app
+from tests.training.conftest import CLASSES, phantom
+from voxcurate.nifti import read_nifti, write_nifti
+from voxcurate.volume import Volume
+
+MAIN = [sys.executable, "-c", "from agent.cli.main import main; main()"]
+SMALL = ("--network", "unet_small", "--set", "grid.spacing_mm=[8,8,8]", "--set",
+         "patch=[16,16,16]", "--set", "batch=1", "--threads", "1")  # fmt: skip
+SOURCE = """
+name: phantoms
+scans: "images/{case}.nii.gz"
+masks:
+  - path: "labels/{case}.nii.gz"
+    labels: {1: parotid_left, 2: parotid_right, 3: mandible}
+licence: CC0
+"""
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.chdir(tmp_path)
+    return lambda *words: CliRunner().invoke(app, [str(w) for w in words])
+
+
+def dataset(root, n=4, *, source=SOURCE):
+    """Phantoms as images and label maps, and their description."""
+    for number in range(n):
+        volume, masks = phantom(number)
+        labels = np.zeros(volume.shape, np.uint8)
+        for value, class_id in enumerate(CLASSES, start=1):
+            labels[masks[class_id]] = value
+        write_nifti(root / "images" / f"case_{number}.nii.gz", volume)
+        write_nifti(root / "labels" / f"case_{number}.nii.gz", Volume(labels, volume.affine))
+    (root / "dataset.yaml").write_text(source)
+    return root
+
+
+def train(run, folder, *more, steps=3):
+    return run("train", folder, "--out", "bundle", "--steps", steps, *SMALL, *more, "--json")
+
+
+@pytest.mark.slow
+def test_a_bundle_from_files_is_scored_predicts_and_is_not_made_twice(run, tmp_path):
+    from training.bundle import load_bundle
+
+    data = dataset(tmp_path / "data")
+    result = train(run, data)
+    assert result.exit_code == 0, result.output
+    told = json.loads(result.stdout)
+    assert told["held_out_cases"] == 1
+    assert told["training_cases"] == 3
+    assert told["plan"]["spacing_mm"] == [8.0, 8.0, 8.0]
+    assert any("set by hand" in reason for reason in told["plan"]["reasons"])
+    facts, _ = load_bundle(tmp_path / "bundle")
+    assert set(facts.classes) == set(CLASSES)
+    assert facts.licence == "CC0"
+    assert "case_0" not in " ".join(facts.training_cases)  # ids are keyed
+    kept = json.loads((tmp_path / "bundle" / "metrics.json").read_text())
+    (held,) = kept["facts"]["scores"]
+    assert held not in facts.training_cases
+    assert not (tmp_path / ".bundle.work").exists()
+    before = (tmp_path / "bundle" / "models" / "model.pt").stat().st_mtime_ns
+    again = json.loads(train(run, data).stdout)
+    assert again["reused"]
+    assert again["metrics"] == told["metrics"]
+    assert (tmp_path / "bundle" / "models" / "model.pt").stat().st_mtime_ns == before
+    other = train(run, data, "--seed", "1")
+    assert (other.exit_code, "holds something else" in other.output) == (2, True)
+    predicted = run("predict", "bundle", data / "images", "--out", "masks")
+    assert predicted.exit_code == 0, predicted.output
+    mask = read_nifti(next((tmp_path / "masks").glob("*case_0/mandible.nii.gz")))
+    assert mask.shape == phantom(0)[0].shape
+
+
+@pytest.mark.slow
+def test_bad_files_are_named_by_case_and_role_and_the_others_train(run, tmp_path):
+    data = dataset(tmp_path / "data", 5)
+    (data / "images" / "case_0.nii.gz").write_bytes(b"\x1f\x8b nothing")
+    write_nifti(data / "labels" / "case_1.nii.gz", Volume(np.zeros((9, 9, 9), np.uint8), np.eye(4)))
+    empty = read_nifti(data / "labels" / "case_2.nii.gz")
+    write_nifti(data / "labels" / "case_2.nii.gz", Volume(empty.array * 0, empty.affine))
+    result = train(run, data, "--hold-out", "0")
+    assert result.exit_code == 1, result.output
+    told = json.loads(result.stdout)
+    assert told["training_cases"] == 2
+    assert len(told["failed"]) == 2
+    said = " ".join(f"{k} {v}" for k, v in told["failed"].items())
+    assert "ct" in said
+    assert "/label map want the scan's shape" in said
+    assert "case_0" not in result.output
+    assert str(tmp_path) not in result.stderr
+    assert any("nothing was held out" in line for line in told["warnings"])
+
+
+def test_what_cannot_be_trained_on_is_one_clear_line(run, tmp_path):
+    data = dataset(tmp_path / "data", 1)
+    wrong = SOURCE.replace("mandible", "jawbone")
+    (tmp_path / "wrong.yaml").write_text(wrong)
+    result = train(run, data, "--source", "wrong.yaml")
+    assert (result.exit_code, "not in the vocabulary: jawbone" in result.output) == (2, True)
+    result = train(run, data, "--minutes", "1")
+    assert (result.exit_code, "not both" in result.output) == (2, True)
+    result = train(run, data, "--source", "nobody")
+    assert (result.exit_code, "neither a file nor" in result.output) == (2, True)
+    result = train(run, data, "--set", "learning_speed=3")
+    assert (result.exit_code, "learning_speed" in result.output) == (2, True)
+    result = train(run, data, "--folds", "3")
+    assert (result.exit_code, "fewer patients" in result.output) == (2, True)
+    (tmp_path / "gold.txt").write_text("somebody\n")
+    result = train(run, data, "--gold", "gold.txt")
+    assert (result.exit_code, "1 of 1 lines name no case" in result.output) == (2, True)
+    result = train(run, tmp_path / "nowhere")
+    assert (result.exit_code, "want a folder" in result.output) == (2, True)
+    assert not (tmp_path / "bundle").exists()
+
+
+def test_no_label_at_all_is_no_model(run, tmp_path):
+    data = dataset(tmp_path / "data", 2)
+    for path in (data / "labels").iterdir():
+        path.unlink()
+    result = train(run, data)
+    assert (result.exit_code, "no case has a label that can be used" in result.output) == (2, True)
+    assert not (tmp_path / "bundle").exists()
+
+
+def test_a_folder_that_nobody_described_is_drafted(run, tmp_path):
+    data = dataset(tmp_path / "data", 2)
+    (data / "dataset.yaml").unlink()
+    result = train(run, data)
+    assert (result.exit_code, "bundle.source.yaml" in result.output) == (2, True)
+    assert "TODO" in (tmp_path / "bundle.source.yaml").read_text()
+
+
+@pytest.mark.slow
+def test_one_case_trains_with_a_warning_and_a_class_without_voxels_is_left_out(run, tmp_path):
+    data = dataset(tmp_path / "data", 1, source=SOURCE + "complete: [esophagus, mandible]\n")
+    result = train(run, data)
+    assert result.exit_code == 0, result.output
+    told = json.loads(result.stdout)
+    assert told["skipped_classes"] == ["esophagus"]
+    assert "esophagus" not in told["classes"]
+    said = " ".join(told["warnings"])
+    assert "nothing was held out" in said
+    assert "class esophagus: no voxel" in said
+
+
+@pytest.mark.slow
+def test_folds_score_every_patient_by_a_model_that_never_saw_them(run, tmp_path):
+    data = dataset(tmp_path / "data", 3)
+    result = train(run, data, "--folds", "3", steps=2)
+    assert result.exit_code == 0, result.output
+    told = json.loads(result.stdout)
+    assert told["held_out_cases"] == 3
+    assert told["bundles"] == ["fold_0", "fold_1", "fold_2"]
+    for fold in told["bundles"]:
+        facts = json.loads((tmp_path / "bundle" / fold / "metrics.json").read_text())["facts"]
+        seen = json.loads((tmp_path / "bundle" / fold / "training.json").read_text())["cases"]
+        assert not set(facts["scores"]) & set(seen)
+
+
+@pytest.mark.slow
+def test_killed_at_any_step_the_same_call_ends_with_the_same_weights(tmp_path, monkeypatch):
+    from training.bundle import load_bundle, weights_sha256
+
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    data = dataset(tmp_path / "data", 4)
+    steps = 24
+
+    often = ("--set", "checkpoint_every=3", "--set", "log_every=1")
+
+    def words(name):
+        out = str(tmp_path / name)
+        return [*MAIN, "train", str(data), "--out", out, "--steps", str(steps), *SMALL, *often,
+                "--json"]  # fmt: skip
+
+    whole = subprocess.run(words("whole"), capture_output=True, text=True, check=False)
+    assert whole.returncode == 0, whole.stderr
+    at = random.SystemRandom().randint(2, steps - 4)
+    process = subprocess.Popen(
+        words("killed"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    logs = tmp_path / ".killed.work" / "logs"
+    deadline = time.monotonic() + 200
+    while process.poll() is None and time.monotonic() < deadline:
+        done = sum(len(p.read_text().splitlines()) for p in logs.glob("*.jsonl"))
+        if done >= at:
+            break
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not (tmp_path / "killed" / "made.json").exists()
+    again = subprocess.run(words("killed"), capture_output=True, text=True, check=False)
+    assert again.returncode == 0, again.stderr
+    hashes = {
+        weights_sha256(load_bundle(tmp_path / n)[1].state_dict()) for n in ("whole", "killed")
+    }
+    assert len(hashes) == 1, f"killed at step {at}"
+    one, two = (json.loads(text.stdout) for text in (whole, again))
+    assert one["metrics"] == two["metrics"]
