@@ -91,9 +91,10 @@ def _clean(context: StageContext, config: RoundConfig) -> StageResult:
 
 
 def _coldstart(context: StageContext, config: RoundConfig) -> StageResult:
+    from agent.health import asked_of
     from training import zoo
 
-    return zoo.run(context, config.zoo)
+    return zoo.run(context, config.zoo, asked_of(context, config, config.zoo.training))
 
 
 def _predict(context: StageContext, config: RoundConfig) -> StageResult:
@@ -167,9 +168,11 @@ def _statistics(context: StageContext, config: RoundConfig) -> StageResult:
 
 
 def _train(context: StageContext, config: RoundConfig) -> StageResult:
+    from agent.health import asked_of
     from training import flagship
 
-    return flagship.run(context, config.flagship)
+    asked = asked_of(context, config, config.flagship.training)
+    return flagship.run(context, config.flagship, asked)
 
 
 def _evaluate(context: StageContext, config: RoundConfig) -> StageResult:

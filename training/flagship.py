@@ -17,6 +17,7 @@ from training.runs import (
     target_classes,
     train,
 )
+from training.synthetic.health import Asked
 from voxcurate.catalog import Label, Model, Scan
 from voxcurate.errors import TrainingError
 from voxcurate.stage import StageContext, StageResult
@@ -26,7 +27,9 @@ NAME = "flagship"
 MACHINE_MADE = ("pseudo", "judged", "synthetic")
 
 
-def run(ctx: StageContext, config: FlagshipConfig) -> StageResult:
+def run(
+    ctx: StageContext, config: FlagshipConfig, asked: Mapping[str, Asked] | None = None
+) -> StageResult:
     """Train the flagship on the round's assembled labels of the train split.
 
     It goes on from the last round's weights (``warm_start``: AbdomenAtlas, step 7) or begins anew,
@@ -34,6 +37,10 @@ def run(ctx: StageContext, config: FlagshipConfig) -> StageResult:
     (ScaleMAI, 2.3: the full samples of each task are retained). Classes only join: those of the
     flagship before stay (``keep_classes``). Data annealing ends it on the gold labels; without
     gold the result says so and the rate falls to zero on the mix.
+
+    Args:
+        asked: lesion class to the questions about it: what reports say decides where synthetic
+            tumours may grow. Without, no case that has a report is used for them.
 
     Raises:
         TrainingError: no scan of the train split has a label, or a gold case shares its patient
@@ -70,6 +77,7 @@ def run(ctx: StageContext, config: FlagshipConfig) -> StageResult:
         raw=raw_specs(ctx, everything, [*cases, *memory]) if training.mix.unlabeled else (),
         anneal=anneal,
         warm=warm,
+        asked=asked or {},
         text=config.text,
     )
     result = train(ctx, [one], threads=config.threads, limit_s=config.time_limit_s)

@@ -5,17 +5,21 @@ labels can be tested by a model that never saw them (test-on-training, ScaleMAI)
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from training.config import ZooConfig
 from training.models import all_groups, folds
 from training.runs import Run, case_specs, current_labels, labelled_classes, target_classes, train
+from training.synthetic.health import Asked
 from voxcurate.catalog.records import NO_ROUND
 from voxcurate.errors import TrainingError
 from voxcurate.stage import StageContext, StageResult
 
 
-def run(ctx: StageContext, config: ZooConfig) -> StageResult:
+def run(
+    ctx: StageContext, config: ZooConfig, asked: Mapping[str, Asked] | None = None
+) -> StageResult:
     """Train the zoo, or take the last round's where nothing that it learnt from has changed.
 
     In every round it learns from the labels that were there before the first round; with
@@ -36,7 +40,7 @@ def run(ctx: StageContext, config: ZooConfig) -> StageResult:
     if not classes:
         raise TrainingError("no scan of the train split has a mask of the round's classes")
     cases = case_specs(ctx, scans, labels, classes)
-    runs = _runs(ctx, config, cases, classes)
+    runs = [replace(run, asked=asked or {}) for run in _runs(ctx, config, cases, classes)]
     result = train(ctx, runs, threads=config.threads, limit_s=config.time_limit_s)
     counts = {
         "models": [

@@ -128,7 +128,7 @@ def _site(
     centre = np.array(middle + np.array(form.beside), np.float32)[:, None, None, None]
     offset = (index.astype(np.float32) - centre) * size
     moved = sources(offset, form.radius_mm, expansion) - offset
-    at: Floats = index.astype(np.float32) + moved / size
+    at = (index + moved / size).astype(np.float32)
     return Site(level, form.radius_mm, here, wide, at)
 
 
