@@ -39,12 +39,14 @@ class Feed:
         threads: int,
     ) -> None:
         self._draw, self._cut, self._last, self._ahead = draw, cut, last, ahead
-        self._pool = ThreadPoolExecutor(threads, "cut") if threads else None
+        self._threads = threads
+        self._pool: ThreadPoolExecutor | None = None
         self._queue: deque[tuple[int, Drawn, Future[Batch] | None]] = deque()
         self._next = 0
 
     def start(self, step: int, waiting: Sequence[Sequence[Mapping[str, Any]]] = ()) -> None:
         """Begin with a step; `waiting` are the draws that a checkpoint has for it and the next."""
+        self._pool = ThreadPoolExecutor(self._threads, "cut") if self._threads else None
         self._queue.clear()
         self._next = step
         for draws in waiting:

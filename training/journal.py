@@ -97,7 +97,7 @@ def _board(folder: Path, step: int) -> Any:
     except ImportError:
         log.warning("no TensorBoard log: pip install tensorboard")
         return None
-    return SummaryWriter(str(folder), purge_step=step + 1)  # type: ignore[no-untyped-call]
+    return SummaryWriter(str(folder), purge_step=step + 1)
 
 
 def _is_flag(value: object) -> bool:

@@ -104,7 +104,8 @@ def pooled(
     keep their volume (nearest neighbours would lose them, a maximum would thicken them), and what
     is unknown does not become background. Its weight is the mean weight.
     """
-    size = [int(n) for n in shape]
+    i, j, k = shape
+    size = (i, j, k)
     pool = functional.adaptive_avg_pool3d
     if weight.shape[2:] == (1, 1, 1):
         return pool(target, size), weight

@@ -2,9 +2,10 @@
 
 import json
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -52,23 +53,27 @@ def portions(batch: Batch, portion: Portion) -> list[Batch]:
 
 def to_device(batch: Batch, device: torch.device) -> Batch:
     """Its tensors on a device, asynchronously where their memory is pinned."""
-    moved = {name: value.to(device, non_blocking=True) for name, value in _tensors(batch).items()}
-    return replace(batch, **moved)
+    return _changed(batch, lambda tensor: tensor.to(device, non_blocking=True))
 
 
 def pinned(batch: Batch) -> Batch:
     """Its tensors in memory from which a GPU reads by itself."""
-    return replace(batch, **{name: value.pin_memory() for name, value in _tensors(batch).items()})
+    return _changed(batch, lambda tensor: tensor.pin_memory())
 
 
-def _tensors(batch: Batch) -> dict[str, torch.Tensor]:
-    named = {field.name: getattr(batch, field.name) for field in fields(batch)}
-    return {name: value for name, value in named.items() if isinstance(value, torch.Tensor)}
+def _changed(
+    batch: Batch, change: Callable[[torch.Tensor], torch.Tensor], those: slice = slice(None)
+) -> Batch:
+    """A batch of some of the samples, whatever else its fields are."""
+    changed: dict[str, Any] = {}
+    for field in fields(batch):
+        value = getattr(batch, field.name)
+        changed[field.name] = change(value) if isinstance(value, torch.Tensor) else value[those]
+    return Batch(**changed)
 
 
 def _samples(batch: Batch, those: slice) -> Batch:
-    changed = {name: value[those] for name, value in _tensors(batch).items()}
-    return replace(batch, **changed, draws=batch.draws[those])
+    return _changed(batch, lambda tensor: tensor[those], those)
 
 
 def _around_middle(batch: Batch, patch: Sequence[int]) -> Batch:
@@ -76,11 +81,12 @@ def _around_middle(batch: Batch, patch: Sequence[int]) -> Batch:
     if tuple(whole) == tuple(patch):
         return batch
     starts = [(n - m) // 2 for n, m in zip(whole, patch, strict=True)]
-    cut = (..., *(slice(s, s + m) for s, m in zip(starts, patch, strict=True)))
-    changed = {
-        name: value[cut] for name, value in _tensors(batch).items() if value.shape[-3:] == whole
-    }
-    return replace(batch, **changed)
+    i, j, k = (slice(s, s + m) for s, m in zip(starts, patch, strict=True))
+
+    def middle(tensor: torch.Tensor) -> torch.Tensor:
+        return tensor[..., i, j, k] if tensor.shape[-3:] == whole else tensor
+
+    return _changed(batch, middle)
 
 
 def write_portion(folder: Path, portion: Portion) -> None:

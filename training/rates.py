@@ -24,7 +24,7 @@ def rate(step: int, plan: Plan, config: TrainingConfig) -> float:
     end = plan.anneal_from if plan.anneal_cases else plan.steps
     done = (step - warmup) / max(1, end - warmup)
     if config.schedule == "poly":
-        height = (1 - done) ** config.poly_power
+        height = float((1 - done) ** config.poly_power)
     else:
         height = 0.5 * (1 + math.cos(math.pi * done))
     floor = HANDED_OVER if plan.anneal_cases else 0.0
