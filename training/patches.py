@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
 from training.cases import LOWEST_HU, PreparedCase
 from training.config import AugmentConfig
+from voxcurate._interpolation import through_affine
 from voxcurate.classes import ClassInfo, Vocabulary
 
 COORDINATE_MM = 200.0  # a coordinate of 1
@@ -75,28 +74,32 @@ def cut(
     n_classes = len(case.known)
     middle = (np.asarray(shape) - 1) / 2
     offset = np.asarray(pose.centre) - pose.matrix @ middle
-    settings: dict[str, Any] = {"output_shape": tuple(shape), "mode": "constant"}
-    hu = ndimage.affine_transform(
-        case.image, pose.matrix, offset, order=1, cval=LOWEST_HU, output=np.float32, **settings
-    )
-    nearest = {"order": 0, "cval": 0, **settings}
-    bits = np.stack(
-        [ndimage.affine_transform(b, pose.matrix, offset, **nearest) for b in case.packed]
-    )
+    affine = np.column_stack([pose.matrix, offset])
+    hu = np.empty(tuple(shape), np.float32)
+    through_affine(np.asarray(case.image), affine, True, LOWEST_HU, hu)
+    bits = _bits(case.packed, affine, shape)
     target = np.unpackbits(bits, axis=0, count=n_classes).astype(np.float32)
     weight = np.broadcast_to(
         (case.weight * case.known)[:, None, None, None], (n_classes, 1, 1, 1)
     ).astype(np.float32)
     if case.known_packed is not None:
-        speaks = np.stack(
-            [ndimage.affine_transform(b, pose.matrix, offset, **nearest) for b in case.known_packed]
-        )
+        speaks = _bits(case.known_packed, affine, shape)
         weight = weight * np.unpackbits(speaks, axis=0, count=n_classes)
     if pose.is_mirrored and swap is not None:
         target = target[swap]
         target[swap < 0] = 0.0  # unknown: no organ to grow a tumour in either
         weight = weight[swap] * (swap >= 0)[:, None, None, None].astype(np.float32)
     return Patch(hu, positions(case.image.shape, case.spacing, pose, shape), target, weight)
+
+
+def _bits(
+    packed: npt.NDArray[np.uint8], affine: npt.NDArray[np.float64], shape: Sequence[int]
+) -> npt.NDArray[np.uint8]:
+    """The nearest voxel's bits; none outside."""
+    found = np.empty((len(packed), *shape), np.uint8)
+    for source, target in zip(packed, found, strict=True):
+        through_affine(np.asarray(source), affine, False, 0, target)
+    return found
 
 
 def positions(
