@@ -54,15 +54,17 @@ def run(
     scans = ctx.scans("train")
     earlier = earlier_scans(ctx, before, config.replay, labels) if _replays(training.mix) else []
     everything = [*scans, *earlier]
-    classes, missing = labelled_classes(case_specs(ctx, everything, labels, wanted), wanted)
-    if not classes:
+    labelled, missing = labelled_classes(case_specs(ctx, everything, labels, wanted), wanted)
+    if not labelled:
         raise TrainingError("no scan of the train split has a mask of the round's classes")
+    warm, start = _start(config, before)
+    kept = [c for c in missing if warm is not None and config.keep_classes and c in warm.classes]
+    classes = [c for c in wanted if c in labelled or c in kept]
     memory = case_specs(ctx, earlier, labels, classes)
     cases = case_specs(ctx, scans, labels, classes)
     if not cases:  # nothing new to learn: what is remembered is the round's
         cases, memory = memory, []
     anneal = _gold(ctx, training.anneal, everything, labels, classes)
-    warm, start = _start(config, before)
     if warm is not None:
         training = _on_grid_of(warm, training)
     one = Run(
@@ -79,6 +81,7 @@ def run(
         warm=warm,
         asked=asked or {},
         text=config.text,
+        kept=kept,
     )
     result = train(ctx, [one], threads=config.threads, limit_s=config.time_limit_s)
     done = result.results.get(NAME)
@@ -98,6 +101,7 @@ def run(
         "classes": classes,
         "new_classes": [c for c in classes if before is not None and c not in before.classes],
         "classes_without_labels": missing,
+        "classes_only_kept": kept,
     }
     return StageResult(counts, result.failed)
 

@@ -70,8 +70,8 @@ def gather(payload: Mapping[str, Any], config: TrainingConfig, fabric: Fabric) -
         some = "; ".join(f"{case}: {why}" for case, why in list(failed.items())[:NAMED])
         raise TrainingError(f"model {name}: no labelled case can be used: {some}")
     labelled = _loaded([*good["cases"], *good["memory"]], classes, payload, config)
-    trained, skipped = trainable(classes, labelled)
-    if not trained:
+    trained, skipped = trainable(classes, labelled, payload.get("kept", ()))
+    if not any(case.counts.any() for case in labelled):
         raise TrainingError(f"model {name}: no class has a voxel in the training cases")
     if skipped:
         failed |= _prepare(good, trained, payload, config, fabric)
@@ -83,11 +83,11 @@ def gather(payload: Mapping[str, Any], config: TrainingConfig, fabric: Fabric) -
 
 
 def trainable(
-    classes: Sequence[str], prepared: Sequence[PreparedCase]
+    classes: Sequence[str], prepared: Sequence[PreparedCase], kept: Sequence[str] = ()
 ) -> tuple[list[str], list[str]]:
-    """Classes with foreground somewhere, and those without."""
+    """Classes with foreground somewhere or that are kept as the weights know them, and others."""
     total = sum((case.counts for case in prepared), np.zeros(len(classes), dtype=np.int64))
-    good = [c for c, n in zip(classes, total, strict=True) if n > 0]
+    good = [c for c, n in zip(classes, total, strict=True) if n > 0 or c in kept]
     return good, [c for c in classes if c not in good]
 
 

@@ -36,6 +36,7 @@ class Run:
         anneal: of cases with their best labels only.
         warm: the model whose weights it starts from.
         text: embedder of the classes' texts; empty: as the network's file says.
+        kept: classes of `warm` that stay though no case is labelled with them.
         asked: lesion class to the questions about it, for synthetic tumours.
     """
 
@@ -52,6 +53,7 @@ class Run:
     fold: int | None = None
     warm: Model | None = None
     text: str = ""
+    kept: Sequence[str] = ()
     asked: Mapping[str, Asked] = field(default_factory=dict)
 
 
@@ -206,6 +208,7 @@ def _item(ctx: StageContext, run: Run) -> Item:
     inputs = {
         "cases": [case_mark(case) for case in run.cases],
         "memory": [case_mark(case) for case in run.memory],
+        "kept": list(run.kept),
         "raw": [case_mark(case) for case in run.raw],
         "anneal": [case_mark(case) for case in run.anneal],
         "training": settings,
@@ -290,6 +293,7 @@ def payload_of(
         "classes": list(run.classes),
         "cases": list(run.cases),
         "memory": list(run.memory),
+        "kept": list(run.kept),
         "raw": list(run.raw),
         "anneal": list(run.anneal),
         "spacing": list(spacing),

@@ -4,14 +4,16 @@ import json
 from dataclasses import replace
 
 import pytest
+import torch
 
 from tests.training.conftest import CLASSES, build, flagship_config, tiny
 from training import flagship
 from training.ablation import ablated
+from training.bundle import load_bundle
 from training.config import FlagshipConfig, MixConfig, ReplayConfig
 from training.models import of_round
 from training.replay.store import read_memory
-from voxcurate.catalog import Model, Scan
+from voxcurate.catalog import Decision, Label, Model, Scan
 from voxcurate.errors import TrainingError
 from voxcurate.ledger import LedgerResult
 
@@ -124,6 +126,33 @@ def test_classes_stay_unless_told_otherwise(world, monkeypatch, runs):
     flagship.run(ctx, config_of())
     flagship.run(ctx, config_of(keep_classes=False))
     assert [run.classes for run in runs] == [CLASSES, ("mandible",)]
+
+
+def test_a_class_without_labels_stays_as_the_weights_know_it(world):
+    """The round's cases say nothing of it and nothing is replayed: its head stays to the bit."""
+    first = world.of_round(1, cohort=frozenset([*OLD, TEST]), classes=CLASSES[:2])
+    flagship.run(first, config_of(text="none", weight_decay=0))
+    drop = [(case, c) for case in NEW for c in CLASSES[:2]]
+    for case, class_id in drop:
+        for label in world.ctx.catalog.rows(Label, case_id=case, class_id=class_id):
+            said = Decision("", 1, "judge", case, class_id, label.label_id, "remove", "", "t")
+            with world.ctx.catalog.write() as writer:
+                writer.flag(label.label_id, said, retired=True)
+    second = world.of_round(2, cohort=frozenset([*NEW, TEST]), classes=CLASSES[2:])
+    config = config_of(text="none", weight_decay=0, ema=0.0, without=("replay",), distill=0.0)
+    counts = flagship.run(second, config).counts
+    assert counts["classes_only_kept"] == list(CLASSES[:2])
+    before, after = (of_round(ctx, "flagship")[0] for ctx in (first, second))
+    assert after.classes == list(CLASSES)
+    weights = [
+        load_bundle(world.ctx.workspace.root / model.path)[1].state_dict()["heads.weight"][:2]
+        for model in (before, after)
+    ]
+    assert torch.equal(*weights)
+    anew = flagship.run(second, config.model_copy(update={"warm_start": False})).counts
+    assert anew["classes"] == list(CLASSES[2:])
+    taught = config_of(text="none", without=("replay",), distill=1.0)
+    assert not flagship.run(second, taught).failed
 
 
 def test_nothing_new_makes_the_memory_the_round(tmp_path, monkeypatch, runs):
