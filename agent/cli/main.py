@@ -31,6 +31,7 @@ from agent.cli.report import app as report_app
 from agent.cli.review import app as review_app
 from agent.cli.roc import roc
 from agent.cli.rules import app as rules_app
+from agent.cli.staging import app as staging_app
 from agent.cli.statistics import statistics
 from agent.cli.train import train
 
@@ -65,6 +66,7 @@ app.add_typer(rules_app, name="rules")
 app.add_typer(judge_app, name="judge")
 app.add_typer(audit_app, name="audit")
 app.add_typer(checks_app, name="checks")
+app.add_typer(staging_app, name="staging")
 
 
 def main() -> None:

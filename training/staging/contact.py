@@ -5,7 +5,7 @@ unknown, or known to be at least what is seen; it is never silently none.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -15,7 +15,7 @@ from training.staging.centreline import Path, paths_of
 from training.staging.config import ContactConfig
 from training.staging.field import Field, Points, field_of
 from training.staging.published import Profile, published_profile
-from training.staging.sections import Section, section_at
+from training.staging.sections import Section, section_at, with_tumour
 from voxcurate.masks import Bools, bounding_box, surface
 from voxcurate.volume import Affine, Box, spacing_of
 
@@ -110,7 +110,10 @@ def contact_of(
     cut = _cut_off(paths, mass, vessel.shape, box, affine, others, config)
     if not paths and distance <= config.end_mm:
         cut = cut or "its mask is too short to tell its course"
-    return _told(name, profiles, sections, distance, cut, config)
+    found = _told(name, profiles, sections, distance, cut, config)
+    if found.section is not None:
+        found = replace(found, section=with_tumour(found.section, mass))
+    return found
 
 
 def _told(

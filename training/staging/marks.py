@@ -22,6 +22,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "patient": ("patient", "patient_id"),
     "size_mm": ("size_mm", "diameter_mm", "size"),
     "score": ("score", "probability"),
+    "stage": ("stage", "t_stage", "t"),
 }
 WORDS = {
     "yes": True, "y": True, "1": True, "1.0": True, "true": True, "positive": True,
@@ -209,3 +210,22 @@ def _known(cases: Mapping[str, object] | set[str], truth: Truth, path: Path) -> 
     if strange:
         more = f" and {len(strange) - TOLD} more" if len(strange) > TOLD else ""
         raise ConfigError(f"{path.name}: not in the truth: {', '.join(strange[:TOLD])}{more}")
+
+
+def read_stages(path: Path) -> dict[str, str]:
+    """Case to T stage, of a table with columns ``case`` and ``stage``.
+
+    Raises:
+        ConfigError: as `read_truth`; a stage that does not begin with T1 to T4.
+    """
+    found: dict[str, str] = {}
+    for number, row in _Table(path, ("case", "stage")).lines():
+        stage = row["stage"].upper()
+        if stage[:2] not in ("T1", "T2", "T3", "T4"):
+            raise ConfigError(
+                f"{path.name}: row {number}: want T1 to T4 in stage, found {row['stage']!r}"
+            )
+        if row["case"] in found:
+            raise ConfigError(f"{path.name}: row {number}: case {row['case']} is told twice")
+        found[row["case"]] = stage
+    return found

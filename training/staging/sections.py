@@ -1,6 +1,6 @@
 """A cross-section of a vessel: its wall, and how much of it has tumour behind it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,7 @@ class Section:
         axes: the plane's axes, ``(2, 3)``.
         degrees: touched share of the outline's length times 360.
         radius_mm: of the circle with the outline's length.
+        around: outlines of the tumour in the plane, where they were asked for.
     """
 
     centre: Points
@@ -34,6 +35,7 @@ class Section:
     axes: Points
     degrees: float
     radius_mm: float
+    around: tuple[Points, ...] = ()
 
 
 def section_at(
@@ -71,6 +73,19 @@ def section_at(
     total = float(lengths.sum())
     share = float(lengths[touched].sum()) / total
     return Section(centre, direction, wall, touched, axes, 360 * share, total / (2 * np.pi))
+
+
+def with_tumour(section: Section, tumour: Field) -> Section:
+    """The section with the tumour's outlines in its plane, to be drawn."""
+    from skimage.measure import find_contours
+
+    half = WIDE * section.radius_mm + 4.0
+    ticks = np.arange(-half, half + PIXEL_MM / 2, PIXEL_MM)
+    places = section.centre + (
+        ticks[:, None, None] * section.axes[0] + ticks[None, :, None] * section.axes[1]
+    )
+    lines = find_contours(np.pad(tumour.at(places), 1, constant_values=1.0), 0.0)
+    return replace(section, around=tuple((line - 1) * PIXEL_MM - half for line in lines))
 
 
 def _plane(direction: Points) -> Points:
