@@ -98,7 +98,9 @@ def _one_class(
             models, truth, class_id, vocabulary, job.config, organ_files=organs,
             reach_mm=reach_of(class_id, vocabulary),
             said=table.said if table else None, patients=table.patient if table else None,
-            missing_is_empty=job.missing_is_empty, done=lambda case: bar.advance(note=case),
+            missing_is_empty=job.missing_is_empty,
+            keep=job.out / class_id / "measured" if job.out else None,
+            done=lambda case: bar.advance(note=case),
         )  # fmt: skip
     analysis = analyse(class_id, measured.rows, job.config)
     notes = list(analysis.notes)

@@ -13,12 +13,13 @@ FILES = "files"  # key of a case file: what belongs to the command in the case's
 NAMES_TOLD = 3
 
 
-def check_apart(out: Path, cases: Iterable[CaseFiles]) -> None:
+def check_apart(out: Path, cases: Iterable[CaseFiles], option: str = "--out") -> None:
     """Whether a folder to write to has nothing to do with what is read.
 
     Args:
         out: the folder.
         cases: what is read.
+        option: that names it.
 
     Raises:
         ConfigError: it is, holds or lies in a folder or file of them, links followed.
@@ -36,8 +37,8 @@ def check_apart(out: Path, cases: Iterable[CaseFiles]) -> None:
             is_within = root in new and root.resolve() in place.parents
             if is_within or any(place == r or place in r.parents for r in real):
                 raise ConfigError(
-                    "--out is, holds or lies in a folder that is read: want another one, so that "
-                    "nothing of it is overwritten"
+                    f"{option} is, holds or lies in a folder that is read: want another one, so "
+                    "that nothing of it is overwritten"
                 )
 
 

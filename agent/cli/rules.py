@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from agent.cli.console import DONE, SOME_FAILED, run_command, show_json
+from agent.cli.console import DONE, GOES_ON, SOME_FAILED, run_command, show_json
 from agent.cli.options import (
     CaseOption,
     ClassOption,
@@ -31,7 +31,7 @@ app = typer.Typer(
     invoke_without_command=True,
 )
 AT_ONCE = 4  # cases that are checked in this process
-INTERRUPTED = "interrupted; nothing is kept, the same command begins anew"
+INTERRUPTED = "interrupted; nothing is kept (--keep FOLDER does), the same command begins anew"
 SEXES = {"m": "male", "male": "male", "f": "female", "female": "female"}
 AnatomyOption = Annotated[
     list[str] | None,
@@ -154,6 +154,13 @@ def check(
     labels: LabelsOption = None,
     layout: LayoutOption = "auto",
     everything: AllOption = False,
+    keep: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder that keeps what was found in each case: stopped, the same command goes "
+            "on; later, it checks what has changed."
+        ),
+    ] = None,
     workers: WorkersOption = 0,
     as_json: JsonOption = False,
 ) -> None:
@@ -176,7 +183,7 @@ def check(
             tuple(anatomy or shipped_anatomies()), tuple(rule or ()), tuple(class_id or ()),
             everything,
         )  # fmt: skip
-        found = _checked(folder, scans, sex, labels, layout, missing_is_empty, asked, workers)
+        found = _checked(folder, scans, sex, labels, layout, missing_is_empty, asked, workers, keep)
         if as_json:
             show_json(plain_checked(found))
         else:
@@ -184,7 +191,7 @@ def check(
         warn_unnamed(found)
         return SOME_FAILED if found.failed or found.total("hard") else DONE
 
-    run_command(command, interrupted=INTERRUPTED)
+    run_command(command, interrupted=GOES_ON if keep else INTERRUPTED)
 
 
 def _checked(
@@ -196,8 +203,10 @@ def _checked(
     missing_is_empty: bool,
     asked: "Asked",
     workers: int,
+    keep: Path | None,
 ) -> "Checked":
     from agent.prediction_folders import cases_of
+    from labeling.output_folder import check_apart
     from labeling.rules import load_anatomy
     from labeling.rules.batch import check_cases, classes_of
     from labeling.rules.files import find_scans
@@ -208,6 +217,8 @@ def _checked(
     vocabulary = load_vocabulary()
     written = load_anatomy(vocabulary, asked.anatomy)
     cases = cases_of(folder, vocabulary, labels, layout)
+    if keep is not None:
+        check_apart(keep, cases.values(), "--keep")
     there = classes_of(cases)
     asked = _spelt(asked, vocabulary, there)
     if missing_is_empty:
@@ -222,7 +233,7 @@ def _checked(
     with progress("check labels", len(cases)) as bar:
         return check_cases(
             cases, asked, executor, scans=volumes, sexes=sexes_of(sex, list(cases)),
-            done=lambda case: bar.advance(note=case),
+            keep=keep, done=lambda case: bar.advance(note=case),
         )  # fmt: skip
 
 

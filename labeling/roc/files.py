@@ -2,20 +2,23 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from labeling.kept import KeptResults
 from labeling.roc.analysis import Analysis
 from labeling.roc.config import RocConfig
 from labeling.roc.reach import organs_of, reach_of
+from labeling.roc.stage import MEASURED, VERSION
 from labeling.roc.written import state_of
 from voxcurate.case_files import CaseFiles
 from voxcurate.classes import Vocabulary
 from voxcurate.errors import CurationError
+from voxcurate.ids import content_id
 from voxcurate.lesions.candidates import Found, find_candidates
 from voxcurate.lesions.matching import CaseRow, match, row_of
 from voxcurate.nifti import write_nifti
@@ -73,6 +76,7 @@ def measure_folders(
     said: Mapping[str, str] | None = None,
     patients: Mapping[str, str] | None = None,
     missing_is_empty: bool = False,
+    keep: Path | None = None,
     done: Callable[[str], None] = lambda _: None,
 ) -> Folders:
     """Find the candidates of each case and compare them with its truth.
@@ -91,21 +95,39 @@ def measure_folders(
         said: case to what its report says.
         patients: case to patient; others are patients of their own.
         missing_is_empty: no file of truth says that there is no lesion.
+        keep: folder that keeps what was measured of each case, for as long as its files and what
+            candidates depend on stay the same; a later call takes it over.
         done: told each case.
     """
     told, owners = said or {}, patients or {}
     names = sorted({case for cases in models.values() for case in cases})
     organs = organs_of(class_id, vocabulary, config) if config.contain else ()
 
+    chosen = {k: v for k, v in config.model_dump(mode="json").items() if k in (*MEASURED, "score")}
+    common = content_id(VERSION, class_id, list(organs), reach_mm, missing_is_empty, chosen)
+    kept = KeptResults(keep, common if keep else "")
+
     def work(case: str) -> FolderCase | str:
+        known = [models[m].get(case) for m in sorted(models)]
+        around = [truth.get(case), (organ_files or truth).get(case)]
+        try:
+            seen = [x.state() if x else None for x in (*known, *around)]
+        except OSError:
+            return "a file of it is gone, or cannot be read"
+        state = [sorted(models), seen, told.get(case, ""), owners.get(case, case)]
+        before = kept.get(case, state)
+        if before is not None:
+            return _read(before)
         try:
             found, is_hard = candidates_of_files(
                 models, case, class_id, config, organs, organ_files or truth, reach_mm
             )
-            return _compared(
+            made = _compared(
                 found, case, truth.get(case), class_id, config, told.get(case, ""),
                 owners.get(case, case), missing_is_empty, is_hard,
             )  # fmt: skip
+            kept.put(case, state, asdict(made))
+            return made
         except CurationError as error:
             return str(error)
 
@@ -120,6 +142,14 @@ def measure_folders(
             done(case)
     lacking = tuple(sorted((set(truth) | set(told)) - set(names)))
     return Folders(cases, failed, lacking)
+
+
+def _read(plain: Mapping[str, Any]) -> FolderCase:
+    row: dict[str, Any] = {
+        k: tuple(v) if isinstance(v, list) else v for k, v in plain["row"].items()
+    }
+    row["hits"] = tuple(tuple(numbers) for numbers in row["hits"])
+    return FolderCase(CaseRow(**row), tuple(plain["candidates"]), plain["hard"])
 
 
 def candidates_of_files(

@@ -6,14 +6,18 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from labeling.kept import KeptResults
 from labeling.rules.engine import Anatomy, load_anatomy
 from labeling.rules.files import facts_of, nothing_like, read_labels, read_scan
 from labeling.rules.outcome import Outcome
 from voxcurate.case_files import CaseFiles
 from voxcurate.classes import load_vocabulary
+from voxcurate.ids import content_id
 from voxcurate.protocols import Executor, Task
 
 WORKER = "labeling.rules.batch:work"
+VERSION = "1"  # of the rules: others make kept results useless
+KEPT = "checked"  # in the folder of kept results
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,7 @@ def check_cases(
     *,
     scans: Mapping[str, Path] | None = None,
     sexes: Mapping[str, str] | None = None,
+    keep: Path | None = None,
     done: Callable[[str], None] = lambda _: None,
 ) -> Checked:
     """Check cases; one that cannot be read, or stops its process, is named, the others go on.
@@ -85,13 +90,25 @@ def check_cases(
         executor: runs the worker.
         scans: case to its CT, for HU and the body; a case without one is checked without.
         sexes: case to ``male`` or ``female``.
+        keep: folder that keeps what was said of each case, for as long as its files, the rules and
+            what is asked stay the same; a later call takes it over.
         done: told the name of each case, as they finish.
     """
+    scans, sexes = scans or {}, sexes or {}
+    kept = _kept(asked, keep)
+    states = {c: _state(files, scans.get(c), sexes.get(c, "")) for c, files in cases.items()}
     values: dict[str, Any] = {}
     failed: dict[str, str] = {}
-    for outcome in executor.run(WORKER, _tasks(cases, asked, scans or {}, sexes or {})):
+    for case, state in states.items():
+        if state is not None and (known := kept.get(case, state)) is not None:
+            values[case] = _read(known)
+            done(case)
+    todo = {case: files for case, files in cases.items() if case not in values}
+    for outcome in executor.run(WORKER, _tasks(todo, asked, scans, sexes)):
         if outcome.ok:
             values[outcome.key] = outcome.value
+            if (state := states[outcome.key]) is not None:
+                kept.put(outcome.key, state, _plain(outcome.value))
         else:
             failed[outcome.key] = outcome.error
         done(outcome.key)
@@ -102,6 +119,37 @@ def check_cases(
         if values[case]["unnamed"]:
             found.unnamed[case] = values[case]["unnamed"]
     return found
+
+
+def _kept(asked: Asked, folder: Path | None) -> KeptResults:
+    if folder is None:
+        return KeptResults()
+    vocabulary = load_vocabulary()
+    written = load_anatomy(vocabulary, asked.anatomy).plain()
+    classes = [info.model_dump(mode="json") for info in vocabulary]
+    return KeptResults(folder / KEPT, content_id(VERSION, asdict(asked), written, classes))
+
+
+def _state(files: CaseFiles, scan: Path | None, sex: str) -> list[Any] | None:
+    """What a result depends on; None where a file cannot be seen, which the worker will tell."""
+    try:
+        seen = [scan.stat().st_size, scan.stat().st_mtime_ns] if scan else []
+        return [files.state(), seen, sex]
+    except OSError:
+        return None
+
+
+def _plain(value: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        **value,
+        "outcomes": [v.plain() for v in value["outcomes"]],
+        "unnamed": list(value["unnamed"].items()),
+    }
+
+
+def _read(plain: Mapping[str, Any]) -> dict[str, Any]:
+    outcomes = [Outcome(**v) for v in plain["outcomes"]]
+    return {**plain, "outcomes": outcomes, "unnamed": dict(plain["unnamed"])}
 
 
 def classes_of(cases: Mapping[str, CaseFiles]) -> tuple[str, ...]:

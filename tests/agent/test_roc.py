@@ -94,7 +94,7 @@ def test_curves_and_tables_of_folders(folders, tmp_path):
     assert found["report_says_yes_but_nothing_found"] == ["f"]
     place = out / "liver_tumor"
     assert {p.name for p in place.iterdir()} == {
-        "roc.json", "curve.csv", "cases.csv", "candidates.csv", "roc.png", "candidates",
+        "roc.json", "curve.csv", "cases.csv", "candidates.csv", "roc.png", "candidates", "measured",
     }  # fmt: skip
     with (place / "curve.csv").open() as stream:
         curve = list(csv.DictReader(stream))
@@ -224,3 +224,40 @@ def test_questions_about_a_class():
     assert "liver_lesion" not in liver.yes  # a cyst is a lesion, and no tumour
     assert {"pancreas_tumour", "pancreas_lesion"} <= set(asked["pancreatic_tumor"].no)
     assert asked["tumor"].yes == asked["tumor"].no == ()
+
+
+def test_what_was_measured_is_taken_over_as_long_as_it_fits(folders, tmp_path, monkeypatch):
+    from labeling.roc import files
+
+    asked, find = [], files.candidates_of_files
+
+    def counted(models, case, *rest):
+        asked.append(case)
+        return find(models, case, *rest)
+
+    monkeypatch.setattr(files, "candidates_of_files", counted)
+    out = tmp_path / "out"
+
+    def again(*more):
+        asked.clear()
+        result = told(folders, "--out", out, *more)
+        return result, sorted(asked)
+
+    def texts():
+        return {p.name: p.read_text() for p in (out / "liver_tumor").glob("*.csv")}
+
+    first, cases = again()
+    assert cases == ["a", "b", "c", "d", "e", "f"]
+    tables = texts()
+    assert again() == (first, [])
+    assert texts() == tables
+    assert again("--sensitivity", "0.5")[1] == []  # follows from what was measured
+    assert again("--set", "labeling.roc.minimum_ml=0.1")[1] == cases
+    (out / "liver_tumor" / "measured" / "b.json").write_text('{"fingerprint": ')  # cut off
+    assert again()[1] == cases  # of other settings
+    assert again()[1] == []
+    (out / "liver_tumor" / "measured" / "b.json").unlink()  # a run that was killed before
+    save(folders / "soft" / "c" / "predictions/liver_tumor.nii.gz", soft((FALSE, 0.7)))
+    reports = (folders / "reports.csv").read_text()
+    (folders / "reports.csv").write_text(reports.replace("d;0;4", "d;yes;4"))
+    assert again()[1] == ["b", "c", "d"]

@@ -65,6 +65,47 @@ def test_right_labels_pass_and_swapped_ones_are_told(cases):
     assert "0 hard" in alone.stdout
 
 
+def test_what_was_checked_is_kept_as_long_as_it_fits(cases, monkeypatch):
+    from labeling.rules import batch
+
+    asked, work = [], batch.work
+
+    def counted(payload):
+        asked.append(payload["files"].case)
+        return work(payload)
+
+    monkeypatch.setattr(batch, "work", counted)
+    keep = cases / "kept"
+
+    def check(*more):
+        asked.clear()
+        result = run("check", cases / "labels", "--keep", keep, "--all", "--json", *more)
+        return result.exit_code, json.loads(result.stdout), sorted(asked)
+
+    code, first, done = check()
+    assert (code, done) == (1, ["good", "swapped"])
+    plain = run("check", cases / "labels", "--all", "--json")
+    assert json.loads(plain.stdout) == first
+    assert check() == (1, first, [])
+    assert check("--sex", "male")[2] == ["good", "swapped"]
+    assert check()[2] == ["good", "swapped"]  # of the other sex
+    (keep / "checked" / "good.json").write_text("{")  # cut off
+    assert check() == (1, first, ["good"])
+    mask = masks_of()["liver"].astype(np.uint8)
+    mask[:3] = 1
+    target = cases / "labels" / "good" / "segmentations" / "liver.nii.gz"
+    write_nifti(target, Volume(mask, STRAIGHT))
+    assert check()[2] == ["good"]
+
+
+def test_what_is_kept_lies_apart_from_what_is_read(cases):
+    for place in (cases / "labels", cases / "labels" / "good", cases):
+        result = run("check", cases / "labels", "--keep", place)
+        assert result.exit_code == 2
+        assert "--keep" in result.stderr
+    assert not list(cases.rglob("*.json"))
+
+
 def test_the_table_says_it_in_words(cases):
     result = run("check", cases / "labels")
     words = re.sub(r"[\s│]+", " ", result.stdout)
