@@ -26,8 +26,28 @@ def round_table(workspace: Workspace, number: int) -> dict[str, Any]:
     mean: list[Any] = ["mean", ""]
     for model in models:
         mean += [_shown(model["mean"][name.lower()]) for name in _shown_names(model)]
+    notes = [line for model in models for line in _comparisons(model)]
     title = f"round {number}: test split, against original labels ({found['implementation']})"
-    return {"title": title, "columns": columns, "rows": [*rows, mean], "evaluation": found}
+    return {"title": title, "columns": columns, "rows": [*rows, mean], "notes": notes,
+            "evaluation": found}  # fmt: skip
+
+
+def _comparisons(model: dict[str, Any]) -> list[str]:
+    """What the paired tests of the mean over the classes say, a line for each other model."""
+    from training.evaluation.tables import comparisons, other_name, span
+
+    lines = []
+    for other in comparisons(model):
+        for test in other.get("tests", ()):
+            if test["class"] == "" and test["metric"] == "dsc":
+                said = "significant" if test["is_significant"] else "not significant"
+                p = "" if test["p_holm"] is None else f", p {test['p_holm']:.3g} by Holm"
+                change = span(test["mean"], test["interval"], sign=True)
+                lines.append(
+                    f"{model['name']} against {other_name(other)}: DSC {change}, "
+                    f"{test['n']} patients{p}: {said}"
+                )
+    return lines
 
 
 def _shown_names(model: dict[str, Any]) -> tuple[str, ...]:

@@ -55,6 +55,35 @@ def cases_of(
         raise type(error)(f"{called}: {error}") from None
 
 
+def matched(
+    one: Mapping[str, CaseFiles], other: Mapping[str, CaseFiles], roles: tuple[str, str]
+) -> dict[str, CaseFiles]:
+    """The cases of `one` by the names of `other`: a single case is that of a single case.
+
+    Args:
+        one: cases by name.
+        other: likewise.
+        roles: what an error calls the two.
+
+    Raises:
+        ConfigError: they have no case in common.
+    """
+    found = dict(one)
+    if len(one) == len(other) == 1:
+        found = dict(zip(other, one.values(), strict=True))
+    if not set(found) & set(other):
+        raise ConfigError(
+            f"no case has the same name in both: {roles[0]} has {_some(one)}, {roles[1]} has "
+            f"{_some(other)}"
+        )
+    return found
+
+
+def _some(cases: Mapping[str, CaseFiles]) -> str:
+    names = sorted(cases)
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
 def name_folders(folders: Sequence[Path]) -> list[str]:
     """What folders are called: their last names, as many as tell them apart.
 

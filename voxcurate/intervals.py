@@ -106,11 +106,13 @@ def share_interval(
     seed: int,
     draws: int = N_RESAMPLES,
     confidence: float = CONFIDENCE,
+    is_rate: bool = False,
 ) -> Estimate | None:
     """The sum of `hits` over the sum of `totals`, both by patient: lesions found of lesions.
 
     Where all or none are hit, the bootstrap would have no width: the bound is Clopper and
-    Pearson's then, as if `totals` were independent.
+    Pearson's then, as if `totals` were independent. A rate (`is_rate`: false positives per scan)
+    may be above 1; where it is 0, the bound is that of a Poisson count.
 
     Returns:
         None if the total is 0. `n` is the total.
@@ -121,7 +123,9 @@ def share_interval(
     if not total:
         return None
     share = float(top.sum()) / total
-    if share in (0.0, 1.0):
+    if is_rate and not share:
+        return Estimate(0.0, 0.0, float(-np.log((1 - confidence) / 2)) / total, round(total))
+    if not is_rate and share in (0.0, 1.0):
         reach = ((1 - confidence) / 2) ** (1 / total)
         low, high = (reach, 1.0) if share else (0.0, 1 - reach)
         return Estimate(share, low, high, round(total))

@@ -16,7 +16,6 @@ from voxcurate.errors import ConfigError, CurationError
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from voxcurate.case_files import CaseFiles
     from voxcurate.classes import Vocabulary
     from voxcurate.comparison import Agreement, Comparison, Rules
 
@@ -48,7 +47,8 @@ def compare(
 
     Cases are matched by name, classes by name whatever tool wrote them. Both empty: not scored,
     counted. One empty: DSC and NSD 0. A missing file is named and not scored. Cases that lie on
-    different grids are named; the others go on, and the exit status is 1.
+    different grids are named; the others go on, and the exit status is 1. Where one of the two is
+    the truth, 'voxcurate evaluate' adds HD95, lesions, intervals and tests.
 
     Example: voxcurate compare predictions labelsTr --labels dataset.json --json > scores.json
     """
@@ -100,7 +100,7 @@ def compared(
         ConfigError: the two have no case in common, or none has a class that is asked for.
     """
     from agent.asked_classes import asked_classes, classes_there
-    from agent.prediction_folders import cases_of
+    from agent.prediction_folders import cases_of, matched
     from voxcurate.comparison import Comparison, compare_case
     from voxcurate.progress import progress
 
@@ -109,13 +109,8 @@ def compared(
     )
     there = classes_there([*one.values(), *two.values()])
     rules = replace(rules, classes=frozenset(asked_classes(classes, vocabulary, there)))
-    if len(one) == len(two) == 1 and one.keys() != two.keys():
-        two = dict(zip(one, two.values(), strict=True))
+    two = matched(two, one, ("B", "A"))
     both = [case for case in one if case in two]
-    if not both:
-        raise ConfigError(
-            f"no case has the same name in both: A has {_some(one)}, B has {_some(two)}"
-        )
 
     def work(case: str) -> "dict[str, Agreement] | str":
         try:
@@ -139,11 +134,6 @@ def compared(
         tuple(sorted(two.keys() - one.keys())),
         failed,
     )
-
-
-def _some(cases: "dict[str, CaseFiles]") -> str:
-    names = sorted(cases)
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def _show(found: "Comparison") -> None:

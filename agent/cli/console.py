@@ -137,23 +137,6 @@ def show_status(status: Mapping[str, Any], *, as_json: bool) -> int:
     return DONE
 
 
-def show_evaluation(table: Mapping[str, Any], *, as_json: bool) -> int:
-    """DSC and NSD per class."""
-    if as_json:
-        show_json(table)
-        return DONE
-    from rich.console import Console
-    from rich.table import Table
-
-    shown = Table(title=table["title"], title_justify="left")
-    for index, column in enumerate(table["columns"]):
-        shown.add_column(column, justify="right" if index else "left", overflow="fold")
-    for row in table["rows"]:
-        shown.add_row(*(f"{c:.3f}" if isinstance(c, float) else str(c) for c in row))
-    Console(width=max(WIDTH, Console().width)).print(shown)
-    return DONE
-
-
 def show_scores(table: Any, *, as_json: bool) -> int:
     """The table of ``score-demo``."""
     if as_json:

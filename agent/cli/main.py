@@ -17,6 +17,7 @@ from agent.cli.console import run_command
 from agent.cli.deid import app as deid_app
 from agent.cli.duplicates import app as duplicates_app
 from agent.cli.errors import app as errors_app
+from agent.cli.evaluate import evaluate
 from agent.cli.fuse import fuse
 from agent.cli.judge import app as judge_app
 from agent.cli.labels import app as labels_app
@@ -220,26 +221,7 @@ app.command(name="attention")(attention)
 app.command()(priority)
 
 
-@app.command()
-def evaluate(
-    round_number: Annotated[int, typer.Option("--round", help="Which round; 0: the last.")] = 0,
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Show a round's DSC and NSD per class on the frozen test split.
-
-    Two folders of labels are compared by 'voxcurate compare'.
-
-    Example: voxcurate evaluate --round 1
-    """
-
-    def command() -> int:
-        from agent.cli.console import show_evaluation
-        from agent.commands import evaluation_of
-
-        return show_evaluation(evaluation_of(workspace, round_number), as_json=as_json)
-
-    run_command(command)
+app.command()(evaluate)
 
 
 @app.command()

@@ -97,6 +97,15 @@ def test_a_share_is_of_sums_and_exact_at_its_ends():
     assert share_interval({}, {"p": 0}, seed=0) is None
 
 
+def test_a_rate_may_be_one_or_more():
+    scans = {str(i): 1 for i in range(10)}
+    found = share_interval({"0": 4, "1": 6}, scans, seed=0, is_rate=True)
+    assert found.mean == 1
+    assert found.low < 1 < found.high
+    none = share_interval({}, scans, seed=0, is_rate=True)
+    assert none.high == pytest.approx(3.689 / 10, abs=1e-4)
+
+
 @pytest.mark.parametrize("scans", [1, 3])
 def test_intervals_over_patients_cover_what_they_say(scans):
     """Scans of a patient are nearly alike: resampling scans would cover far less."""

@@ -45,11 +45,14 @@ def detection(
     specks = {owners[c] for c, s in scores.items() if s["voxels"] and not s["lesions"]["truth"]}
     negative = set(owners.values()) - set(positive) - specks
 
-    def share(hits: Counter[str], totals: Mapping[str, float], *key: str) -> dict[str, Any]:
+    def share(
+        hits: Counter[str], totals: Mapping[str, float], *key: str, is_rate: bool = False
+    ) -> dict[str, Any]:
         own = int(content_id("lesions", seed, *key), 16)
         found = share_interval(
-            hits, totals, seed=own, draws=config.bootstrap, confidence=config.confidence
-        )
+            hits, totals, seed=own, draws=config.bootstrap, confidence=config.confidence,
+            is_rate=is_rate,
+        )  # fmt: skip
         return _plain(found)
 
     def by_size(measure: Callable[[Sequence[str]], dict[str, Any]]) -> dict[str, Any]:
@@ -67,9 +70,8 @@ def detection(
 
     def false_share(sizes: Sequence[str]) -> dict[str, Any]:
         scans = Counter(owners.values())
-        return share(
-            Counter(owner for owner, x in false if x["size"] in sizes), scans, "false", *sizes
-        )
+        hits = Counter(owner for owner, x in false if x["size"] in sizes)
+        return share(hits, scans, "false", *sizes, is_rate=True)
 
     quiet = Counter(p for p in negative if p not in {owner for owner, _ in false})
     counted = [(o, x) for o, x in mine if x["state"] == "hit" or is_false(x, rules)]

@@ -90,6 +90,7 @@ def plot_froc(path: Path, curves: Mapping[str, Mapping[str, Any]], title: str) -
             )  # fmt: skip
         axes.step(x, y, where="post", color=colour, linewidth=1.6, label=text,
                   linestyle=("-", "--", "-.", ":")[n % 4])  # fmt: skip
+        axes.plot([x[-1], 8], [y[-1], y[-1]], color=colour, linewidth=0.9, linestyle=":")
         at = [float(rate) for rate in found["sensitivity"]]
         marks = MARKERS[n % len(MARKERS)]
         axes.plot(at, list(found["sensitivity"].values()), marks, color=colour, markersize=4)

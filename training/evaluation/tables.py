@@ -72,14 +72,13 @@ def classes_table(models: Sequence[Entry]) -> Table:
 
 def shown_classes(entry: Entry, names: Mapping[str, str]) -> Table:
     """The classes of one model as people read them: values with intervals, the mean below."""
-    strict = f"NSD {entry['strict_mm']:g} mm" if "strict_mm" in entry else "NSD 1 mm"
-    columns = ["class", "n", "DSC", "NSD", strict, "HD95 mm", "volume error mL", "not scored"]
+    columns = ["class", "n", "DSC", "NSD", "strict NSD", "HD95 mm", "volume error mL", "empty"]
     people = any("two_people" in told for told in entry["classes"].values())
     columns += ["two people"] if people else []
     rows = []
     for class_id, told in entry["classes"].items():
-        out = [f"{n} {what.replace('_', ' ')}" for what in ("both_empty",)
-               if (n := told["cases"][what])]  # fmt: skip
+        out = [f"{n} {what}" for what in ("both", "missed", "false")
+               if (n := told["cases"]["both_empty" if what == "both" else what])]  # fmt: skip
         row = [names.get(class_id, class_id), str(told["dsc"]["n"])]
         row += [span(told[name]["mean"], told[name]["interval"]) for name in
                 ("dsc", "nsd", "nsd_strict")]  # fmt: skip
@@ -220,11 +219,25 @@ def worst_table(models: Sequence[Entry]) -> Table:
     return Table("worst", "Worst cases", columns, rows)
 
 
-def shown_worst(entry: Entry, limit: int) -> Table:
+def calibration_line(entry: Entry, names: Mapping[str, str]) -> str:
+    """Which classes' probabilities are farthest from what they say; empty of hard masks."""
+    found = sorted(
+        ((told["calibration"]["ece"], c) for c, told in entry["classes"].items()
+         if told.get("calibration", {}).get("ece") is not None), reverse=True,
+    )  # fmt: skip
+    if not found:
+        return ""
+    first = ", ".join(f"{names.get(c, c)} {error:.3f}" for error, c in found[:3])
+    more = f" (worst of {len(found)} classes)" if len(found) > 3 else ""
+    return f"Expected calibration error around the structures: {first}{more}."
+
+
+def shown_worst(entry: Entry, names: Mapping[str, str], limit: int) -> Table:
     """The first of them."""
     columns = ["case", "class", "DSC", "NSD", "HD95 mm", "volume error mL", ""]
     rows = [
-        [row["case"], row["class"], f"{row['dsc']:.3f}", f"{row['nsd']:.3f}",
+        [row["case"], names.get(row["class"], row["class"]),
+         f"{row['dsc']:.3f}", f"{row['nsd']:.3f}",
          "∞" if row["hd95"] is None else f"{row['hd95']:.1f}", f"{row['volume_error_ml']:+.1f}",
          "" if row["state"] == "scored" else row["state"]]
         for row in entry["worst"][:limit]
@@ -256,7 +269,7 @@ def markdown(table: Table) -> str:
 def span(
     value: float | None, interval: Sequence[float | None], digits: int = 3, *, sign: bool = False
 ) -> str:
-    """``0.873 (0.84 to 0.90)``; empty without a value."""
+    """``0.873 (0.84–0.90)``, with signs ``+0.010 (-0.01 to +0.03)``; empty without a value."""
     if value is None:
         return ""
     plus = "+" if sign else ""
@@ -265,16 +278,16 @@ def span(
     if low is None and high is None:
         return text
     ends = ["∞" if x is None else f"{x:{plus}.{max(1, digits - 1)}f}" for x in (low, high)]
-    return f"{text} ({ends[0]} to {ends[1]})"
+    return f"{text} ({ends[0]} to {ends[1]})" if sign else f"{text} ({ends[0]}–{ends[1]})"
 
 
 def share(found: Mapping[str, Any]) -> str:
-    """``85 % (71 to 93)``; a dash of nothing."""
+    """``85 % (71–93)``; a dash of nothing."""
     if found["share"] is None:
         return "–"
     low, high = found["interval"]
     text = f"{100 * found['share']:.0f} %"
-    return text if low is None else f"{text} ({100 * low:.0f} to {100 * high:.0f})"
+    return text if low is None else f"{text} ({100 * low:.0f}–{100 * high:.0f})"
 
 
 def signed(found: Mapping[str, Any]) -> str:
@@ -289,5 +302,4 @@ def _hd95(found: Mapping[str, Any]) -> str:
         return ""
     if found["median"] is None:
         return "∞"
-    more = f", {found['infinite']} infinite" if found["infinite"] else ""
-    return span(found["median"], found["interval"], 1) + more
+    return span(found["median"], found["interval"], 1)

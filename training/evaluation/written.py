@@ -11,6 +11,10 @@ from voxcurate.atomic import make_folder, write_atomic
 from voxcurate.classes import Vocabulary
 
 SHOWN_WORST = 10
+EMPTY = (
+    "Empty: scans in which both masks are (not scored), only the prediction is (missed), only the "
+    "truth is (false).\n"
+)
 
 
 def write_evaluation(
@@ -67,10 +71,14 @@ def markdown(
         parts.append(f"## {entry['name']}\n")
         parts.append(f"{entry['cases']} scans of {entry['patients']} patients.\n")
         parts.append(tables.markdown(tables.shown_classes(entry, names)))
+        parts.append(EMPTY)
+        if line := tables.calibration_line(entry, names):
+            parts.append(f"{line}\n")
         for class_id in entry["lesions"]:
             table = tables.shown_lesions(entry, class_id)
             parts.append(f"### Lesions: {names.get(class_id, class_id)}\n")
-            parts += [tables.markdown(table), *(f"{x}\n" for x in _lines(entry, class_id))]
+            lines = tables.lesion_lines(entry, class_id)
+            parts += [tables.markdown(table), *(f"{line}\n" for line in lines)]
         if entry["subgroups"]:
             parts += ["### Subgroups\n", tables.markdown(tables.shown_subgroups(entry))]
         for other in tables.comparisons(entry):
@@ -78,12 +86,8 @@ def markdown(
                 parts.append(f"### Against {tables.other_name(other)}\n")
                 parts.append(tables.markdown(tables.shown_tests(entry, other, names)))
         if entry["worst"]:
-            parts += ["### Worst\n", tables.markdown(tables.shown_worst(entry, SHOWN_WORST))]
+            parts += ["### Worst\n", tables.markdown(tables.shown_worst(entry, names, SHOWN_WORST))]
     return "\n".join(parts)
-
-
-def _lines(entry: Mapping[str, Any], class_id: str) -> list[str]:
-    return tables.lesion_lines(entry, class_id)
 
 
 def _rules(rules: Mapping[str, str]) -> str:

@@ -1,0 +1,92 @@
+"""How an evaluation is printed."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from agent.cli.console import DONE, WIDTH, show_json
+
+if TYPE_CHECKING:
+    from agent.evaluation_folders import Evaluated
+    from training.evaluation.tables import Table
+
+WORST_SHOWN = 5
+NAMES_SHOWN = 10
+
+
+def show_round(table: Mapping[str, Any], *, as_json: bool) -> int:
+    """DSC and NSD per class of a round's models."""
+    if as_json:
+        show_json(table)
+        return DONE
+    from rich.console import Console
+    from rich.table import Table as Shown
+
+    shown = Shown(title=table["title"], title_justify="left")
+    for index, column in enumerate(table["columns"]):
+        shown.add_column(column, justify="right" if index else "left", overflow="fold")
+    for row in table["rows"]:
+        shown.add_row(*(f"{c:.3f}" if isinstance(c, float) else str(c) for c in row))
+    Console(width=max(WIDTH, Console().width)).print(shown)
+    for line in table.get("notes", ()):
+        typer.echo(line)
+    return DONE
+
+
+def show_folders(found: "Evaluated", out: Path | None) -> None:
+    """Tables of each model, the tests between them, what went wrong on stderr."""
+    from training.evaluation import tables
+    from voxcurate.classes import load_vocabulary
+
+    names = {item.id: item.name or item.id for item in load_vocabulary()}
+    for entry in found.summary["models"]:
+        people = "" if entry["patients"] == entry["cases"] else f" of {entry['patients']} patients"
+        title = f"{entry['name']}: {entry['cases']} scans{people}"
+        _table(tables.shown_classes(entry, names), title)
+        if line := tables.calibration_line(entry, names):
+            typer.echo(line)
+        for class_id in entry["lesions"]:
+            table = tables.shown_lesions(entry, class_id)
+            _table(table, f"{entry['name']}: lesions, {names.get(class_id, class_id)}")
+            for line in tables.lesion_lines(entry, class_id):
+                typer.echo(line)
+    for entry in found.summary["models"][:1]:
+        _table(tables.shown_subgroups(entry))
+    for entry in found.summary["models"]:
+        for other in tables.comparisons(entry):
+            if other["tests"]:
+                _table(tables.shown_tests(entry, other, names))
+    _table(tables.shown_worst(found.summary["models"][0], names, WORST_SHOWN))
+    if out is not None:
+        typer.echo(f"Tables and pictures: {out}")
+    for name, part in found.measured.items():
+        _names(f"{name}: no prediction of", part.missing)
+        _names(f"{name}: no truth of", part.extra)
+        _names(f"{name}: never predicted, not scored:", part.not_predicted)
+        for case, why in part.failed.items():
+            typer.echo(f"failed: {name}: {case}: {why}", err=True)
+
+
+def _table(table: "Table", title: str = "") -> None:
+    from rich.console import Console
+    from rich.table import Table as Shown
+
+    if not table.shown:
+        return
+    words = {"class", "case", "group", "", "empty", "two people", "size", "score"}
+    shown = Shown(title=title or table.title, title_justify="left")
+    used = [n for n in range(len(table.columns)) if n == 0 or any(row[n] for row in table.shown)]
+    for n in used:
+        column = table.columns[n]
+        shown.add_column(column, justify="left" if column in words else "right", no_wrap=True)
+    for row in table.shown:
+        shown.add_row(*(row[n] for n in used))
+    Console(width=max(WIDTH + 30, Console().width)).print(shown)
+
+
+def _names(what: str, cases: tuple[str, ...]) -> None:
+    if cases:
+        more = f" and {len(cases) - NAMES_SHOWN} more" if len(cases) > NAMES_SHOWN else ""
+        typer.echo(f"{what} {', '.join(cases[:NAMES_SHOWN])}{more}", err=True)

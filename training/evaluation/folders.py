@@ -1,0 +1,215 @@
+"""Evaluation of files: predictions and truth in folders of any known layout, without a workspace.
+
+Cases are matched by name, classes by any of their names. A case of the truth is scored in the
+classes that its truth has files (or names in its label map) for; what nobody has drawn is unknown.
+What is wrong with one case leaves the others alone.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from training.evaluation.case import score_class
+from training.evaluation.config import CaseConfig
+from voxcurate.case_files import CaseFiles
+from voxcurate.classes import Vocabulary
+from voxcurate.errors import CurationError, PredictionError
+from voxcurate.predictions import EMPTY_BOX, Prediction, ProbabilityBox
+from voxcurate.ready_predictions import Grid, read_prediction
+
+DEFAULT_TOLERANCE_MM = 2.0  # of a class that the vocabulary does not know
+Cases = Mapping[str, CaseFiles]
+Done = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is to be scored.
+
+    Attributes:
+        classes: only these; empty: all that the truth has.
+        lesions: classes scored lesion by lesion; empty: those that the vocabulary calls lesions.
+        missing_is_empty: a class without a file of prediction is predicted to be absent.
+        workers: threads; kernels and unpacking let each other run.
+    """
+
+    vocabulary: Vocabulary
+    config: CaseConfig
+    classes: tuple[str, ...] = ()
+    lesions: tuple[str, ...] = ()
+    missing_is_empty: bool = False
+    workers: int = 1
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What was found.
+
+    Attributes:
+        scores: case to class to scores.
+        failed: case, or case/class, to why.
+        missing: cases of the truth without a prediction.
+        extra: predicted cases without truth.
+        not_predicted: classes of the truth that no prediction has.
+    """
+
+    scores: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
+    failed: Mapping[str, str] = field(default_factory=dict)
+    missing: tuple[str, ...] = ()
+    extra: tuple[str, ...] = ()
+    not_predicted: tuple[str, ...] = ()
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every case of both sides could be scored."""
+        return not (self.failed or self.missing or self.extra)
+
+
+def measure(predictions: Cases, truth: Cases, job: Job, done: Done = lambda _: None) -> Measured:
+    """Score all cases that both have, a few at a time.
+
+    Args:
+        predictions: case to files.
+        truth: case to files.
+        job: what and how.
+        done: told each case.
+    """
+    both = [case for case in truth if case in predictions]
+    offered = {c for case in both for c in _classes(predictions[case], truth[case])}
+    any_unnamed = any(_is_unnamed(predictions[case], truth[case]) for case in both)
+
+    def work(case: str) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
+        try:
+            return score_files(predictions[case], truth[case], job, offered)
+        except CurationError as error:
+            return {}, {"": str(error)}
+
+    scores: dict[str, dict[str, dict[str, Any]]] = {}
+    failed: dict[str, str] = {}
+    with ThreadPoolExecutor(max(1, job.workers)) as pool:
+        for case, (found, wrong) in zip(both, pool.map(work, both), strict=True):
+            failed |= {f"{case}/{c}" if c else case: why for c, why in wrong.items()}
+            if found:
+                scores[case] = found
+            done(case)
+    wanted = {c for case in both for c in _classes(truth[case], predictions[case])}
+    if job.classes:
+        wanted &= set(job.classes)
+    return Measured(
+        scores,
+        failed,
+        tuple(sorted(set(truth) - set(predictions))),
+        tuple(sorted(set(predictions) - set(truth))),
+        () if any_unnamed else tuple(sorted(wanted - offered)),
+    )
+
+
+def score_files(
+    prediction: CaseFiles, truth: CaseFiles, job: Job, offered: set[str] | None = None
+) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
+    """One case: scores by class, and what is wrong with single classes.
+
+    Args:
+        prediction: of the case.
+        truth: of the case.
+        job: what and how.
+        offered: classes that other cases' predictions have; one of them that is missing here is an
+            error, while a class that is nowhere was never predicted.
+
+    Raises:
+        CurationError: a file is broken, or the two lie on different grids.
+    """
+    if (truth.label_map is None) != (prediction.label_map is None):
+        for side, files in (("prediction", prediction), ("truth", truth)):
+            if files.label_map is not None and not files.names:
+                raise PredictionError(
+                    f"the {side} is a label map whose values have no names; --labels names them"
+                )
+    mine, theirs = _named(prediction, truth), _named(truth, prediction)
+    drawn = _read(theirs, "truth", None, "auto" if theirs.label_map else "mask")
+    grid = Grid(drawn.shape, drawn.affine, "the truth")
+    made = _read(mine, "prediction", grid, "auto")
+    wanted = list(drawn.classes)
+    is_unnamed = _is_unnamed(prediction, truth)
+    if is_unnamed:
+        wanted = sorted({*drawn.classes, *made.classes}, key=lambda n: (len(n), n))
+    scores: dict[str, dict[str, Any]] = {}
+    wrong: dict[str, str] = {}
+    for class_id in wanted:
+        if job.classes and class_id not in job.classes:
+            continue
+        if class_id not in made.classes and not (job.missing_is_empty or is_unnamed):
+            if offered is None or class_id in offered:
+                wrong[class_id] = "the prediction of this case lacks this class"
+            continue
+        scores[class_id] = score_class(
+            _box(drawn, class_id),
+            _box(made, class_id),
+            drawn.shape,
+            drawn.affine,
+            job.config,
+            tolerance_mm=_tolerance(class_id, job.vocabulary),
+            is_lesion=_is_lesion(class_id, job),
+        )
+    if not scores and not wrong:
+        raise PredictionError(
+            f"no class in common: the truth has {_some(drawn.classes)}, the prediction "
+            f"{_some(made.classes)}"
+        )
+    return scores, wrong
+
+
+def _read(files: CaseFiles, role: str, grid: Grid | None, values: Any) -> Prediction:
+    try:
+        return read_prediction(files, role, grid=grid, values=values)
+    except CurationError as error:
+        raise type(error)(f"{role}, {error}") from None
+
+
+def _box(found: Prediction, class_id: str) -> ProbabilityBox:
+    """The class; nothing if it does not occur."""
+    if class_id not in found.classes:
+        return ProbabilityBox(EMPTY_BOX, np.zeros((0, 0, 0), np.uint8))
+    return found.box(class_id)
+
+
+def _named(files: CaseFiles, other: CaseFiles) -> CaseFiles:
+    """The side that has names names both label maps."""
+    if files.label_map is not None and not files.names and other.names:
+        return replace(files, names=other.names)
+    return files
+
+
+def _is_unnamed(one: CaseFiles, two: CaseFiles) -> bool:
+    return all(files.label_map is not None and not files.names for files in (one, two))
+
+
+def _classes(files: CaseFiles, other: CaseFiles) -> set[str]:
+    own = _named(files, other)
+    if own.soft is not None:
+        from voxcurate.predictions import open_prediction
+
+        try:
+            return set(open_prediction(own.soft).classes)
+        except CurationError:
+            return set(own.masks)
+    return set(own.names.values()) if own.label_map is not None else set(own.masks)
+
+
+def _tolerance(class_id: str, vocabulary: Vocabulary) -> float:
+    return vocabulary[class_id].tolerance_mm if class_id in vocabulary else DEFAULT_TOLERANCE_MM
+
+
+def _is_lesion(class_id: str, job: Job) -> bool:
+    if job.lesions:
+        return class_id in job.lesions
+    return class_id in job.vocabulary and job.vocabulary[class_id].lesion
+
+
+def _some(names: Sequence[str] | Mapping[str, Any]) -> str:
+    listed = list(names)
+    more = f" and {len(listed) - 6} more" if len(listed) > 6 else ""
+    return (", ".join(listed[:6]) or "none") + more
