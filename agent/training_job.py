@@ -223,20 +223,24 @@ def _pace(job: Job, held: frozenset[str]) -> float:
 
 
 def payload_for(job: Job, held: frozenset[str], *, fold: int | None, name: str) -> dict[str, Any]:
+    from training.replay.earlier import continued
     from training.runs import Run, payload_of
 
     learnt = [case for case in job.cases if case.case_id not in held]
     raw = [case.spec(labelled=False) for case in job.raw]
     classes = tuple(sorted({c for case in learnt for c in case.labels}))
+    going_on = continued(job.how.warm, [case.spec() for case in learnt], classes)
     wants_gold = bool(job.gold) and job.training.anneal.on != "none"
     run = Run(
         name=name,
         role="alone",
         network=job.plan.network,
-        classes=classes,
+        classes=going_on.classes,
         training=job.training,
         steps=job.plan.steps,
-        cases=[case.spec() for case in learnt],
+        cases=going_on.cases,
+        memory=going_on.memory,
+        kept=going_on.kept,
         raw=raw,
         anneal=[c.spec() for c in learnt if c.case_id in job.gold] if wants_gold else (),
         fold=fold,

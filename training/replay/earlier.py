@@ -1,6 +1,9 @@
 """Which scans of earlier rounds a round's flagship learns from again."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from training.config import ReplayConfig
 from training.replay.memory import Memory
@@ -38,3 +41,43 @@ def _memory_of(ctx: StageContext, parent: Model, config: ReplayConfig) -> Memory
     if config.memory == "full":
         found.cases = list(dict.fromkeys([*parent.training_cases, *found.cases]))
     return found
+
+
+@dataclass(frozen=True)
+class Continued:
+    """What training alone on files goes on with, from a bundle.
+
+    Attributes:
+        cases: that the bundle has not learnt from.
+        memory: that it has; none if it has learnt from all.
+        classes: the bundle's, and behind them what the cases add.
+        kept: classes of the bundle that no case is labelled with.
+    """
+
+    cases: list[Mapping[str, Any]]
+    memory: list[Mapping[str, Any]]
+    classes: tuple[str, ...]
+    kept: tuple[str, ...] = ()
+
+
+def continued(
+    bundle: Path | None, cases: Sequence[Mapping[str, Any]], classes: Sequence[str]
+) -> Continued:
+    """Cases and classes, given the bundle whose weights training starts from (None: none).
+
+    Args:
+        cases: plain `CaseSpec`; those whose ids are in the bundle's memory are replayed.
+        classes: that they are labelled with.
+    """
+    if bundle is None:
+        return Continued(list(cases), [], tuple(classes))
+    from training.bundle import read_facts
+
+    old = read_facts(bundle).classes
+    memory = read_memory(bundle)
+    known = set(memory.cases) if memory is not None else set()
+    new = [case for case in cases if case["case_id"] not in known]
+    earlier = [case for case in cases if case["case_id"] in known]
+    every = tuple(dict.fromkeys([*old, *classes]))
+    kept = tuple(class_id for class_id in old if class_id not in classes)
+    return Continued(new or earlier, earlier if new else [], every, kept)
