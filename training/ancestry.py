@@ -11,6 +11,7 @@ import torch
 from training.bundle import BundleFacts, load_bundle
 from training.network import Classes, SegmentationNet, build_network, inherit
 from training.network.text import NO_TEXT, embed_classes, make_embedder, nearness
+from voxcurate.errors import TrainingError
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +52,11 @@ def begin(payload: Mapping[str, Any], facts: BundleFacts) -> Beginning:
     before = Classes(ancestor.classes, embedder=ancestor.embedder)
     found = inherit(network, old.state_dict(), before, classes, nearness(classes.embedder))
     if found.why_not:
+        if payload.get("kept"):  # classes that the cases do not teach
+            raise TrainingError(
+                f"model {payload['name']}: {', '.join(payload['kept'])} have no label here, and "
+                f"the weights before cannot be taken over: {found.why_not}"
+            )
         log.warning("model %s begins anew: %s", payload["name"], found.why_not)
         return Beginning(network, facts, None, found.facts())
     kept = {c: ancestor.texts[c] for c in facts.texts if c in ancestor.texts}
