@@ -43,7 +43,8 @@ class RefineConfig(Config):
         ge=0.5,
         le=1,
         description="chance of being better from which the judge's word counts; it is too sure of "
-        "borders: of what it called 0.9 in ten 8 or 9 were better, of 0.98 about 9",
+        "borders: of what it called 0.9 and more eight or nine in ten were better, and not many "
+        "more of what it called 0.98",
     )
     confidence_by_class: dict[str, float] = Field(
         {}, description="for single classes; 1: their borders are left alone"
