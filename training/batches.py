@@ -1,7 +1,7 @@
 """Batches: draws become tensors."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -23,8 +23,7 @@ class Batch:
     """Tensors of one step.
 
     `original` is the first window before anything was spoiled, `hidden` is 1 where a sample for
-    self-supervision was changed (`training.restoration`), `grown` tells how many synthetic tumours
-    each sample got.
+    self-supervision was changed (`training.restoration`).
     """
 
     image: torch.Tensor
@@ -33,7 +32,6 @@ class Batch:
     original: torch.Tensor
     hidden: torch.Tensor
     draws: tuple[Draw, ...]
-    grown: tuple[int, ...]
 
 
 class _Sample(NamedTuple):
@@ -43,7 +41,6 @@ class _Sample(NamedTuple):
     weight: npt.NDArray[np.float32]
     original: npt.NDArray[np.float32]
     hidden: npt.NDArray[np.float32]
-    grown: int
 
 
 class Loader:
@@ -103,7 +100,6 @@ class Loader:
             original=_stack([s.original for s in samples]),
             hidden=_stack([s.hidden for s in samples]),
             draws=tuple(s.draw for s in samples),
-            grown=tuple(s.grown for s in samples),
         )
 
     def _sample(self, draw: Draw, generator: np.random.Generator) -> _Sample:
@@ -114,9 +110,9 @@ class Loader:
         pose = random_pose(
             draw.centre, case.spacing, config.augment, self._swap is not None, generator
         )
-        patch, grown = cut(case, pose, config.patch, self._swap), 0
+        patch = cut(case, pose, config.patch, self._swap)
         if draw.kind == "synthetic":
-            patch, grown = self._grown(patch, case, draw, generator)
+            patch, draw = self._grown(patch, case, draw, generator)
         hu = vary(patch.hu, config.augment, generator)
         image = channels(hu, patch.position, config.grid.windows)
         original = image[:1].copy()
@@ -126,12 +122,12 @@ class Loader:
             n_windows = len(config.grid.windows)
             image, hidden = spoil(image, n_windows, config.restoration, generator)
             weight = np.zeros_like(weight)
-        return _Sample(draw, image, patch.target, weight, original, hidden, grown)
+        return _Sample(draw, image, patch.target, weight, original, hidden)
 
     def _grown(
         self, patch: Patch, case: PreparedCase, draw: Draw, generator: np.random.Generator
-    ) -> tuple[Patch, int]:
-        """The patch with synthetic tumours, and how many."""
+    ) -> tuple[Patch, Draw]:
+        """The patch with synthetic tumours, and the draw with how many."""
         site = self._sites[draw.class_index]
         made, tumours = add_tumours(
             patch,
@@ -141,7 +137,7 @@ class Loader:
             generator,
             is_proven=case.case_id not in site.unproven,
         )
-        return made, len(tumours)
+        return made, replace(draw, grown=len(tumours))
 
     def _placed(self, draw: Draw, case: PreparedCase, generator: np.random.Generator) -> Draw:
         """A draw without a place gets one: in its organ, or anywhere in the body."""

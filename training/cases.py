@@ -9,6 +9,7 @@ import json
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from mmap import mmap
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,36 @@ class PreparedCase:
     counts: npt.NDArray[np.int64]
     centres: Sequence[npt.NDArray[np.int16]]
     spacing: tuple[float, float, float]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Memory maps by their place: another process opens them itself."""
+        return {name: _place_of(value) for name, value in vars(self).items()}
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        vars(self).update({name: _opened(value) for name, value in state.items()})
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a memory map lies."""
+
+    path: str
+    offset: int
+    dtype: str
+    shape: tuple[int, ...]
+
+
+def _place_of(value: Any) -> Any:
+    base: Any = getattr(value, "base", None)
+    if isinstance(value, np.memmap) and isinstance(base, mmap):  # a view lies elsewhere
+        return _Place(str(value.filename), value.offset, value.dtype.str, value.shape)
+    return value
+
+
+def _opened(value: Any) -> Any:
+    if not isinstance(value, _Place):
+        return value
+    return np.memmap(value.path, value.dtype, "r", value.offset, value.shape)
 
 
 def ensure_case(

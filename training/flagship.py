@@ -76,7 +76,7 @@ def run(
         steps=(config.warm_steps or training.steps) if warm else training.steps,
         cases=cases,
         memory=memory,
-        raw=raw_specs(ctx, everything, [*cases, *memory]) if training.mix.unlabeled else (),
+        raw=raw_specs(ctx, everything, [*cases, *memory]) if _uses_raw(training) else (),
         anneal=anneal,
         warm=warm,
         asked=asked or {},
@@ -176,6 +176,10 @@ def _gold(
                 case_id=case["case_id"],
             )
     return found
+
+
+def _uses_raw(training: TrainingConfig) -> bool:
+    return bool(training.mix.unlabeled or training.pretrain_share)
 
 
 def _judge(on: str) -> Callable[[Label], bool]:

@@ -363,6 +363,7 @@ def _record(
         "parameters",
         "steps",
         "annealed_on",
+        "synthetic_tumours",
         "warm_started",
         "inherited",
         "bad_steps",

@@ -44,9 +44,13 @@ def shares_at(
     and the others keep their proportions (data annealing, ScaleMAI, section A.4, where the paper
     does not say how the mix moves over).
 
+    The first ``pretrain_share`` of the steps are self-supervision only, where there are scans.
+
     Args:
         there: kinds that there are samples of; what the others would have goes to ``labelled``.
     """
+    if step < round(config.pretrain_share * plan.steps) and there.get("unlabeled", False):
+        return np.array([float(kind == "unlabeled") for kind in KINDS])
     mix = _mix(step, plan, config.mix, there)
     gold = gold_share(step, plan, config)
     return np.array([*(mix * (1 - gold)), gold])

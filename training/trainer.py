@@ -37,8 +37,9 @@ def train_model(payload: Mapping[str, Any]) -> dict[str, Any]:
         plain facts for the driver: ``bundle`` (temporary folder), ``model_id``, ``sha256``,
         ``classes``, ``skipped_classes`` (without any known foreground), ``training_cases``,
         ``unseen_classes`` (in no patch), ``failed_cases`` (id to what is wrong with it; left out),
-        ``parameters``, ``steps``, ``annealed_on``, ``loss``, ``bad_steps``, ``bad_cases``, and the
-        portion that fitted into memory (``parts`` of a batch, ``patch``).
+        ``parameters``, ``steps``, ``annealed_on``, ``synthetic_tumours`` (by class), ``loss``,
+        ``bad_steps``, ``bad_cases``, and the portion that fitted into memory (``parts`` of a batch,
+        ``patch``).
 
     Raises:
         TrainingError: no case, no class with foreground, or the loss is no number.
@@ -57,10 +58,11 @@ def train_model(payload: Mapping[str, Any]) -> dict[str, Any]:
     begun = begin(payload, facts)
     sites = read_sites(payload["tumours"], classes, config)
     tumours = pairs(sites, prepared, payload["tumours"], classes)
-    pools = Pools(len(material.cases), len(material.memory), len(material.raw), tumours)
+    raw = [*material.raw, *prepared] if config.pretrain_share else material.raw
+    pools = Pools(len(material.cases), len(material.memory), len(raw), tumours)
     sampler = Sampler([*prepared, *gold], pools, plan, config, payload["seed"])
     swap = _swap(payload["swap"], classes)
-    loader = Loader([*prepared, *gold], material.raw, sites, swap, sampler, config)
+    loader = Loader([*prepared, *gold], raw, sites, swap, sampler, config)
     training = Training(
         begun.network,
         loader,
@@ -125,6 +127,9 @@ def _finish(
         "parameters": count_parameters(training.network),
         "steps": training.plan.steps,
         "annealed_on": annealed_on,
+        "synthetic_tumours": {
+            name: int(n) for name, n in zip(done.classes, training.sampler.grown, strict=True) if n
+        },
         "warm_started": ancestor is not None,
         "inherited": dict(begun.inherited),
         "loss": last.get("loss"),

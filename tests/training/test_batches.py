@@ -1,5 +1,9 @@
 """Batches: shapes, masked reconstruction, synthetic tumours."""
 
+import pickle
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
 import numpy as np
 import torch
 
@@ -69,3 +73,62 @@ def test_same_step_same_batch():
     one.batch(0)
     assert torch.equal(one.batch(7).image, two.batch(7).image)
     assert not torch.equal(one.batch(7).image, one.batch(8).image)
+
+
+def test_grown_tumours_are_counted_by_class_and_kept_in_the_state():
+    one = loader(labelled=0, selective=0, synthetic=1)
+    batch = one.batch(0)
+    assert all(draw.grown >= 1 for draw in batch.draws)
+    sampler = one._sampler
+    sampler.learn(batch.draws, [float("nan")] * 3)
+    total = sum(draw.grown for draw in batch.draws)
+    assert sampler.grown.tolist() == [0, total]
+    other = loader(labelled=0, selective=0, synthetic=1)._sampler
+    other.restore(sampler.state())
+    assert other.grown.tolist() == [0, total]
+
+
+def test_case_without_proof_teaches_in_the_tumour_only():
+    one = loader(labelled=0, selective=0, synthetic=1)
+    one._sites = {1: Site(1, (0,), kin=(1,), unproven=frozenset({"a", "b"}))}
+    for case_ in one._cases:
+        case_.known[1], case_.weight[1] = False, 0.0
+    batch = one.batch(0)
+    np.testing.assert_array_equal(batch.weight[:, 1] > 0, batch.target[:, 1] > 0)
+    assert batch.target[:, 1].any()
+
+
+def test_any_position_alone_is_what_it_is_in_the_batch():
+    one = loader(labelled=0.3, selective=0, unlabeled=0.3, synthetic=0.4)
+    for step in range(4):
+        draws = one.draw(step)
+        whole = one.cut(step, draws)
+        for n in (2, 0, 1):
+            alone = one.cut(step, draws, [n])
+            assert torch.equal(alone.image[0], whole.image[n])
+            assert torch.equal(alone.target[0], whole.target[n])
+            assert torch.equal(alone.hidden[0], whole.hidden[n])
+            assert alone.draws[0] == whole.draws[n]
+
+
+def test_threads_cut_what_one_thread_cuts():
+    one = loader(labelled=0.3, selective=0, unlabeled=0.3, synthetic=0.4)
+    draws = [one.draw(step) for step in range(6)]
+    with ThreadPoolExecutor(3) as pool:
+        together = list(pool.map(one.cut, range(6), draws))
+    for step, batch in enumerate(together):
+        assert torch.equal(batch.image, one.cut(step, draws[step]).image)
+
+
+def test_a_pickled_loader_cuts_the_same_without_carrying_the_scans(tmp_path):
+    np.save(tmp_path / "image.npy", np.random.default_rng(1).integers(0, 200, (90, 80, 70)))
+    one = loader(labelled=1, selective=0)
+    mapped = np.load(tmp_path / "image.npy", mmap_mode="r")
+    one._cases[0] = replace(one._cases[0], image=mapped)
+    one._cases[1] = replace(one._cases[1], image=mapped)
+    stored = pickle.dumps(one)
+    assert len(stored) < mapped.nbytes / 4
+    other = pickle.loads(stored)  # noqa: S301
+    assert isinstance(other._cases[0].image, np.memmap)
+    for step in range(3):
+        assert torch.equal(other.batch(step).image, one.batch(step).image)

@@ -74,3 +74,13 @@ def test_schedule_in_a_file():
     assert config.mix.replay == (0.5, 0.1)
     assert build(TrainingConfig, config.model_dump(mode="json")) == config
     assert gold_share(99, Plan(100, 100), config) == 0
+
+
+def test_the_first_steps_may_be_self_supervision_only():
+    config = tiny(pretrain_share=0.25, mix=MixConfig(labelled=1, selective=0, replay=0))
+    plan, there = Plan(40, 40), {"labelled": True, "unlabeled": True}
+    only = [float(kind == "unlabeled") for kind in KINDS]
+    assert all(shares_at(step, plan, config, there).tolist() == only for step in range(10))
+    assert shares_at(10, plan, config, there)[KINDS.index("labelled")] == 1
+    without = {"labelled": True, "unlabeled": False}
+    assert shares_at(0, plan, config, without)[KINDS.index("labelled")] == 1
