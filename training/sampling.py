@@ -122,7 +122,7 @@ class Sampler:
             share["labelled"] += share["selective"]
             share["selective"] = 0.0
         foreground = self._config.foreground
-        found = foreground * share["labelled"] * self._need(self._mix)
+        found: npt.NDArray[np.float64] = foreground * share["labelled"] * self._need(self._mix)
         found += foreground * share["replay"] * self._need(self._memory)
         found += foreground * share["gold"] * self._need(self._plan.anneal_cases)
         present = self._present(self._mix)
