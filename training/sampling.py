@@ -25,12 +25,13 @@ CANDIDATES = 8  # places of a class among which its hardest is looked for
 
 @dataclass(frozen=True)
 class Draw:
-    """One sample to be cut: where, and as what."""
+    """One sample to be cut: where, and as what; once cut, with how many synthetic tumours."""
 
     kind: Kind
     case: int
     centre: tuple[float, float, float]
     class_index: int  # -1: drawn without a class
+    grown: int = 0
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,7 @@ class Sampler:
         }
         self.losses = LossMap(pools.mix, config.selective)
         self.dice = np.zeros(len(cases[0].known), dtype=np.float64)
+        self.grown = np.zeros(len(cases[0].known), dtype=np.int64)  # synthetic tumours
         known = [case.case_id for case in cases[: pools.mix + pools.memory]]
         self.memory = Memory([*known[pools.mix :], *known[: pools.mix]])
 
@@ -144,6 +146,8 @@ class Sampler:
             features: ``(samples, features)``; None: the memory compares no features.
         """
         for position, (draw, loss) in enumerate(zip(draws, losses, strict=True)):
+            if draw.grown:
+                self.grown[draw.class_index] += draw.grown
             if draw.kind not in LEARNT or not np.isfinite(loss):
                 continue
             case = self._cases[draw.case]
@@ -161,13 +165,14 @@ class Sampler:
         return {
             "losses": self.losses.values.copy(),
             "dice": self.dice.copy(),
+            "grown": self.grown.copy(),
             "memory": self.memory.state_dict(),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take a checkpoint's state."""
         self.losses.restore(state["losses"])
-        self.dice = state["dice"].copy()
+        self.dice, self.grown = state["dice"].copy(), state["grown"].copy()
         self.memory.load_state_dict(state["memory"])
 
     def _labelled(self, generator: np.random.Generator, among: Sequence[int], kind: Kind) -> Draw:
