@@ -1,6 +1,7 @@
 """Where it is hard: a running map of losses over the labelled cases, and draws by it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -8,14 +9,17 @@ import numpy.typing as npt
 from training.config import SelectiveConfig
 
 CELLS = 6  # of the map, per axis of a case
+Floats = npt.NDArray[np.float64]
 
 
 class LossMap:
-    """The running loss of each cell of each case; NaN where no sample was taken yet.
+    """The running loss of each cell of each case that a sample was taken at.
 
     Drawing by loss alone runs after wrong labels: what cannot be learnt stays hard for ever.
     Losses above a quantile of the known ones therefore count as that quantile, and no place is
     drawn more than `cap` times as often as the average known place.
+
+    Only places that a sample was taken at take room and time, however many cases there are.
 
     Args:
         cases: how many.
@@ -24,55 +28,69 @@ class LossMap:
 
     def __init__(self, cases: int, config: SelectiveConfig) -> None:
         self._config = config
-        self.values = np.full((cases, CELLS, CELLS, CELLS), np.nan, dtype=np.float32)
-        self._known: tuple[npt.NDArray[np.intp], npt.NDArray[np.float64]] | None = None
+        self._shape = (cases, CELLS, CELLS, CELLS)
+        self.places = np.zeros(0, dtype=np.int64)  # flat, in rising order
+        self.losses = np.zeros(0, dtype=np.float64)
+        self._clipped: Floats | None = None
 
     @property
     def is_known(self) -> bool:
         """Whether there is a loss above zero anywhere."""
-        return bool(self._weights()[1].sum() > 0)
+        return bool(self._hardness().any())
 
     def learn(self, case: int, centre: Sequence[float], shape: Sequence[int], loss: float) -> None:
         """Note a sample's loss at its centre (voxels of a case of that shape)."""
-        cell = (case, *_cell(centre, shape))
-        old = self.values[cell]
-        step = self._config.forget * (loss - old)
-        self.values[cell] = loss if np.isnan(old) else old + step
-        self._known = None
+        at, place = self._find(case, centre, shape)
+        if self._is_at(at, place):
+            self.losses[at] += self._config.forget * (loss - self.losses[at])
+        else:
+            self.places = np.insert(self.places, at, place)
+            self.losses = np.insert(self.losses, at, loss)
+        self._clipped = None
 
-    def restore(self, values: npt.NDArray[np.float32]) -> None:
-        """Take a checkpoint's losses."""
-        self.values = values.copy()
-        self._known = None
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint needs."""
+        return {"places": self.places.copy(), "losses": self.losses.copy()}
 
-    def probabilities(self) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float64]]:
-        """The known places (flat) and with which probability each is drawn."""
-        places, clipped = self._weights()
-        return places, capped(clipped, self._config.cap)
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take a checkpoint's state."""
+        self.places, self.losses = state["places"].copy(), state["losses"].copy()
+        self._clipped = None
 
-    def draw(self, generator: np.random.Generator) -> tuple[int, npt.NDArray[np.float64]]:
+    def probabilities(self) -> Floats:
+        """With which probability each of the known `places` is drawn."""
+        return capped(self._hardness(), self._config.cap)
+
+    def draw(self, generator: np.random.Generator) -> tuple[int, Floats]:
         """A case and a place in it (0 to 1 along each axis), the harder the likelier."""
-        places, probability = self.probabilities()
-        place = places[int(generator.choice(places.size, p=probability))]
-        case, *cell = np.unravel_index(place, self.values.shape)
+        place = self.places[int(generator.choice(self.places.size, p=self.probabilities()))]
+        case, *cell = np.unravel_index(place, self._shape)
         return int(case), (np.array(cell) + generator.random(3)) / CELLS
 
     def at(self, case: int, centre: Sequence[float], shape: Sequence[int]) -> float:
         """How hard it is there, clipped; the mean of the known where nothing is known."""
-        _, clipped = self._weights()
-        mean = float(clipped.mean()) if clipped.size else 1.0
-        loss = float(self.values[(case, *_cell(centre, shape))])
-        found = mean if np.isnan(loss) else min(loss, float(clipped.max()))
+        hardness = self._hardness()
+        mean = float(hardness.mean()) if hardness.size else 1.0
+        at, place = self._find(case, centre, shape)
+        found = float(hardness[at]) if self._is_at(at, place) else mean
         return max(found, 1e-3 * mean, 1e-12)
 
-    def _weights(self) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float64]]:
-        if self._known is None:
-            places = np.flatnonzero(~np.isnan(self.values))
-            losses = self.values.ravel()[places].astype(np.float64)
-            if losses.size:
-                losses = np.minimum(losses, np.quantile(losses, self._config.clip))
-            self._known = places, losses
-        return self._known
+    def _hardness(self) -> Floats:
+        if self._clipped is None:
+            self._clipped = self.losses
+            if self.losses.size:
+                self._clipped = np.minimum(self.losses, np.quantile(self.losses, self._config.clip))
+        return self._clipped
+
+    def _find(self, case: int, centre: Sequence[float], shape: Sequence[int]) -> tuple[int, int]:
+        """Where a place is, or would be, among the known; and its flat index."""
+        part = np.asarray(centre) / np.asarray(shape)
+        i, j, k = np.clip(part * CELLS, 0, CELLS - 1).astype(int)
+        place = int(np.ravel_multi_index((case, i, j, k), self._shape))
+        return int(np.searchsorted(self.places, place)), place
+
+    def _is_at(self, at: int, place: int) -> bool:
+        return at < self.places.size and int(self.places[at]) == place
 
 
 def capped(weights: npt.NDArray[np.float64], cap: float) -> npt.NDArray[np.float64]:
@@ -94,9 +112,3 @@ def capped(weights: npt.NDArray[np.float64], cap: float) -> npt.NDArray[np.float
         probability = np.where(full, limit, left * spread)
     result: npt.NDArray[np.float64] = probability / probability.sum()
     return result
-
-
-def _cell(centre: Sequence[float], shape: Sequence[int]) -> tuple[int, int, int]:
-    part = np.asarray(centre) / np.asarray(shape)
-    i, j, k = np.clip(part * CELLS, 0, CELLS - 1).astype(int)
-    return int(i), int(j), int(k)

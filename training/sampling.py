@@ -163,7 +163,7 @@ class Sampler:
     def state(self) -> dict[str, Any]:
         """What a checkpoint needs."""
         return {
-            "losses": self.losses.values.copy(),
+            "losses": self.losses.state(),
             "dice": self.dice.copy(),
             "grown": self.grown.copy(),
             "memory": self.memory.state_dict(),

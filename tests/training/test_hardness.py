@@ -14,9 +14,7 @@ SHAPE = (12, 18, 24)
 def filled(losses, **config):
     """A map of one case with those losses in its first cells along the last axis and beyond."""
     made = LossMap(1, SelectiveConfig(**config))
-    values = made.values.copy()
-    values.ravel()[: len(losses)] = losses
-    made.restore(values)
+    made.restore({"places": np.arange(len(losses)), "losses": np.array(losses)})
     return made
 
 
@@ -25,8 +23,20 @@ def test_a_new_loss_moves_the_old_one():
     assert not made.is_known
     made.learn(1, (0, 0, 23.9), SHAPE, 4.0)
     made.learn(1, (1, 2, 20), SHAPE, 8.0)
-    assert made.values[1, 0, 0, CELLS - 1] == 5.0
-    assert np.isfinite(made.values).sum() == 1
+    assert made.losses.tolist() == [5.0]
+    assert made.places.tolist() == [CELLS**3 + CELLS - 1]
+
+
+def test_places_stay_in_order_so_that_a_resumed_run_draws_the_same():
+    made, again = (LossMap(3, SelectiveConfig()) for _ in range(2))
+    for case, corner in ((2, 1), (0, 5), (1, 3), (0, 2)):
+        made.learn(case, (corner * 2, 0, 0), SHAPE, float(corner))
+    assert np.all(np.diff(made.places) > 0)
+    assert made.losses.tolist() == [2.0, 5.0, 3.0, 1.0]
+    again.restore(made.state())
+    one, other = (m.draw(np.random.default_rng(4)) for m in (made, again))
+    assert one[0] == other[0]
+    assert np.array_equal(one[1], other[1])
 
 
 def test_draws_follow_the_losses():
@@ -40,15 +50,15 @@ def test_draws_follow_the_losses():
 def test_the_very_worst_place_counts_as_the_quantile():
     """One wrong label with a loss of 1000 among a hundred places is no more than a hard place."""
     losses = [1.0] * 80 + [2.0] * 20 + [1000.0]
-    _, probability = filled(losses, clip=0.95, cap=100).probabilities()
+    probability = filled(losses, clip=0.95, cap=100).probabilities()
     assert probability[100] == pytest.approx(probability[99])
-    _, unclipped = filled(losses, clip=1.0, cap=1000).probabilities()
+    unclipped = filled(losses, clip=1.0, cap=1000).probabilities()
     assert unclipped[100] > 0.8
 
 
 def test_no_place_is_drawn_more_often_than_the_cap():
     losses = [0.0] * 90 + [50.0] * 10
-    _, probability = filled(losses, clip=1.0, cap=4.0).probabilities()
+    probability = filled(losses, clip=1.0, cap=4.0).probabilities()
     assert probability[90:] == pytest.approx([0.04] * 10)
     assert probability[:90] == pytest.approx([0.6 / 90] * 90)
 
