@@ -17,7 +17,16 @@ from typing import Any
 from agent.ingest.records import Case
 from agent.training_cases import ReadCase, describe, inputs_mark, read_cases
 from agent.training_check import predict_and_score, summary
-from agent.training_job import PLAN, VERSION, How, Job, make_job, payload_for, run_worker
+from agent.training_job import (
+    PLAN,
+    VERSION,
+    How,
+    Job,
+    ancestor_network,
+    make_job,
+    payload_for,
+    run_worker,
+)
 from training.config import PlanningConfig, TrainingConfig, network_config
 from voxcurate.atomic import write_text
 from voxcurate.classes import load_vocabulary
@@ -103,9 +112,7 @@ def _checked(how: How) -> dict[str, Any]:
     if not 0 <= how.hold_out < 1:
         raise ConfigError(f"want --hold-out from 0 to below 1, found {how.hold_out:g}")
     if how.warm is not None:
-        from training.bundle import read_facts
-
-        read_facts(how.warm)
+        ancestor_network(how)
     if how.network:
         network_config(how.network)
     layers = parse_overrides(how.settings)

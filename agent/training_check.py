@@ -76,28 +76,31 @@ def predict_and_score(
 
 
 def score_case(payload: Mapping[str, Any]) -> dict[str, dict[str, float]]:
-    """Worker: predict one case, DSC and NSD of each labelled class; neither defined: left out."""
+    """Worker: predict one case, score each labelled class; what is not defined is left out."""
+    from training.evaluation.case import score_class
+    from training.evaluation.config import CaseConfig
     from training.predict import predict_case
     from voxcurate.labels import read_mask
-    from voxcurate.metrics import dsc, nsd
-    from voxcurate.predictions import open_prediction
-    from voxcurate.volume import spacing_of
+    from voxcurate.predictions import open_prediction, tight_box
 
     target = Path(payload["target"])
     predict_case(payload)
     prediction = open_prediction(target)
-    shape = tuple(payload["shape"])
-    spacing = spacing_of(np.asarray(payload["affine"]))
+    i, j, k = payload["shape"]
     scores: dict[str, dict[str, float]] = {}
     for class_id, label in payload["labels"].items():
-        truth = read_mask(Path("/"), label["path"], shape)
-        mask = prediction.full(class_id) >= round(THRESHOLD * 255)
-        if label["known_path"]:
-            known = read_mask(Path("/"), label["known_path"], shape)
-            truth, mask = truth & known, mask & known
-        tolerance = max(payload["tolerance"][class_id], float(np.linalg.norm(spacing)))
-        values = {"dsc": dsc(mask, truth), "nsd": nsd(mask, truth, spacing, tolerance)}
-        scores[class_id] = {name: value for name, value in values.items() if not np.isnan(value)}
+        truth = read_mask(Path("/"), label["path"], (i, j, k)).astype(np.uint8) * 255
+        path = label["known_path"]
+        found = score_class(
+            tight_box(truth),
+            prediction.box(class_id),
+            (i, j, k),
+            np.asarray(payload["affine"]),
+            CaseConfig(threshold=THRESHOLD, calibration=False),
+            tolerance_mm=payload["tolerance"][class_id],
+            known=read_mask(Path("/"), path, (i, j, k)) if path else None,
+        )
+        scores[class_id] = {name: found[name] for name in NAMES if found[name] is not None}
     target.unlink(missing_ok=True)
     return scores
 
@@ -106,6 +109,9 @@ def summary(
     scores: Scores, patients: Mapping[str, str], classes: Sequence[str], seed: int
 ) -> dict[str, Any]:
     """Means with bootstrap intervals over patients, per class and over the classes."""
+    from training.evaluation.case import IMPLEMENTATION
+    from training.evaluation.summary import RULES
+
     tables = {
         name: {
             class_id: {
@@ -118,9 +124,9 @@ def summary(
         for name in NAMES
     }
     return {
-        "implementation": "voxcurate.metrics",
+        "implementation": IMPLEMENTATION,
         "threshold": THRESHOLD,
-        "rules": {"both_empty": "not counted", "one_empty": 0.0},
+        "rules": RULES,
         "cases": len(scores),
         "mean": {n: _plain(mean_interval(tables[n], patients, seed=seed)) for n in NAMES},
         "classes": {

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from agent.training_cases import ReadCase
-from training.config import PlanningConfig, TrainingConfig
+from training.config import PlanningConfig, TrainingConfig, network_config
 from training.planning import CaseFacts, Machine, Plan, fingerprint, make_plan, steps_within
 from voxcurate.atomic import write_text
 from voxcurate.classes import Vocabulary
-from voxcurate.config import build, merge
-from voxcurate.errors import TrainingError
+from voxcurate.config import build, merge, shipped
+from voxcurate.errors import ConfigError, TrainingError
 from voxcurate.executor import LocalExecutor, cores
 from voxcurate.ids import content_id
 from voxcurate.protocols import Task
@@ -125,12 +125,32 @@ def _first_plan(
         i, j, k = (case.shape[axis] for axis in grid.axes)
         source = grid.source_spacing
         facts.append(CaseFacts(case.modality, source, (i, j, k), case.ml))
-    plan = make_plan(fingerprint(facts), _machine(how, device), config, shrink=shrink)
+    network = ancestor_network(how) if how.warm is not None else how.network
+    plan = make_plan(
+        fingerprint(facts), _machine(how, device), config, shrink=shrink, network=network
+    )
     if how.warm is not None:
         plan = _as_ancestor(plan, how)
-    if how.network:
-        plan = replace(plan, network=how.network)
     return replace(plan, steps=how.steps) if how.steps else plan
+
+
+def ancestor_network(how: How) -> str:
+    """The shipped network that a bundle has: weights fit no other.
+
+    Raises:
+        ConfigError: it has none of them, or another one is asked for.
+    """
+    from training.bundle import read_facts
+
+    assert how.warm is not None
+    own = read_facts(how.warm).network
+    names = sorted(path.stem for path in shipped("networks").glob("*.yaml"))
+    fitting = [name for name in names if network_config(name) == own]
+    if not fitting:
+        raise ConfigError("--warm: the bundle's network is none of configs/networks")
+    if how.network and how.network not in fitting:
+        raise ConfigError(f"--warm: the bundle's network is {fitting[0]}, not {how.network}")
+    return fitting[0]
 
 
 def _as_ancestor(plan: Plan, how: How) -> Plan:

@@ -134,6 +134,7 @@ class AugmentConfig(Config):
     contrast: float = Field(0.1, ge=0, lt=1)
     noise_hu: float = Field(15.0, ge=0)
     mirror: bool | None = None
+    on_device: bool = Field(False, description="turn, scale and vary samples on the GPU")
     symmetric_regions: tuple[str, ...] = ("head and neck", "brain", "spine", "pelvis")
 
 
@@ -261,11 +262,16 @@ class PlanningConfig(Config):
     )
     gpu_most_voxels: float = Field(4_096_000, gt=0, description="160^3")
     batch: int = Field(2, ge=1, description="patches of full size a step")
-    most_batch: int = Field(4, ge=1, description="of small patches")
-    divisor: int = Field(8, ge=1, description="of patch sides; networks of five levels want 16")
+    most_batch: int = Field(8, ge=1, description="of small patches, on a GPU")
+    divisor: int = Field(8, ge=1, description="of patch sides; deeper networks want more")
     cpu_network: str = "unet_small"
-    gpu_network: str = "mednext"
-    small_gpu_network: str = "dynunet_small"
+    cpu_whole_network: str = Field(
+        "resenc_small", description="where a patch holds the whole scan: it has full resolution"
+    )
+    gpu_network: str = "resenc_large"
+    small_gpu_network: str = "resenc_small"
+    wide_channels: int = Field(32, ge=1, description="from this width on a network wants")
+    wide_rate: float = Field(4e-4, gt=0, description="this learning rate")
     large_gpu_gb: float = Field(16.0, gt=0)
     cpu_minutes: float = Field(30.0, gt=0, description="where neither steps nor minutes are given")
     gpu_minutes: float = Field(240.0, gt=0)

@@ -13,7 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from training.config import PlanningConfig, Shape, TrainingConfig, Triple
+from training.config import (
+    NetworkConfig,
+    PlanningConfig,
+    Shape,
+    TrainingConfig,
+    Triple,
+    network_config,
+)
 from voxcurate.errors import TrainingError
 
 STEP_MM = 0.25  # to which a coarsened spacing is rounded up
@@ -71,6 +78,7 @@ class Plan:
     network: str
     steps: int
     windows: tuple[tuple[float, float], ...] | None
+    learning_rate: float = 3e-3
     seconds_per_step: float = 0.0
     reasons: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -83,6 +91,7 @@ class Plan:
         return {
             "steps": self.steps,
             "batch": self.batch,
+            "learning_rate": self.learning_rate,
             "patch": list(self.patch),
             "grid": grid,
         }
@@ -118,7 +127,12 @@ def fingerprint(cases: Sequence[CaseFacts]) -> Fingerprint:
 
 
 def make_plan(
-    found: Fingerprint, machine: Machine, config: PlanningConfig, *, shrink: float = 1.0
+    found: Fingerprint,
+    machine: Machine,
+    config: PlanningConfig,
+    *,
+    shrink: float = 1.0,
+    network: str = "",
 ) -> Plan:
     """Grid, patch, batch, network and a first number of steps.
 
@@ -127,18 +141,19 @@ def make_plan(
         machine: where training runs.
         config: its limits.
         shrink: of the voxels per step, where a measured step turned out too slow.
+        network: asked for by name; empty: chosen.
     """
-    divisor = config.divisor
     where = _where(machine)
     voxels = max(SMALLEST_SIDE**3, round(_voxels(machine, config) * shrink))
     spacing, why = grid_spacing(found.spacing, found.extent_mm, voxels, config.coverage)
     shape = [
         max(1, round(extent / step)) for extent, step in zip(found.extent_mm, spacing, strict=True)
     ]
+    name, because = (network, "asked for") if network else _network(machine, shape, voxels, config)
+    divisor = max(config.divisor, divisor_of(network_config(name)))
     patch = patch_shape(shape, spacing, voxels, divisor)
     is_whole = all(p >= n for p, n in zip(patch, shape, strict=True))
-    batch = _batch(patch, voxels, found.n_cases, config)
-    network = _network(machine, config)
+    batch = _batch(patch, voxels, found.n_cases, machine, config)
     reasons = [
         f"{found.n_cases} {found.modality} cases, median {_text(shape)} voxels at "
         f"{_text(found.spacing)} mm",
@@ -146,7 +161,7 @@ def make_plan(
         f"patch {_text(patch)}: "
         + ("the whole median scan" if is_whole else f"up to {voxels:,} voxels on {where}"),
         f"batch {batch}: {batch * math.prod(patch):,} voxels a step, at most {found.n_cases} cases",
-        f"network {network}: {where}",
+        f"network {name}: {because}",
     ]
     windows = None
     if found.modality != "CT":
@@ -156,7 +171,8 @@ def make_plan(
         spacing_mm=spacing,
         patch=patch,
         batch=batch,
-        network=network,
+        network=name,
+        learning_rate=_rate(name, config),
         steps=config.gpu_steps if machine.gpu_gb else config.cpu_steps,
         windows=windows,
         reasons=tuple(reasons),
@@ -236,15 +252,39 @@ def _voxels(machine: Machine, config: PlanningConfig) -> float:
     return min(config.cpu_most_voxels, config.cpu_voxels_per_core * machine.cores)
 
 
-def _batch(patch: Shape, voxels: float, n_cases: int, config: PlanningConfig) -> int:
-    fitting = round(config.batch * voxels / math.prod(patch))
-    return max(1, min(fitting, config.most_batch, n_cases))
+def _batch(
+    patch: Shape, voxels: float, n_cases: int, machine: Machine, config: PlanningConfig
+) -> int:
+    """More small patches where a GPU would else be idle; on a CPU more steps teach more."""
+    most = config.most_batch if machine.gpu_gb else config.batch
+    return max(1, min(round(config.batch * voxels / math.prod(patch)), most, n_cases))
 
 
-def _network(machine: Machine, config: PlanningConfig) -> str:
+def _network(
+    machine: Machine, shape: Sequence[int], voxels: float, config: PlanningConfig
+) -> tuple[str, str]:
+    """The network for a machine and for scans of a shape on the grid, and why."""
     if not machine.gpu_gb:
-        return config.cpu_network
-    return config.gpu_network if machine.gpu_gb >= config.large_gpu_gb else config.small_gpu_network
+        if math.prod(shape) <= voxels:
+            return config.cpu_whole_network, "small scans: layers at full resolution are affordable"
+        return config.cpu_network, f"the fastest, for {_where(machine)}"
+    deep = divisor_of(network_config(config.gpu_network))
+    if machine.gpu_gb < config.large_gpu_gb:
+        return config.small_gpu_network, f"a small one, for {_where(machine)}"
+    if min(shape) < 2 * deep:
+        return config.small_gpu_network, f"sides below {2 * deep} voxels need no deeper one"
+    return config.gpu_network, f"a large one, for {_where(machine)}"
+
+
+def divisor_of(network: NetworkConfig) -> int:
+    """What patch sides must be a multiple of: each level halves them."""
+    fixed = {"swinunetr": 32, "mednext": 16}
+    return int(fixed.get(network.architecture, 2 ** (len(network.channels) - 1)))
+
+
+def _rate(network: str, config: PlanningConfig) -> float:
+    is_wide = network_config(network).channels[0] >= config.wide_channels
+    return config.wide_rate if is_wide else TrainingConfig().learning_rate
 
 
 def _warnings(found: Fingerprint, spacing: Triple) -> list[str]:

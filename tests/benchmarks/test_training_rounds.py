@@ -26,12 +26,12 @@ def test_differences_are_paired_over_the_seeds_that_both_have():
     done = {
         "s0_plain": piece("plain MONAI U-Net", 0.5, 0.6, 0.7, 0.8),
         "s0_round2": piece("flagship of round 2", 0.6, 0.7, 0.8, 0.9),
-        "s1_round2": piece("flagship of round 2", 0.8, 0.9, 1.0, 1.0),
+        "s1_round2": piece("flagship of round 2", 0.8, 0.9, 1.0, 0.9),
     }
     table = comparison_table(done).splitlines()
     assert table[2].startswith("| plain MONAI U-Net | 1 | 0.650 |")
     assert "| +0.100 | +0.100 to +0.100 |" in table[2]
-    assert table[3].startswith("| flagship of round 2 | 2 | 0.838 |")
+    assert table[3].startswith("| flagship of round 2 | 2 | 0.825 |")
 
 
 def test_an_ablation_stands_beside_the_whole():

@@ -44,6 +44,19 @@ def test_an_abdomen_is_coarse_on_a_laptop_and_fine_on_a_gpu():
     assert plan(ABDOMEN, LAPTOP).windows is None
 
 
+def test_networks_go_with_the_machine_and_the_scans():
+    assert plan(HIPPOCAMPUS, LAPTOP).network == CONFIG.cpu_whole_network
+    assert plan(ABDOMEN, LAPTOP).network == CONFIG.cpu_network
+    large = plan(ABDOMEN, CARD)
+    assert large.network == CONFIG.gpu_network
+    assert all(side % 32 == 0 for side in large.patch)  # six levels
+    assert large.learning_rate < plan(ABDOMEN, LAPTOP).learning_rate
+    assert plan(HIPPOCAMPUS, CARD).network == CONFIG.small_gpu_network
+    assert plan(HIPPOCAMPUS, LAPTOP, network="unet_small").network == "unet_small"
+    swin = plan(ABDOMEN, LAPTOP, network="swinunetr")
+    assert all(side % 32 == 0 for side in swin.patch)
+
+
 def test_thick_slices_stay_as_they_are():
     made = plan(CaseFacts("CT", (0.8, 0.8, 5.0), (512, 512, 60), {"liver": 1500.0}), LAPTOP)
     assert made.spacing_mm[2] == 5.0
