@@ -13,6 +13,7 @@ from dataclasses import asdict
 from typing import Any
 
 from training.batches import Batch
+from training.on_device import Blocks
 from training.sampling import Draw
 
 Drawn = tuple[Draw, ...]
@@ -32,7 +33,7 @@ class Feed:
     def __init__(
         self,
         draw: Callable[[int], Drawn],
-        cut: Callable[[int, Drawn], Batch],
+        cut: Callable[[int, Drawn], Batch | Blocks],
         *,
         last: int,
         ahead: int,
@@ -41,7 +42,7 @@ class Feed:
         self._draw, self._cut, self._last, self._ahead = draw, cut, last, ahead
         self._threads = threads
         self._pool: ThreadPoolExecutor | None = None
-        self._queue: deque[tuple[int, Drawn, Future[Batch] | None]] = deque()
+        self._queue: deque[tuple[int, Drawn, Future[Batch | Blocks] | None]] = deque()
         self._next = 0
 
     def start(self, step: int, waiting: Sequence[Sequence[Mapping[str, Any]]] = ()) -> None:
@@ -52,7 +53,7 @@ class Feed:
         for draws in waiting:
             self._add(tuple(Draw(**{**d, "centre": tuple(d["centre"])}) for d in draws))
 
-    def next(self) -> Batch:
+    def next(self) -> Batch | Blocks:
         """The next step's batch."""
         step = self._queue[0][0] if self._queue else self._next
         while self._next <= min(step + self._ahead, self._last - 1):

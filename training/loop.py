@@ -25,6 +25,7 @@ from training.feeding import Drawn, Feed
 from training.journal import Journal
 from training.losses import deep_loss, exclusion_penalty, reconstruction_loss, with_exclusion
 from training.network import SegmentationNet, place
+from training.on_device import Blocks, DeviceLoader
 from training.outputs import (
     Details,
     Found,
@@ -202,7 +203,7 @@ class Training:
         facts["dice"] = [round(v, 3) for v in self.sampler.dice.tolist()]
         return facts
 
-    def _learn(self, batch: Batch) -> Outcome:
+    def _learn(self, batch: Batch | Blocks) -> Outcome:
         """Gradients of a batch; in smaller portions from the first time that memory is short."""
         while True:
             torch.manual_seed(self.step)
@@ -216,7 +217,8 @@ class Training:
                     raise
             self._take_less(len(batch.draws))
 
-    def _gradients(self, batch: Batch) -> Outcome:
+    def _gradients(self, given: Batch | Blocks) -> Outcome:
+        batch = given.on(self.device) if isinstance(given, Blocks) else given
         pieces = portions(batch, self.portion)
         total, told = torch.zeros((), device=self.device), []
         for n, piece in enumerate(pieces):
@@ -354,9 +356,13 @@ class Training:
         waiting: Sequence[Sequence[Mapping[str, Any]]] = state["waiting"]
         return waiting
 
-    def _cut(self, step: int, draws: Drawn) -> Batch:
+    def _cut(self, step: int, draws: Drawn) -> Batch | Blocks:
+        is_cuda = self.device.type == "cuda"
+        if isinstance(self.loader, DeviceLoader):
+            blocks = self.loader.blocks(step, draws, self._own)
+            return blocks.pinned() if is_cuda else blocks
         batch = self.loader.cut(step, draws, self._own)
-        return pinned(batch) if self.device.type == "cuda" else batch
+        return pinned(batch) if is_cuda else batch
 
     def _loaders(self) -> int:
         if self.config.compute.loaders or not self.config.prefetch:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +23,20 @@ class Pose:
     centre: tuple[float, float, float]
     matrix: npt.NDArray[np.float64]
     is_mirrored: bool = False
+
+    def affine(self, shape: Sequence[int]) -> npt.NDArray[np.float64]:
+        """``(3, 4)`` from the voxels of a patch of that shape to the case's."""
+        middle = (np.asarray(shape) - 1) / 2
+        offset = np.asarray(self.centre) - self.matrix @ middle
+        return np.column_stack([self.matrix, offset])
+
+
+class Strength(NamedTuple):
+    """How a patch's HU are varied: ``hu * gain + level`` plus noise of a standard deviation."""
+
+    gain: float
+    level: float
+    noise: float
 
 
 @dataclass(frozen=True)
@@ -72,9 +87,7 @@ def cut(
         swap: class of each class after mirroring (-1: unknown then); used by mirrored poses.
     """
     n_classes = len(case.known)
-    middle = (np.asarray(shape) - 1) / 2
-    offset = np.asarray(pose.centre) - pose.matrix @ middle
-    affine = np.column_stack([pose.matrix, offset])
+    affine = pose.affine(shape)
     hu = np.empty(tuple(shape), np.float32)
     through_affine(np.asarray(case.image), affine, True, LOWEST_HU, hu)
     bits = _bits(case.packed, affine, shape)
@@ -123,13 +136,20 @@ def positions(
 
 def vary(hu: Floats, config: AugmentConfig, generator: np.random.Generator) -> Floats:
     """HU with another level, contrast and noise."""
-    gain = 1 + generator.uniform(-1, 1) * config.contrast
-    level = generator.uniform(-1, 1) * config.shift_hu
-    varied = hu * np.float32(gain) + np.float32(level)
-    strength = generator.random() * config.noise_hu
-    if strength:
-        varied += generator.standard_normal(hu.shape, dtype=np.float32) * np.float32(strength)
+    drawn = strength(config, generator)
+    varied = hu * np.float32(drawn.gain) + np.float32(drawn.level)
+    if drawn.noise:
+        varied += generator.standard_normal(hu.shape, dtype=np.float32) * np.float32(drawn.noise)
     return varied
+
+
+def strength(config: AugmentConfig, generator: np.random.Generator) -> Strength:
+    """How much a sample is varied."""
+    return Strength(
+        gain=1 + float(generator.uniform(-1, 1)) * config.contrast,
+        level=float(generator.uniform(-1, 1)) * config.shift_hu,
+        noise=float(generator.random()) * config.noise_hu,
+    )
 
 
 def channels(hu: Floats, position: Floats, windows: Sequence[tuple[float, float]]) -> Floats:

@@ -19,6 +19,7 @@ from training.journal import last_facts
 from training.loop import Training
 from training.material import ROLES, Material, gather
 from training.network import count_parameters
+from training.on_device import DeviceLoader
 from training.ranks import train_in_ranks
 from training.replay.store import write_memory
 from training.replay.teacher import load_teacher
@@ -62,7 +63,8 @@ def train_model(payload: Mapping[str, Any]) -> dict[str, Any]:
     pools = Pools(len(material.cases), len(material.memory), len(raw), tumours)
     sampler = Sampler([*prepared, *gold], pools, plan, config, payload["seed"])
     swap = _swap(payload["swap"], classes)
-    loader = Loader([*prepared, *gold], raw, sites, swap, sampler, config)
+    kind = DeviceLoader if config.augment.on_device else Loader
+    loader = kind([*prepared, *gold], raw, sites, swap, sampler, config)
     training = Training(
         begun.network,
         loader,

@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 import torch
 
-from training.losses import masked_bce, masked_dice, reconstruction_loss, segmentation_loss
+from training.losses import (
+    deep_loss,
+    exclusion_penalty,
+    masked_bce,
+    masked_dice,
+    pooled,
+    reconstruction_loss,
+    segmentation_loss,
+    with_exclusion,
+)
 
 SHAPE = (2, 3, 4, 5, 6)
 
@@ -87,3 +96,77 @@ def test_reconstruction_counts_hidden_voxels_only():
     assert reconstruction_loss(rebuilt, image, hidden).item() == pytest.approx(3.0)
     assert reconstruction_loss(rebuilt, image, hidden * 0).item() == 0
     assert np.isfinite(reconstruction_loss(rebuilt, image, hidden).item())
+
+
+def test_scales_weigh_one_half_and_a_quarter():
+    logits, target, weight = some()
+    coarse = torch.randn(2, 3, 2, 3, 3)
+    whole, _ = deep_loss([logits, coarse], target, weight)
+    small, known = pooled(target, weight, (2, 3, 3))
+    expected = segmentation_loss(logits, target, weight)[0] * 2 / 3
+    expected = expected + segmentation_loss(coarse, small, known)[0] / 3
+    assert whole.item() == pytest.approx(expected.item(), rel=1e-6)
+    alone, details = deep_loss([logits], target, weight)
+    assert alone.item() == pytest.approx(segmentation_loss(logits, target, weight)[0].item())
+    assert set(details) == {"dice", "seen", "bce"}
+
+
+def test_pooling_keeps_the_volume_and_counts_known_voxels_only():
+    """Of 8 voxels 6 are known and 3 of these foreground: target 1/2, weight 6/8."""
+    target = torch.tensor([1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0]).reshape(1, 1, 2, 2, 2)
+    weight = torch.tensor([1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0]).reshape(1, 1, 2, 2, 2)
+    small, known = pooled(target, weight, (1, 1, 1))
+    assert (small.item(), known.item()) == (pytest.approx(0.5), pytest.approx(0.75))
+    whole = pooled(target, torch.ones(1, 1, 1, 1, 1), (1, 1, 1))
+    assert (whole[0].item(), whole[1].item()) == (pytest.approx(3 / 8), 1.0)
+
+
+def test_an_unknown_class_costs_nothing_at_any_scale():
+    logits, target, weight = some()
+    weight[:, 1] = 0
+    coarse = torch.randn(2, 3, 2, 3, 3, requires_grad=True)
+    changed = target.clone()
+    changed[:, 1] = 1 - changed[:, 1]
+    one = deep_loss([logits, coarse], target, weight)[0]
+    assert one.item() == deep_loss([logits, coarse], changed, weight)[0].item()
+    one.backward()
+    assert torch.count_nonzero(coarse.grad[:, 1]) == 0
+
+
+APART = torch.tensor([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
+
+
+def test_exclusion_by_hand():
+    """One voxel, p = 0.8, 0.5, 1.0; the first two exclude each other: 2 * 0.4 / (2.3 + 1)."""
+    p = torch.tensor([0.8, 0.5, 1.0]).reshape(1, 3, 1, 1, 1)
+    assert exclusion_penalty(p, APART).item() == pytest.approx(0.8 / 3.3)
+    assert exclusion_penalty(p, APART * 0).item() == 0
+    alone = torch.tensor([1.0, 0.0, 1.0]).reshape(1, 3, 1, 1, 1)
+    assert exclusion_penalty(alone, APART).item() == 0
+
+
+def test_exclusion_does_not_mind_the_order_of_classes():
+    p = torch.rand(SHAPE)
+    order = [2, 0, 1]
+    turned = exclusion_penalty(p[:, order], APART[order][:, order])
+    assert exclusion_penalty(p, APART).item() == pytest.approx(turned.item(), rel=1e-6)
+
+
+def test_a_mask_is_background_of_unknown_classes_that_exclude_it():
+    target = torch.zeros(1, 3, 1, 1, 4)
+    target[0, 0, 0, 0, :2] = 1
+    weight = torch.tensor([0.8, 0.0, 0.0]).reshape(1, 3, 1, 1, 1)
+    found = with_exclusion(target, weight, APART)[0, :, 0, 0]
+    np.testing.assert_allclose(found[0], [0.8] * 4)
+    np.testing.assert_allclose(found[1], [0.8, 0.8, 0, 0])
+    np.testing.assert_allclose(found[2], [0] * 4)
+
+
+def test_what_a_label_says_itself_counts_before_exclusion():
+    target = torch.zeros(1, 3, 1, 1, 2)
+    target[0, 0] = 1
+    target[0, 1] = 1
+    weight = torch.tensor([1.0, 0.3, 1.0]).reshape(1, 3, 1, 1, 1)
+    found = with_exclusion(target, weight, APART)
+    np.testing.assert_allclose(found[0, 1].flatten(), [0.3] * 2, rtol=1e-6)
+    assert weight.shape == (1, 3, 1, 1, 1)
