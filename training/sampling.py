@@ -19,6 +19,7 @@ from training.replay.memory import Memory
 from training.schedule import KINDS, Kind, Plan, shares_at
 
 LEARNT = ("labelled", "selective", "replay")  # kinds whose loss says how hard a case is
+BEYOND = 0.1  # of its sides that a patch may leave the scan
 NEED_FLOOR = 0.15  # a class that is learnt perfectly is still drawn
 CANDIDATES = 8  # places of a class among which its hardest is looked for
 
@@ -180,7 +181,7 @@ class Sampler:
         if generator.random() >= self._config.foreground or not need.any():
             case = among[int(generator.integers(len(among)))]
             centre = generator.random(3) * (np.array(self._cases[case].image.shape) - 1)
-            return Draw(kind, case, _triple(centre), -1)
+            return Draw(kind, case, self._inside(case, centre), -1)
         class_index = int(generator.choice(len(need), p=need))
         return self._around(generator, among, class_index, kind)
 
@@ -235,7 +236,13 @@ class Sampler:
         return self._members[key]
 
     def _inside(self, case: int, centre: npt.NDArray[np.float64]) -> tuple[float, float, float]:
-        return _triple(np.clip(centre, 0, np.array(self._cases[case].image.shape) - 1.0))
+        """Moved so that the patch leaves the scan by little more than it must: prediction's windows
+        do not leave it, and what lies outside teaches nothing."""
+        shape, patch = np.array(self._cases[case].image.shape), np.array(self._config.patch)
+        middle, half = (shape - 1) / 2, (patch - 1) / 2
+        first = np.minimum(half, middle) - BEYOND * patch
+        last = np.maximum(shape - 1 - half, middle) + BEYOND * patch
+        return _triple(np.clip(centre, first, last))
 
 
 def _even(present: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:

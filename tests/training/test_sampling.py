@@ -184,3 +184,18 @@ def test_state_goes_round():
     two.restore(one.state())
     assert draws(one, 40) == draws(two, 40)
     assert one.memory.trimmed("dynamic", 3) == two.memory.trimmed("dynamic", 3)
+
+
+@pytest.mark.parametrize("patch", [(16, 16, 16), (32, 24, 16)])
+def test_a_patch_holds_its_voxel_and_hardly_leaves_the_scan(patch):
+    config = tiny(mix=PLAIN, foreground=0.7, patch=patch)
+    made = Sampler(CASES, Pools(6), ONE_PHASE, config, seed=3)
+    for draw in draws(made):
+        first = np.array(draw.centre) - (np.array(patch) - 1) / 2
+        last = np.array(draw.centre) + (np.array(patch) - 1) / 2
+        spare = np.maximum(np.array(patch) - SHAPE, 0) / 2 + 0.1 * np.array(patch) + 1e-6
+        assert np.all(first >= -spare)
+        assert np.all(last <= np.array(SHAPE) - 1 + spare)
+        if draw.class_index >= 0:
+            voxels = CASES[draw.case].centres[draw.class_index]
+            assert np.any(np.all((voxels >= first - 0.5) & (voxels <= last + 0.5), axis=1))
