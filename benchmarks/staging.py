@@ -2,8 +2,9 @@
 
 Run: ``python -m benchmarks.staging angles|sizes [--quick] [--json FILE]``.
 
-- ``angles``: vessels of 8 mm diameter, straight and bent, in four directions, on four kinds of
-  voxels, each surrounded by a tumour over 30 to 330 degrees. Measured by our way (`centreline`), by
+- ``angles``: vessels of 8 mm diameter, straight and bent, in three directions, on four kinds of
+  voxels, each surrounded by a tumour over 30 to 330 degrees, at the vessel's middle (where its
+  principal axis runs along it) and off it. Measured by our way (`centreline`), by
   the published one with the tumour dilated by 1 mm (the paper tells that it dilates, not how far),
   and by the published one without, which does best where labels touch, as they do here. Told are
   the mean error, its mean size, the size that 95 % stay below, and how often the decision for T4
@@ -30,15 +31,15 @@ from training.staging.config import ContactConfig
 from training.staging.contact import contact_of
 from voxcurate.progress import progress
 
-DEGREES = (30, 60, 90, 120, 150, 165, 195, 210, 240, 270, 300, 330)
+DEGREES = (30, 90, 150, 165, 195, 210, 270, 330)
 DIRECTIONS = {
     "up": (0.0, 0.0, 1.0),
     "across": (1.0, 0.0, 0.1),
-    "diagonal": (1.0, 1.0, 1.0),
     "slanted": (0.3, 0.2, 1.0),
 }
 SPACINGS = ((0.8, 0.8, 0.8), (0.8, 0.8, 1.5), (0.8, 0.8, 3.0), (0.8, 0.8, 5.0))
 BENDS_MM = (0.0, 40.0, 20.0)
+FROM_MM = {"at the middle": 0.0, "off the middle": 14.0}
 WAYS = {
     "centreline": ContactConfig(),
     "published, 1 mm": ContactConfig(method="published"),
@@ -51,20 +52,20 @@ Row = dict[str, Any]
 
 def angle_rows(quick: bool) -> Iterator[Row]:
     """One row per phantom and way."""
-    degrees = DEGREES[1::4] if quick else DEGREES
-    grid = list(itertools.product(degrees, DIRECTIONS, SPACINGS, BENDS_MM))
+    degrees = DEGREES[2::3] if quick else DEGREES
+    grid = list(itertools.product(degrees, DIRECTIONS, SPACINGS, BENDS_MM, FROM_MM))
     with progress("phantoms", len(grid)) as bar:
-        for seed, (angle, direction, spacing, bend) in enumerate(grid):
+        for seed, (angle, direction, spacing, bend, place) in enumerate(grid):
             tube = Tube(
                 angle, DIRECTIONS[direction], spacing, bend_mm=bend, size_mm=64, seed=seed,
-                length_mm=48, roll=0.7 * seed,
+                length_mm=56, along_mm=16, from_mm=FROM_MM[place], roll=0.7 * seed,
             )  # fmt: skip
             tumour, vessel, affine = draw(tube)
             for way, config in WAYS.items():
                 found = contact_of("vessel", tumour, vessel, affine, config)
                 yield {
                     "way": way, "truth": angle, "direction": direction, "slices_mm": spacing[2],
-                    "bend_mm": bend, "degrees": found.degrees, "state": found.state,
+                    "bend_mm": bend, "place": place, "degrees": found.degrees, "state": found.state,
                 }  # fmt: skip
             bar.advance()
 
@@ -79,7 +80,11 @@ def angle_table(rows: Sequence[Row]) -> Table:
     groups: list[tuple[str, Mapping[str, Any]]] = [("all", {})]
     groups += [(f"slices of {s[2]:g} mm", {"slices_mm": s[2]}) for s in SPACINGS]
     groups += [(f"vessel {d}", {"direction": d}) for d in DIRECTIONS]
-    groups += [(f"bent to {b:g} mm" if b else "straight", {"bend_mm": b}) for b in BENDS_MM]
+    groups += [
+        (f"{f'bent to {b:g} mm' if b else 'straight'}, {place}", {"bend_mm": b, "place": place})
+        for b in BENDS_MM
+        for place in FROM_MM
+    ]
     for name, wanted in groups:
         cells = []
         for way in WAYS:

@@ -13,10 +13,10 @@ import numpy.typing as npt
 
 from training.staging.centreline import Path, paths_of
 from training.staging.config import ContactConfig
-from training.staging.field import Field, Points, field_of
+from training.staging.field import MARGIN_MM, Field, Points, field_of
 from training.staging.published import Profile, published_profile
 from training.staging.sections import Section, section_at, with_tumour
-from voxcurate.masks import Bools, bounding_box, surface
+from voxcurate.masks import Bools, Mask, bounding_box, surface
 from voxcurate.volume import Affine, Box, spacing_of
 
 State = Literal["measured", "none", "at least", "unknown"]
@@ -77,7 +77,8 @@ def contact_of(
     affine: Affine,
     config: ContactConfig,
     *,
-    others: Sequence[Bools] = (),
+    others: Sequence[Mask] = (),
+    mass: Field | None = None,
 ) -> Contact:
     """Measure the contact of a tumour with a vessel.
 
@@ -87,7 +88,8 @@ def contact_of(
         vessel: likewise; None: there is no mask.
         affine: voxel to RAS+ mm.
         config: how.
-        others: vessels in which this one may go on.
+        others: vessels in which this one may go on, non-zero inside.
+        mass: `tumour_field` of the tumour, where it is known.
     """
     if vessel is None:
         return Contact(name, "unknown", note="no mask of it")
@@ -97,7 +99,8 @@ def contact_of(
     part = vessel[box]
     if not part.any():
         return Contact(name, "none", 0.0, note=f"more than {config.near_mm:.0f} mm away")
-    wall, mass = field_of(vessel, affine, box), field_of(tumour, affine, box)
+    inner = _inner(part, box, affine)
+    wall, mass = field_of(vessel, affine, inner), mass or tumour_field(tumour, affine, config)
     inside, origin = _grid(part, box, affine, wall, config.grid_mm)
     distance = _distance(part, tumour[box], affine)
     paths = paths_of(inside, origin, config.grid_mm, step_mm=config.step_mm)
@@ -114,6 +117,11 @@ def contact_of(
     if found.section is not None:
         found = replace(found, section=with_tumour(found.section, mass))
     return found
+
+
+def tumour_field(tumour: Bools, affine: Affine, config: ContactConfig) -> Field:
+    """The field of a tumour as far as vessels are looked at; the same for all vessels."""
+    return field_of(tumour, affine, _around(tumour, affine, config.near_mm))
 
 
 def _told(
@@ -213,6 +221,20 @@ def _around(mask: Bools, affine: Affine, near_mm: float) -> Box:
     return i, j, k
 
 
+def _inner(part: Bools, box: Box, affine: Affine) -> Box:
+    """The box of a part's mask with the reach of its field around it, within the part."""
+    found = bounding_box(part)
+    assert found is not None
+    i, j, k = (
+        slice(
+            max(outer.start, outer.start + own.start - int(MARGIN_MM / d) - 1),
+            min(outer.stop, outer.start + own.stop + int(MARGIN_MM / d) + 1),
+        )
+        for own, outer, d in zip(found, box, spacing_of(affine), strict=True)
+    )
+    return i, j, k
+
+
 def _grid(
     part: Bools, box: Box, affine: Affine, wall: Field, grid_mm: float
 ) -> tuple[Bools, Points]:
@@ -237,7 +259,7 @@ def _cut_off(
     shape: Sequence[int],
     box: Box,
     affine: Affine,
-    others: Sequence[Bools],
+    others: Sequence[Mask],
     config: ContactConfig,
 ) -> str:
     """Why it may go on where nobody sees it, near the tumour; empty if it does not."""
@@ -270,7 +292,7 @@ def _is_crop(index: Points, box: Box, shape: Sequence[int]) -> bool:
     )
 
 
-def _joins(index: Points, others: Sequence[Bools], affine: Affine) -> bool:
+def _joins(index: Points, others: Sequence[Mask], affine: Affine) -> bool:
     """Whether another vessel is next to a place."""
     reach = [int(np.ceil(JOINED_MM / d)) for d in spacing_of(affine)]
     for mask in others:
@@ -278,6 +300,6 @@ def _joins(index: Points, others: Sequence[Bools], affine: Affine) -> bool:
             slice(max(0, round(x) - r), max(0, round(x) + r + 1))
             for x, r in zip(index, reach, strict=True)
         )
-        if mask[near].any():
+        if (mask[near] != 0).any():
             return True
     return False

@@ -1,12 +1,13 @@
 """Readers beside the model: sensitivity, specificity, accuracy, and whether they differ.
 
 Written rules. A reader's figures have Wilson's interval. A group's figure is the mean of its
-readers' figures; its interval resamples the patients, the same for all readers. The difference
-between model and group is taken on the cases that the group's readers and the model have all
-called; its interval and p-value resample patients and readers (as Dorfman, Berbaum and Metz ask:
-both are drawn from many; our way is the bootstrap, not their analysis of variance). Without cases
-of a kind a figure is undefined (None), not 0. The subtype is judged where there is a tumour and its
-subtype is known; a reader who saw no tumour was wrong.
+readers' figures; its interval resamples the patients, the same for all readers (all or none right:
+Wilson's, as if of one reader). The difference between model and group is taken on the cases that
+the model and any reader of the group have called; its interval and p-value resample patients and
+readers (as Dorfman, Berbaum and Metz ask: both are drawn from many; our way is the bootstrap, not
+their analysis of variance). Without cases of a kind a figure is undefined (None), not 0. The
+subtype is judged where there is a tumour and its subtype is known; a reader who saw no tumour was
+wrong.
 """
 
 from collections.abc import Mapping, Sequence
@@ -237,6 +238,8 @@ class _Cases:
             return None
         n = int((~np.isnan(table)).any(axis=0).sum())
         mean = float(_means(table).mean())
+        if mean in (0.0, 1.0):  # a bootstrap would have no width
+            return wilson(mean * n, n, self.config.confidence)
         if self.n_patients < 2:
             return Estimate(mean, None, None, n)
         with np.errstate(invalid="ignore"):

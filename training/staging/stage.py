@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 
 from training.staging.config import StagingConfig, VesselConfig
-from training.staging.contact import Contact, contact_of
+from training.staging.contact import Contact, contact_of, tumour_field
 from training.staging.diameters import Lesion, lesions_of
+from training.staging.field import Field
 from voxcurate.errors import GeometryError, SourceError
-from voxcurate.masks import Bools, components
+from voxcurate.masks import Bools, bounding_box, components
 from voxcurate.volume import ML_PER_MM3, Affine, Volume
 
 NO_TUMOUR = "no tumour"
@@ -125,7 +126,8 @@ def stage_case(masks: Mapping[str, Volume], config: StagingConfig | None = None)
     if not tumour.any():
         return Staging(NO_TUMOUR, False, None, config.diameter, ("the tumour's mask is empty",))
     lesions = lesions_of(tumour, affine)
-    contacts = [_contact(vessel, masks, tumour, affine, config) for vessel in config.vessels]
+    mass = tumour_field(tumour, affine, config.contact)
+    contacts = [_contact(v, masks, tumour, affine, config, mass) for v in config.vessels]
     return staged(lesions, contacts, config, voxel_mm=max(masks[named[0]].spacing))
 
 
@@ -247,24 +249,29 @@ def _contact(
     tumour: Bools,
     affine: Affine,
     config: StagingConfig,
+    mass: Field,
 ) -> Contact:
     there = [c for c in vessel.classes if c in masks]
     own = next((c for c in there if masks[c].array.any()), next(iter(there), None))
-    others = [masks[c].array != 0 for c in config.ends_in if c in masks and c != own]
+    others = [masks[c].array for c in config.ends_in if c in masks and c != own]
     mask = None if own is None else masks[own].array != 0
-    return contact_of(vessel.name, tumour, mask, affine, config.contact, others=others)
+    return contact_of(vessel.name, tumour, mask, affine, config.contact, others=others, mass=mass)
 
 
 def _without_specks(mask: Bools, affine: Affine, speck_ml: float) -> Bools:
     """Without pieces that are no tumour; if all are so small, all stay."""
-    numbers, n = components(mask)
-    if n < 2:
+    box = bounding_box(mask)
+    if box is None:
         return mask
+    numbers, n = components(np.ascontiguousarray(mask[box]))
     voxel_ml = abs(float(np.linalg.det(affine[:3, :3]))) * ML_PER_MM3
-    sizes = np.bincount(numbers.ravel(order="K"), minlength=n + 1) * voxel_ml
-    keep = sizes >= speck_ml
+    keep = np.bincount(numbers.ravel(order="K"), minlength=n + 1) * voxel_ml >= speck_ml
     keep[0] = False
-    return keep[numbers] if keep.any() else mask
+    if not keep.any():
+        return mask
+    result = np.zeros_like(mask)
+    result[box] = keep[numbers]
+    return result
 
 
 def _common_grid(masks: Mapping[str, Volume]) -> Affine:

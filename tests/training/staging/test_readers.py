@@ -50,6 +50,16 @@ def test_figures_by_hand():
     assert found.tests == ()
 
 
+def test_a_group_that_is_always_right_is_not_known_to_be():
+    found = compare_readers(
+        {"a": calls("1111110000"), "b": calls("1111110000")}, TRUTH, None, QUICK
+    )
+    sensitivity = found.groups[0].figures["sensitivity"]
+    assert (sensitivity.mean, sensitivity.high) == (1.0, 1.0)
+    assert sensitivity.low == pytest.approx(wilson(6, 6, 0.95).low)
+    assert 0.5 < sensitivity.low < 0.7
+
+
 def test_undefined_is_not_nought():
     only_tumours = Truth(dict.fromkeys(CASES, True))
     found = compare_readers({"a": calls("1111111111")}, only_tumours, config=QUICK)
