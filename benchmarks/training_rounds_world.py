@@ -4,7 +4,7 @@ models trained on what they assembled."""
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -212,9 +212,11 @@ def _spoil(place: Path, seed: int, sizes: "Settings") -> dict[str, Any]:
         total = sum(len(own) for own in truth.labels.values())
         gaps = right[: round(sizes.missing * total)]
         _forget(catalog, gaps)
-        with catalog.write() as writer:
-            own = catalog.rows(Label, case_id=sorted(gold), origin="original")
-            writer.put_all([replace(label, gold=True) for label in own])
+        label = TABLES[Label]
+        with catalog.engine.begin() as connection:
+            connection.execute(
+                label.update().where(label.c.case_id.in_(sorted(gold))).values(gold=True)
+            )
     finally:
         catalog.close()
     dice = [error.dsc for error, _ in errors]
