@@ -15,6 +15,7 @@ By default merged lesions are not found (nobody has told them apart) and split o
 (they point at a lesion).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from training.evaluation.config import MatchConfig
-from voxcurate.masks import bounding_box, components
+from voxcurate.masks import components, label_boxes, surface
 from voxcurate.volume import ML_PER_MM3, Affine, Box
 
 Bools = npt.NDArray[np.bool_]
@@ -32,11 +33,17 @@ SIZES = ("small", "medium", "large")
 
 @dataclass(frozen=True, eq=False)
 class Pieces:
-    """The lesions of a mask in a box: `labels` 1..n by falling volume, specks are n+1 and more."""
+    """The lesions of a mask: `labels` are 1..n by falling volume, n + 1 for all specks; `voxels`
+    and `boxes` of the n lesions."""
 
     labels: Ints
     voxels: npt.NDArray[np.int64]
-    n: int
+    boxes: Mapping[int, Box]
+
+    @property
+    def n(self) -> int:
+        """How many lesions."""
+        return int(self.voxels.size)
 
 
 def detect(
@@ -58,13 +65,13 @@ def detect(
     voxel_ml = abs(float(np.linalg.det(affine[:3, :3]))) * ML_PER_MM3
     true, mine = (_pieces(mask, config.minimum_ml / voxel_ml) for mask in (truth, predicted))
     pairs = np.bincount(
-        (true.labels.astype(np.int64) * (mine.voxels.size + 1) + mine.labels).ravel(),
-        minlength=(true.voxels.size + 1) * (mine.voxels.size + 1),
-    ).reshape(true.voxels.size + 1, mine.voxels.size + 1)[1:, 1:]
+        (true.labels.astype(np.int64) * (mine.n + 2) + mine.labels).ravel(),
+        minlength=(true.n + 2) * (mine.n + 2),
+    ).reshape(true.n + 2, mine.n + 2)[1:, 1:]
     shared = pairs[: true.n, : mine.n]
-    union = true.voxels[: true.n, None] + mine.voxels[None, : mine.n] - shared
+    union = true.voxels[:, None] + mine.voxels[None, :] - shared
     iou = shared / np.maximum(union, 1)
-    centres = [_centre(mine.labels == m + 1) for m in range(mine.n)]
+    centres = [_centre(mine, m) for m in range(mine.n)]
     allowed = _allowed(shared, iou, centres, true, config)
     partner = _assign(allowed, iou)
     states_true = [_true_state(t, partner, shared, true.voxels[t], config) for t in range(true.n)]
@@ -100,13 +107,16 @@ def size_class(diameter_mm: float, config: MatchConfig) -> str:
 
 def _pieces(mask: Bools, least: float) -> Pieces:
     if not mask.any():
-        return Pieces(np.zeros(mask.shape, np.int32), np.zeros(0, np.int64), 0)
+        return Pieces(np.zeros(mask.shape, np.int32), np.zeros(0, np.int64), {})
     found, n = components(mask)
     sizes = np.bincount(found.ravel(order="K"), minlength=n + 1)[1:]
     order = np.argsort(-sizes, kind="stable")
-    rank = np.zeros(n + 1, np.int32)
-    rank[order + 1] = np.arange(1, n + 1)
-    return Pieces(rank[found], sizes[order], int((sizes >= least).sum()))
+    order = order[sizes[order] >= least]
+    rank = np.full(n + 1, order.size + 1, np.int32)
+    rank[0] = 0
+    rank[order + 1] = np.arange(1, order.size + 1)
+    labels = rank[found]
+    return Pieces(labels, sizes[order], label_boxes(labels))
 
 
 def _allowed(
@@ -168,14 +178,12 @@ def _size(
 ) -> dict[str, Any]:
     from training.staging.diameters import axial_mm, feret_mm
 
-    own = pieces.labels == n + 1
-    box: Box | None = bounding_box(own)
-    assert box is not None
+    own = surface(pieces.labels[pieces.boxes[n + 1]] == n + 1)  # has its extreme points too
     ml = int(pieces.voxels[n]) * voxel_ml
     if config.diameter == "sphere":
         diameter = 2 * (3 * ml / ML_PER_MM3 / (4 * np.pi)) ** (1 / 3)
     else:
-        diameter = (feret_mm if config.diameter == "feret" else axial_mm)(own[box], affine)
+        diameter = (feret_mm if config.diameter == "feret" else axial_mm)(own, affine)
     return {
         "ml": round(ml, 4),
         "diameter_mm": round(float(diameter), 2),
@@ -183,7 +191,9 @@ def _size(
     }
 
 
-def _centre(mask: Bools) -> tuple[int, int, int]:
-    """The voxel at the mean position."""
-    i, j, k = np.rint(np.argwhere(mask).mean(axis=0)).astype(int).tolist()
+def _centre(pieces: Pieces, n: int) -> tuple[int, int, int]:
+    """The voxel at the mean position of a lesion."""
+    box = pieces.boxes[n + 1]
+    inside = np.argwhere(pieces.labels[box] == n + 1).mean(axis=0)
+    i, j, k = np.rint(inside + [side.start for side in box]).astype(int).tolist()
     return i, j, k
