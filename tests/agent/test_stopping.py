@@ -2,9 +2,11 @@
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
+from agent.report.summary import stop_rules_in_words
 from agent.stopping import gather, run, spent
 from tests.training.conftest import build
 from training.config import BudgetConfig, StopConfig
@@ -112,3 +114,13 @@ def test_what_was_spent(ctx):
     assert found["money"] == 1.25
     config = StopConfig(budget=BudgetConfig(review_minutes=30))
     assert run(ctx, config).counts["reason"].startswith("the budget is spent: 32.5 of 30 min")
+
+
+def test_the_page_of_a_round_says_how_each_rule_stands(ctx):
+    counts = dict(run(ctx, StopConfig()).counts)
+    view = SimpleNamespace(round=SimpleNamespace(facts={"counts": {"stop": counts}}))
+    told = stop_rules_in_words(view)
+    assert told[0] == "Go on: another round may still help."
+    assert told[2] == "Rounds: round 3 of at most 5."
+    assert len(told) == 6
+    assert stop_rules_in_words(SimpleNamespace(round=None)) == []

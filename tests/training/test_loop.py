@@ -129,6 +129,7 @@ def test_it_learns(tmp_path):
 def test_warm_start_moves_heads_with_their_class(world):
     flagship.run(world.ctx, flagship_config())
     fewer = world.of_round(2, classes=("mandible", "parotid_left"))
-    result = flagship.run(fewer, flagship_config())
+    config = flagship_config().model_copy(update={"keep_classes": False})
+    result = flagship.run(fewer, config)
     assert not result.failed
     assert of_round(fewer, "flagship")[0].classes == ["mandible", "parotid_left"]
