@@ -3,8 +3,8 @@
 Run: ``python -m benchmarks.network_heads`` (2 minutes on two quiet cores). 12 hippocampus MR
 volumes train, 12 others are scored; both start from the same backbone and see the same batches.
 Every second voxel is used. Prints JSON: mean Dice of the scored volumes along the way, per seed.
-With ``--cost`` instead: seconds per step on patches of 48 voxels a side with 2, 7 and 25 classes
-(medians of steps of both variants in turn).
+With ``--cost`` instead: processor seconds per step on patches of 48 voxels a side with 2, 7, 25
+classes (medians of steps of both variants in turn).
 """
 
 import argparse
@@ -112,9 +112,9 @@ def _cost(given: argparse.Namespace) -> dict[str, Any]:
         times: dict[str, list[float]] = {name: [] for name in parts}
         for _ in range(given.steps):
             for name, (network, optimizer) in parts.items():
-                start = time.perf_counter()
+                start = time.process_time()
                 _step(network, optimizer, image, target)
-                times[name].append(time.perf_counter() - start)
+                times[name].append(time.process_time() - start)
         found[f"{n} classes"] = {
             name: round(statistics.median(own[1:]), 3) for name, own in times.items()
         }
