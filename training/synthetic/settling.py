@@ -14,7 +14,7 @@ from training.synthetic.placement import TRIES, Bools, fits, places, room_of
 from training.synthetic.pushing import PUSH, sources
 from training.synthetic.shape import Lump, lump
 
-SHRINK = (1.0, 1.0, 1.0, 0.85, 0.7, 0.55)  # of one try after another, each with a new form
+SHRINK = (1.0, 1.0, 1.0, 0.85, 0.7, 0.55, 0.45, 0.35)  # try after try, each with a new form
 SIZE_LIMITS_MM = (20.0, 40.0)
 MIN_VOXELS = 2.0  # of a diameter
 OF_ARRAY = 0.45  # of the array's shortest side is the largest radius
