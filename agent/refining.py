@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 CASE_FILE, MASKS, PROPOSALS, POINTS = "refine.json", "segmentations", "proposals", "points"
 VERSION = "2"
-LEFT = "its borders are left alone (confidence_by_class)"
+LEFT = "confidence_by_class leaves its borders alone"
 
 
 @dataclass(frozen=True)

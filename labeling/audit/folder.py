@@ -22,7 +22,7 @@ from voxcurate.classes import Vocabulary
 from voxcurate.ids import content_id
 from voxcurate.protocols import Executor, Task
 
-VERSION = "2"
+VERSION = "3"
 WORKER, SECOND = "labeling.audit.case:work", "labeling.audit.case:second_look"
 EXAMINED, TRUSTED = "examined", "examined_trusted"  # folders of what is kept
 WORST = 20

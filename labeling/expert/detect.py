@@ -20,7 +20,7 @@ from voxcurate.ids import content_id
 from voxcurate.ledger import Item, Recorded, run_items
 from voxcurate.stage import StageContext, StageResult
 
-VERSION = "11"
+VERSION = "12"
 WORKER = "labeling.expert.examine:work"
 AT_ONCE = 5000  # labels whose chances are written together
 ACTOR = "detect"

@@ -34,7 +34,7 @@ from voxcurate.predictions import Prediction, axes_reversed
 from voxcurate.ready_predictions import Grid, read_prediction
 from voxcurate.volume import Affine, orientation_of
 
-VERSION = "4"
+VERSION = "5"
 CASE_FILE = "fuse.json"
 LOG_FILE = "rules.csv"
 MASKS, REMOVED = "segmentations", "removed"

@@ -31,7 +31,7 @@ from voxcurate.predictions import Prediction, open_prediction
 from voxcurate.stage import StageContext, StageResult
 from voxcurate.workspace import adopt_file
 
-VERSION = "10"
+VERSION = "11"
 WORKER = "labeling.fusion.fuse:work"
 ENSEMBLE = "ensemble"
 CASES_AT_ONCE = 500

@@ -162,7 +162,7 @@ def test_a_class_can_want_more_or_be_left_alone(files, tmp_path):
              "--class", "liver", "--json", "--set")  # fmt: skip
     key = "labeling.refine.confidence_by_class"
     left = json.loads(run(*words, f"{key}={{liver: 1}}")[1])["classes"]["liver"]
-    assert (left["accepted"], "left alone" in left["reason"]) == (False, True)
+    assert (left["accepted"], "leaves its borders alone" in left["reason"]) == (False, True)
     other = json.loads(run(*words, f"{key}={{spleen: 1}}")[1])["classes"]["liver"]
     assert other["accepted"]
     code, _, noted = run(*words, f"{key}={{liver: 7}}")
