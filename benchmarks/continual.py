@@ -49,6 +49,7 @@ from voxcurate.stage import StageContext
 from voxcurate.workspace import write_text
 
 METHODS = ("none", "full", "linear", "dynamic", "selective", "distill", "full+distill")
+OVERLAP = 0.25  # of the windows in prediction
 Score = dict[str, float]  # class -> mean DSC over the test cases
 
 
@@ -262,7 +263,7 @@ def _predictor(ctx: StageContext, model: Model) -> Any:
     from training.predictors.bundle import BundlePredictor
     from training.predictors.spec import BundleSpec, ZooModel
 
-    spec = BundleSpec(name=model.name, licence=model.licence, weights=model.path)
+    spec = BundleSpec(name=model.name, licence=model.licence, weights=model.path, overlap=OVERLAP)
     zoo = ZooModel(spec, ctx.workspace.root / model.path)
     return BundlePredictor(zoo, ctx.vocabulary, scratch=ctx.workspace.scratch)
 
@@ -302,7 +303,7 @@ def main() -> None:
     parser.add_argument("--methods", nargs="+", default=list(METHODS))
     parser.add_argument("--size", type=int, default=8, help="cases in a limited memory")
     parser.add_argument("--replay", type=float, default=0.5, help="share of the mix")
-    parser.add_argument("--test", type=int, default=15, help="test cases")
+    parser.add_argument("--test", type=int, default=10, help="test cases")
     arguments = parser.parse_args()
     data = Path(os.environ.get("VOXCURATE_DATA", "../shared/data"))
     replay = arguments.replay
