@@ -220,6 +220,7 @@ def _train_all(job: Job, held: Sequence[frozenset[str]]) -> Trained:
         result.classes = sorted({*result.classes, *made["classes"]})
         result.skipped_classes = sorted({*result.skipped_classes, *made["skipped_classes"]})
         result.failed.update(made["failed"])
+        result.warnings += [line for line in made["warnings"] if line not in result.warnings]
         scores.update(made["scores"])
         result.training_cases = max(result.training_cases, made["training_cases"])
     result.held_out_cases = len(scores)
@@ -235,6 +236,34 @@ def _train_all(job: Job, held: Sequence[frozenset[str]]) -> Trained:
         told = {"mark": job.mark, "held_out": result.metrics, "scores": scores}
         write_text(how.out / METRICS, json.dumps(told, indent=1) + "\n")
     return result
+
+
+def _told_by(
+    value: Mapping[str, Any], payload: Mapping[str, Any], hidden: Sequence[ReadCase]
+) -> list[str]:
+    """What the training says that a person should know."""
+    from training.bundle import read_facts
+
+    found = [f"class {name}: in no patch that was drawn" for name in value["unseen_classes"]]
+    if value["bad_steps"]:
+        cases = ", ".join(value["bad_cases"]) or "unknown"
+        found.append(f"{value['bad_steps']} steps without a finite loss were skipped: {cases}")
+    asked = list(payload["training"]["patch"])
+    if value["patch"] != asked or value["parts"] > 1:
+        found.append(
+            f"memory was short: patches of {value['patch']}, {value['parts']} parts a step"
+        )
+    if payload["warm"]:
+        taught = set(read_facts(Path(payload["warm"])).training_patients)
+        seen = [case for case in hidden if case.patient in taught]
+        if seen:
+            found.append(
+                f"{len(seen)} held-out cases are of patients that trained the model it started "
+                "from: their scores are too good"
+            )
+    known = set(payload["classes"])
+    only = sorted({c for case in hidden for c, ml in case.ml.items() if ml} - known)
+    return found + [f"class {name}: labelled in held-out cases only: not learnt" for name in only]
 
 
 def _unlearnt(result: Trained) -> list[str]:
@@ -275,9 +304,10 @@ def _train_one(job: Job, held: frozenset[str], fold: int | None, out: Path) -> d
         "classes": value["classes"],
         "skipped_classes": value["skipped_classes"],
         "steps": value["steps"],
-        "training_cases": len(job.cases) - len(held),
+        "training_cases": len(job.cases) - len(held) - len(value["failed_cases"]),
         "scores": scores,
-        "failed": failed,
+        "failed": {**value["failed_cases"], **failed},
+        "warnings": _told_by(value, payload, hidden),
     }
     table = summary(scores, patients, value["classes"], job.how.seed) if scores else {}
     write_text(

@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 VERSION = "1"
 PROBE = 8  # steps by which a step is measured; the first ones warm up
 WARM_UP = 3
+PROBE_NAME = "probe"
 TIME_LIMIT_S = 20 * 86400.0  # poll() takes no more than 24 days
 PLAN = "plan.json"
 
@@ -145,12 +146,23 @@ def ancestor_network(how: How) -> str:
     assert how.warm is not None
     own = read_facts(how.warm).network
     names = sorted(path.stem for path in shipped("networks").glob("*.yaml"))
-    fitting = [name for name in names if network_config(name) == own]
+    plain = own.model_copy(update={"text": ""})
+    fitting = [
+        name for name in names
+        if network_config(name).model_copy(update={"text": ""}) == plain
+    ]  # fmt: skip
     if not fitting:
         raise ConfigError("--warm: the bundle's network is none of configs/networks")
     if how.network and how.network not in fitting:
         raise ConfigError(f"--warm: the bundle's network is {fitting[0]}, not {how.network}")
     return fitting[0]
+
+
+def _ancestor_text(how: How) -> str:
+    """How the ancestor reads its classes' texts: its heads are made from them."""
+    from training.bundle import read_facts
+
+    return read_facts(how.warm).network.text if how.warm is not None else ""
 
 
 def _as_ancestor(plan: Plan, how: How) -> Plan:
@@ -229,7 +241,7 @@ def _pace(job: Job, held: frozenset[str]) -> float:
     """Seconds of a step, by a short run of the same worker; cases are cached on the way."""
     short = job.training.model_copy(update={"log_every": 1, "checkpoint_every": PROBE + 1})
     probe = replace(job, training=short, plan=replace(job.plan, steps=PROBE))
-    payload = payload_for(probe, held, fold=None, name="probe")
+    payload = payload_for(probe, held, fold=None, name=PROBE_NAME)
     log.info("measuring the time of a step")
     value = run_worker(payload)
     shutil.rmtree(Path(value["bundle"]), ignore_errors=True)
@@ -264,6 +276,7 @@ def payload_for(job: Job, held: frozenset[str], *, fold: int | None, name: str) 
         raw=raw,
         anneal=[c.spec() for c in learnt if c.case_id in job.gold] if wants_gold else (),
         fold=fold,
+        text=_ancestor_text(job.how),
     )
     values = payload_of(
         run,
@@ -284,6 +297,7 @@ def payload_for(job: Job, held: frozenset[str], *, fold: int | None, name: str) 
         "log": str(job.work / "logs" / f"{run_id}.jsonl"),
         "scratch": str(job.work / "bundles"),
         "threads": job.how.threads,
+        "quiet": name == PROBE_NAME,
     }
 
 
