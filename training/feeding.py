@@ -2,8 +2,7 @@
 
 What a step is drawn from depends on what the sampler had learnt a fixed number of steps before,
 never on how fast a thread was; draws that wait are part of the checkpoint. Threads, not processes:
-cutting happens in code that lets other threads run, and a batch needs no copy to get here
-(measured, docs/training.md).
+cutting happens in code that lets other threads run, and a batch needs no copy to get here.
 """
 
 from collections import deque
