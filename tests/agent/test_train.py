@@ -147,6 +147,29 @@ def test_a_folder_that_nobody_described_is_drafted(run, tmp_path):
     assert "TODO" in (tmp_path / "bundle.source.yaml").read_text()
 
 
+def test_what_a_training_met_is_told(monkeypatch):
+    from types import SimpleNamespace
+
+    from agent.training import _told_by
+    from agent.training_cases import ReadCase
+
+    taught = SimpleNamespace(training_patients=("person_1",))
+    monkeypatch.setattr("training.bundle.read_facts", lambda folder: taught)
+    case = ReadCase(
+        "c1", "person_1", "CT", "CC0", "", "", (4, 4, 4), (), {}, {"liver": 3.0, "spleen": 0.0}
+    )
+    value = {"unseen_classes": ["aorta"], "bad_steps": 2, "bad_cases": ["c7"],
+             "patch": [16, 16, 16], "parts": 1}  # fmt: skip
+    payload = {"training": {"patch": [32, 16, 16]}, "classes": ["aorta"], "warm": "ancestor"}
+    said = " ".join(_told_by(value, payload, [case]))
+    parts = ("aorta: in no patch", "2 steps without a finite loss", "c7", "memory was short",
+             "1 held-out cases are of patients", "class liver: labelled in held-out")  # fmt: skip
+    assert all(part in said for part in parts)
+    assert "spleen" not in said
+    fine = {**value, "unseen_classes": [], "bad_steps": 0, "patch": [32, 16, 16]}
+    assert _told_by(fine, {**payload, "warm": ""}, []) == []
+
+
 @pytest.mark.slow
 def test_one_case_trains_with_a_warning_and_a_class_without_voxels_is_left_out(run, tmp_path):
     data = dataset(tmp_path / "data", 1, source=SOURCE + "complete: [esophagus, mandible]\n")
