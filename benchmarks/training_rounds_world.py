@@ -161,7 +161,12 @@ class World:
         return {
             "seed": self.seed,
             "zoo": {"networks": list(sizes.zoo), "training": training},
-            "flagship": {"network": sizes.network, "training": training, "warm_start": False},
+            "flagship": {
+                "network": sizes.network,
+                "training": training,
+                "warm_start": False,
+                "warm_steps": sizes.steps,  # the preset asks for others
+            },
             "labeling": {"judge": {"auto_mend": ["original", "pseudo", "judged"]}},
             "stop": {"max_rounds": 99},
         }

@@ -103,7 +103,9 @@ def test_the_whole_of_it_at_tiny_scale_goes_on_where_it_was(tmp_path, capsys, mo
     assert faults["missing"]
     told = json.loads((tmp_path / "f" / "s0_round2.json").read_text())["models"]
     (flagship,) = told.values()
-    assert flagship["steps"] == 2
+    tuned = json.loads((tmp_path / "f" / "s0_tuned.json").read_text())["models"]
+    assert [one["steps"] for one in (flagship, *tuned.values())] == [2, 2]
+    assert [one["warm_started"] for one in tuned.values()] == [True]
     assert flagship["warm_started"] is False
     plain = json.loads((tmp_path / "f" / "s0_plain.json").read_text())["models"]
     (peer,) = plain.values()
