@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from voxcurate.case_files import CaseFiles
 
 SEED = 0
+KEPT = "kept"  # in the folder of results: scores of the cases, for a later run
 
 
 @dataclass(frozen=True)
@@ -82,14 +83,16 @@ def evaluate_folders(job: FolderJob) -> Evaluated:
         check_apart(job.out, [*truth.values(), *(c for m in models.values() for c in m.values())])
     there = classes_there([*truth.values()])
     classes = tuple(asked_classes(job.classes, vocabulary, there))
-    lesions = tuple(asked_classes(job.lesions, vocabulary, there))
+    lesions = asked_classes(job.lesions or job.config.lesion_classes, vocabulary, there)
+    config = job.config.model_copy(update={"lesion_classes": tuple(lesions)})
+    job = replace(job, config=config)
     subjects = Subjects()
     if job.subgroups is not None:
         subjects = read_subjects(job.subgroups, job.config)
         if not set(subjects.patients) & set(truth):
             raise ConfigError(f"{job.subgroups.name}: none of its cases is one of the truth")
     measured = {
-        name: _measure(name, cases, truth, job, vocabulary, classes, lesions)
+        name: _measure(name, cases, truth, job, vocabulary, classes)
         for name, cases in models.items()
     }
     summary = _summary(job, measured, subjects, vocabulary)
@@ -105,16 +108,14 @@ def _measure(
     job: FolderJob,
     vocabulary: Vocabulary,
     classes: tuple[str, ...],
-    lesions: tuple[str, ...],
 ) -> "Measured":
     from training.evaluation.folders import Job, measure
     from voxcurate.executor import cores
     from voxcurate.progress import progress
 
-    own = Job(
-        vocabulary, job.config.of_case(), classes, lesions, job.missing_is_empty,
-        job.workers or cores(),
-    )  # fmt: skip
+    keep = None if job.out is None else job.out / KEPT / name
+    config, workers = job.config.of_case(), job.workers or cores()
+    own = Job(vocabulary, config, classes, job.missing_is_empty, workers, keep)
     with progress(f"evaluate {name}", sum(case in truth for case in cases)) as bar:
         return measure(cases, truth, own, lambda case: bar.advance(note=case))
 

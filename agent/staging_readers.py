@@ -28,8 +28,7 @@ def compare_tables(
 
     true = read_truth(truth)
     readers = read_marks(marks, true)
-    threshold = 0.5 if config.threshold is None else config.threshold
-    scores = None if model is None else read_scores(model, true, threshold)
+    scores = None if model is None else read_scores(model, true, config.threshold)
     study = compare_readers(readers, true, scores, config)
     told = {
         "cases": len(true.present),

@@ -1,7 +1,9 @@
 """Means, medians and shares with bootstrap intervals over patients, and differences of means."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
@@ -111,11 +113,13 @@ def share_interval(
     """The sum of `hits` over the sum of `totals`, both by patient: lesions found of lesions.
 
     Where all or none are hit, the bootstrap would have no width: the bound is Clopper and
-    Pearson's then, as if `totals` were independent. A rate (`is_rate`: false positives per scan)
-    may be above 1; where it is 0, the bound is that of a Poisson count.
+    Pearson's then, with each patient as one draw, for what one patient has may be found or missed
+    together. A rate (`is_rate`: false positives per scan) may be above 1; where it is 0, the bound
+    is that of a Poisson count, per patient likewise.
 
     Returns:
-        None if the total is 0. `n` is the total.
+        None if the total is 0; no bounds where one patient, or the same share in all, says nothing
+        of how it varies. `n` is the total.
     """
     names = sorted(totals)
     top, bottom = np.array([[hits.get(p, 0.0), totals[p]] for p in names]).reshape(-1, 2).T
@@ -123,19 +127,31 @@ def share_interval(
     if not total:
         return None
     share = float(top.sum()) / total
+    people = int(np.count_nonzero(bottom))
     if is_rate and not share:
-        return Estimate(0.0, 0.0, float(-np.log((1 - confidence) / 2)) / total, round(total))
+        return Estimate(0.0, 0.0, -math.log((1 - confidence) / 2) / people, round(total))
     if not is_rate and share in (0.0, 1.0):
-        reach = ((1 - confidence) / 2) ** (1 / total)
+        reach = ((1 - confidence) / 2) ** (1 / people)
         low, high = (reach, 1.0) if share else (0.0, 1 - reach)
         return Estimate(share, low, high, round(total))
-    if np.count_nonzero(bottom) < 2:
+    if people < 2:
         return Estimate(share, None, None, round(total))
     times = resampled(len(names), draws, seed)
     with np.errstate(invalid="ignore"):
         found = (times @ top) / (times @ bottom)
     low, high = _bounds(found[np.isfinite(found)], confidence)
+    if low == high:  # the same share in every patient tells nothing of how it varies
+        low = high = None
     return Estimate(share, low, high, round(total))
+
+
+def wilson(share: float, size: float, *, confidence: float = CONFIDENCE) -> tuple[float, float]:
+    """Wilson's score interval of a share of `size` (above 0) independent draws."""
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    middle = (share + z**2 / (2 * size)) / (1 + z**2 / size)
+    half = z * math.sqrt(share * (1 - share) / size + z**2 / (4 * size**2)) / (1 + z**2 / size)
+    low = 0.0 if share == 0 else max(0.0, middle - half)
+    return low, 1.0 if share == 1 else min(1.0, middle + half)
 
 
 def resampled(n: int, draws: int, seed: int) -> npt.NDArray[np.int64]:

@@ -51,7 +51,11 @@ def evaluate(
         typer.Option(help="NSD tolerance for all classes; default: each class's own.", min=0),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for tables (Markdown, CSV, JSON) and pictures.")
+        Path | None,
+        typer.Option(
+            help="Folder for tables (Markdown, CSV, JSON) and pictures; a later run takes over the "
+            "scores of cases whose files and settings are the same."
+        ),
     ] = None,
     labels: LabelsOption = None,
     layout: LayoutOption = "auto",

@@ -37,23 +37,27 @@ def show_round(table: Mapping[str, Any], *, as_json: bool) -> int:
 
 def show_folders(found: "Evaluated", out: Path | None) -> None:
     """Tables of each model, the tests between them, what went wrong on stderr."""
-    from training.evaluation import tables
+    from training.evaluation import lesion_tables, tables
     from voxcurate.classes import load_vocabulary
 
     names = {item.id: item.name or item.id for item in load_vocabulary()}
     for entry in found.summary["models"]:
         people = "" if entry["patients"] == entry["cases"] else f" of {entry['patients']} patients"
-        title = f"{entry['name']}: {entry['cases']} scans{people}"
+        before = found.measured[entry["name"]].reused
+        known = f" ({before} scored before)" if before else ""
+        title = f"{entry['name']}: {entry['cases']} scans{people}{known}"
         _table(tables.shown_classes(entry, names), title)
         if line := tables.calibration_line(entry, names):
             typer.echo(line)
         for class_id in entry["lesions"]:
-            table = tables.shown_lesions(entry, class_id)
+            table = lesion_tables.shown_lesions(entry, class_id)
             _table(table, f"{entry['name']}: lesions, {names.get(class_id, class_id)}")
-            for line in tables.lesion_lines(entry, class_id):
+            for line in lesion_tables.lesion_lines(entry, class_id):
                 typer.echo(line)
     for entry in found.summary["models"][:1]:
         _table(tables.shown_subgroups(entry))
+        for class_id in entry["lesions"]:
+            _table(lesion_tables.shown_lesion_groups(entry, class_id))
     for entry in found.summary["models"]:
         for other in tables.comparisons(entry):
             if other["tests"]:

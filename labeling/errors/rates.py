@@ -5,7 +5,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Z = 1.959964  # of a 95 % interval
+from voxcurate.intervals import wilson
+
 PER = 1000.0  # labels
 Trend = Literal["falls", "rises", "no clear change", "unknown"]
 
@@ -58,14 +59,6 @@ def rate(errors: int, labels: int, clusters: Collection[int] = (), n_clusters: i
     size = labels / _design_effect(share, labels, clusters, n_clusters)
     low, high = wilson(share, size)
     return Rate(errors, labels, PER * share, PER * low, PER * high)
-
-
-def wilson(share: float, size: float) -> tuple[float, float]:
-    """The 95 % interval of a share of `size` (> 0) draws."""
-    middle = (share + Z**2 / (2 * size)) / (1 + Z**2 / size)
-    half = Z * math.sqrt(share * (1 - share) / size + Z**2 / (4 * size**2)) / (1 + Z**2 / size)
-    low = 0.0 if share == 0 else max(0.0, middle - half)
-    return low, 1.0 if share == 1 else min(1.0, middle + half)
 
 
 def _design_effect(share: float, labels: int, clusters: Collection[int], n_clusters: int) -> float:

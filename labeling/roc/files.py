@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from labeling.kept import KeptResults
 from labeling.roc.analysis import Analysis
 from labeling.roc.config import RocConfig
 from labeling.roc.reach import organs_of, reach_of
@@ -19,6 +18,7 @@ from voxcurate.case_files import CaseFiles
 from voxcurate.classes import Vocabulary
 from voxcurate.errors import CurationError
 from voxcurate.ids import content_id
+from voxcurate.kept import KeptResults
 from voxcurate.lesions.candidates import Found, find_candidates
 from voxcurate.lesions.matching import CaseRow, match, row_of
 from voxcurate.nifti import write_nifti

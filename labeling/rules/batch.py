@@ -6,13 +6,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from labeling.kept import KeptResults
 from labeling.rules.engine import Anatomy, load_anatomy
 from labeling.rules.files import facts_of, nothing_like, read_labels, read_scan
 from labeling.rules.outcome import Outcome
 from voxcurate.case_files import CaseFiles
 from voxcurate.classes import load_vocabulary
 from voxcurate.ids import content_id
+from voxcurate.kept import KeptResults
 from voxcurate.protocols import Executor, Task
 
 WORKER = "labeling.rules.batch:work"

@@ -105,6 +105,29 @@ def test_another_model_is_tested_patient_by_patient(folders):
     assert "### Against poor" in text
 
 
+def test_a_second_run_takes_over_what_still_fits(folders):
+    arguments = (folders / "good", folders / "truth", "--out", folders / "out")
+    _, first = run(*arguments)
+    kept = folders / "out" / "kept" / "good"
+    assert len(list(kept.glob("*.json"))) == 8
+    times = {p.name: p.stat().st_mtime_ns for p in kept.iterdir()}
+    _, second = run(*arguments)
+    assert second == first
+    assert {p.name: p.stat().st_mtime_ns for p in kept.iterdir()} == times
+    save(folders / "good" / "case5.nii.gz", label_map(SMALLER))
+    _, third = run(*arguments)
+    changed = [p.name for p in kept.iterdir() if p.stat().st_mtime_ns != times[p.name]]
+    assert changed == ["case5.json"]
+    assert third["models"][0]["mean"]["dsc"] < first["models"][0]["mean"]["dsc"]
+    run(*arguments, "--set", "threshold=0.4")
+    assert all(p.stat().st_mtime_ns != times[p.name] for p in kept.iterdir())
+
+
+def test_lesion_classes_of_the_settings_count_too(folders):
+    _, found = run(folders / "good", folders / "truth", "--set", "lesion_classes=[spleen]")
+    assert list(found["models"][0]["lesions"]) == ["spleen"]
+
+
 def test_people_see_tables(folders):
     result = CliRunner().invoke(
         app, ["evaluate", str(folders / "good"), str(folders / "truth")], env={"COLUMNS": "150"}

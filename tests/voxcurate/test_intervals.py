@@ -8,6 +8,7 @@ from voxcurate.intervals import (
     mean_interval,
     median_interval,
     share_interval,
+    wilson,
 )
 
 
@@ -95,6 +96,26 @@ def test_a_share_is_of_sums_and_exact_at_its_ends():
     none = share_interval({}, {str(i): 1 for i in range(10)}, seed=0)
     assert (none.low, none.high) == (0.0, pytest.approx(1 - 0.025 ** (1 / 10)))
     assert share_interval({}, {"p": 0}, seed=0) is None
+
+
+def test_exact_bounds_count_patients_and_not_what_one_of_them_has():
+    found = share_interval({"p": 5, "q": 5}, {"p": 5, "q": 5}, seed=0)
+    assert (found.low, found.high, found.n) == (pytest.approx(0.025 ** (1 / 2)), 1.0, 10)
+    rate = share_interval({}, {"p": 5, "q": 5}, seed=0, is_rate=True)
+    assert rate.high == pytest.approx(3.689 / 2, abs=1e-3)
+    same = share_interval({"p": 1, "q": 1, "r": 2}, {"p": 2, "q": 2, "r": 4}, seed=0)
+    assert (same.mean, same.low, same.high) == (0.5, None, None)
+    alone = share_interval({"p": 5}, {"p": 5}, seed=0)
+    assert (alone.mean, alone.low, alone.high) == (1.0, pytest.approx(0.025), 1.0)
+    assert share_interval({"p": 2}, {"p": 5}, seed=0).low is None
+
+
+def test_wilson_against_the_textbook():
+    """Newcombe 1998, table I, method 3: 81 of 263, 15 of 148, 0 of 20, 1 of 29."""
+    for hits, n, bounds in ((81, 263, (0.2553, 0.3662)), (15, 148, (0.0624, 0.1605)),
+                            (0, 20, (0.0, 0.1611)), (1, 29, (0.0061, 0.1718))):  # fmt: skip
+        assert wilson(hits / n, n) == pytest.approx(bounds, abs=5e-5)
+    assert wilson(0.5, 10, confidence=0.9)[0] > wilson(0.5, 10)[0]
 
 
 def test_a_rate_may_be_one_or_more():

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from training.evaluation import calibration
 from training.evaluation.config import CaseConfig
 from training.evaluation.lesions import detect
+from voxcurate.classes import Vocabulary
 from voxcurate.lesions.candidates import find_candidates
 from voxcurate.lesions.matching import match
 from voxcurate.masks import dilate
@@ -25,6 +26,7 @@ from voxcurate.volume import ML_PER_MM3, Affine, Box, spacing_of
 
 IMPLEMENTATION = "voxcurate.metrics"
 NAMES = ("dsc", "nsd", "nsd_strict", "hd95", "volume_error_ml", "volume_error")
+DEFAULT_TOLERANCE_MM = 2.0  # of a class that the vocabulary does not know
 STATES = ("scored", "both_empty", "missed", "false")
 Shape = tuple[int, int, int]
 Bools = npt.NDArray[np.bool_]
@@ -99,6 +101,16 @@ def score_class(
             **_candidates(truth, prediction, shape, affine, config, known),
         }
     return found
+
+
+def rules_of(class_id: str, vocabulary: Vocabulary, config: CaseConfig) -> tuple[float, bool]:
+    """The NSD tolerance of a class in mm, and whether it is scored lesion by lesion."""
+    tolerance_mm, is_lesion = DEFAULT_TOLERANCE_MM, False
+    if class_id in vocabulary:
+        tolerance_mm, is_lesion = vocabulary[class_id].tolerance_mm, vocabulary[class_id].lesion
+    if config.lesion_classes:
+        is_lesion = class_id in config.lesion_classes
+    return tolerance_mm, is_lesion
 
 
 def _candidates(

@@ -62,7 +62,10 @@ class EvaluateConfig(CaseConfig):
         "Wilcoxon's test cannot reach 0.05",
     )  # fmt: skip
     fewest_in_group: int = Field(
-        5, ge=1, description="patients below which a subgroup's figures are marked as too few"
+        5,
+        ge=1,
+        description="patients below which the figures of a class or a subgroup are marked: "
+        "a bootstrap of so few gives intervals that are too narrow",
     )
     age_edges: tuple[int, ...] = Field((18, 40, 60, 80), description="years; of the age bands")
     slice_edges_mm: tuple[float, ...] = Field(

@@ -22,11 +22,17 @@ from voxcurate.lesions.draws import band_of, counts_of, grid_of_thresholds, step
 from voxcurate.lesions.matching import CaseRow
 
 Scores = Mapping[str, Mapping[str, Any]]  # case -> scores of the class
+GROUP_FIGURES = ("lesion_sensitivity", "patient_sensitivity", "specificity")  # of subgroups
 BAND = 49  # places of the curve's band
 
 
 def detection(
-    scores: Scores, patients: Mapping[str, str], config: EvaluateConfig, *, seed: int
+    scores: Scores,
+    patients: Mapping[str, str],
+    config: EvaluateConfig,
+    *,
+    seed: int,
+    curve: bool = True,
 ) -> dict[str, Any]:
     """Figures of one lesion class.
 
@@ -35,6 +41,7 @@ def detection(
         patients: case to patient.
         config: rules and resamples.
         seed: of the resamples.
+        curve: the free-response curve too.
     """
     rules = config.match
     owners = {case: patients.get(case, case) for case in scores}
@@ -93,8 +100,22 @@ def detection(
         "patient_sensitivity": by_size(patient_share),
         "specificity": share(quiet, dict.fromkeys(negative, 1), "specificity"),
         "false_per_scan": by_size(false_share),
-        "froc": froc(scores, owners, config, seed=seed),
+        "froc": froc(scores, owners, config, seed=seed) if curve else None,
     }  # fmt: skip
+
+
+def detection_of_group(
+    scores: Scores, patients: Mapping[str, str], config: EvaluateConfig, *, seed: int
+) -> dict[str, dict[str, Any]]:
+    """The figures of a lesion class that are told of a subgroup (`GROUP_FIGURES`), with ``n``,
+    ``share`` and ``interval``; what is undefined there is left out."""
+    told = detection(scores, patients, config, seed=seed, curve=False)
+    found = {
+        "lesion_sensitivity": told["sensitivity"]["all"],
+        "patient_sensitivity": told["patient_sensitivity"]["all"],
+        "specificity": told["specificity"],
+    }
+    return {name: figure for name, figure in found.items() if figure["n"]}
 
 
 def froc(
@@ -157,6 +178,8 @@ def _draws(
     if bands is not None:
         lists = [[round(float(x), 6) for x in part] for part in (rates, *bands)]
         told = dict(zip(("false_per_scan", "low", "high"), lists, strict=True))
+    if low == high:  # all or nothing found in every draw: no width, which is not certainty
+        return [None, None], told
     return [round(float(low), 6), round(float(high), 6)], told
 
 

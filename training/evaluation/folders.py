@@ -8,19 +8,22 @@ What is wrong with one case leaves the others alone.
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from training.evaluation.case import score_class
+from training.evaluation.case import rules_of, score_class
 from training.evaluation.config import CaseConfig
 from voxcurate.case_files import CaseFiles
 from voxcurate.classes import Vocabulary
 from voxcurate.errors import CurationError, PredictionError
+from voxcurate.ids import content_id
+from voxcurate.kept import KeptResults
 from voxcurate.predictions import EMPTY_BOX, Prediction, ProbabilityBox
 from voxcurate.ready_predictions import Grid, read_prediction
 
-DEFAULT_TOLERANCE_MM = 2.0  # of a class that the vocabulary does not know
+VERSION = "1"  # of the scores: others make kept ones useless
 Cases = Mapping[str, CaseFiles]
 Done = Callable[[str], None]
 
@@ -31,17 +34,18 @@ class Job:
 
     Attributes:
         classes: only these; empty: all that the truth has.
-        lesions: classes scored lesion by lesion; empty: those that the vocabulary calls lesions.
         missing_is_empty: a class without a file of prediction is predicted to be absent.
         workers: threads; kernels and unpacking let each other run.
+        keep: folder of the cases' scores, taken over as long as files and settings stay the same;
+            None: nothing is kept.
     """
 
     vocabulary: Vocabulary
     config: CaseConfig
     classes: tuple[str, ...] = ()
-    lesions: tuple[str, ...] = ()
     missing_is_empty: bool = False
     workers: int = 1
+    keep: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,7 @@ class Measured:
         missing: cases of the truth without a prediction.
         extra: predicted cases without truth.
         not_predicted: classes of the truth that no prediction has.
+        reused: cases whose scores were kept from an earlier run.
     """
 
     scores: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
@@ -61,6 +66,7 @@ class Measured:
     missing: tuple[str, ...] = ()
     extra: tuple[str, ...] = ()
     not_predicted: tuple[str, ...] = ()
+    reused: int = 0
 
     @property
     def is_whole(self) -> bool:
@@ -81,19 +87,29 @@ def measure(predictions: Cases, truth: Cases, job: Job, done: Done = lambda _: N
     offered = {c for case in both for c in _classes(predictions[case], truth[case])}
     any_unnamed = any(_is_unnamed(predictions[case], truth[case]) for case in both)
 
-    def work(case: str) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
+    kept = _kept(job, offered)
+
+    def work(case: str) -> tuple[dict[str, dict[str, Any]], dict[str, str], bool]:
+        state = _state(predictions[case], truth[case])
+        if state is not None and (known := kept.get(case, state)) is not None:
+            return known, {}, True
         try:
-            return score_files(predictions[case], truth[case], job, offered)
+            found, wrong = score_files(predictions[case], truth[case], job, offered)
         except CurationError as error:
-            return {}, {"": str(error)}
+            return {}, {"": str(error)}, False
+        if state is not None and not wrong:
+            kept.put(case, state, found)
+        return found, wrong, False
 
     scores: dict[str, dict[str, dict[str, Any]]] = {}
     failed: dict[str, str] = {}
+    reused = 0
     with ThreadPoolExecutor(max(1, job.workers)) as pool:
-        for case, (found, wrong) in zip(both, pool.map(work, both), strict=True):
+        for case, (found, wrong, was_there) in zip(both, pool.map(work, both), strict=True):
             failed |= {f"{case}/{c}" if c else case: why for c, why in wrong.items()}
             if found:
                 scores[case] = found
+            reused += was_there
             done(case)
     wanted = {c for case in both for c in _classes(truth[case], predictions[case])}
     if job.classes:
@@ -104,6 +120,7 @@ def measure(predictions: Cases, truth: Cases, job: Job, done: Done = lambda _: N
         tuple(sorted(set(truth) - set(predictions))),
         tuple(sorted(set(predictions) - set(truth))),
         () if any_unnamed else tuple(sorted(wanted - offered)),
+        reused,
     )
 
 
@@ -145,14 +162,15 @@ def score_files(
             if offered is None or class_id in offered:
                 wrong[class_id] = "the prediction of this case lacks this class"
             continue
+        tolerance_mm, is_lesion = rules_of(class_id, job.vocabulary, job.config)
         scores[class_id] = score_class(
             _box(drawn, class_id),
             _box(made, class_id),
             drawn.shape,
             drawn.affine,
             job.config,
-            tolerance_mm=_tolerance(class_id, job.vocabulary),
-            is_lesion=_is_lesion(class_id, job),
+            tolerance_mm=tolerance_mm,
+            is_lesion=is_lesion,
         )
     if not scores and not wrong:
         raise PredictionError(
@@ -199,14 +217,21 @@ def _classes(files: CaseFiles, other: CaseFiles) -> set[str]:
     return set(own.names.values()) if own.label_map is not None else set(own.masks)
 
 
-def _tolerance(class_id: str, vocabulary: Vocabulary) -> float:
-    return vocabulary[class_id].tolerance_mm if class_id in vocabulary else DEFAULT_TOLERANCE_MM
+def _kept(job: Job, offered: set[str]) -> KeptResults:
+    if job.keep is None:
+        return KeptResults()
+    rules = {c: rules_of(c, job.vocabulary, job.config) for c in job.vocabulary.ids()}
+    config = job.config.model_dump(mode="json")
+    asked = [config, rules, job.classes, job.missing_is_empty, sorted(offered)]
+    return KeptResults(job.keep, content_id(VERSION, *asked))
 
 
-def _is_lesion(class_id: str, job: Job) -> bool:
-    if job.lesions:
-        return class_id in job.lesions
-    return class_id in job.vocabulary and job.vocabulary[class_id].lesion
+def _state(prediction: CaseFiles, truth: CaseFiles) -> list[Any] | None:
+    """What the scores of a case depend on; None where a file cannot be seen."""
+    try:
+        return [prediction.state(), truth.state()]
+    except OSError:
+        return None
 
 
 def _some(names: Sequence[str] | Mapping[str, Any]) -> str:

@@ -41,7 +41,8 @@ def compare(
 
     Returns:
         Per metric and class (`MEAN` first): ``n`` patients, ``mean`` difference (now minus before)
-        with ``interval``, ``p``, ``p_holm``, ``effect``, ``is_significant``.
+        with ``interval``, ``p``, ``p_holm``, ``effect``, ``is_significant``,
+        and ``is_few``: too few patients whose values differ for any claim.
     """
     tests = []
     for metric, tables in now.items():
@@ -63,6 +64,7 @@ def compare(
     for test, p in zip(tests, adjusted, strict=True):
         enough = test["differ"] >= config.fewest_pairs
         test["p_holm"] = p
+        test["is_few"] = not enough
         test["is_significant"] = bool(enough and p is not None and p < config.alpha)
     return tests
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from training.evaluation.case import IMPLEMENTATION, NAMES, score_class
+from training.evaluation.case import IMPLEMENTATION, NAMES, rules_of, score_class
 from training.evaluation.config import CaseConfig, EvaluateConfig
 from training.evaluation.significance import MEAN, compare
 from training.evaluation.subgroups import Subjects, groups_of_scans
@@ -30,7 +30,6 @@ from voxcurate.workspace import write_text
 
 VERSION = "2"
 STAGE = "evaluate"
-DEFAULT_TOLERANCE_MM = 2.0
 
 
 @dataclass(frozen=True)
@@ -175,16 +174,16 @@ def _item(
     labels: Mapping[str, Label],
     path: Path,
 ) -> Item:
-    lesions = set(config.lesion_classes)
-    told = {}
-    for c, label in labels.items():
-        info = next((x for x in ctx.vocabulary if x.id == c), None)
-        told[c] = {
+    rules = {c: rules_of(c, ctx.vocabulary, config) for c in labels}
+    told = {
+        c: {
             "path": label.path,
             "known": label.known_path,
-            "tolerance_mm": info.tolerance_mm if info else DEFAULT_TOLERANCE_MM,
-            "is_lesion": c in lesions if lesions else bool(info and info.lesion),
+            "tolerance_mm": rules[c][0],
+            "is_lesion": rules[c][1],
         }
+        for c, label in labels.items()
+    }
     payload = {
         "root": str(ctx.workspace.root),
         "prediction": str(path),
@@ -193,7 +192,6 @@ def _item(
         "config": config.of_case().model_dump(),
         "labels": told,
     }
-    rules = {c: (x["tolerance_mm"], x["is_lesion"]) for c, x in told.items()}
     inputs = [model.model_id, scan.sha256, {c: x.label_id for c, x in labels.items()}, rules]
     return Item(subject=scan.case_id, variant=model.model_id, inputs=inputs, payload=payload)
 

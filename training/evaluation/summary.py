@@ -7,7 +7,7 @@ bootstraps over patients.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ import numpy as np
 from training.evaluation import calibration
 from training.evaluation.case import NAMES, STATES
 from training.evaluation.config import EvaluateConfig
-from training.evaluation.detection import detection
+from training.evaluation.detection import detection, detection_of_group
 from voxcurate.classes import Vocabulary
 from voxcurate.ids import content_id
 from voxcurate.intervals import Estimate, mean_interval, median_interval, resampled
@@ -84,11 +84,10 @@ def summarise(
     """
     names = list(dict.fromkeys([*classes, *classes_of(scores)]))
     told = {c: _class(scores, c, patients, config, vocabulary, seed) for c in names}
-    lesions = {}
-    for c in names:
-        own = {case: rows[c] for case, rows in sorted(scores.items()) if c in rows}
-        if any("lesions" in row for row in own.values()):
-            lesions[c] = detection(own, patients, config, seed=_seed(seed, "detection", c))
+    lesions = {
+        c: detection(own, patients, config, seed=_seed(seed, "detection", c))
+        for c, own in _lesion_scores(scores).items()
+    }
     tables = tables_of(scores, AVERAGED)
     means = {
         name: _mean(tables[name], patients, config, _seed(seed, "mean", name)) for name in AVERAGED
@@ -113,9 +112,11 @@ def subgroups(
     *,
     seed: int,
 ) -> list[dict[str, Any]]:
-    """DSC and NSD of each group, over the classes (class "") and of each class.
+    """DSC and NSD of each group, over the classes (class "") and of each class, and how many of its
+    lesions and patients with lesions were found.
 
-    An attribute that all cases share is left out. ``is_few``: fewer patients than the config wants.
+    An attribute that all cases share is left out. ``n``: cases, lesions or patients, whatever the
+    figure counts. ``is_few``: fewer patients than the config wants.
     """
     rows = []
     for attribute, where in groups.items():
@@ -124,28 +125,50 @@ def subgroups(
             continue
         for value in values:
             own = {case: s for case, s in scores.items() if where.get(case) == value}
-            for metric, table in tables_of(own).items():
-                chosen = {"": table, **({c: {c: t} for c, t in table.items()})}
-                for class_id, part in chosen.items():
-                    key = ("group", attribute, value, metric, class_id)
-                    found = _mean(part, patients, config, _seed(seed, *key))
-                    if found is None:
-                        continue
-                    people = {patients.get(case, case) for t in part.values() for case in t}
-                    rows.append(
-                        {
-                            "attribute": attribute,
-                            "value": value,
-                            "class": class_id,
-                            "metric": metric,
-                            "cases": found.n,
-                            "patients": len(people),
-                            "mean": round(found.mean, 6),
-                            "interval": _bounds(found),
-                            "is_few": len(people) < config.fewest_in_group,
-                        }
-                    )
+            for class_id, metric, cases, found in _of_group(
+                own, patients, config, _seed(seed, "group", attribute, value)
+            ):
+                people = {patients.get(case, case) for case in cases}
+                rows.append(
+                    {
+                        "attribute": attribute,
+                        "value": value,
+                        "class": class_id,
+                        "metric": metric,
+                        "cases": len(cases),
+                        "patients": len(people),
+                        **found,
+                        "is_few": len(people) < config.fewest_in_group,
+                    }
+                )
     return rows
+
+
+def _of_group(
+    scores: Scores, patients: Mapping[str, str], config: EvaluateConfig, seed: int
+) -> Iterator[tuple[str, str, set[str], dict[str, Any]]]:
+    """Class, metric, the cases that count, and n, mean and interval."""
+    for metric, table in tables_of(scores).items():
+        for class_id, part in {"": table, **{c: {c: t} for c, t in table.items()}}.items():
+            found = _mean(part, patients, config, _seed(seed, metric, class_id))
+            if found is not None:
+                told = {"n": found.n, "mean": round(found.mean, 6), "interval": _bounds(found)}
+                yield class_id, metric, {case for t in part.values() for case in t}, told
+    for class_id, own in _lesion_scores(scores).items():
+        figures = detection_of_group(own, patients, config, seed=_seed(seed, "lesions", class_id))
+        for metric, told in figures.items():
+            share = {"n": told["n"], "mean": told["share"], "interval": told["interval"]}
+            yield class_id, metric, set(own), share
+
+
+def _lesion_scores(scores: Scores) -> dict[str, dict[str, Mapping[str, Any]]]:
+    """Class to case to scores, of the classes scored lesion by lesion."""
+    found: dict[str, dict[str, Mapping[str, Any]]] = {}
+    for case, classes in sorted(scores.items()):
+        for class_id, row in sorted(classes.items()):
+            if "lesions" in row:
+                found.setdefault(class_id, {})[case] = row
+    return found
 
 
 def worst(scores: Scores, limit: int) -> list[dict[str, Any]]:
@@ -170,13 +193,18 @@ def _class(
 ) -> dict[str, Any]:
     own = [classes[class_id] for _, classes in sorted(scores.items()) if class_id in classes]
     states = Counter(row["state"] for row in own)
-    told: dict[str, Any] = {"cases": {state: states[state] for state in STATES}}
+    people = {patients.get(case, case) for case in values_of(scores, class_id, "dsc")}
+    told: dict[str, Any] = {
+        "cases": {state: states[state] for state in STATES},
+        "patients": len(people),
+        "is_few": len(people) < config.fewest_in_group,
+    }
     for name in NAMES:
         key = _seed(seed, class_id, name)
         told[name] = _metric(name, values_of(scores, class_id, name), patients, config, key)
-    people = vocabulary[class_id].inter_annotator_dsc if class_id in vocabulary else None
-    if people is not None:
-        told["two_people"] = {"dsc": people, "model_is": _against_people(told["dsc"], people)}
+    agreed = vocabulary[class_id].inter_annotator_dsc if class_id in vocabulary else None
+    if agreed is not None:
+        told["two_people"] = {"dsc": agreed, "model_is": _against_people(told["dsc"], agreed)}
     soft = {
         case: classes[class_id]["calibration"]
         for case, classes in sorted(scores.items())

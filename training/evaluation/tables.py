@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from training.evaluation.case import NAMES
-from training.evaluation.lesions import SIZES
 from training.evaluation.summary import Scores
 
 Cell = str | int | float | None
@@ -48,7 +47,7 @@ def cases_table(scores: Mapping[str, Scores]) -> Table:
 
 def classes_table(models: Sequence[Entry]) -> Table:
     """A row per model and class, with intervals."""
-    columns = ["model", "class", "n", "both_empty", "missed", "false"]
+    columns = ["model", "class", "n", "patients", "is_few", "both_empty", "missed", "false"]
     for name in NAMES:
         middle = "median" if name == "hd95" else "mean"
         columns += [f"{name}_{middle}", f"{name}_low", f"{name}_high"]
@@ -58,6 +57,7 @@ def classes_table(models: Sequence[Entry]) -> Table:
     for entry in models:
         for class_id, told in entry["classes"].items():
             row: list[Cell] = [entry["name"], class_id, told["dsc"]["n"]]
+            row += [told["patients"], int(told["is_few"])]
             row += [told["cases"][state] for state in ("both_empty", "missed", "false")]
             for name in NAMES:
                 found = told[name]
@@ -79,7 +79,7 @@ def shown_classes(entry: Entry, names: Mapping[str, str]) -> Table:
     for class_id, told in entry["classes"].items():
         out = [f"{n} {what}" for what in ("both", "missed", "false")
                if (n := told["cases"]["both_empty" if what == "both" else what])]  # fmt: skip
-        row = [names.get(class_id, class_id), str(told["dsc"]["n"])]
+        row = [names.get(class_id, class_id), f"{told['dsc']['n']}{' (few)' * told['is_few']}"]
         row += [span(told[name]["mean"], told[name]["interval"]) for name in
                 ("dsc", "nsd", "nsd_strict")]  # fmt: skip
         row += [_hd95(told["hd95"]), signed(told["volume_error_ml"])]
@@ -95,66 +95,12 @@ def shown_classes(entry: Entry, names: Mapping[str, str]) -> Table:
     return Table("", entry["name"], columns, rows, rows)
 
 
-def lesions_table(models: Sequence[Entry]) -> Table:
-    """Sensitivity and false positives by size, specificity, the free-response mean."""
-    columns = ["model", "class", "size", "figure", "n", "value", "low", "high"]
-    rows: list[list[Cell]] = []
-    for entry in models:
-        for class_id, told in entry["lesions"].items():
-            for figure in ("sensitivity", "patient_sensitivity", "false_per_scan"):
-                for size in ("all", *SIZES):
-                    found = told[figure][size]
-                    rows.append([entry["name"], class_id, size, figure, found["n"],
-                                 found["share"], *found["interval"]])  # fmt: skip
-            for figure in ("specificity", "precision"):
-                found = told[figure]
-                rows.append([entry["name"], class_id, "all", figure, found["n"], found["share"],
-                             *found["interval"]])  # fmt: skip
-            if told["froc"]:
-                froc = told["froc"]
-                rows.append([entry["name"], class_id, "all", "froc_mean", told["lesions"],
-                             froc["mean"], *froc["interval"]])  # fmt: skip
-    return Table("lesions", "Lesions", columns, rows)
-
-
-def shown_lesions(entry: Entry, class_id: str) -> Table:
-    """One lesion class of one model: a row per size."""
-    told = entry["lesions"][class_id]
-    columns = ["size", "lesions", "found", "patients", "patients found", "false per scan"]
-    rows = []
-    for size in ("all", *SIZES):
-        lesion, patient = told["sensitivity"][size], told["patient_sensitivity"][size]
-        false = told["false_per_scan"][size]
-        rows.append([size, str(lesion["n"]), share(lesion), str(patient["n"]), share(patient),
-                     span(false["share"], false["interval"], 2)])  # fmt: skip
-    return Table("", f"{entry['name']}: lesions of {class_id}", columns, rows, rows)
-
-
-def lesion_lines(entry: Entry, class_id: str) -> list[str]:
-    """What else is told of a lesion class, a sentence each."""
-    told = entry["lesions"][class_id]
-    states = told["states"]
-    quiet = told["specificity"]
-    lines = [
-        f"Specificity {share(quiet)} of {quiet['n']} patients without a lesion; precision "
-        f"{share(told['precision'])}; split {states['predicted'].get('split', 0)}, merged "
-        f"{states['truth'].get('merged', 0)}, not counted {states['predicted'].get('ignored', 0)}."
-    ]
-    froc = told["froc"]
-    if froc and froc["is_hard"]:
-        lines.append("Predictions are masks: the free-response curve is one point.")
-    elif froc:
-        mean = span(froc["mean"], froc["interval"])
-        lines.append(f"Mean sensitivity at 1/8 to 8 false positives per scan: {mean}.")
-    return lines
-
-
 def subgroups_table(models: Sequence[Entry]) -> Table:
     """A row per model, group, class and metric."""
-    columns = ["model", "attribute", "value", "class", "metric", "cases", "patients", "mean"]
+    columns = ["model", "attribute", "value", "class", "metric", "cases", "patients", "n", "mean"]
     columns += ["low", "high", "is_few"]
     rows = [
-        [entry["name"], *(row[name] for name in columns[1:8]), *row["interval"], int(row["is_few"])]
+        [entry["name"], *(row[name] for name in columns[1:9]), *row["interval"], int(row["is_few"])]
         for entry in models
         for row in entry["subgroups"]
     ]
@@ -181,7 +127,7 @@ def shown_subgroups(entry: Entry) -> Table:
 def tests_table(models: Sequence[Entry]) -> Table:
     """All tests of models against others."""
     columns = ["model", "against", "metric", "class", "n", "differ", "mean", "low", "high", "p"]
-    columns += ["p_holm", "effect", "is_significant"]
+    columns += ["p_holm", "effect", "is_significant", "is_few"]
     rows: list[list[Cell]] = []
     for entry in models:
         for other in comparisons(entry):
@@ -189,7 +135,7 @@ def tests_table(models: Sequence[Entry]) -> Table:
                 head = [entry["name"], other_name(other), test["metric"], test["class"] or "mean"]
                 rows.append([*head, test["n"], test["differ"], test["mean"], *test["interval"],
                              test["p"], test["p_holm"], test["effect"],
-                             int(test["is_significant"])])  # fmt: skip
+                             int(test["is_significant"]), int(test["is_few"])])  # fmt: skip
     return Table("tests", "Comparisons", columns, rows)
 
 
@@ -201,9 +147,9 @@ def shown_tests(entry: Entry, other: Mapping[str, Any], names: Mapping[str, str]
         name = names.get(test["class"], test["class"]) or "mean of the classes"
         p = "" if test["p_holm"] is None else f"{test['p_holm']:.3g}"
         effect = "" if test["effect"] is None else f"{test['effect']:+.2f}"
-        rows.append([name, test["metric"].upper(), str(test["n"]),
-                     span(test["mean"], test["interval"], sign=True), p, effect,
-                     "yes" if test["is_significant"] else "no"])  # fmt: skip
+        said = "too few" if test["is_few"] else "yes" if test["is_significant"] else "no"
+        change = span(test["mean"], test["interval"], sign=True)
+        rows.append([name, test["metric"].upper(), str(test["n"]), change, p, effect, said])
     title = f"{entry['name']} against {other_name(other)}"
     return Table("", title, columns, rows, rows)
 

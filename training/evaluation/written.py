@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from training.evaluation import plots, tables
+from training.evaluation import lesion_tables, plots, tables
 from training.evaluation.config import EvaluateConfig
 from training.evaluation.summary import Scores, tables_of
 from voxcurate.atomic import make_folder, write_atomic
@@ -44,8 +44,10 @@ def write_evaluation(
     written = []
     every = [
         tables.cases_table(scores),
-        *(make(models) for make in (tables.classes_table, tables.lesions_table)),
-        *(make(models) for make in (tables.subgroups_table, tables.tests_table)),
+        tables.classes_table(models),
+        lesion_tables.lesions_table(models),
+        tables.subgroups_table(models),
+        tables.tests_table(models),
         tables.worst_table(models),
     ]
     for table in every:
@@ -75,12 +77,17 @@ def markdown(
         if line := tables.calibration_line(entry, names):
             parts.append(f"{line}\n")
         for class_id in entry["lesions"]:
-            table = tables.shown_lesions(entry, class_id)
+            table = lesion_tables.shown_lesions(entry, class_id)
             parts.append(f"### Lesions: {names.get(class_id, class_id)}\n")
-            lines = tables.lesion_lines(entry, class_id)
+            lines = lesion_tables.lesion_lines(entry, class_id)
             parts += [tables.markdown(table), *(f"{line}\n" for line in lines)]
         if entry["subgroups"]:
             parts += ["### Subgroups\n", tables.markdown(tables.shown_subgroups(entry))]
+        for class_id in entry["lesions"]:
+            groups = lesion_tables.shown_lesion_groups(entry, class_id)
+            if groups.shown:
+                parts.append(f"### Subgroups, lesions: {names.get(class_id, class_id)}\n")
+                parts.append(tables.markdown(groups))
         for other in tables.comparisons(entry):
             if other["tests"]:
                 parts.append(f"### Against {tables.other_name(other)}\n")

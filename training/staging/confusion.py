@@ -117,7 +117,7 @@ def _balanced(
     true, right = np.array(truth), np.array(truth) == np.array(called)
     one_hot = np.eye(max(truth) + 1)[true][:, np.unique(true)]
     mean = float(((one_hot * right[:, None]).sum(0) / one_hot.sum(0)).mean())
-    if len(truth) < 2:
+    if len(truth) < 2 or mean in (0.0, 1.0):  # a bootstrap would have no width
         return Estimate(mean, None, None, len(truth))
     times = resampled(len(truth), draws, seed)
     n = times @ one_hot

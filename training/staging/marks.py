@@ -30,6 +30,7 @@ WORDS = {
 }  # fmt: skip
 NO_GROUP = "readers"
 TOLD = 5
+HALF = 0.5  # the threshold where none is given
 
 
 @dataclass(frozen=True)
@@ -117,8 +118,11 @@ def read_marks(path: Path, truth: Truth) -> dict[str, Calls]:
     return {r: Calls(present[r], subtype.get(r, {}), group=group[r]) for r in sorted(present)}
 
 
-def read_scores(path: Path, truth: Truth, threshold: float) -> Calls:
-    """A model's calls; where the table has scores, of `threshold` and more means yes.
+def read_scores(path: Path, truth: Truth, threshold: float | None = None) -> Calls:
+    """A model's calls: its own (``present``), or scores of `threshold` and more mean yes.
+
+    A threshold that is given counts more than the table's own calls; else scores alone mean yes
+    from 0.5 on.
 
     Raises:
         ConfigError: as `read_truth`; neither score nor present; a case that is not in the truth.
@@ -135,8 +139,8 @@ def read_scores(path: Path, truth: Truth, threshold: float) -> Calls:
             raise ConfigError(f"{path.name}: row {number}: case {case} is told twice")
         if "score" in rows.columns:
             score[case] = rows.number(number, row, "score")
-            present[case] = score[case] >= threshold
-        if "present" in rows.columns:
+            present[case] = score[case] >= (HALF if threshold is None else threshold)
+        if "present" in rows.columns and (threshold is None or case not in score):
             present[case] = rows.yes(number, row)
         if row.get("subtype"):
             subtype[case] = row["subtype"]

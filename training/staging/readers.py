@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from training.staging.config import ReaderConfig
 from training.staging.marks import Calls, Truth
-from voxcurate.intervals import Estimate, resampled
+from voxcurate.intervals import Estimate, resampled, wilson
 
 FIGURES = ("sensitivity", "specificity", "accuracy", "subtype accuracy")
 SIZES = ("below 20 mm", "20 to 40 mm", "above 40 mm")
@@ -114,17 +114,9 @@ def compare_readers(
     )
 
 
-def wilson(hits: float, n: int, confidence: float) -> Estimate | None:
-    """A share of independent cases with Wilson's score interval; None without cases."""
-    from scipy.stats import norm
-
-    if not n:
-        return None
-    z, share = float(norm.ppf((1 + confidence) / 2)), hits / n
-    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z * np.sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / (1 + z * z / n)
-    low = 0.0 if hits == 0 else max(0.0, float(middle - half))
-    return Estimate(share, low, 1.0 if hits == n else min(1.0, float(middle + half)), n)
+def share_of(hits: float, n: int, confidence: float) -> Estimate | None:
+    """A share of independent cases with Wilson's interval; None without cases."""
+    return Estimate(hits / n, *wilson(hits / n, n, confidence=confidence), n) if n else None
 
 
 class _Cases:
@@ -219,17 +211,20 @@ class _Cases:
             (yes[None] >= cuts[:, None]).mean(axis=1),
         )
         wins = (yes[:, None] > no[None]) + 0.5 * (yes[:, None] == no[None])
+        area = float(wins.mean())
+        if area in (0.0, 1.0) or self.n_patients < 2:  # a bootstrap would have no width
+            return curve, Estimate(area, None, None, len(scores))
         times = self._times()
         one, two = times[:, self.present], times[:, ~self.present]
         with np.errstate(invalid="ignore"):
             areas = ((one @ wins) * two).sum(axis=1) / (one.sum(axis=1) * two.sum(axis=1))
         tail = (1 - self.config.confidence) / 2
         low, high = np.nanquantile(areas, (tail, 1 - tail))
-        return curve, Estimate(float(wins.mean()), float(low), float(high), len(scores))
+        return curve, Estimate(area, float(low), float(high), len(scores))
 
     def _wilson(self, values: Array) -> Estimate | None:
         kept = values[~np.isnan(values)]
-        return wilson(float(kept.sum()), kept.size, self.config.confidence)
+        return share_of(float(kept.sum()), kept.size, self.config.confidence)
 
     def _mean(self, rows: Sequence[Array]) -> Estimate | None:
         """Mean of the readers' means; readers without a case of the kind are left out."""
@@ -239,7 +234,7 @@ class _Cases:
         n = int((~np.isnan(table)).any(axis=0).sum())
         mean = float(_means(table).mean())
         if mean in (0.0, 1.0):  # a bootstrap would have no width
-            return wilson(mean * n, n, self.config.confidence)
+            return share_of(mean * n, n, self.config.confidence)
         if self.n_patients < 2:
             return Estimate(mean, None, None, n)
         with np.errstate(invalid="ignore"):

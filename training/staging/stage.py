@@ -22,6 +22,7 @@ from voxcurate.volume import ML_PER_MM3, Affine, Volume
 
 NO_TUMOUR = "no tumour"
 LEVELS = ("resectable", "borderline", "locally advanced")
+UNKNOWN = "unknown"  # resectability
 SAME_MM = 1e-3  # affines of masks of one scan
 DOUBT_DEG = 15.0  # the error that 95 % of the phantoms stay below (benchmarks.staging)
 
@@ -31,7 +32,7 @@ class Resectability:
     """By contact angles alone, for research only.
 
     Attributes:
-        category: one of `LEVELS`.
+        category: one of `LEVELS`; ``unknown`` where no vessel that tells it could be seen.
         at_least: something that could make it worse is unknown.
         reasons: in words.
     """
@@ -42,8 +43,8 @@ class Resectability:
 
     @property
     def label(self) -> str:
-        """In words."""
-        return f"at least {self.category}" if self.at_least else self.category
+        """In words: ``resectable``, ``borderline or worse``, ``unknown``."""
+        return f"{self.category} or worse" if self.at_least else self.category
 
 
 @dataclass(frozen=True)
@@ -150,25 +151,14 @@ def staged(
     stage = next((name for name, limit in config.sizes_mm if size <= limit), config.larger)
     pieces = f" of the largest of {len(lesions)} tumours" if len(lesions) > 1 else ""
     reasons = [f"{_DIAMETER[config.diameter]}{pieces} is {size:.1f} mm: {stage} by size"]
-    doubts = [
-        f"{size:.1f} mm is within a voxel of the limit of {limit:g} mm"
-        for _, limit in config.sizes_mm
-        if abs(size - limit) <= voxel_mm
-    ]
     key = [c for v, c in zip(config.vessels, contacts, strict=True) if v.t4]
+    reasons += [_said(contact) for contact in key]
     reached = [c for c in key if c.degrees is not None and c.degrees >= config.t4_deg]
-    for contact in key:
-        reasons.append(_said(contact))
-        near = contact.degrees is not None and abs(contact.degrees - config.t4_deg) <= DOUBT_DEG
-        if near and contact.degrees:
-            doubts.append(
-                f"{contact.name}: {contact.degrees:.0f} degrees is within {DOUBT_DEG:.0f} of the "
-                f"limit of {config.t4_deg:.0f}"
-            )
+    doubts = _doubts(size, key, config, voxel_mm)
     open_ends = [c.name for c in key if not c.is_certain]
     at_least = False
     if reached:
-        stage, doubts = "T4", [d for d in doubts if "mm" not in d]
+        stage = "T4"
         names = ", ".join(c.name for c in reached)
         reasons.append(f"contact of {config.t4_deg:.0f} degrees and more with {names}: T4")
     else:
@@ -196,17 +186,17 @@ def resectability_of(
     """
     worst, reasons, open_ends = 0, [], []
     for vessel, contact in zip(config.vessels, contacts, strict=True):
-        levels = [
-            level
-            for level, limit in ((1, vessel.borderline_above_deg), (2, vessel.advanced_above_deg))
-            if limit is not None
-        ]
+        levels = _limits(vessel)
         level = _level(vessel, contact, config.contact.least_deg)
         if level:
             reasons.append(f"{_said(contact)}: {LEVELS[level]}")
         worst = max(worst, level)
         if not contact.is_certain and levels:
             open_ends.append((contact.name, max(levels)))
+    telling = [c for v, c in zip(config.vessels, contacts, strict=True) if _limits(v)]
+    if all(contact.state == "unknown" for contact in telling):
+        names = ", ".join(contact.name for contact in telling) or "any vessel"
+        return Resectability(UNKNOWN, False, (f"not known: {names}",))
     unknown = [name for name, level in open_ends if level > worst]
     at_least = worst < len(LEVELS) - 1 and (bool(unknown) or is_cut)
     if unknown:
@@ -216,11 +206,40 @@ def resectability_of(
     return Resectability(LEVELS[worst], at_least, tuple(reasons))
 
 
+def _doubts(
+    size: float, key: Sequence[Contact], config: StagingConfig, voxel_mm: float
+) -> list[str]:
+    """What could change the stage if it were measured a little otherwise."""
+    above = [(c, (c.degrees or 0.0) - config.t4_deg) for c in key if c.degrees]
+    if any(excess > DOUBT_DEG for _, excess in above):
+        return []
+    found = [
+        f"{contact.name}: {contact.degrees:.0f} degrees is within {DOUBT_DEG:.0f} of the limit of "
+        f"{config.t4_deg:.0f}"
+        for contact, excess in above
+        if abs(excess) <= DOUBT_DEG
+    ]
+    if any(excess >= 0 for _, excess in above):
+        return found
+    sizes = [
+        f"{size:.1f} mm is within a voxel of the limit of {limit:g} mm"
+        for _, limit in config.sizes_mm
+        if abs(size - limit) <= voxel_mm
+    ]
+    return [*sizes, *found]
+
+
 _DIAMETER = {
     "feret": "the largest diameter",
     "axial": "the largest diameter in an axial slice",
     "sphere": "the diameter of the ball of the same volume",
 }
+
+
+def _limits(vessel: VesselConfig) -> list[int]:
+    """The levels that a vessel's contact can give."""
+    given = ((1, vessel.borderline_above_deg), (2, vessel.advanced_above_deg))
+    return [level for level, limit in given if limit is not None]
 
 
 def _level(vessel: VesselConfig, contact: Contact, least_deg: float) -> int:

@@ -9,7 +9,10 @@ from tests.conftest import oblique_affine
 from tests.training.evaluation.worlds import SHAPE, SPACING, ball, row, score
 from training.evaluation.config import EvaluateConfig, MatchConfig
 from training.evaluation.detection import detection
+from training.evaluation.lesion_tables import shown_lesion_groups
 from training.evaluation.lesions import detect, size_class
+from training.evaluation.summary import summarise
+from voxcurate.classes import load_vocabulary
 
 AFFINE = oblique_affine(SPACING)
 RULES = MatchConfig(minimum_ml=0.0)
@@ -149,6 +152,28 @@ def test_figures_by_hand():
     other = detection(scores, patients, CONFIG.model_copy(update={"match": kind}), seed=0)
     assert other["sensitivity"]["all"]["share"] == 0.5
     assert other["precision"]["share"] == pytest.approx(1 / 5)
+
+
+def test_subgroups_of_lesions():
+    """Women: two of three lesions in one of two patients; men: no lesion, one is false."""
+    found, missed = lesion("small", "found"), lesion("small", "missed")
+    false = lesion("small", "false")
+    scores = {
+        "a": {"liver_tumor": case([found, found])}, "b": {"liver_tumor": case([missed])},
+        "c": {"liver_tumor": case([], [false])}, "d": {"liver_tumor": case()},
+    }  # fmt: skip
+    groups = {"sex": {"a": "f", "b": "f", "c": "m", "d": "m"}}
+    told = summarise(scores, CONFIG, load_vocabulary(), patients={}, groups=groups, seed=0)
+    rows = {(r["value"], r["metric"]): r for r in told["subgroups"] if "_se" in r["metric"]}
+    assert set(rows) == {("f", "lesion_sensitivity"), ("f", "patient_sensitivity")}
+    women = rows["f", "lesion_sensitivity"]
+    assert (women["n"], women["mean"], women["patients"]) == (3, pytest.approx(2 / 3, abs=1e-6), 2)
+    assert rows["f", "patient_sensitivity"]["mean"] == 0.5
+    (men,) = [r for r in told["subgroups"] if r["metric"] == "specificity"]
+    assert (men["value"], men["n"], men["mean"], men["is_few"]) == ("m", 2, 0.5, True)
+    shown = shown_lesion_groups({"name": "net", **told}, "liver_tumor").shown
+    assert [row[:4] for row in shown] == [["sex", "f", "2 (few)", "3"], ["", "m", "2 (few)", "0"]]
+    assert shown[0][4].startswith("67 %")
 
 
 def test_specks_alone_make_a_patient_neither():

@@ -56,6 +56,8 @@ def test_scans_of_one_patient_are_one():
     assert (found["cases"], found["patients"]) == (12, 4)
     apart = told(scores)["classes"]["liver"]["dsc"]["interval"]
     joined = found["classes"]["liver"]["dsc"]["interval"]
+    few = [told(scores, p)["classes"]["liver"] for p in (patients, {})]
+    assert [(x["patients"], x["is_few"]) for x in few] == [(4, True), (12, False)]
     assert joined[1] - joined[0] > 1.4 * (apart[1] - apart[0])
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from training.staging.config import ReaderConfig
 from training.staging.marks import Calls, Truth, read_marks, read_scores, read_truth
-from training.staging.readers import compare_readers, wilson
+from training.staging.readers import compare_readers, share_of
 from voxcurate.errors import ConfigError
 
 QUICK = ReaderConfig(draws=300)
@@ -18,15 +18,6 @@ TRUTH = Truth(dict.fromkeys(CASES[:6], True) | dict.fromkeys(CASES[6:], False))
 def calls(said, group="junior", **more):
     told = {c: s == "1" for c, s in zip(CASES, said, strict=True) if s != "."}
     return Calls(told, group=group, **more)
-
-
-def test_wilson_against_the_textbook():
-    """Newcombe 1998, table I, method 3: 81 of 263 and 15 of 148."""
-    for hits, n, bounds in ((81, 263, (0.2553, 0.3662)), (15, 148, (0.0624, 0.1605))):
-        found = wilson(hits, n, 0.95)
-        assert (found.low, found.high) == pytest.approx(bounds, abs=5e-5)
-    assert wilson(0, 20, 0.95).low == 0
-    assert wilson(0, 0, 0.95) is None
 
 
 def test_figures_by_hand():
@@ -56,7 +47,7 @@ def test_a_group_that_is_always_right_is_not_known_to_be():
     )
     sensitivity = found.groups[0].figures["sensitivity"]
     assert (sensitivity.mean, sensitivity.high) == (1.0, 1.0)
-    assert sensitivity.low == pytest.approx(wilson(6, 6, 0.95).low)
+    assert sensitivity.low == pytest.approx(share_of(6, 6, 0.95).low)
     assert 0.5 < sensitivity.low < 0.7
 
 
@@ -124,6 +115,13 @@ def test_the_area_is_the_share_of_pairs_in_order(pairs):
     assert (x[0], y[0], x[-1], y[-1]) == (0, 0, 1, 1)
 
 
+def test_a_perfect_area_is_not_known_to_be():
+    score = {c: float(present) for c, present in TRUTH.present.items()}
+    found = compare_readers({"a": calls("1111000010")}, TRUTH, Calls(TRUTH.present, score=score),
+                            QUICK)  # fmt: skip
+    assert (found.auc.mean, found.auc.low, found.auc.high) == (1.0, None, None)
+
+
 def test_all_cases_of_a_patient_are_drawn_together():
     """One patient with all cases says nothing of others."""
     truth = Truth(TRUTH.present, patient=dict.fromkeys(CASES, "p"))
@@ -151,6 +149,9 @@ def test_tables_in_several_spellings(tmp_path):
     )
     assert marks["r1"].present == {"a": True, "b": False}
     assert (marks["r1"].group, marks["r2"].group) == ("junior", "readers")
+    both = write(tmp_path / "b.csv", "case,score,present\na,0.6,no\nb,0.2,yes\n")
+    assert read_scores(both, truth).present == {"a": False, "b": True}
+    assert read_scores(both, truth, 0.1).present == {"a": True, "b": True}  # asked for
     model = read_scores(write(tmp_path / "s.csv", "case\tscore\na\t0.7\nb\t0.7\n"), truth, 0.7)
     assert model.present == {"a": True, "b": True}
     only = read_truth(write(tmp_path / "u.csv", "case,subtype\na,PDAC\nb,\n"), needs=("subtype",))

@@ -91,6 +91,18 @@ def test_what_is_near_a_limit_is_doubtful():
     assert staged([lesion(30)], contacts(SMA=100), StagingConfig(), voxel_mm=1.0).doubts == ()
 
 
+def test_a_doubt_is_told_where_it_can_change_the_stage():
+    def doubts(size, **degrees):
+        return staged([lesion(size)], contacts(**degrees), StagingConfig(), voxel_mm=1.0).doubts
+
+    assert doubts(20.5, SMA=300, SMV=170) == ()  # T4 by the artery, whatever the rest
+    assert doubts(20.5, SMA=185) == ("SMA: 185 degrees is within 15 of the limit of 180",)
+    vessel = VesselConfig(name="common_hepatic_artery", classes=("x",), t4=True)
+    config = StagingConfig(vessels=(vessel,))
+    found = staged([lesion(30)], [Contact(vessel.name, "measured", 185.0)], config)
+    assert len(found.doubts) == 1  # its name has "mm" in it
+
+
 @pytest.mark.parametrize(
     ("degrees", "wanted"),
     [
@@ -101,10 +113,11 @@ def test_what_is_near_a_limit_is_doubtful():
         ({"SMA": 181}, "locally advanced"),
         ({"SMV": 180}, "resectable"),
         ({"SMV": 300}, "borderline"),
-        ({"SMV": None}, "at least resectable"),
+        ({"SMV": None}, "resectable or worse"),
         ({"SMA": 90, "SMV": None}, "borderline"),  # the vein can make it no worse
-        ({"SMA": 90, "celiac": None}, "at least borderline"),
+        ({"SMA": 90, "celiac": None}, "borderline or worse"),
         ({"SMA": 200, "celiac": None}, "locally advanced"),
+        ({"SMA": None, "celiac": None, "SMV": None}, "unknown"),  # not: resectable
     ],
 )
 def test_resectability_by_angles(degrees, wanted):

@@ -92,6 +92,13 @@ def test_a_confusion_by_hand():
     assert found.plain()["ppv"][PNET] is None
 
 
+def test_all_right_is_no_certainty():
+    truth = dict(zip("abcd", [PDAC, PDAC, CYST, CYST], strict=True))
+    found = confusion_of(truth, truth, draws=100)
+    assert (found.balanced.mean, found.balanced.low) == (1.0, None)
+    assert found.accuracy.low == pytest.approx(0.025 ** (1 / 4))
+
+
 def test_nobody():
     found = confusion_of({"a": PDAC}, {})
     assert found.accuracy is found.balanced is None
