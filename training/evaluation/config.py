@@ -4,6 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from training.staging.config import StagingConfig, SubtypeConfig
 from voxcurate.config import Config
 from voxcurate.lesions.config import HitRule, LesionConfig
 
@@ -71,6 +72,12 @@ class EvaluateConfig(CaseConfig):
     slice_edges_mm: tuple[float, ...] = Field(
         (1.5, 3.0, 5.0), description="of the bands of slice thickness"
     )
+    stages: bool = Field(
+        True, description="of a round: T stage and subtype of each test scan, where a model was "
+        "trained on a tumour and vessels of `staging`, or on two classes of `subtypes`",
+    )  # fmt: skip
+    staging: StagingConfig = StagingConfig()
+    subtypes: SubtypeConfig = SubtypeConfig()
     worst: int = Field(20, ge=0, description="cases and classes in the list of the worst")
     plots: bool = True
 

@@ -5,40 +5,30 @@ and the stop rule read; tables and plots lie in ``rounds/<r>/evaluation/``.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from training.evaluation.case import IMPLEMENTATION, NAMES, rules_of, score_class
+from training.evaluation.case import IMPLEMENTATION, NAMES, score_class
 from training.evaluation.config import CaseConfig, EvaluateConfig
+from training.evaluation.items import scored_items
 from training.evaluation.significance import MEAN, compare
+from training.evaluation.stages import SUFFIX, settings_of, stage_items, staging_summary
 from training.evaluation.subgroups import Subjects, groups_of_scans
 from training.evaluation.summary import RULES, Scores, summarise, tables_of
 from training.evaluation.written import write_evaluation
 from training.models import groups, last_of, of_round
-from training.predict import prediction_paths
-from training.runs import current_labels
-from voxcurate.catalog import Label, Measure, Model, Scan, WorkItem, Writer
-from voxcurate.catalog.records import NO_ROUND
+from voxcurate.catalog import Measure, Model, Scan, WorkItem, Writer
 from voxcurate.ids import content_id
 from voxcurate.ledger import Item, item_key, run_items
 from voxcurate.stage import StageContext, StageResult
 from voxcurate.workspace import write_text
 
 VERSION = "2"
+STAGES_VERSION = "1"
 STAGE = "evaluate"
-
-
-@dataclass(frozen=True)
-class _Work:
-    """Items, and what cannot be one; models' cases by their ids."""
-
-    items: list[Item]
-    missing: dict[str, str]
-    cases: dict[str, list[str]]
 
 
 def run(ctx: StageContext, config: EvaluateConfig, models: Sequence[Model]) -> StageResult:
@@ -49,7 +39,7 @@ def run(ctx: StageContext, config: EvaluateConfig, models: Sequence[Model]) -> S
     one without original label is not counted.
     """
     scans = ctx.scans("test")
-    work = _items(ctx, config, models, scans)
+    work = scored_items(ctx, config, models, scans)
     implementation = {"split": "test", "implementation": IMPLEMENTATION}
 
     def record(writer: Writer, item: Item, value: Any) -> Mapping[str, Any]:
@@ -78,6 +68,7 @@ def run(ctx: StageContext, config: EvaluateConfig, models: Sequence[Model]) -> S
     everyone = groups(ctx.catalog.rows(Scan))
     subjects = Subjects(everyone, groups_of_scans(scans, config))
     summary = _summary(ctx, config, models, found, subjects)
+    not_staged = _add_stages(ctx, config, models, work.items, subjects, summary)
     path = ctx.workspace.round_path(ctx.round, "evaluation.json")
     write_text(path, json.dumps(summary, indent=1, sort_keys=True, allow_nan=False) + "\n")
     names = {model.model_id: model.name for model in models}
@@ -93,7 +84,7 @@ def run(ctx: StageContext, config: EvaluateConfig, models: Sequence[Model]) -> S
         "file": ctx.workspace.relative(path),
         "folder": ctx.workspace.relative(folder),
     }
-    return StageResult(counts, {**result.failed, **work.missing})
+    return StageResult(counts, {**result.failed, **not_staged, **work.missing})
 
 
 def scores_of_round(ctx: StageContext, round_number: int, model_id: str) -> Scores:
@@ -135,65 +126,30 @@ def score_case(payload: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _items(
-    ctx: StageContext, config: EvaluateConfig, models: Sequence[Model], scans: Sequence[Scan]
-) -> _Work:
-    truth = current_labels(ctx, NO_ROUND)
-    items: list[Item] = []
-    missing: dict[str, str] = {}
-    cases: dict[str, list[str]] = {}
-    for model in models:
-        paths = prediction_paths(ctx, model.model_id)
-        cases[model.model_id] = []
-        for scan, labels in _with_truth(scans, truth, model):
-            if scan.case_id not in paths:
-                key = item_key(scan.case_id, model.model_id)
-                missing[key] = "no prediction of this test scan"
-                continue
-            items.append(_item(ctx, config, scan, model, labels, paths[scan.case_id]))
-            cases[model.model_id].append(scan.case_id)
-    return _Work(items, missing, cases)
-
-
-def _with_truth(
-    scans: Sequence[Scan], truth: Mapping[str, Mapping[str, Label]], model: Model
-) -> Iterator[tuple[Scan, dict[str, Label]]]:
-    """The scans that have an original label of a class of the model, with these labels."""
-    for scan in scans:
-        own = truth.get(scan.case_id, {})
-        found = {c: own[c] for c in model.classes if c in own and own[c].origin == "original"}
-        if found:
-            yield scan, found
-
-
-def _item(
+def _add_stages(
     ctx: StageContext,
     config: EvaluateConfig,
-    scan: Scan,
-    model: Model,
-    labels: Mapping[str, Label],
-    path: Path,
-) -> Item:
-    rules = {c: rules_of(c, ctx.vocabulary, config) for c in labels}
-    told = {
-        c: {
-            "path": label.path,
-            "known": label.known_path,
-            "tolerance_mm": rules[c][0],
-            "is_lesion": rules[c][1],
-        }
-        for c, label in labels.items()
-    }
-    payload = {
-        "root": str(ctx.workspace.root),
-        "prediction": str(path),
-        "shape": list(scan.shape),
-        "affine": scan.affine,
-        "config": config.of_case().model_dump(),
-        "labels": told,
-    }
-    inputs = [model.model_id, scan.sha256, {c: x.label_id for c, x in labels.items()}, rules]
-    return Item(subject=scan.case_id, variant=model.model_id, inputs=inputs, payload=payload)
+    models: Sequence[Model],
+    scored: Sequence[Item],
+    subjects: Subjects,
+    summary: Mapping[str, Any],
+) -> Mapping[str, str]:
+    """Stage the tumours, and put what was found into the models' entries; returns the failures."""
+    items = stage_items(scored, models, config)
+    if not items:
+        return {}
+    result = run_items(
+        ctx, STAGE, items, "training.evaluation.stages:stage_prediction",
+        lambda _writer, _item, value: dict(value), version=STAGES_VERSION,
+        config=settings_of(config), title="stages of tumours",
+    )  # fmt: skip
+    for entry in summary["models"]:
+        own = [i for i in items if i.variant == entry["model_id"] + SUFFIX]
+        found = {i.subject: result.results[i.key] for i in own if i.key in result.results}
+        if found:
+            seed = _seed(ctx, "stages", entry["name"])
+            entry["staging"] = staging_summary(found, subjects.patients, config, seed=seed)
+    return result.failed
 
 
 def _measure(

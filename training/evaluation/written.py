@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from training.evaluation import lesion_tables, plots, tables
+from training.evaluation import lesion_tables, plots, stage_tables, tables
 from training.evaluation.config import EvaluateConfig
 from training.evaluation.summary import Scores, tables_of
 from voxcurate.atomic import make_folder, write_atomic
@@ -81,6 +81,11 @@ def markdown(
             parts.append(f"### Lesions: {names.get(class_id, class_id)}\n")
             lines = lesion_tables.lesion_lines(entry, class_id)
             parts += [tables.markdown(table), *(f"{line}\n" for line in lines)]
+        if lines := stage_tables.staging_lines(entry, names):
+            parts.append("### Stages and subtypes\n")
+            table = stage_tables.shown_stages(entry)
+            parts += [tables.markdown(table)] if table.shown else []
+            parts += [f"{line}\n" for line in lines]
         if entry["subgroups"]:
             parts += ["### Subgroups\n", tables.markdown(tables.shown_subgroups(entry))]
         for class_id in entry["lesions"]:
