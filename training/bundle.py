@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 import re
 import shutil
 from collections.abc import Mapping, Sequence
@@ -13,11 +14,12 @@ import torch
 
 from training.config import NetworkConfig, TrainingConfig
 from training.network import COORDINATES, SegmentationNet, build_network
+from training.network.heads import GAIN, SEEN
 from voxcurate.config import build
 from voxcurate.errors import CurationError, TrainingError
 from voxcurate.workspace import write_text
 
-FORMAT = 2
+FORMAT = 3
 FILES = ("configs/metadata.json", "configs/inference.json", "models/model.pt", "classes.json")
 CASE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+=-]*")  # never a path, a name with spaces, a mail
 
@@ -83,18 +85,30 @@ def write_bundle(folder: Path, facts: BundleFacts, state: Mapping[str, torch.Ten
     code that network, input and output need.
 
     Raises:
-        TrainingError: a case id that looks like a path or a person's name.
+        TrainingError: a case id that looks like a path or a person's name, or it cannot be written
+            (a full disk).
     """
+    bad = [case for case in facts.training_cases if not CASE_ID.fullmatch(case)]
+    if bad:
+        raise TrainingError(f"{len(bad)} training cases have ids that may name a file or a person")
+    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    try:
+        _fill(temporary, facts, state)
+        adopt_bundle(temporary, folder)
+    except (OSError, RuntimeError) as error:  # torch's own writer turns one into the other
+        why = getattr(error, "strerror", None) or "the disk may be full"
+        raise TrainingError(f"cannot write the bundle of model {facts.name}: {why}") from None
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _fill(temporary: Path, facts: BundleFacts, state: Mapping[str, torch.Tensor]) -> None:
     from training.bundle_files import inference, metadata, readme
     from training.carried import carried
     from training.scripts import ROOTS
 
-    bad = [case for case in facts.training_cases if not CASE_ID.fullmatch(case)]
-    if bad:
-        raise TrainingError(f"{len(bad)} training cases have ids that may name a file or a person")
     dimensions = int(state["heads.text"].shape[1]) if "heads.text" in state else 0
-    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
     (temporary / "models").mkdir(parents=True)
     weights = {k: v.detach().cpu().contiguous() for k, v in state.items()}
     torch.save(weights, temporary / "models" / "model.pt")
@@ -138,7 +152,6 @@ def write_bundle(folder: Path, facts: BundleFacts, state: Mapping[str, torch.Ten
         write_text(temporary / "scripts" / name, text)
     write_text(temporary / "LICENSE", f"Trained on data under: {facts.licence}\n")
     write_text(temporary / "docs" / "README.md", readme(facts))
-    adopt_bundle(temporary, folder)
 
 
 def load_bundle(folder: Path) -> tuple[BundleFacts, SegmentationNet]:
@@ -151,9 +164,13 @@ def load_bundle(folder: Path) -> tuple[BundleFacts, SegmentationNet]:
     if missing:
         raise TrainingError(f"not a bundle: no {', '.join(missing)}")
     facts = read_facts(folder)
-    state = torch.load(folder / "models" / "model.pt", map_location="cpu", weights_only=True)
+    path = folder / "models" / "model.pt"
     try:
-        state = _brought_forward(state)
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, EOFError, RuntimeError, pickle.UnpicklingError):
+        raise TrainingError("the bundle's weights cannot be read") from None
+    try:
+        state = _brought_forward(state, _format(folder))
         text = state["heads.text"].numpy() if "heads.text" in state else None
         network = build_network(facts.network, facts.in_channels, facts.prior, text)
         network.load_state_dict(state)
@@ -237,8 +254,23 @@ def _pathless(facts: BundleFacts) -> NetworkConfig:
     return network.model_copy(update={"text": facts.embedder}) if is_path else network
 
 
-def _brought_forward(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Weights of the first format (plain heads as a convolution) under today's names."""
+def _format(folder: Path) -> int:
+    metadata = json.loads((folder / "configs" / "metadata.json").read_text(encoding="utf-8"))
+    return int(metadata["voxcurate_format"])
+
+
+def _brought_forward(state: Mapping[str, torch.Tensor], found: int) -> dict[str, torch.Tensor]:
+    """Weights of older formats as today's network reads them.
+
+    Format 1 had plain heads as a convolution, format 2 a controller without its scales: powers of
+    two, so that the outputs are the same to the bit.
+    """
+    if found < 3:
+        scales = {"heads.give.": 1 / GAIN, "heads.image.": 1 / SEEN}
+        state = {
+            name: value * next((s for start, s in scales.items() if name.startswith(start)), 1.0)
+            for name, value in state.items()
+        }
     if "head.weight" not in state:
         return dict(state)
     kept = {k: v for k, v in state.items() if not k.startswith("head.")}

@@ -1,5 +1,6 @@
 """Bundles: what goes in comes out, whole or not at all, and tells nothing that it must not."""
 
+import errno
 import json
 
 import numpy as np
@@ -17,6 +18,7 @@ from training.bundle import (
 )
 from training.config import NetworkConfig
 from training.network import build_network
+from training.network.heads import GAIN, SEEN
 from voxcurate.errors import TrainingError
 
 SMALL = NetworkConfig(architecture="unet", channels=(4, 8), features=4)
@@ -135,6 +137,15 @@ def test_other_weights_are_refused(bundle):
         load_bundle(bundle)
 
 
+def test_torn_weights_are_refused(bundle):
+    path = bundle / "models" / "model.pt"
+    whole = path.read_bytes()
+    for torn in (whole[: len(whole) // 2], b"", b"no weights"):
+        path.write_bytes(torn)
+        with pytest.raises(TrainingError, match="weights cannot be read"):
+            load_bundle(bundle)
+
+
 def test_damaged_facts_are_refused(bundle):
     (bundle / "training.json").write_text("{")
     with pytest.raises(TrainingError, match="damaged"):
@@ -172,9 +183,26 @@ def test_a_bundle_of_the_first_format_loads(tmp_path):
         assert torch.equal(loaded.eval()(image), plain.eval()(image))
 
 
+def test_a_bundle_of_the_second_format_gives_the_same_to_the_bit(bundle):
+    """Its controller had no scales."""
+    made = network()
+    with torch.no_grad():
+        made.heads.give.weight.normal_(generator=torch.Generator().manual_seed(1))
+    state = made.state_dict()
+    for name in list(state):
+        if name.startswith(("heads.give.", "heads.image.")):
+            state[name] = state[name] * (GAIN if "give" in name else SEEN)
+    torch.save(state, bundle / "models" / "model.pt")
+    _change(bundle / "configs" / "metadata.json", lambda v: v.update(voxcurate_format=2))
+    _, loaded = load_bundle(bundle)
+    image = torch.randn(1, 5, 16, 16, 16)
+    with torch.no_grad():
+        assert torch.equal(loaded.eval()(image), made.eval()(image))
+
+
 def test_a_newer_format_is_named(bundle):
     _change(bundle / "configs" / "metadata.json", lambda v: v.update(voxcurate_format=9))
-    with pytest.raises(TrainingError, match="format 9; this version reads up to 2"):
+    with pytest.raises(TrainingError, match="format 9; this version reads up to 3"):
         load_bundle(bundle)
 
 
@@ -200,6 +228,19 @@ def test_a_failed_write_leaves_the_old_bundle(bundle, monkeypatch):
         write_bundle(bundle, facts(name="n"), network().state_dict())
     monkeypatch.undo()
     assert read_facts(bundle).name == "m"
+    assert [path.name for path in bundle.parent.iterdir()] == [bundle.name]
+
+
+def test_a_full_disk_is_told_and_leaves_nothing_beside(bundle, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device", str(bundle))
+
+    monkeypatch.setattr("training.bundle.write_text", full)
+    with pytest.raises(TrainingError, match="bundle of model n: No space left") as caught:
+        write_bundle(bundle, facts(name="n"), network().state_dict())
+    assert str(bundle) not in str(caught.value)
+    assert read_facts(bundle).name == "m"
+    assert [path.name for path in bundle.parent.iterdir()] == [bundle.name]
 
 
 def test_hash_sees_one_weight():

@@ -7,7 +7,11 @@ row of weights and a bias, the sum of
 * a free part of the class's own, its bias starting at the class's share of the voxels, and
 * what the controller gives for the patch's mean features and the class's text.
 
-The controller's last layer starts at zero: a network begins as one with plain heads. We give
+The controller's last layer starts at zero: a network begins as one with plain heads. Adam moves
+each of its weights by about the learning rate in a step, and a head's parameter adds up `WIDTH` of
+them: unscaled, heads would move some twenty times as fast as plain ones and be thrown about, at
+some seeds for good. `GAIN` takes that back, and `SEEN` keeps what is shared by all classes and
+jumps from patch to patch, the image's half, from drowning the text's (docs/training.md). We give
 linear heads where CLIP-driven models give three layers, so that all classes are one product.
 Nothing of ours is imported here, so that this file can travel inside a bundle.
 """
@@ -20,6 +24,8 @@ from torch.nn import functional
 
 WIDTH = 64  # of the controller
 BLOCK = 8  # classes at once outside training
+GAIN = 1 / 8  # of what the controller gives: 1 / sqrt(WIDTH)
+SEEN = 1 / 4  # of the image's half
 
 
 class Heads(nn.Module):
@@ -84,9 +90,9 @@ class Heads(nn.Module):
         self, features: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor, text: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Weights ``(B, C, F)`` and biases ``(B, C)`` of the classes for each patch."""
-        seen = self.image(self.norm(features.mean(dim=(2, 3, 4))))
+        seen = SEEN * self.image(self.norm(features.mean(dim=(2, 3, 4))))
         hidden = functional.silu(seen[:, None] + self.words(text)[None])
-        given = self.give(hidden)
+        given = GAIN * self.give(hidden)
         return weight + given[..., :-1], bias + given[..., -1]
 
 
