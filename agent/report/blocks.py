@@ -86,10 +86,12 @@ Block = Text | Listing | Table | Chart | Gallery
 
 @dataclass(frozen=True)
 class Section:
-    """A titled part of the page. Without blocks it says why it is empty."""
+    """A titled part of the page. Without blocks it says why it is empty. `link`: a file of the
+    round's folder that tells more."""
 
     id: str
     title: str
     blocks: Sequence[Block] = ()
     empty: str = ""
     about: str = field(default="")
+    link: str = ""
