@@ -27,6 +27,10 @@ CENTRES = 4096  # foreground voxels kept per class to draw patches around
 LOWEST_HU, HIGHEST_HU = -1024, 3071
 
 
+class CacheError(TrainingError):
+    """The cache cannot be written: no fault of the case that was to go there."""
+
+
 @dataclass(frozen=True)
 class LabelSpec:
     """One label version as training sees it; an empty `path` is an empty mask (absolute paths)."""
@@ -113,11 +117,16 @@ def ensure_case(
 ) -> tuple[Path, Path]:
     """Folders of the prepared image and labels; made if they are not there.
 
+    Each class's mask is also kept by itself: where one label changes, the others are not read
+    from their files again.
+
     Raises:
         CurationError: a file cannot be read, or its shape is not the scan's; names the case and
             the role.
+        CacheError: the cache cannot be written.
     """
-    key = content_id(VERSION, case.sha256, list(spacing), settings.body_hu, case.modality)
+    window = () if case.modality == "CT" else (list(settings.windows[0]),)  # see `to_hu`
+    key = content_id(VERSION, case.sha256, list(spacing), settings.body_hu, case.modality, *window)
     image = cache / "images" / key
     if not image.is_dir():
         _make(image, lambda folder: _prepare_image(folder, case, spacing, settings))
@@ -125,7 +134,8 @@ def ensure_case(
     labels = cache / "labels" / content_id(VERSION, key, wanted)
     if not labels.is_dir():
         grid = read_grid(image)
-        _make(labels, lambda folder: _prepare_labels(folder, case, classes, grid))
+        masks = cache / "masks" / key
+        _make(labels, lambda folder: _prepare_labels(folder, case, classes, grid, masks))
     return image, labels
 
 
@@ -225,7 +235,9 @@ def _prepare_image(
     (folder / "grid.json").write_text(json.dumps(values))
 
 
-def _prepare_labels(folder: Path, case: CaseSpec, classes: Sequence[str], grid: Grid) -> None:
+def _prepare_labels(
+    folder: Path, case: CaseSpec, classes: Sequence[str], grid: Grid, cached: Path
+) -> None:
     masks = np.zeros((len(classes), *grid.shape), dtype=bool)
     speaks = np.ones((len(classes), *grid.shape), dtype=bool)
     for n, class_id in enumerate(classes):
@@ -234,9 +246,9 @@ def _prepare_labels(folder: Path, case: CaseSpec, classes: Sequence[str], grid: 
             speaks[n] = False
             continue
         if label.path:
-            masks[n] = _mask(case, label.path, class_id, grid)
+            masks[n] = _mask(case, label, class_id, grid, cached)
         if label.known_path:
-            speaks[n] = _mask(case, label.known_path, f"{class_id} (known)", grid)
+            speaks[n] = _mask(case, label, class_id, grid, cached, is_known=True)
     masks &= speaks
     generator = np.random.default_rng(int(content_id(case.case_id, list(classes)), 16))
     centres = {f"c{n}": _centres(mask, generator) for n, mask in enumerate(masks)}
@@ -248,7 +260,31 @@ def _prepare_labels(folder: Path, case: CaseSpec, classes: Sequence[str], grid: 
     (folder / "facts.json").write_text(json.dumps({"counts": counts}))
 
 
-def _mask(case: CaseSpec, path: str, role: str, grid: Grid) -> npt.NDArray[np.bool_]:
+def _mask(
+    case: CaseSpec,
+    label: LabelSpec,
+    class_id: str,
+    grid: Grid,
+    cached: Path,
+    *,
+    is_known: bool = False,
+) -> npt.NDArray[np.bool_]:
+    """A label's mask on the grid, or where it speaks; from the cache if it is there."""
+    path = label.known_path if is_known else label.path
+    role = f"{class_id} (known)" if is_known else class_id
+    folder = cached / content_id(VERSION, class_id, label.label_id, is_known)
+    file = folder / "mask.npz"
+    if not folder.is_dir():
+        inside = _read_mask(case, path, role, grid)
+        _make(folder, lambda own: np.savez_compressed(own / file.name, bits=np.packbits(inside)))
+        return inside
+    with np.load(file) as stored:
+        bits = np.unpackbits(stored["bits"], count=int(np.prod(grid.shape)))
+    found: npt.NDArray[np.bool_] = bits.reshape(grid.shape).astype(bool)
+    return found
+
+
+def _read_mask(case: CaseSpec, path: str, role: str, grid: Grid) -> npt.NDArray[np.bool_]:
     volume = _read(case, path, f"mask {role}")
     if volume.shape != grid.source_shape:
         raise GeometryError(
@@ -291,6 +327,6 @@ def _make(folder: Path, fill: Any) -> None:
         raise
     except OSError:
         if not folder.is_dir():
-            raise TrainingError("cannot write the training cache") from None
+            raise CacheError("cannot write the training cache: is the disk full?") from None
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 from lightning_fabric import Fabric
 
-from training.cases import CaseSpec, PreparedCase, ensure_case, load_case, spec_of
+from training.cases import CacheError, CaseSpec, PreparedCase, ensure_case, load_case, spec_of
 from training.config import TrainingConfig
 from training.devices import given_threads
 from voxcurate.errors import CurationError, TrainingError
 from voxcurate.executor import cores
+from voxcurate.ids import content_id
 from voxcurate.progress import progress
 
 log = logging.getLogger(__name__)
@@ -46,6 +47,12 @@ class Material:
         return [*self.cases, *self.memory]
 
     @property
+    def mark(self) -> str:
+        """Which cases stand in which place: draws of a checkpoint mean these."""
+        roles = ([case.case_id for case in getattr(self, role)] for role in ROLES)
+        return content_id(self.classes, *roles)
+
+    @property
     def case_ids(self) -> set[str]:
         """Cases that the weights learn from."""
         return {case.case_id for case in (*self.cases, *self.memory, *self.raw, *self.anneal)}
@@ -58,6 +65,7 @@ def gather(payload: Mapping[str, Any], config: TrainingConfig, fabric: Fabric) -
 
     Raises:
         TrainingError: no labelled case is left, or no class has foreground in one.
+        CacheError: a disk that is full breaks the run, not the cases that came last.
     """
     name = payload["name"]
     specs = {role: [spec_of(c) for c in payload.get(role, ())] for role in ROLES}
@@ -108,6 +116,8 @@ def _prepare(
         def one(spec: CaseSpec) -> tuple[str, str]:
             try:
                 ensure_case(spec, classes, payload["spacing"], config.grid, cache)
+            except CacheError:
+                raise
             except CurationError as error:
                 return spec.case_id, str(error)
             return spec.case_id, ""

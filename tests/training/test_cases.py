@@ -1,10 +1,14 @@
 """Prepared cases: what the cache holds, errors that name case and role."""
 
+import errno
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from tests.training.conftest import AFFINE, SHAPE, phantom
-from training.cases import CaseSpec, LabelSpec, ensure_case, grid_image, load_case
+from training import cases
+from training.cases import CacheError, CaseSpec, LabelSpec, ensure_case, grid_image, load_case
 from training.config import GridConfig
 from voxcurate.errors import GeometryError, VolumeReadError
 from voxcurate.nifti import write_nifti
@@ -83,6 +87,48 @@ def test_cache_is_made_once_and_by_content(case, tmp_path):
     fewer = ensure_case(case, CLASSES[:2], SPACING, GRID, tmp_path / "cache")
     assert fewer[0] == one[0]
     assert fewer[1] != one[1]
+
+
+def test_one_changed_label_reads_no_other_again(case, tmp_path, monkeypatch):
+    before = prepared(case, tmp_path)
+    seen = []
+    real = cases._read
+
+    def spy(spec, path, role):
+        seen.append(role)
+        return real(spec, path, role)
+
+    monkeypatch.setattr(cases, "_read", spy)
+    changed = replace(
+        case.labels["mandible"], label_id="l3", path=case.labels["parotid_right"].path
+    )
+    after = prepared(replace(case, labels={**case.labels, "mandible": changed}), tmp_path)
+    assert seen == ["mask mandible"]
+    masks, old = (np.unpackbits(p.packed, axis=0, count=4) for p in (after, before))
+    assert (masks[1] == old[1]).all()
+    assert (masks[2] != old[2]).any()
+    np.testing.assert_array_equal(after.known_packed, before.known_packed)
+
+
+def test_a_window_that_an_mr_is_scaled_to_is_part_of_its_key(case, tmp_path):
+    other = GRID.model_copy(update={"windows": ((0.0, 500.0), (-1000.0, 1000.0))})
+    for modality, is_same in (("CT", True), ("MR", False)):
+        own = replace(case, modality=modality)
+        one, two = (
+            ensure_case(own, CLASSES, SPACING, grid, tmp_path / "cache")[0]
+            for grid in (GRID, other)
+        )
+        assert (one == two) is is_same
+
+
+def test_a_full_disk_is_not_the_case_s_fault(case, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(np, "save", full)
+    with pytest.raises(CacheError, match="is the disk full"):
+        prepared(case, tmp_path)
+    assert not list((tmp_path / "cache" / "images").iterdir())
 
 
 def test_body_is_cropped_for_ct_only():
