@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from voxcurate.atomic import sync_folder
 from voxcurate.errors import TrainingError
 
 log = logging.getLogger(__name__)
@@ -24,13 +25,24 @@ def write_checkpoint(folder: Path, state: Mapping[str, Any]) -> None:
     """Write a state under a temporary name and move it into place; the last one stays beside it.
 
     A process killed at any moment leaves a whole checkpoint, for a file is renamed in one go.
+
+    Raises:
+        TrainingError: it cannot be written (a full disk); the last one stays.
     """
     folder.mkdir(parents=True, exist_ok=True)
     target, temporary = folder / NAME, folder / f".{NAME}.{os.getpid()}.tmp"
-    with temporary.open("wb") as stream:
-        torch.save(_plain(state), stream)
-        stream.flush()
-        os.fsync(stream.fileno())
+    try:
+        with temporary.open("wb") as stream:
+            torch.save(_plain(state), stream)
+            stream.flush()
+            os.fsync(stream.fileno())
+    except (OSError, RuntimeError) as error:  # torch's own writer turns one into the other
+        temporary.unlink(missing_ok=True)
+        why = getattr(error, "strerror", None) or "the disk may be full"
+        raise TrainingError(
+            f"cannot write the checkpoint of step {state.get('step', '?')} ({why}): make room, and "
+            "the same call goes on from the one before"
+        ) from None
     if target.exists():
         spare = folder / f".{BEFORE}.{os.getpid()}.tmp"
         with suppress(OSError):  # a file system without hard links keeps one checkpoint
@@ -38,6 +50,7 @@ def write_checkpoint(folder: Path, state: Mapping[str, Any]) -> None:
             os.link(target, spare)
             spare.replace(folder / BEFORE)
     temporary.replace(target)
+    sync_folder(folder)
     for left in folder.glob(".checkpoint*.tmp"):  # of a process that was killed
         left.unlink(missing_ok=True)
 

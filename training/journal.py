@@ -86,7 +86,7 @@ def last_facts(path: Path) -> dict[str, Any]:
     """The last line with a loss; empty if there is none."""
     for line in reversed(path.read_text().splitlines() if path.exists() else []):
         facts: dict[str, Any] = json.loads(line)
-        if "loss" in facts:
+        if facts.get("loss") is not None:
             return facts
     return {}
 

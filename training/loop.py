@@ -46,6 +46,8 @@ from voxcurate.executor import cores
 
 log = logging.getLogger(__name__)
 MOST_LOADERS = 8
+# short memory that is no OutOfMemoryError: of the host, and of CUDA's libraries
+SHORT = ("not enough memory", "allocate memory", "STATUS_ALLOC_FAILED")
 
 
 class TrainingPausedError(TrainingError):
@@ -160,7 +162,8 @@ class Training:
             is_last = self.step == self.plan.steps
             waited += facts.pop("waited")
             spent = time.perf_counter() - begin
-            self._journal.advance(f"loss {facts['loss']:.3f}")
+            loss = facts["loss"]
+            self._journal.advance("no loss" if loss is None else f"loss {loss:.3f}")
             if self.step % config.log_every == 0 or is_last:
                 eta_s = self._journal.eta_s() or 0.0
                 times = {"seconds": round(spent, 2), "eta_s": round(eta_s, 1)}
@@ -185,7 +188,7 @@ class Training:
         outcome = self._learn(batch)
         facts: dict[str, Any] = {
             "step": self.step + 1,
-            "loss": round(outcome.loss, 5),
+            "loss": round(outcome.loss, 5) if math.isfinite(outcome.loss) else None,
             "lr": round(speed, 8),
             "phase": self.plan.phase(self.step),
             "waited": waited,
@@ -213,7 +216,7 @@ class Training:
             except torch.OutOfMemoryError:
                 pass  # outside of this block: the traceback holds the tensors
             except RuntimeError as error:
-                if "not enough memory" not in str(error) and "allocate memory" not in str(error):
+                if not any(words in str(error) for words in SHORT):
                     raise
             self._take_less(len(batch.draws))
 
@@ -339,7 +342,8 @@ class Training:
     def _resume(self) -> Sequence[Sequence[Mapping[str, Any]]]:
         """Go on from the checkpoint; the draws that waited."""
         state = read_checkpoint(self.folder, self.identity)
-        self.portion = read_portion(self.folder) or self.portion
+        left = read_portion(self.folder)
+        self.portion = self.portion.or_smaller(left or self.portion)
         if state is None:
             return []
         self.network.load_state_dict(state["network"])
@@ -351,8 +355,7 @@ class Training:
         self.step, self.shown = state["step"], state["shown"]
         self.trouble.restore(state["trouble"])
         parts, (i, j, k) = state["portion"]
-        if parts > self.portion.parts or (i, j, k) != self.config.patch:
-            self.portion = Portion(parts, (i, j, k))
+        self.portion = self.portion.or_smaller(Portion(parts, (i, j, k)))
         waiting: Sequence[Sequence[Mapping[str, Any]]] = state["waiting"]
         return waiting
 

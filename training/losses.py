@@ -62,8 +62,9 @@ def segmentation_loss(
         weight: ``(B, C, 1, 1, 1)`` or full: label weight by origin, 0 where unknown.
 
     Returns:
-        the loss, and details without gradient: ``dice`` ``(C,)``, ``seen`` ``(C,)``, ``bce``
-        ``(B, C)``.
+        the loss, and details without gradient: ``dice`` ``(C,)``, ``seen`` ``(C,)``, and
+        ``losses`` ``(B,)``, the mean cross-entropy of the classes that a sample knows: one with
+        few labels is no easier for it. NaN where it knows none.
     """
     dice, seen = masked_dice(torch.sigmoid(logits), target, weight)
     bce = masked_bce(logits, target, weight)
@@ -71,7 +72,8 @@ def segmentation_loss(
     known = (strength > 0).float()
     overlap = ((1 - dice) * seen).sum() / seen.sum().clamp_min(1)
     pixelwise = (bce * strength).sum() / known.sum().clamp_min(1)
-    details = {"dice": dice.detach(), "seen": seen, "bce": bce.detach()}
+    losses = (bce * known).sum(dim=1) / known.sum(dim=1)
+    details = {"dice": dice.detach(), "seen": seen, "losses": losses.detach()}
     return overlap + BCE_SHARE * pixelwise, details
 
 

@@ -79,8 +79,8 @@ def outcome_of(
 def details_of(pooled: torch.Tensor, told: Details) -> Details:
     """What a part of a batch tells: `told` by the loss (empty: it has no label), and its pooled
     features."""
-    losses = told["bce"].mean(dim=1) if told else pooled.new_full((len(pooled),), torch.nan)
-    return {**told, "losses": losses, "features": pooled}
+    unknown = {"losses": pooled.new_full((len(pooled),), torch.nan)}
+    return {**unknown, **told, "features": pooled}
 
 
 def outcome_of_all(every: Sequence[Outcome]) -> Outcome:

@@ -30,6 +30,10 @@ class Portion:
     parts: int
     patch: Shape
 
+    def or_smaller(self, other: "Portion") -> "Portion":
+        """The smaller of two portions of the same run."""
+        return min(self, other, key=lambda one: (math.prod(one.patch), -one.parts))
+
     def smaller(self, batch: int) -> "Portion | None":
         """The next smaller one: single samples first, then smaller patches; None: there is none."""
         if self.parts < batch:

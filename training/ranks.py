@@ -4,13 +4,14 @@
 (``srun``, for instance), starts as many as there are devices.
 """
 
+import functools
 import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from voxcurate.errors import TrainingError
 from voxcurate.executor import cores
 from voxcurate.worker import measured
 
+PR_SET_PDEATHSIG = 1
 TRIES = 12  # halvings of what the devices hold
 MEMORY_SHORT = "MemoryShortError"
 PAUSED = "TrainingPausedError"
@@ -74,7 +76,7 @@ def _start(folder: Path, config: TrainingConfig) -> None:
     share = max(1, (given_threads() or cores()) // compute.devices)
     threads = {THREADS: str(share), "OMP_NUM_THREADS": str(share)}
     environment = {**os.environ, **threads, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
-    with subprocess.Popen(command, env=environment, preexec_fn=_die_with_parent) as process:
+    with subprocess.Popen(command, env=environment, preexec_fn=_death_pact()) as process:
         try:
             process.wait()
         except BaseException:
@@ -93,19 +95,24 @@ def _read(folder: Path) -> dict[str, Any]:
     return {"value": None, "kind": "", "error": "the processes of the training died"}
 
 
-def _die_with_parent() -> None:
-    """Even when the parent is killed (Linux only; PR_SET_PDEATHSIG = 1)."""
+def _death_pact() -> Callable[[], object]:
+    """A call that ties this process to its parent's death, even by kill -9 (Linux only).
+
+    All of it is looked up here: between fork and exec nothing may be imported, for another thread
+    may have held the import's lock when the process was forked.
+    """
     import ctypes
 
     with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+        return functools.partial(ctypes.CDLL(None).prctl, PR_SET_PDEATHSIG, signal.SIGKILL)
+    return int
 
 
 def main(payload_path: str, result_path: str) -> int:
     """Be one of the processes; the exit status is 0 if it went well."""
     from training.trainer import train_model
 
-    _die_with_parent()
+    _death_pact()()
     os.environ[RANKS] = "1"
     rank = int(os.environ.get("RANK") or os.environ.get("SLURM_PROCID") or 0)
     payload = json.loads(Path(payload_path).read_text())

@@ -74,7 +74,7 @@ def train_model(payload: Mapping[str, Any]) -> dict[str, Any]:
         folder=Path(payload["run"]),
         log_path=Path(payload["log"]),
         fabric=fabric,
-        identity=identity_of(payload),
+        identity={**identity_of(payload), "usable cases": material.mark},
         disjoint=_disjoint(payload.get("disjoint", ()), classes),
         teacher=load_teacher(payload["warm"], facts, config.distill),
         title=f"train {payload['name']}",

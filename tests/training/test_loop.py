@@ -1,7 +1,6 @@
 """The loop: rate, killed and resumed, losses that are no numbers."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +9,7 @@ import torch
 
 from tests.training.conftest import CLASSES, build, flagship_config, tiny
 from training import flagship
+from training.cases import CacheError
 from training.loop import Training
 from training.models import of_round
 from training.rates import rate
@@ -121,8 +121,7 @@ def test_one_bad_step_is_skipped(world, monkeypatch):
 def test_it_learns(tmp_path):
     """Eighty steps on two phantoms: the loss falls clearly."""
     world = build(tmp_path, ("train", "train", "test"))
-    run = replace(run_of(world, steps=80, learning_rate=1e-2), text="none")
-    item = _item(world.ctx, run)
+    item = _item(world.ctx, run_of(world, steps=80, learning_rate=1e-2))
     train_model(item.payload)
     losses = [line["loss"] for line in logged(item)]
     assert np.mean(losses[-10:]) < 0.7 * np.mean(losses[:10])
@@ -196,6 +195,35 @@ def test_no_case_that_can_be_used_is_an_error(world):
         world.ctx.workspace.scan_path(f"phantom_{n}").write_bytes(b"no image")
     with pytest.raises(TrainingError, match=r"no labelled case can be used: phantom_0: ct"):
         train_model(_item(world.ctx, run_of(world)).payload)
+
+
+def test_a_full_disk_ends_the_run_and_is_no_broken_case(world, monkeypatch):
+    item, real = _item(world.ctx, run_of(world)), np.save
+
+    def full(path, array):
+        if array.dtype == np.int16:
+            raise OSError(28, "No space left on device")
+        real(path, array)
+
+    monkeypatch.setattr(np, "save", full)
+    with pytest.raises(CacheError):
+        train_model(item.payload)
+
+
+def test_the_log_is_json_where_the_last_loss_is_no_number(world, monkeypatch):
+    item = _item(world.ctx, run_of(world))
+    real = Training._loss
+
+    def last(self, batch):
+        loss, details = real(self, batch)
+        return (loss * float("nan"), details) if self.step == 3 else (loss, details)
+
+    monkeypatch.setattr(Training, "_loss", last)
+    value = train_model(item.payload)
+    assert "NaN" not in Path(item.payload["log"]).read_text()
+    lines = [line for line in logged(item) if "loss" in line]
+    assert [line["loss"] is None for line in lines] == [False, False, False, True]
+    assert value["loss"] == lines[2]["loss"]
 
 
 def test_a_class_that_no_patch_has_shown_is_told(world, monkeypatch):

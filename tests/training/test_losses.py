@@ -52,6 +52,18 @@ def test_unknown_voxels_cost_nothing():
     assert loss.item() == other.item()
 
 
+def test_a_sample_s_loss_is_that_of_the_classes_it_knows():
+    logits, target, weight = some()
+    weight[0, 1] = 0.5
+    weight[1, 1:] = 0
+    _, details = segmentation_loss(logits, target, weight)
+    every = masked_bce(logits, target, torch.ones(2, 3, 1, 1, 1))
+    expected = torch.stack([masked_bce(logits, target, weight)[0].mean(), every[1, 0]])
+    torch.testing.assert_close(details["losses"], expected)
+    _, nothing = segmentation_loss(logits, target, weight * 0)
+    assert nothing["losses"].isnan().all()
+
+
 def test_nothing_known_is_zero_with_a_gradient():
     logits, target, weight = some()
     logits.requires_grad_()
@@ -108,7 +120,7 @@ def test_scales_weigh_one_half_and_a_quarter():
     assert whole.item() == pytest.approx(expected.item(), rel=1e-6)
     alone, details = deep_loss([logits], target, weight)
     assert alone.item() == pytest.approx(segmentation_loss(logits, target, weight)[0].item())
-    assert set(details) == {"dice", "seen", "bce"}
+    assert set(details) == {"dice", "seen", "losses"}
 
 
 def test_pooling_keeps_the_volume_and_counts_known_voxels_only():

@@ -1,12 +1,14 @@
 """Portions of a batch, and what memory that runs short does to a run."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
 from tests.training.test_loop import logged, run_of
 from training.batches import Batch
-from training.loop import Training
+from training.loop import Training, TrainingPausedError
 from training.parts import Portion, portions, read_portion, write_portion
 from training.runs import _item
 from training.sampling import Draw
@@ -52,21 +54,47 @@ def test_a_portion_is_handed_on(tmp_path):
     assert read_portion(tmp_path) == Portion(4, (16, 16, 24))
 
 
-def short_above(monkeypatch, samples, side, error=torch.OutOfMemoryError):
+def test_of_two_portions_the_smaller():
+    whole, single = Portion(1, (48, 32, 48)), Portion(4, (48, 32, 48))
+    small = Portion(4, (32, 32, 32))
+    for one, other, wanted in ((whole, single, single), (single, small, small)):
+        assert one.or_smaller(other) == other.or_smaller(one) == wanted
+
+
+def test_the_portion_left_behind_wins_over_an_older_checkpoint_s(world, monkeypatch):
+    """Short of memory twice, with a checkpoint in between: not back to what did not fit."""
+    changes = {"patch": (64, 48, 64), "steps": 2, "checkpoint_every": 1}
+    item = _item(world.ctx, run_of(world, **changes, compute={"time_budget_s": 1e-6}))
+    short_above(monkeypatch, 1, 48)
+    with pytest.raises(TrainingPausedError):
+        train_model(item.payload)
+    write_portion(Path(item.payload["run"]), Portion(1, (32, 32, 32)))
+    value = train_model(item.payload)
+    assert value["patch"] == [32, 32, 32]
+
+
+def short_above(monkeypatch, samples, side, error=torch.OutOfMemoryError, words=""):
     """A device that holds so many samples of so many voxels a side."""
     real = Training._loss
 
     def loss(self, given):
         if len(given.draws) > samples or max(given.image.shape[2:]) > side:
-            raise error("DefaultCPUAllocator: can't allocate memory")
+            raise error(words)
         return real(self, given)
 
     monkeypatch.setattr(Training, "_loss", loss)
 
 
-@pytest.mark.parametrize("error", [torch.OutOfMemoryError, RuntimeError])
-def test_short_memory_splits_the_batch_and_says_so(world, monkeypatch, error):
-    short_above(monkeypatch, 1, 99, error)
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (torch.OutOfMemoryError, "CUDA out of memory"),
+        (RuntimeError, "DefaultCPUAllocator: can't allocate memory"),
+        (RuntimeError, "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate"),
+    ],
+)
+def test_short_memory_splits_the_batch_and_says_so(world, monkeypatch, error, words):
+    short_above(monkeypatch, 1, 99, error, words)
     item = _item(world.ctx, run_of(world, batch=4, steps=2))
     value = train_model(item.payload)
     assert (value["parts"], value["patch"]) == (4, [16, 16, 16])

@@ -1,8 +1,10 @@
 """Killed for good at any moment, a run goes on and ends as if nothing had been."""
 
+import errno
 import json
 import multiprocessing
 import os
+import shutil
 import signal
 from pathlib import Path
 
@@ -173,6 +175,33 @@ def test_writing_leaves_nothing_beside(tmp_path):
         write_checkpoint(tmp_path, state(step))
     assert {path.name for path in tmp_path.iterdir()} == {NAME, BEFORE}
     assert read_checkpoint(tmp_path, {"seed": "a"})["step"] == 3
+
+
+def test_a_full_disk_is_told_and_the_last_checkpoint_stays(tmp_path, monkeypatch):
+    write_checkpoint(tmp_path, state(1))
+
+    def full(_, stream):
+        stream.write(b"PK half a file")
+        raise OSError(errno.ENOSPC, "No space left on device", str(tmp_path))
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(TrainingError, match=r"of step 2 \(No space left on device\)") as caught:
+        write_checkpoint(tmp_path, state(2))
+    assert str(tmp_path) not in str(caught.value)
+    assert [path.name for path in tmp_path.iterdir()] == [NAME]
+    assert read_checkpoint(tmp_path, {"seed": "a"})["step"] == 1
+
+
+def test_a_case_that_breaks_between_two_starts_is_told(world):
+    """The draws of a checkpoint mean cases by their place."""
+    compute = {"time_budget_s": 1e-6}
+    item = _item(world.ctx, run_of(world, steps=3, compute=compute))
+    with pytest.raises(TrainingPausedError):
+        train_model(item.payload)
+    shutil.rmtree(item.payload["cache"] + "/images")
+    world.ctx.workspace.scan_path("phantom_0").write_bytes(b"no image")
+    with pytest.raises(TrainingError, match="other usable cases"):
+        train_model(item.payload)
 
 
 def test_a_checkpoint_of_another_run_is_refused_by_name(tmp_path):
