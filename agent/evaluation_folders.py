@@ -128,7 +128,8 @@ def _summary(
 ) -> dict[str, Any]:
     from training.evaluation.case import IMPLEMENTATION
     from training.evaluation.significance import compare
-    from training.evaluation.summary import RULES, summarise, tables_of
+    from training.evaluation.summary import RULES, summarise
+    from training.evaluation.values import tables_of
 
     entries = []
     for name, found in measured.items():

@@ -11,7 +11,8 @@ from tests.training.conftest import build
 from tests.training.evaluation.worlds import row
 from training.evaluation.config import EvaluateConfig
 from training.evaluation.significance import compare
-from training.evaluation.summary import summarise, tables_of
+from training.evaluation.summary import summarise
+from training.evaluation.values import tables_of
 from voxcurate.classes import load_vocabulary
 
 

@@ -48,10 +48,13 @@ def lesion_lines(entry: Entry, class_id: str) -> list[str]:
     told = entry["lesions"][class_id]
     states = told["states"]
     quiet = told["specificity"]
+    said = f"Specificity {share(quiet)} of {quiet['n']} patients without a lesion"
+    if not quiet["n"]:
+        said = "Specificity unknown: no patient without a lesion"
     lines = [
-        f"Specificity {share(quiet)} of {quiet['n']} patients without a lesion; precision "
-        f"{share(told['precision'])}; split {states['predicted'].get('split', 0)}, merged "
-        f"{states['truth'].get('merged', 0)}, not counted {states['predicted'].get('ignored', 0)}."
+        f"{said}; precision {share(told['precision'])}; split "
+        f"{states['predicted'].get('split', 0)}, merged {states['truth'].get('merged', 0)}, not "
+        f"counted {states['predicted'].get('ignored', 0)}."
     ]
     froc = told["froc"]
     if froc and froc["is_hard"]:

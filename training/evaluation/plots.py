@@ -117,7 +117,7 @@ def plot_reliability(path: Path, found: Mapping[str, Mapping[str, Any]], names: 
         return False
     across = min(4, len(told))
     down = -(-len(told) // across)
-    figure = _figure(2.5 * across + 0.6, 2.65 * down + 0.5)
+    figure = _figure(max(4.4, 2.5 * across + 0.6), 2.65 * down + 0.5)
     grid = figure.subplots(down, across, squeeze=False, sharex=True, sharey=True)
     for axes in grid.ravel()[len(told) :]:
         axes.set_visible(False)

@@ -17,7 +17,8 @@ from training.evaluation.items import scored_items
 from training.evaluation.significance import MEAN, compare
 from training.evaluation.stages import SUFFIX, settings_of, stage_items, staging_summary
 from training.evaluation.subgroups import Subjects, groups_of_scans
-from training.evaluation.summary import RULES, Scores, summarise, tables_of
+from training.evaluation.summary import RULES, summarise
+from training.evaluation.values import Scores, tables_of
 from training.evaluation.written import write_evaluation
 from training.models import groups, last_of, of_round
 from voxcurate.catalog import Measure, Model, Scan, WorkItem, Writer

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from training.evaluation.case import NAMES
-from training.evaluation.summary import Scores
+from training.evaluation.values import Scores
 
 Cell = str | int | float | None
 Entry = Mapping[str, Any]  # of one model, as `summarise` makes it

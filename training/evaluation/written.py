@@ -6,7 +6,7 @@ from typing import Any
 
 from training.evaluation import lesion_tables, plots, stage_tables, tables
 from training.evaluation.config import EvaluateConfig
-from training.evaluation.summary import Scores, tables_of
+from training.evaluation.values import Scores, tables_of
 from voxcurate.atomic import make_folder, write_atomic
 from voxcurate.classes import Vocabulary
 
