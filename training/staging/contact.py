@@ -56,6 +56,17 @@ class Contact:
         """Whether nothing is missing."""
         return self.state in ("measured", "none")
 
+    @property
+    def said(self) -> str:
+        """In words: ``SMA: at least 120 degrees (why)``."""
+        note = f" ({self.note})" if self.note else ""
+        if self.state == "unknown":
+            return f"{self.name}: unknown{note}"
+        if self.state == "none":
+            return f"{self.name}: no contact{note}"
+        bound = "at least " if self.state == "at least" else ""
+        return f"{self.name}: {bound}{self.degrees:.0f} degrees{note}"
+
     def plain(self) -> dict[str, Any]:
         """As JSON."""
         return {

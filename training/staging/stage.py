@@ -16,35 +16,14 @@ from training.staging.config import StagingConfig, VesselConfig
 from training.staging.contact import Contact, contact_of, tumour_field
 from training.staging.diameters import Lesion, lesions_of
 from training.staging.field import Field
+from training.staging.resectability import Resectability, resectability_of
 from voxcurate.errors import GeometryError, SourceError
 from voxcurate.masks import Bools, bounding_box, components
 from voxcurate.volume import ML_PER_MM3, Affine, Volume
 
 NO_TUMOUR = "no tumour"
-LEVELS = ("resectable", "borderline", "locally advanced")
-UNKNOWN = "unknown"  # resectability
 SAME_MM = 1e-3  # affines of masks of one scan
 DOUBT_DEG = 15.0  # the error that 95 % of the phantoms stay below (benchmarks.staging)
-
-
-@dataclass(frozen=True)
-class Resectability:
-    """By contact angles alone, for research only.
-
-    Attributes:
-        category: one of `LEVELS`; ``unknown`` where no vessel that tells it could be seen.
-        at_least: something that could make it worse is unknown.
-        reasons: in words.
-    """
-
-    category: str
-    at_least: bool
-    reasons: tuple[str, ...]
-
-    @property
-    def label(self) -> str:
-        """In words: ``resectable``, ``borderline or worse``, ``unknown``."""
-        return f"{self.category} or worse" if self.at_least else self.category
 
 
 @dataclass(frozen=True)
@@ -152,7 +131,7 @@ def staged(
     pieces = f" of the largest of {len(lesions)} tumours" if len(lesions) > 1 else ""
     reasons = [f"{_DIAMETER[config.diameter]}{pieces} is {size:.1f} mm: {stage} by size"]
     key = [c for v, c in zip(config.vessels, contacts, strict=True) if v.t4]
-    reasons += [_said(contact) for contact in key]
+    reasons += [contact.said for contact in key]
     reached = [c for c in key if c.degrees is not None and c.degrees >= config.t4_deg]
     doubts = _doubts(size, key, config, voxel_mm)
     open_ends = [c.name for c in key if not c.is_certain]
@@ -172,38 +151,6 @@ def staged(
         stage, at_least, size, config.diameter, tuple(reasons), tuple(doubts), tuple(lesions),
         tuple(contacts), resectability_of(contacts, config, is_cut=any(x.is_cut for x in lesions)),
     )  # fmt: skip
-
-
-def resectability_of(
-    contacts: Sequence[Contact], config: StagingConfig, *, is_cut: bool = False
-) -> Resectability:
-    """The worst category that any vessel's contact angle gives.
-
-    Args:
-        contacts: one per vessel of the config, in its order.
-        config: the angles of each vessel.
-        is_cut: the tumour touches the edge of the scan.
-    """
-    worst, reasons, open_ends = 0, [], []
-    for vessel, contact in zip(config.vessels, contacts, strict=True):
-        levels = _limits(vessel)
-        level = _level(vessel, contact, config.contact.least_deg)
-        if level:
-            reasons.append(f"{_said(contact)}: {LEVELS[level]}")
-        worst = max(worst, level)
-        if not contact.is_certain and levels:
-            open_ends.append((contact.name, max(levels)))
-    telling = [c for v, c in zip(config.vessels, contacts, strict=True) if _limits(v)]
-    if all(contact.state == "unknown" for contact in telling):
-        names = ", ".join(contact.name for contact in telling) or "any vessel"
-        return Resectability(UNKNOWN, False, (f"not known: {names}",))
-    unknown = [name for name, level in open_ends if level > worst]
-    at_least = worst < len(LEVELS) - 1 and (bool(unknown) or is_cut)
-    if unknown:
-        reasons.append(f"not known: {', '.join(unknown)}")
-    if at_least and is_cut:
-        reasons.append("the tumour touches the edge of the scan")
-    return Resectability(LEVELS[worst], at_least, tuple(reasons))
 
 
 def _doubts(
@@ -234,32 +181,6 @@ _DIAMETER = {
     "axial": "the largest diameter in an axial slice",
     "sphere": "the diameter of the ball of the same volume",
 }
-
-
-def _limits(vessel: VesselConfig) -> list[int]:
-    """The levels that a vessel's contact can give."""
-    given = ((1, vessel.borderline_above_deg), (2, vessel.advanced_above_deg))
-    return [level for level, limit in given if limit is not None]
-
-
-def _level(vessel: VesselConfig, contact: Contact, least_deg: float) -> int:
-    degrees = contact.degrees or 0.0
-    if degrees < least_deg:
-        return 0
-    if vessel.advanced_above_deg is not None and degrees > vessel.advanced_above_deg:
-        return 2
-    limit = vessel.borderline_above_deg
-    return 1 if limit is not None and degrees > limit else 0
-
-
-def _said(contact: Contact) -> str:
-    note = f" ({contact.note})" if contact.note else ""
-    if contact.state == "unknown":
-        return f"{contact.name}: unknown{note}"
-    if contact.state == "none":
-        return f"{contact.name}: no contact{note}"
-    bound = "at least " if contact.state == "at least" else ""
-    return f"{contact.name}: {bound}{contact.degrees:.0f} degrees{note}"
 
 
 def _contact(

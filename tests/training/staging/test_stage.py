@@ -9,7 +9,8 @@ from benchmarks.staging_phantoms import Tube, draw
 from training.staging.config import ContactConfig, StagingConfig, VesselConfig
 from training.staging.contact import Contact
 from training.staging.diameters import Lesion
-from training.staging.stage import resectability_of, stage_case, staged
+from training.staging.resectability import resectability_of
+from training.staging.stage import stage_case, staged
 from voxcurate.classes import load_vocabulary
 from voxcurate.config import build
 from voxcurate.errors import ConfigError, GeometryError, SourceError
