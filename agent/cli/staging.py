@@ -117,7 +117,7 @@ def subtypes(
 
     def command() -> int:
         from agent.cli.staging_view import show_subtypes
-        from agent.staging import SubtypeJob, subtypes_of_folder
+        from agent.staging_subtypes import SubtypeJob, subtypes_of_folder
         from training.staging.config import SubtypeConfig
 
         config = _built(SubtypeConfig, "subtypes", settings or [])

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from agent.cli.main import app
-from agent.staging import class_named
+from agent.staging_subtypes import class_named
 from benchmarks.staging_phantoms import Tube, draw
 from voxcurate.classes import load_vocabulary
 
