@@ -7,8 +7,9 @@ beside the bundle; killed at any point, the same call goes on, and when done it 
 
 import fcntl
 import json
+import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -30,12 +31,14 @@ from agent.training_job import (
 from training.config import PlanningConfig, TrainingConfig, network_config
 from voxcurate.atomic import write_text
 from voxcurate.classes import load_vocabulary
-from voxcurate.config import build, parse_overrides
+from voxcurate.config import build, parse_overrides, shipped
 from voxcurate.errors import ConfigError, TrainingError
 from voxcurate.ids import content_id, file_sha256
 
 BADLY = 0.1  # mean DSC of a class on held-out cases below which the model has not learnt it
 MADE, METRICS = "made.json", "metrics.json"
+NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,63}")
+Tell = Callable[[str], None]
 
 
 @dataclass
@@ -54,8 +57,13 @@ class Trained:
     reused: bool = False
 
 
-def train_folder(folder: Path, how: How) -> Trained:
+def train_folder(folder: Path, how: How, tell: Tell = lambda line: None) -> Trained:
     """Train on a folder.
+
+    Args:
+        folder: scans, and labels of some or all of them.
+        how: what is asked.
+        tell: hears, before the long part begins, what will be done and why.
 
     Raises:
         ConfigError: a wrong setting, or another model lies at `how.out`.
@@ -63,6 +71,10 @@ def train_folder(folder: Path, how: How) -> Trained:
         TrainingError: nothing to train on, or the training failed.
     """
     layers = _checked(how)
+    if not folder.is_dir():
+        raise ConfigError(
+            f"want a folder to train on, found {'a file' if folder.exists() else 'none'}"
+        )
     vocabulary = load_vocabulary(*([how.own_classes] if how.own_classes else []))
     work = how.out.parent / f".{how.out.name}.work"
     draft_to = how.out.parent / f"{how.out.name}.source.yaml"
@@ -94,9 +106,11 @@ def train_folder(folder: Path, how: How) -> Trained:
             )
         bare = [case for case in reading.cases if not case.labels]
         pool = [*bare, *(unlabelled.cases if unlabelled else ())]
-        held = _held_out(labelled, how)
-        job = make_job(how, layers, vocabulary, labelled, pool, gold, held[0], work, mark)
-        result = _train_all(job, held)
+        held = held_out(labelled, how, _taught(how))
+        job = make_job(how, layers, vocabulary, labelled, pool, gold, held[0], work, mark, tell)
+        for reason in job.plan.reasons:
+            tell(f"plan: {reason}")
+        result = _train_all(job, held, tell)
         result.failed.update(reading.failed | (unlabelled.failed if unlabelled else {}))
         _seal(how.out, mark, result)
     shutil.rmtree(work, ignore_errors=True)
@@ -111,8 +125,17 @@ def _checked(how: How) -> dict[str, Any]:
         raise ConfigError(f"want --folds of at least 2, found {how.folds}")
     if not 0 <= how.hold_out < 1:
         raise ConfigError(f"want --hold-out from 0 to below 1, found {how.hold_out:g}")
+    if not NAME.fullmatch(how.name):
+        raise ConfigError("--name: want letters, digits, '_', '.' and '-' only, at most 64")
+    if how.gold is not None and not how.gold.is_file():
+        raise ConfigError("--gold: no such file")
+    if how.raw is not None and not how.raw.is_dir():
+        raise ConfigError("--raw: no such folder")
     if how.warm is not None:
         ancestor_network(how)
+    names = sorted(path.stem for path in shipped("networks").glob("*.yaml"))
+    if how.network and how.network not in names:
+        raise ConfigError(f"--network {how.network}: there are {', '.join(names)}")
     if how.network:
         network_config(how.network)
     layers = parse_overrides(how.settings)
@@ -169,7 +192,10 @@ def _seal(out: Path, mark: str, result: Trained) -> None:
 @contextmanager
 def _locked(work: Path) -> Iterator[None]:
     """The work folder is this process's alone."""
-    work.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        work.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise ConfigError(f"--out: nothing can be written there: {error.strerror}") from None
     with (work / ".lock").open("a") as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -194,8 +220,24 @@ def _gold(how: How, cases: Sequence[Case]) -> frozenset[str]:
     return frozenset(case_id for case_id, own in names.items() if own & wanted)
 
 
-def _held_out(cases: Sequence[ReadCase], how: How) -> list[frozenset[str]]:
-    """The held-out cases of each fold; whole patients. None of a single patient."""
+def _taught(how: How) -> frozenset[str]:
+    """The patients that trained the model it starts from, and that model's ancestors."""
+    from training.bundle import read_facts
+
+    return frozenset(read_facts(how.warm).training_patients if how.warm is not None else ())
+
+
+def held_out(
+    cases: Sequence[ReadCase], how: How, taught: Collection[str] = ()
+) -> list[frozenset[str]]:
+    """The held-out cases of each fold; whole patients. None of a single patient.
+
+    Args:
+        cases: with labels.
+        how: share or folds, and the seed.
+        taught: patients that trained the ancestor. They are not held out while there are others:
+            a score on them would be too good.
+    """
     people = sorted({c.patient for c in cases}, key=lambda p: content_id("hold", how.seed, p))
     if how.folds:
         if len(people) < how.folds:
@@ -203,19 +245,23 @@ def _held_out(cases: Sequence[ReadCase], how: How) -> list[frozenset[str]]:
         chosen = [set(people[n :: how.folds]) for n in range(how.folds)]
     else:
         wanted = round(how.hold_out * len(people))
+        unseen = [person for person in people if person not in taught]
+        if taught and unseen:
+            wanted = min(wanted, len(unseen))
+            people = [*unseen, *(person for person in people if person in taught)]
         n = min(len(people) - 1, max(1, wanted)) if how.hold_out else 0
         chosen = [set(people[:n])]
     return [frozenset(c.case_id for c in cases if c.patient in some) for some in chosen]
 
 
-def _train_all(job: Job, held: Sequence[frozenset[str]]) -> Trained:
+def _train_all(job: Job, held: Sequence[frozenset[str]], tell: Tell) -> Trained:
     how = job.how
     result = Trained([], {}, job.plan.to_json(), warnings=list(job.plan.warnings))
     scores: dict[str, Any] = {}
     for n, some in enumerate(held):
         fold = n if how.folds else None
         out = how.out / f"fold_{n}" if how.folds else how.out
-        made = _finished(out, job.mark) or _train_one(job, some, fold, out)
+        made = _finished(out, job.mark) or _train_one(job, some, fold, out, tell)
         result.bundles.append(out.name if fold is not None else ".")
         result.classes = sorted({*result.classes, *made["classes"]})
         result.skipped_classes = sorted({*result.skipped_classes, *made["skipped_classes"]})
@@ -258,8 +304,14 @@ def _told_by(
         seen = [case for case in hidden if case.patient in taught]
         if seen:
             found.append(
-                f"{len(seen)} held-out cases are of patients that trained the model it started "
-                "from: their scores are too good"
+                f"{len(seen)} of {len(hidden)} held-out cases are of patients that trained the "
+                "model it started from: their scores are too good"
+            )
+        elif hidden and not taught & set(payload["patients"]):
+            found.append(
+                "no patient here is known to the model it started from; if that was trained on "
+                "these scans under another key (in a workspace, or by another user), the held-out "
+                "scores are too good"
             )
     known = set(payload["classes"])
     only = sorted({c for case in hidden for c, ml in case.ml.items() if ml} - known)
@@ -267,15 +319,19 @@ def _told_by(
 
 
 def _unlearnt(result: Trained) -> list[str]:
-    found = []
-    for class_id, names in result.metrics["classes"].items():
-        dsc = names["dsc"]
-        if dsc is not None and dsc["mean"] < BADLY:
-            found.append(
-                f"class {class_id}: mean DSC {dsc['mean']:.2f} on held-out cases: it was not "
-                "learnt (more steps, a finer grid, more cases?)"
-            )
-    return found
+    """One line on all classes that the model does not find."""
+    bad = {
+        class_id: names["dsc"]["mean"]
+        for class_id, names in result.metrics["classes"].items()
+        if names["dsc"] is not None and names["dsc"]["mean"] < BADLY
+    }
+    if not bad:
+        return []
+    told = ", ".join(f"{class_id} ({dsc:.2f})" for class_id, dsc in bad.items())
+    return [
+        f"{len(bad)} of {len(result.metrics['classes'])} classes were not learnt (mean DSC on "
+        f"held-out cases below {BADLY:g}; more steps, a finer grid, more cases?): {told}"
+    ]
 
 
 def _finished(out: Path, mark: str) -> dict[str, Any] | None:
@@ -285,11 +341,17 @@ def _finished(out: Path, mark: str) -> dict[str, Any] | None:
     return facts if made.get("mark") == mark else None
 
 
-def _train_one(job: Job, held: frozenset[str], fold: int | None, out: Path) -> dict[str, Any]:
+def _train_one(
+    job: Job, held: frozenset[str], fold: int | None, out: Path, tell: Tell
+) -> dict[str, Any]:
     """One model: trained, scored on what was held out, moved into place whole."""
     from training.bundle import adopt_bundle
 
     payload = payload_for(job, held, fold=fold, name=job.how.name)
+    if payload["memory"]:
+        new, old = len(payload["cases"]), len(payload["memory"])
+        tell(f"plan: {new} cases are new to the model it starts from; replayed are {old} that it "
+             "knows (share of the samples: mix.replay)")  # fmt: skip
     value = run_worker(payload)
     bundle = Path(value["bundle"])
     hidden = [case for case in job.cases if case.case_id in held]

@@ -4,7 +4,7 @@ payload."""
 import json
 import logging
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from training.planning import CaseFacts, Machine, Plan, fingerprint, make_plan, 
 from voxcurate.atomic import write_text
 from voxcurate.classes import Vocabulary
 from voxcurate.config import build, merge, shipped
-from voxcurate.errors import ConfigError, TrainingError
+from voxcurate.errors import ConfigError, CurationError, TrainingError
 from voxcurate.executor import LocalExecutor, cores
 from voxcurate.ids import content_id
 from voxcurate.protocols import Task
@@ -86,6 +86,7 @@ def make_job(
     held: frozenset[str],
     work: Path,
     mark: str,
+    tell: Callable[[str], None] = lambda line: None,
 ) -> Job:
     """The plan, made once: a call that goes on keeps it, though the machine be slower now."""
     own = dict(layers)
@@ -99,6 +100,7 @@ def make_job(
     if kept.get("mark") == mark:
         return _with_plan(job, own, _plan_of(kept["plan"]))
     if not how.steps:
+        tell("measuring the time of a step")
         job = _measured(job, own, config, learnt, held)
     write_text(path, json.dumps({"mark": mark, "plan": job.plan.to_json()}))
     return job
@@ -132,7 +134,9 @@ def _first_plan(
     )
     if how.warm is not None:
         plan = _as_ancestor(plan, how)
-    return replace(plan, steps=how.steps) if how.steps else plan
+    if not how.steps:
+        return plan
+    return replace(plan, steps=how.steps, reasons=(*plan.reasons, f"{how.steps} steps: asked for"))
 
 
 def ancestor_network(how: How) -> str:
@@ -144,7 +148,10 @@ def ancestor_network(how: How) -> str:
     from training.bundle import read_facts
 
     assert how.warm is not None
-    own = read_facts(how.warm).network
+    try:
+        own = read_facts(how.warm).network
+    except CurationError as error:
+        raise ConfigError(f"--warm: {error}") from None
     names = sorted(path.stem for path in shipped("networks").glob("*.yaml"))
     plain = own.model_copy(update={"text": ""})
     fitting = [
@@ -171,13 +178,14 @@ def _as_ancestor(plan: Plan, how: How) -> Plan:
 
     assert how.warm is not None
     facts = read_facts(how.warm)
-    reason = f"grid, windows and network of {facts.name}, whose weights it starts from"
+    reason = f"grid, windows, patch and network of {facts.name}, whose weights it starts from"
+    own = ("spacing ", "patch ", "network ", "one input window")  # the plan's, which do not count
     return replace(
         plan,
         spacing_mm=facts.spacing,
         patch=facts.training.patch,
         windows=facts.training.grid.windows,
-        reasons=(*plan.reasons, reason),
+        reasons=(*(said for said in plan.reasons if not said.startswith(own)), reason),
     )
 
 

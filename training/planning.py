@@ -152,15 +152,16 @@ def make_plan(
     name, because = (network, "asked for") if network else _network(machine, shape, voxels, config)
     divisor = max(config.divisor, divisor_of(network_config(name)))
     patch = patch_shape(shape, spacing, voxels, divisor)
+    own = [max(1, round(e / step)) for e, step in zip(found.extent_mm, found.spacing, strict=True)]
     is_whole = all(p >= n for p, n in zip(patch, shape, strict=True))
     batch = _batch(patch, voxels, found.n_cases, machine, config)
     reasons = [
-        f"{found.n_cases} {found.modality} cases, median {_text(shape)} voxels at "
+        f"{found.n_cases} {found.modality} cases, median {_text(own)} voxels at "
         f"{_text(found.spacing)} mm",
         f"spacing {_text(spacing)} mm: {why}",
         f"patch {_text(patch)}: "
         + ("the whole median scan" if is_whole else f"up to {voxels:,} voxels on {where}"),
-        f"batch {batch}: {batch * math.prod(patch):,} voxels a step, at most {found.n_cases} cases",
+        f"batch {batch}: {batch * math.prod(patch):,} voxels a step",
         f"network {name}: {because}",
     ]
     windows = None

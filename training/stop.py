@@ -113,7 +113,11 @@ def _agreement(facts: RoundFacts, config: StopConfig) -> Rule:
         return Rule("agreement", False, "for no class the DSC of two people is known")
     away = {c: facts.agreement[c] - people[c] for c in shared}
     short = [c for c in shared if away[c] < 0]
+    unknown = sorted(set(config.inter_annotator) - set(facts.agreement))
     of = f"{len(shared)} classes with a known DSC of two people"
+    if not short and unknown:
+        words = f"people have drawn nothing yet to compare with: {', '.join(unknown)}"
+        return Rule("agreement", False, words)
     if not short:
         return Rule("agreement", True, f"the agreement has reached that of two people: all {of}")
     worst = min(short, key=lambda c: (away[c], c))
@@ -134,7 +138,9 @@ def _gain(facts: RoundFacts, config: StopConfig) -> Rule:
         words = f"a gain of {told}; {config.patience} rounds without any are needed to stop"
         return Rule("gain", False, words)
     if all(below):
-        words = f"in {len(last)} rounds one after the other the gain was within the noise: {told}"
+        words = (
+            f"in {len(last)} rounds one after the other the gain was not above its noise: {told}"
+        )
         return Rule("gain", True, words)
     return Rule("gain", False, f"the gain of the last {len(last)} rounds is {told}")
 

@@ -24,25 +24,38 @@ def train(
         str, typer.Option(help="One of configs/networks; default: planned for this machine.")
     ] = "",
     steps: Annotated[
-        int, typer.Option(min=0, help="Optimiser steps. Default: what fits into --minutes.")
+        int,
+        typer.Option(min=0, help="Optimiser steps.", show_default="as many as fit into --minutes"),
     ] = 0,
     minutes: Annotated[
-        float, typer.Option(min=0, help="Time for everything; default: 30, on a GPU 240.")
+        float,
+        typer.Option(min=0, help="Time for everything.", show_default="30, on a GPU 240"),
     ] = 0.0,
     hold_out: Annotated[
         float,
-        typer.Option("--hold-out", help="Share of the patients kept apart to score the model on."),
+        typer.Option(
+            "--hold-out",
+            help="Share of the patients kept apart to score the model on; 0: none. With --warm "
+            "patients that the bundle has not seen, if there are any.",
+        ),
     ] = 0.2,
     folds: Annotated[
         int,
-        typer.Option(help="Cross-validation: so many models, each without a fold of the patients."),
+        typer.Option(
+            help="Cross-validation: so many models (2 or more), each without a fold of the "
+            "patients.",
+            show_default="one model",
+        ),
     ] = 0,
     warm: Annotated[
         Path | None, typer.Option(help="Bundle whose weights it starts from; classes may differ.")
     ] = None,
     gold: Annotated[
         Path | None,
-        typer.Option(help="File with the best-labelled cases' names, one a line: they end it."),
+        typer.Option(
+            help="File with the names of the best-labelled cases, one a line: the last quarter of "
+            "the steps (anneal.share) learns from them."
+        ),
     ] = None,
     raw: Annotated[
         Path | None, typer.Option(help="Folder of further scans without labels, to learn from.")
@@ -56,7 +69,9 @@ def train(
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Same cases, settings and seed: same model.")] = 0,
-    threads: Annotated[int, typer.Option(min=0, help="0: all cores.")] = 0,
+    threads: Annotated[
+        int, typer.Option(min=0, help="Processor threads.", show_default="all cores")
+    ] = 0,
     settings: SetOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -72,6 +87,7 @@ def train(
     """
 
     def command() -> int:
+        from agent.cli.console import say
         from agent.cli.train_view import show, warn
         from agent.training import train_folder
         from agent.training_job import How
@@ -81,7 +97,7 @@ def train(
             hold_out=hold_out, folds=folds, warm=warm, gold=gold, raw=raw, raw_source=raw_source,
             own_classes=own_classes, seed=seed, settings=tuple(settings or ()), threads=threads,
         )  # fmt: skip
-        done = train_folder(folder, how)
+        done = train_folder(folder, how, say)
         if as_json:
             show_json(vars(done))
         else:

@@ -1,4 +1,4 @@
-"""What ``voxcurate train`` prints: the plan's reasons, the held-out scores, what failed."""
+"""What ``voxcurate train`` prints in the end: the held-out scores, what failed."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,11 +12,9 @@ if TYPE_CHECKING:
 
 
 def show(done: "Trained", out: Path) -> None:
-    """Plan and scores on stdout."""
+    """What was made, and its scores, on stdout."""
     if done.reused:
         typer.echo("done before, with the same cases and settings")
-    for reason in done.plan["reasons"]:
-        typer.echo(f"plan: {reason}")
     n = len(done.bundles)
     typer.echo(
         f"{'bundle' if n == 1 else f'{n} bundles'} in {out}: {len(done.classes)} classes, "

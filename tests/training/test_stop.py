@@ -21,7 +21,7 @@ SMALL, LARGE = Gain(0.004, 0.01), Gain(0.02, 0.01)
         (RoundFacts(1, top_verdicts=("keep", "replace", "keep")), ""),
         (RoundFacts(1, top_verdicts=("keep", "unseen", "keep")), ""),
         (RoundFacts(1, top_verdicts=("keep", "keep")), ""),
-        (RoundFacts(3, gains=(SMALL, SMALL)), "within the noise"),
+        (RoundFacts(3, gains=(SMALL, SMALL)), "not above its noise"),
         (RoundFacts(3, gains=(SMALL, Gain(-0.02, 0.01))), "-0.0200 DSC"),
         (RoundFacts(2, gains=(SMALL,)), ""),
         (RoundFacts(3, gains=(LARGE, SMALL)), ""),
@@ -42,6 +42,9 @@ def test_a_users_figure_of_two_people_counts():
     facts = RoundFacts(1, agreement={"a": 0.8}, inter_annotator={"a": 0.9})
     assert not stop_reason(facts, StopConfig())
     assert "two people" in stop_reason(facts, StopConfig(inter_annotator={"a": 0.75}))
+    more = StopConfig(inter_annotator={"a": 0.75, "b": 0.7})  # nobody has drawn b yet
+    assert not stop_reason(facts, more)
+    assert any("to compare with: b" in rule.words for rule in stop_rules(facts, more))
 
 
 def test_a_gain_worth_a_round_can_be_set():
