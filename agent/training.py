@@ -78,11 +78,12 @@ def train_folder(folder: Path, how: How, tell: Tell = lambda line: None) -> Trai
     vocabulary = load_vocabulary(*([how.own_classes] if how.own_classes else []))
     work = how.out.parent / f".{how.out.name}.work"
     draft_to = how.out.parent / f"{how.out.name}.source.yaml"
+    raw_draft_to = how.out.parent / f"{how.out.name}.raw.yaml"
     hidden = (how.out, work)
     found = describe(folder, how.source, vocabulary, draft_to, leave_out=hidden)
     raw = None
     if how.raw is not None:
-        raw = describe(how.raw, how.raw_source, vocabulary, draft_to, leave_out=hidden,
+        raw = describe(how.raw, how.raw_source, vocabulary, raw_draft_to, leave_out=hidden,
                        labels=False)  # fmt: skip
     inputs = [inputs_mark(each) for each in (found, raw) if each is not None]
     mark = _mark(how, layers, inputs)

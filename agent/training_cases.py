@@ -111,7 +111,8 @@ def describe(
             description was drafted that a person must complete.
     """
     files = list_files(folder.resolve(), leave_out=leave_out)
-    config = _source(folder, source, files, vocabulary, draft_to)
+    option = "--source" if labels else "--raw-source"
+    config = _source(folder, source, files, vocabulary, draft_to, option)
     if not labels:
         config = config.model_copy(update={"masks": (), "complete": ()})
     cases = find_cases(config, folder.resolve(), files, vocabulary, _key())
@@ -157,7 +158,12 @@ def inputs_mark(found: Folder) -> str:
 
 
 def _source(
-    folder: Path, source: str, files: Sequence[str], vocabulary: Vocabulary, draft_to: Path
+    folder: Path,
+    source: str,
+    files: Sequence[str],
+    vocabulary: Vocabulary,
+    draft_to: Path,
+    option: str,
 ) -> SourceConfig:
     if source:
         if Path(source).is_file():
@@ -165,7 +171,7 @@ def _source(
         if source in shipped_sources():
             return load_source(shipped("sources", f"{source}.yaml"))
         raise SourceError(
-            "--source names neither a file nor a shipped description; there are: "
+            f"{option} names neither a file nor a shipped description; there are: "
             + ", ".join(shipped_sources())
         )
     if FILE_NAME in files:
@@ -178,7 +184,7 @@ def _source(
         shown = ", ".join(unfinished(made.data)[:6])
         raise SourceError(
             f"the data do not say everything: edit {draft_to.name} beside the bundle (TODO at: "
-            f"{shown}), then run again with --source {draft_to.name}; shipped descriptions: "
+            f"{shown}), then run again with {option} {draft_to.name}; shipped descriptions: "
             + ", ".join(shipped_sources())
         )
     log.info("recognised", extra={"layout": made.kind})

@@ -133,6 +133,8 @@ def test_what_cannot_be_trained_on_is_one_clear_line(run, tmp_path):
     assert (result.exit_code, "--gold: no such file" in result.output) == (2, True)
     result = train(run, data, "--raw", "nowhere")
     assert (result.exit_code, "--raw: no such folder" in result.output) == (2, True)
+    result = train(run, data, "--raw", data, "--raw-source", "nobody")
+    assert (result.exit_code, "--raw-source names neither" in result.output) == (2, True)
     result = train(run, data, "--warm", "nowhere")
     assert (result.exit_code, "--warm: not a bundle" in result.output) == (2, True)
     result = train(run, data, "--name", "../out")
