@@ -257,7 +257,8 @@ class Training:
                     target, weight = self.teacher.fill(image, target, weight)
             if self.disjoint is not None and config.exclusion_as_background:
                 weight = with_exclusion(target, weight, self.disjoint)
-            known, details = deep_loss(found.logits, target, weight)
+            learnt = torch.as_tensor(self.sampler.dice, dtype=torch.float32).to(target.device)
+            known, details = deep_loss(found.logits, target, weight, learnt)
             loss = loss + known
         if has_classes and self.disjoint is not None and config.exclusion:
             claimed = exclusion_penalty(found.logits[0].sigmoid(), self.disjoint)

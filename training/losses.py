@@ -7,6 +7,8 @@ from torch.nn import functional
 
 SMOOTH = 1.0  # voxels
 RAREST = 1e-4  # smallest foreground share that is made up for
+BALANCE = 0.5  # power of a class's share that makes up for its rarity until it is found
+FOUND = 0.7  # Dice of a class from which on its voxels count as they are
 BCE_SHARE = 1.0  # of the cross-entropy beside Dice
 
 
@@ -34,25 +36,38 @@ def masked_dice(
     return (2 * both + SMOOTH) / (total + SMOOTH), inside > 0
 
 
-def masked_bce(logits: torch.Tensor, target: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+def masked_bce(
+    logits: torch.Tensor,
+    target: torch.Tensor,
+    weight: torch.Tensor,
+    learnt: torch.Tensor | None = None,
+) -> torch.Tensor:
     """Binary cross-entropy per sample and class over the known voxels, ``(B, C)``.
 
-    Foreground counts ``share ** -0.5`` times, `share` being its part of the known voxels: in the
-    first few hundred steps small organs are otherwise never found (measured, docs/LOG.md), and
-    full balance would draw them too large. Zero where nothing is known.
+    Foreground counts ``share ** -b`` times, `share` being its part of the known voxels. For a class
+    that is not yet found b is `BALANCE`: in the first few hundred steps small organs are otherwise
+    never found (measured, docs/LOG.md). But balance draws them too large, so b falls with the
+    class's Dice, to 0 at `FOUND`. Zero where nothing is known.
+
+    Args:
+        learnt: running Dice of each class, ``(C,)``; None: no class is found yet.
     """
     axes = (2, 3, 4)
     each = functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
     known = weight.expand_as(each).sum(axes).clamp_min(1e-6)
     inside = (target * weight).sum(axes)
-    rarity = (inside / known).clamp(RAREST, 1.0) ** -0.5
+    lacking = 1.0 if learnt is None else (1 - learnt / FOUND).clamp(0.0, 1.0)
+    rarity = (inside / known).clamp(RAREST, 1.0) ** (-BALANCE * lacking)
     foreground = (each * target * weight).sum(axes)
     background = (each * (1 - target) * weight).sum(axes)
     return (foreground * rarity + background) / known
 
 
 def segmentation_loss(
-    logits: torch.Tensor, target: torch.Tensor, weight: torch.Tensor
+    logits: torch.Tensor,
+    target: torch.Tensor,
+    weight: torch.Tensor,
+    learnt: torch.Tensor | None = None,
 ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
     """Dice of the classes that are in the batch plus cross-entropy of all that are known.
 
@@ -60,6 +75,7 @@ def segmentation_loss(
         logits: ``(B, C, I, J, K)``.
         target: same shape, 0 or 1.
         weight: ``(B, C, 1, 1, 1)`` or full: label weight by origin, 0 where unknown.
+        learnt: running Dice of each class, ``(C,)``; None: no class is found yet.
 
     Returns:
         the loss, and details without gradient: ``dice`` ``(C,)``, ``seen`` ``(C,)``, and
@@ -67,7 +83,7 @@ def segmentation_loss(
         few labels is no easier for it. NaN where it knows none.
     """
     dice, seen = masked_dice(torch.sigmoid(logits), target, weight)
-    bce = masked_bce(logits, target, weight)
+    bce = masked_bce(logits, target, weight, learnt)
     strength = weight.amax(dim=(2, 3, 4))
     known = (strength > 0).float()
     overlap = ((1 - dice) * seen).sum() / seen.sum().clamp_min(1)
@@ -78,22 +94,26 @@ def segmentation_loss(
 
 
 def deep_loss(
-    logits: Sequence[torch.Tensor], target: torch.Tensor, weight: torch.Tensor
+    logits: Sequence[torch.Tensor],
+    target: torch.Tensor,
+    weight: torch.Tensor,
+    learnt: torch.Tensor | None = None,
 ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
     """The segmentation loss at several scales, weighted 1, 1/2, 1/4, ... (together 1).
 
     Args:
         logits: the full scale first.
+        learnt: running Dice of each class, ``(C,)``; None: no class is found yet.
 
     Returns:
         the loss, and the details of the full scale.
     """
     shares = [2.0**-n for n in range(len(logits))]
-    loss, details = segmentation_loss(logits[0], target, weight)
+    loss, details = segmentation_loss(logits[0], target, weight, learnt)
     loss = loss * (shares[0] / sum(shares))
     for share, coarse in zip(shares[1:], logits[1:], strict=True):
         small, known = pooled(target, weight, coarse.shape[2:])
-        loss = loss + share / sum(shares) * segmentation_loss(coarse, small, known)[0]
+        loss = loss + share / sum(shares) * segmentation_loss(coarse, small, known, learnt)[0]
     return loss, details
 
 

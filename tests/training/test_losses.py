@@ -94,6 +94,14 @@ def test_cross_entropy_weighs_foreground_by_the_root_of_its_rarity():
     assert found.item() == pytest.approx(math.log(2) * (2 + 3) / 4)
 
 
+@pytest.mark.parametrize(("dice", "rarity"), [(0.0, 2.0), (0.35, 2.0**0.5), (0.7, 1.0), (0.9, 1.0)])
+def test_a_class_that_is_found_is_no_longer_drawn_too_large(dice, rarity):
+    target = torch.tensor([1.0, 0.0, 0.0, 0.0]).reshape(1, 1, 4, 1, 1)
+    known = torch.ones(1, 1, 1, 1, 1)
+    found = masked_bce(torch.zeros(1, 1, 4, 1, 1), target, known, torch.tensor([dice]))
+    assert found.item() == pytest.approx(math.log(2) * (rarity + 3) / 4)
+
+
 def test_lower_weight_teaches_less():
     logits, target, weight = some()
     light, _ = segmentation_loss(logits, target, weight * 0.5)
