@@ -143,7 +143,7 @@ def test_a_head_is_what_its_definition_says():
 
 
 def test_heads_from_text_are_not_thrown_about():
-    """A step moves a head little more than it moves a plain one (2.4 times as far; unscaled: 24)."""
+    """A step moves a head little more than a plain one (2.4 times as far; unscaled: 24)."""
     moved = {}
     for text in (False, True):
         heads = network(text).train().heads
