@@ -20,7 +20,7 @@ demo: env
 	$(BIN)/voxcurate demo demo
 
 test: env
-	$(BIN)/python -m pytest $(SPREAD) -m 'not gpu and not network'
+	$(BIN)/python -m pytest $(SPREAD) -m 'not gpu and not network and not long'
 
 test-all: env
 	$(BIN)/python -m pytest $(SPREAD)

@@ -65,7 +65,7 @@ def round_stages(context: Context, config: RoundConfig) -> dict[str, Callable[[]
 
 def round_models(context: StageContext) -> list[Model]:
     """The predictors of a round: the cold-start zoo and the flagship of the round before."""
-    from training.models import last_of, of_round
+    from training.rounds.models import last_of, of_round
 
     return of_round(context, "zoo") + last_of(context, "flagship")
 
@@ -92,7 +92,7 @@ def _clean(context: StageContext, config: RoundConfig) -> StageResult:
 
 def _coldstart(context: StageContext, config: RoundConfig) -> StageResult:
     from agent.health import asked_of
-    from training import zoo
+    from training.rounds import zoo
 
     return zoo.run(context, config.zoo, asked_of(context, config, config.zoo.training))
 
@@ -169,7 +169,7 @@ def _statistics(context: StageContext, config: RoundConfig) -> StageResult:
 
 def _train(context: StageContext, config: RoundConfig) -> StageResult:
     from agent.health import asked_of
-    from training import flagship
+    from training.rounds import flagship
 
     asked = asked_of(context, config, config.flagship.training)
     return flagship.run(context, config.flagship, asked)
@@ -178,7 +178,7 @@ def _train(context: StageContext, config: RoundConfig) -> StageResult:
 def _evaluate(context: StageContext, config: RoundConfig) -> StageResult:
     from training import predict
     from training.evaluation import stage as evaluate
-    from training.models import of_round
+    from training.rounds.models import of_round
 
     flagships = of_round(context, "flagship")
     predicted = predict.run(context, config.predict, flagships, splits=("test",))

@@ -10,7 +10,7 @@ from labeling.config import AnnotationTimeConfig
 from labeling.errors.reader import prices_of
 from labeling.statistics.annotation_time import LOOKED_AT
 from training.config import StopConfig
-from training.stop import Gain, RoundFacts, stop_rules
+from training.rounds.stop import Gain, RoundFacts, stop_rules
 from voxcurate.catalog import Decision, Measure, Model
 from voxcurate.stage import StageContext, StageResult
 

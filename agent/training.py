@@ -1,8 +1,8 @@
 """Training alone on files: a folder of scans and partial labels in, a MONAI bundle out.
 
 The work is that of the rounds: cases are read by ingest's worker, trained by
-`training.trainer:train_model`, predicted by the bundle's predictor. All state lies in a work folder
-beside the bundle; killed at any point, the same call goes on, and when done it does nothing.
+`training.trainer.work:train_model`, predicted by the bundle's predictor. All state lies in a work
+folder beside the bundle; killed at any point, the same call goes on, and when done it does nothing.
 """
 
 import fcntl
@@ -223,7 +223,7 @@ def _gold(how: How, cases: Sequence[Case]) -> frozenset[str]:
 
 def _taught(how: How) -> frozenset[str]:
     """The patients that trained the model it starts from, and that model's ancestors."""
-    from training.bundle import read_facts
+    from training.bundle.folder import read_facts
 
     return frozenset(read_facts(how.warm).training_patients if how.warm is not None else ())
 
@@ -289,7 +289,7 @@ def _told_by(
     value: Mapping[str, Any], payload: Mapping[str, Any], hidden: Sequence[ReadCase]
 ) -> list[str]:
     """What the training says that a person should know."""
-    from training.bundle import read_facts
+    from training.bundle.folder import read_facts
 
     found = [f"class {name}: in no patch that was drawn" for name in value["unseen_classes"]]
     if value["bad_steps"]:
@@ -346,7 +346,7 @@ def _train_one(
     job: Job, held: frozenset[str], fold: int | None, out: Path, tell: Tell
 ) -> dict[str, Any]:
     """One model: trained, scored on what was held out, moved into place whole."""
-    from training.bundle import adopt_bundle
+    from training.bundle.folder import adopt_bundle
 
     payload = payload_for(job, held, fold=fold, name=job.how.name)
     if payload["memory"]:

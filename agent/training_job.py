@@ -120,7 +120,7 @@ def _first_plan(
 ) -> Plan:
     import numpy as np
 
-    from training.grid import full_grid
+    from training.data.grid import full_grid
 
     facts = []
     for case in cases:
@@ -145,7 +145,7 @@ def ancestor_network(how: How) -> str:
     Raises:
         ConfigError: it has none of them, or another one is asked for.
     """
-    from training.bundle import read_facts
+    from training.bundle.folder import read_facts
 
     assert how.warm is not None
     try:
@@ -167,14 +167,14 @@ def ancestor_network(how: How) -> str:
 
 def _ancestor_text(how: How) -> str:
     """How the ancestor reads its classes' texts: its heads are made from them."""
-    from training.bundle import read_facts
+    from training.bundle.folder import read_facts
 
     return read_facts(how.warm).network.text if how.warm is not None else ""
 
 
 def _as_ancestor(plan: Plan, how: How) -> Plan:
     """Grid, windows and patch of the model that training starts from: its weights know no other."""
-    from training.bundle import read_facts
+    from training.bundle.folder import read_facts
 
     assert how.warm is not None
     facts = read_facts(how.warm)
@@ -264,7 +264,7 @@ def _pace(job: Job, held: frozenset[str]) -> float:
 
 def payload_for(job: Job, held: frozenset[str], *, fold: int | None, name: str) -> dict[str, Any]:
     from training.replay.earlier import continued
-    from training.runs import Run, payload_of
+    from training.rounds.runs import Run, payload_of
 
     learnt = [case for case in job.cases if case.case_id not in held]
     raw = [case.spec(labelled=False) for case in job.raw]
@@ -315,7 +315,7 @@ def run_worker(payload: Mapping[str, Any]) -> dict[str, Any]:
     threads = int(payload["threads"]) or cores()
     executor = LocalExecutor(workers=1, threads=threads, time_limit_s=TIME_LIMIT_S, retries=0)
     task = Task(str(payload["name"]), dict(payload))
-    for outcome in executor.run("training.trainer:train_model", [task]):
+    for outcome in executor.run("training.trainer.work:train_model", [task]):
         if not outcome.ok:
             raise TrainingError(outcome.error)
         value: dict[str, Any] = outcome.value

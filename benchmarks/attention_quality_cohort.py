@@ -15,8 +15,8 @@ from agent.ingest import ingest
 from agent.ingest.config import IngestConfig, SplitConfig
 from training import predict
 from training.config import AnnealConfig, GridConfig, PredictConfig, TrainingConfig
-from training.models import all_groups, folds, of_round
-from training.runs import Run, case_specs, current_labels, target_classes, train
+from training.rounds.models import all_groups, folds, of_round
+from training.rounds.runs import Run, case_specs, current_labels, target_classes, train
 from voxcurate.catalog import Catalog, Model, Scan, WorkItem
 from voxcurate.catalog.records import NO_ROUND
 from voxcurate.classes import load_vocabulary

@@ -2,12 +2,12 @@
 
 Run: ``python -m benchmarks.continual FOLDER [--steps 400] [--seeds 0 1 2] [--methods full none]``.
 
-Each task has cases of its own, labelled with its own classes alone; one flagship is fine-tuned
-from task to task (`training.flagship`, one round a task) and tested after each on held-out cases
-with all labels. Told are the DSC of each task's classes after each task, and the drop: the DSC of
-a task's classes right after it minus that after the last task, mean over the earlier tasks. The
-first task is trained once a seed, for all methods. Figures lie in ``FOLDER/<method>_<seed>.json``:
-a finished run is not done again, an interrupted one goes on from its checkpoint. Data: openkbp_ct
+Each task has cases of its own, labelled with its own classes alone; one flagship is fine-tuned from
+task to task (`training.rounds.flagship`, one round a task) and tested after each on held-out cases
+with all labels. Told are the DSC of each task's classes after each task, and the drop: the DSC of a
+task's classes right after it minus that after the last task, mean over the earlier tasks. The first
+task is trained once a seed, for all methods. Figures lie in ``FOLDER/<method>_<seed>.json``: a
+finished run is not done again, an interrupted one goes on from its checkpoint. Data: openkbp_ct
 under VOXCURATE_DATA (default ``../shared/data``).
 
 Methods: ``none`` (no replay), ``full`` (all earlier cases, ScaleMAI's), ``linear``, ``reservoir``,
@@ -39,9 +39,9 @@ from benchmarks.continual_data import (
     openkbp,
 )
 from benchmarks.label_errors.workspaces import check, copy
-from training import flagship
 from training.config import FlagshipConfig, GridConfig, ReplayConfig, TrainingConfig
-from training.models import of_round
+from training.rounds import flagship
+from training.rounds.models import of_round
 from voxcurate.catalog import Label, Model, Scan
 from voxcurate.config import build
 from voxcurate.nifti import read_nifti

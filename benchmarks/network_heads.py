@@ -20,9 +20,9 @@ import numpy as np
 import torch
 
 from training.config import NetworkConfig, network_config
-from training.losses import segmentation_loss
 from training.network import SegmentationNet, build_network, place
 from training.network.text import class_texts, embed_classes, make_embedder
+from training.trainer.losses import segmentation_loss
 from voxcurate.classes import load_vocabulary
 from voxcurate.nifti import read_nifti
 

@@ -28,8 +28,8 @@ from monai.transforms import (
 )
 
 from training.config import NetworkConfig, TrainingConfig
-from training.devices import pick_device, pick_precision
 from training.network import build_network
+from training.trainer.devices import pick_device, pick_precision
 
 CLASSES = (
     "brainstem",

@@ -15,10 +15,11 @@ from agent.ingest.config import IngestConfig, SplitConfig
 from agent.rounds import config_of, context_of, run_series
 from benchmarks.label_errors.planting import Truth, choose
 from benchmarks.label_errors.workspaces import check, copy, plant
-from training import flagship, predict
+from training import predict
 from training.evaluation import stage as evaluation
-from training.models import of_round
-from training.runs import current_labels
+from training.rounds import flagship
+from training.rounds.models import of_round
+from training.rounds.runs import current_labels
 from voxcurate.catalog import Assembly, Catalog, Label, Model, Round
 from voxcurate.catalog.records import NO_ROUND
 from voxcurate.catalog.schema import TABLES

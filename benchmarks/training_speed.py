@@ -23,13 +23,13 @@ import typer
 from rich.console import Console
 
 from benchmarks.training_peer import CLASSES, Peer
-from training.batches import Loader
-from training.cases import CaseSpec, LabelSpec, PreparedCase, ensure_case, load_case
 from training.config import GridConfig, NetworkConfig, TrainingConfig, network_config
-from training.loop import Training
+from training.data.batches import Loader
+from training.data.cases import CaseSpec, LabelSpec, PreparedCase, ensure_case, load_case
+from training.mix.sampling import Pools, Sampler
+from training.mix.schedule import plan_of
 from training.network import build_network
-from training.sampling import Pools, Sampler
-from training.schedule import plan_of
+from training.trainer.loop import Training
 from voxcurate.labels import write_mask
 from voxcurate.nifti import read_nifti, write_nifti
 from voxcurate.volume import Volume

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from training.config import PredictConfig
-from training.models import all_groups, taught_groups
 from training.predictors.spec import (
     BundleSpec,
     FolderSpec,
@@ -25,6 +24,7 @@ from training.predictors.spec import (
     check_classes,
     find_model,
 )
+from training.rounds.models import all_groups, taught_groups
 from voxcurate.catalog import Model, Scan, WorkItem, Writer
 from voxcurate.classes import Vocabulary
 from voxcurate.errors import ConfigError

@@ -61,7 +61,7 @@ def train(run, folder, *more, steps=3):
 
 @pytest.mark.slow
 def test_a_bundle_from_files_is_scored_predicts_and_is_not_made_twice(run, tmp_path):
-    from training.bundle import load_bundle
+    from training.bundle.folder import load_bundle
 
     data = dataset(tmp_path / "data")
     result = train(run, data)
@@ -169,7 +169,7 @@ def test_a_folder_that_nobody_described_is_drafted(run, tmp_path):
 
 def test_what_a_training_met_is_told(monkeypatch):
     taught = SimpleNamespace(training_patients=("person_1",))
-    monkeypatch.setattr("training.bundle.read_facts", lambda folder: taught)
+    monkeypatch.setattr("training.bundle.folder.read_facts", lambda folder: taught)
     case = ReadCase(
         "c1", "person_1", "CT", "CC0", "", "", (4, 4, 4), (), {}, {"liver": 3.0, "spleen": 0.0}
     )
@@ -244,7 +244,7 @@ def test_folds_score_every_patient_by_a_model_that_never_saw_them(run, tmp_path)
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_killed_at_any_step_the_same_call_ends_with_the_same_weights(tmp_path, monkeypatch):
-    from training.bundle import load_bundle, weights_sha256
+    from training.bundle.folder import load_bundle, weights_sha256
 
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")

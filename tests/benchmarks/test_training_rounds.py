@@ -70,7 +70,7 @@ def test_what_is_left_is_listed_with_minutes(tmp_path, capsys):
     assert said.rstrip().endswith("min")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(900)
 def test_the_whole_of_it_at_tiny_scale_goes_on_where_it_was(tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))

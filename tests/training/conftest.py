@@ -53,8 +53,8 @@ def phantom(seed):
 @pytest.fixture(autouse=True, scope="session")
 def _small_networks():
     """Shipped networks keep their architecture, at a width that tests can afford."""
-    from training import runs
     from training.config import network_config
+    from training.rounds import runs
 
     def narrow(name):
         return network_config(name).model_copy(update={"channels": (8, 8, 8), "features": 8})

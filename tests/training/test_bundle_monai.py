@@ -10,18 +10,18 @@ import pytest
 import torch
 
 from tests.training.conftest import AFFINE, CLASSES, SHAPE, phantom, tiny
-from training.bundle import BundleFacts, write_bundle
-from training.carried import carried
-from training.cases import grid_image
+from training.bundle.carried import carried
+from training.bundle.folder import BundleFacts, write_bundle
+from training.bundle.scripts import ROOTS, ToScand
 from training.config import NetworkConfig
-from training.grid import full_grid, to_grid
-from training.losses import segmentation_loss
+from training.data.cases import grid_image
+from training.data.grid import full_grid, to_grid
+from training.data.patches import channels, positions, straight
 from training.network import build_network
 from training.network.text import HashingEmbedder, class_texts, embed_classes
-from training.patches import channels, positions, straight
 from training.predictors.bundle import BundlePredictor
 from training.predictors.spec import ZooModel, make_spec
-from training.scripts import ROOTS, ToScand
+from training.trainer.losses import segmentation_loss
 from voxcurate.classes import load_vocabulary
 from voxcurate.nifti import write_nifti
 

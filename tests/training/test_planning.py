@@ -138,7 +138,7 @@ def test_a_round_floors_its_grid_by_its_patch():
     import numpy as np
 
     from training.config import GridConfig
-    from training.runs import grid_spacing as of_round
+    from training.rounds.runs import grid_spacing as of_round
 
     small = SimpleNamespace(shape=[36, 50, 35], affine=np.eye(4).tolist())
     wide = SimpleNamespace(shape=[300, 512, 512], affine=[[0, 0, 0.8, 0], [0, 0.8, 0, 0], [1.0, 0, 0, 0], [0, 0, 0, 1]])  # fmt: skip  # noqa: E501

@@ -12,12 +12,12 @@ import pytest
 import torch
 
 from tests.training.conftest import build
-from tests.training.test_loop import logged, run_of
-from training import checkpoints, loop
-from training.checkpoints import BEFORE, NAME, read_checkpoint, write_checkpoint
-from training.loop import Training, TrainingPausedError
-from training.runs import _item
-from training.trainer import train_model
+from tests.training.trainer.test_loop import logged, run_of
+from training.rounds.runs import _item
+from training.trainer import checkpoints, loop
+from training.trainer.checkpoints import BEFORE, NAME, read_checkpoint, write_checkpoint
+from training.trainer.loop import Training, TrainingPausedError
+from training.trainer.work import train_model
 from voxcurate.errors import TrainingError
 
 STEPS = 9

@@ -6,13 +6,14 @@ from dataclasses import replace
 import pytest
 
 from tests.training.conftest import CLASSES, SHAPE, build, flagship_config, zoo_config
-from training import flagship, predict, zoo
+from training import predict
 from training.config import AnnealConfig, MixConfig, PredictConfig
 from training.evaluation import stage as evaluate
 from training.evaluation.case import NAMES
 from training.evaluation.config import EvaluateConfig
-from training.models import all_groups, of_round, taught_groups
-from training.runs import case_specs, current_labels
+from training.rounds import flagship, zoo
+from training.rounds.models import all_groups, of_round, taught_groups
+from training.rounds.runs import case_specs, current_labels
 from voxcurate.catalog import Decision, Label, Measure, Model, WorkItem
 from voxcurate.errors import TrainingError
 from voxcurate.ledger import LedgerResult

@@ -35,12 +35,14 @@ def broken():
 
 def test_events_are_json_with_their_extra(tmp_path, capsys):
     set_up(tmp_path)
-    logging.getLogger("training.loop").info("stage %s", "starts", extra={"round": 2, "why": "ä\n"})
+    logging.getLogger("training.trainer.loop").info(
+        "stage %s", "starts", extra={"round": 2, "why": "ä\n"}
+    )
     (event,) = events(tmp_path)
     assert event.pop("time").endswith("+00:00")
     assert event == {
         "level": "info",
-        "logger": "training.loop",
+        "logger": "training.trainer.loop",
         "message": "stage starts",
         "round": 2,
         "why": "ä\n",

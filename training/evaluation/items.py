@@ -7,7 +7,7 @@ from pathlib import Path
 from training.evaluation.case import rules_of
 from training.evaluation.config import EvaluateConfig
 from training.predict import prediction_paths
-from training.runs import current_labels
+from training.rounds.runs import current_labels
 from voxcurate.catalog import Label, Model, Scan
 from voxcurate.catalog.records import NO_ROUND
 from voxcurate.ledger import Item, item_key

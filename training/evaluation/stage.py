@@ -20,7 +20,7 @@ from training.evaluation.subgroups import Subjects, groups_of_scans
 from training.evaluation.summary import RULES, summarise
 from training.evaluation.values import Scores, tables_of
 from training.evaluation.written import write_evaluation
-from training.models import groups, last_of, of_round
+from training.rounds.models import groups, last_of, of_round
 from voxcurate.catalog import Measure, Model, Scan, WorkItem, Writer
 from voxcurate.ids import content_id
 from voxcurate.ledger import Item, item_key, run_items

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from training.bundle import BundleFacts, load_bundle
-from training.cases import grid_image
+from training.bundle.folder import BundleFacts, load_bundle
+from training.data.cases import grid_image
+from training.data.patches import channels, positions, straight
 from training.network import place
-from training.patches import channels, positions, straight
 from training.predictors.listing import channel_names
 from training.predictors.sliding import (
     Prepared,

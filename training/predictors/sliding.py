@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from training.devices import pick_device, use_threads
 from training.predictors.spec import SlidingSpec
 from training.predictors.spool import Axis, Spool
 from training.predictors.windows import Corner, Cut, Network, Shape, body_mask, slabs
+from training.trainer.devices import pick_device, use_threads
 from voxcurate.errors import ConfigError, PredictionError
 from voxcurate.predictions import ProbabilityBox
 from voxcurate.volume import Volume

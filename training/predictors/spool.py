@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from training.grid import Grid, weights
+from training.data.grid import Grid, weights
 from training.predictors.windows import Slab
 from voxcurate.errors import PredictionError
 from voxcurate.predictions import EMPTY_BOX, ProbabilityBox, probability_box

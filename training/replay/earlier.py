@@ -71,7 +71,7 @@ def continued(
     """
     if bundle is None:
         return Continued(list(cases), [], tuple(classes))
-    from training.bundle import read_facts
+    from training.bundle.folder import read_facts
 
     old = read_facts(bundle).classes
     memory = read_memory(bundle)

@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from training.bundle import BundleFacts, load_bundle
+from training.bundle.folder import BundleFacts, load_bundle
 
 FLOOR = 0.1  # lower probabilities are background: a haze over the patch is no structure
 

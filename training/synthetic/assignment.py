@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from training.cases import PreparedCase
 from training.config import TrainingConfig
+from training.data.cases import PreparedCase
 from training.synthetic.samples import Site
 
 

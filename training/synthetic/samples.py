@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from training.patches import Floats, Patch
+from training.data.patches import Floats, Patch
 from training.synthetic.config import LesionStyle, SyntheticConfig
 from training.synthetic.placement import bright, widened
 from training.synthetic.tumour import Tumour, grow

@@ -13,9 +13,9 @@ import pytest
 import torch
 
 from tests.training.conftest import AFFINE, SHAPE, build, phantom, zoo_config
-from training import zoo
-from training.models import of_round
 from training.predictors.spec import ZooModel, make_spec
+from training.rounds import zoo
+from training.rounds.models import of_round
 from voxcurate.classes import load_vocabulary
 from voxcurate.protocols import PREDICTORS, load
 

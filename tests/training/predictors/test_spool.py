@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tests.conftest import oblique_affine
 from tests.training.conftest import AFFINE, SHAPE, phantom
-from training.grid import full_grid, to_grid
+from training.data.grid import full_grid, to_grid
 from training.predictors.spool import Spool, axes_of
 from training.predictors.windows import Slab
 from voxcurate.errors import PredictionError

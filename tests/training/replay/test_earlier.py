@@ -12,7 +12,7 @@ CASES = [{"case_id": name} for name in "abc"]
 @pytest.fixture
 def bundle(tmp_path, monkeypatch):
     """A bundle that has learnt from a and z, with classes liver and spleen."""
-    from training import bundle as bundles
+    from training.bundle import folder as bundles
 
     class Facts:
         classes = ("liver", "spleen")

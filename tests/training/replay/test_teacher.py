@@ -3,8 +3,8 @@
 import torch
 from torch import nn
 
-from training.losses import segmentation_loss
 from training.replay.teacher import FLOOR, Teacher
+from training.trainer.losses import segmentation_loss
 
 OLD, NEW = ("a", "b"), ("b", "c", "a")
 SHAPE = (2, 3, 4)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from tests.training.conftest import build, flagship_config
-from training import flagship
 from training.config import MixConfig
+from training.rounds import flagship
 from training.synthetic.config import SyntheticConfig
 from training.synthetic.health import Asked
 from voxcurate.catalog import FindingRow, Label, Model, Reading, Report
@@ -52,7 +52,7 @@ def settings():
 
 def trained(world, monkeypatch):
     """Runs the stage; gives the payload's proofs and the model."""
-    from training import runs
+    from training.rounds import runs
 
     seen = {}
     original = runs.payload_of

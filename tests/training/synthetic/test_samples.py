@@ -7,8 +7,8 @@ import pytest
 
 from tests.training.conftest import tiny
 from tests.training.synthetic.scenes import SHAPE, SPACING, scene
-from training.cases import PreparedCase
-from training.patches import Patch
+from training.data.cases import PreparedCase
+from training.data.patches import Patch
 from training.synthetic.assignment import pairs, read_sites
 from training.synthetic.config import SyntheticConfig
 from training.synthetic.samples import Site, add_tumours

@@ -1,0 +1,1 @@
+"""From scans and labels to the samples of a step."""
