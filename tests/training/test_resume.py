@@ -84,7 +84,7 @@ def after_saving(at):
     loop.write_checkpoint = write
 
 
-RUNNING = []
+RUNNING: list[loop.Training] = []
 
 
 def loop_step():
