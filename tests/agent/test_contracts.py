@@ -419,7 +419,9 @@ def test_17_no_result_depends_on_seconds():
         name for name in fields(RoundConfig) if re.search(r"(_s|seconds|minutes|hours)$", name)
     ]
     assert timed
-    limits = ("time_limit_s", "timeout_s", "wait_s")  # they stop or delay work, they shape none
+    # they stop or delay work, or end a series of rounds; they shape none
+    limits = ("time_limit_s", "timeout_s", "wait_s", "time_budget_s",
+              "budget.hours", "budget.review_minutes")  # fmt: skip
     assert all(name.endswith(limits) for name in timed), timed
 
 
