@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 TORCH  ?= torch==2.13.0  # the CPU build; on a GPU machine give the build of your CUDA
 BIN     = $(VENV)/bin
-SPREAD ?= -n auto --dist loadfile  # a file of tests stays in one process
+SPREAD ?= -n auto --dist loadfile --no-loadscope-reorder  # a file of tests stays in one process; long ones come first
 
 .PHONY: env demo test test-all lint clean peers
 
