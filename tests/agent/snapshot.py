@@ -46,7 +46,7 @@ def _plain(value: Any) -> Any:
         return {
             k: _plain(v)
             for k, v in value.items()
-            if "seconds" not in k and k not in {"eta_s", "peak_mb"}
+            if "seconds" not in k and k not in {"eta_s", "peak_mb", "hours"}
         }
     return value
 
