@@ -32,7 +32,7 @@ from voxcurate.ids import content_id
 
 
 def train_model(payload: Mapping[str, Any]) -> dict[str, Any]:
-    """Train a model as the payload says (see `training.rounds.runs.payload`).
+    """Train a model as the payload says (see `training.rounds.runs.payload_of`).
 
     Returns:
         plain facts for the driver: ``bundle`` (temporary folder), ``model_id``, ``sha256``,
