@@ -20,7 +20,7 @@ from retrieval.reading import Read, as_plain, read_text, rule_reader
 from retrieval.rules.reader import RuleReader
 from voxcurate.config import shipped
 from voxcurate.errors import ConfigError
-from voxcurate.executor import LocalExecutor
+from voxcurate.executors import LocalExecutor
 from voxcurate.protocols import Executor, Finding, Task
 
 WORKER = "retrieval.alone:read_batch"

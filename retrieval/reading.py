@@ -10,8 +10,8 @@ from retrieval.rules.reader import RuleReader
 from voxcurate.catalog import Reading
 from voxcurate.catalog.statements import packed, to_json
 from voxcurate.errors import CurationError
+from voxcurate.executors.worker import describe
 from voxcurate.protocols import Finding, ReportReader
-from voxcurate.worker import describe
 
 EMPTY = "the report is empty: want its text"
 LONGEST = 200_000  # characters; a report has a few thousand, so this is no single report

@@ -9,11 +9,14 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.databases import database, each_database, postgres
 from voxcurate.volume import Volume
 
 # shared machines are slow at times: a test never fails for that
 settings.register_profile("ours", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("ours")
+
+__all__ = ["database", "each_database", "postgres"]  # fixtures
 
 Triple = tuple[float, float, float]
 REPOSITORY = Path(__file__).resolve().parent.parent

@@ -1,5 +1,6 @@
 """Frozen configurations, built in layers: defaults < shipped < workspace < round < ``--set``."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -9,6 +10,9 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from voxcurate.errors import ConfigError
+
+# names of settings and variables that hold secrets, which no configuration of ours may
+SECRET = re.compile("(^|_)(PG)?(KEY|TOKEN|SECRET|PASS(WORD|WD|PHRASE)?|CREDENTIALS?)$", re.I)
 
 
 class Config(BaseModel):

@@ -76,3 +76,11 @@ class ItemTimeoutError(CurationError):
 
 class WorkerCrashError(CurationError):
     """The process that worked on an item died."""
+
+
+class ClusterError(CurationError):
+    """A scheduler refuses jobs, or cannot be reached."""
+
+
+class JobRefusedError(ClusterError):
+    """A scheduler will never run such a job: asking again does not help."""

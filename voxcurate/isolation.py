@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from voxcurate.errors import ConfigError, CurationError, ItemTimeoutError, WorkerCrashError
+from voxcurate.executors.pool import Job, WorkerProcess
+from voxcurate.executors.worker import packed, unpacked
 from voxcurate.keeper import descendants
-from voxcurate.pool import Job, WorkerProcess
 from voxcurate.protocols import Outcome, Task
-from voxcurate.worker import packed, unpacked
 
 LOOK_S = 0.1  # between two looks at limited memory; a process can touch some 0.4 GB meanwhile
 CALM_S = 1.0  # where only the time is limited, and for the peak that is told

@@ -13,7 +13,6 @@ import logging
 import time
 from collections.abc import (
     Callable,
-    Collection,
     Generator,
     ItemsView,
     Iterable,
@@ -30,41 +29,43 @@ from typing import Any
 
 from voxcurate.catalog import Catalog, WorkItem, Writer
 from voxcurate.catalog.catalog import now
+from voxcurate.costs import placed
 from voxcurate.errors import CurationError
-from voxcurate.ids import content_id
 from voxcurate.progress import progress
 from voxcurate.protocols import Executor, Outcome, Task
 from voxcurate.stage import StageContext
+from voxcurate.worklist import (
+    Flags,
+    Item,
+    LazyItems,
+    Marks,
+    Place,
+    Places,
+    Worklist,
+    fingerprint,
+    flags,
+    item_key,
+)
+
+__all__ = [
+    "Item",
+    "LazyItems",
+    "LedgerResult",
+    "Place",
+    "Recorded",
+    "fingerprint",
+    "item_key",
+    "run_items",
+]
 
 log = logging.getLogger(__name__)
 CHEAP_S = 0.05  # items that take less may be recorded together
 WAIT_S = 0.25  # and wait no longer than this for it
 AT_ONCE = 500  # results or lines that are in memory together
 PLACE = ("subject", "variant", "fingerprint")
-Place = tuple[str, str, str]  # their values
 
-Record = Callable[[Writer, "Item", Any], Mapping[str, Any] | None]
-
-
-@dataclass(frozen=True)
-class Item:
-    """A unit of work: `subject` a case, pair, report or shard; `variant` a class, model or empty.
-
-    `inputs` is hashed into the fingerprint; `payload` goes to the worker: the plain data itself, or
-    a function that makes it when the executor takes the task, so that few payloads are in memory.
-    `again`: what it made is no longer there; it is done even if the ledger calls it done.
-    """
-
-    subject: str
-    variant: str = ""
-    inputs: Any = None
-    payload: Any = None
-    again: bool = False
-
-    @property
-    def key(self) -> str:
-        """Name of the item in outcomes and messages."""
-        return item_key(self.subject, self.variant)
+Record = Callable[[Writer, Item, Any], Mapping[str, Any] | None]
+Former = tuple[str, int]  # fingerprint and attempts of a failed line
 
 
 @dataclass(frozen=True)
@@ -117,46 +118,40 @@ def run_items(
         counts, failures by item key, and the results. A failed item is tried again by the next
         call.
     """
-    marks, todo, rivals = _sort(context, stage, items, version, config, across_rounds)
-    by_key = {item.key: (item, mark) for item, mark in todo}
-    tasks = (Task(item.key, _payload(item)) for item, _ in todo)
-    books = _Books(context, stage, record)
+    work = Worklist(items, lambda item: fingerprint(stage, item, version, config))
+    todo, rivals, former = _sort(context, stage, work, across_rounds)
+    executor, cost = placed(context, stage, executor or context.executor(), (version, config))
+    n_todo, taken = int(todo.sum()), dict[str, int]()
+
+    def tasks() -> Iterator[Task]:
+        for number in map(int, todo.nonzero()[0]):
+            item = work.items[number]
+            taken[item.key] = number
+            yield Task(item.key, _payload(item), cost(item), item.single)
+
+    books = _Books(context, stage, record, former)
     with (
-        progress(title or stage, len(todo), quiet=context.quiet) as bar,
-        closing(_run(executor or context.executor(), worker, tasks, len(todo))) as outcomes,
+        progress(title or stage, n_todo, quiet=context.quiet) as bar,
+        closing(_run(executor, worker, tasks(), n_todo)) as outcomes,
         books,
     ):
         for outcome in outcomes:
-            books.enter(*by_key.pop(outcome.key), outcome)
+            number = taken.pop(outcome.key)
+            books.enter(work.items[number], work.mark(number), outcome)
             bar.advance()
-    if by_key:
-        raise RuntimeError(f"the executor forgot {len(by_key)} of {len(todo)} tasks")
-    computed = len(todo) - len(books.failed)
-    places = {
-        item.key: (item.subject, item.variant, marks[item.key])
-        for item in items
-        if item.key not in books.failed
-    }
-    late = _revive(context, stage, {key: places[key] for key in rivals if key in places})
+    if bar.done < n_todo:
+        raise RuntimeError(f"the executor forgot {n_todo - bar.done} of {n_todo} tasks")
+    failed = {n: key for key in books.failed if (n := work.number(key)) is not None}
+    late = _revive(context, stage, work, sorted(rivals - failed.keys()))
     return LedgerResult(
-        computed=computed,
-        reused=len(items) - len(todo),
-        failed={item.key: books.failed[item.key] for item in items if item.key in books.failed},
-        results=Recorded(context.catalog, context.round, stage, places),
+        computed=n_todo - len(failed),
+        reused=len(work) - n_todo,
+        failed={failed[number]: books.failed[failed[number]] for number in sorted(failed)},
+        results=Recorded(context.catalog, context.round, stage, Places(work, frozenset(failed))),
         seconds=books.seconds,
-        marks=marks,
-        revived=frozenset(late - {item.key for item, _ in todo}),
+        marks=Marks(work),
+        revived=frozenset(work.items[number].key for number in late if not todo[number]),
     )
-
-
-def item_key(subject: str, variant: str) -> str:
-    """Name of an item in outcomes and messages."""
-    return f"{subject}/{variant}" if variant else subject
-
-
-def fingerprint(stage: str, item: Item, version: str, config: Any) -> str:
-    """The hash that decides whether an item was done already."""
-    return content_id(stage, version, item.subject, item.variant, item.inputs, config)
 
 
 class Recorded(Mapping[str, Mapping[str, Any]]):
@@ -173,7 +168,7 @@ class Recorded(Mapping[str, Mapping[str, Any]]):
         self, catalog: Catalog, round_number: int, stage: str, places: Mapping[str, Place]
     ) -> None:
         self._catalog, self._places = catalog, places
-        self._where = {"round": round_number, "stage": stage, "status": "done"}
+        self._where = {"round": round_number, "stage": stage}
 
     def __len__(self) -> int:
         return len(self._places)
@@ -205,10 +200,14 @@ class Recorded(Mapping[str, Mapping[str, Any]]):
 
     def _read(self, places: Sequence[Place]) -> dict[Place, Mapping[str, Any]]:
         wanted = set(places)
-        subjects = {subject for subject, _, _ in wanted}
-        names = ("subject", "variant", "fingerprint", "result")
-        rows = self._catalog.columns(WorkItem, *names, subject=subjects, **self._where)
-        return {tuple(place): result for *place, result in rows if tuple(place) in wanted}
+        where = self._where | _of(wanted)
+        names = ("status", *PLACE, "result")
+        rows = self._catalog.columns(WorkItem, *names, **where)
+        return {
+            tuple(place): result
+            for status, *place, result in rows
+            if status == "done" and tuple(place) in wanted
+        }
 
     def __repr__(self) -> str:
         return repr(dict(self.pairs()))
@@ -236,10 +235,17 @@ class _Books:
     open while the executor works; ``kill -9`` loses at most those cheap items: they are to be done.
     """
 
-    def __init__(self, context: StageContext, stage: str, record: Record) -> None:
+    def __init__(
+        self,
+        context: StageContext,
+        stage: str,
+        record: Record,
+        former: Mapping[str, Sequence[Former]],
+    ) -> None:
         self.failed: dict[str, str] = {}
         self.seconds = 0.0
         self._context, self._stage, self._record = context, stage, record
+        self._former = former
         self._waiting: list[tuple[Item, str, Outcome]] = []
         self._since = 0.0
 
@@ -249,7 +255,8 @@ class _Books:
         if not self._waiting:
             self._since = time.monotonic()
         self._waiting.append((item, mark, outcome))
-        cheap = outcome.ok and outcome.seconds < CHEAP_S
+        took = outcome.seconds if outcome.ok or outcome.seconds else CHEAP_S  # a crash tells none
+        cheap = took < CHEAP_S
         if not cheap or time.monotonic() - self._since >= WAIT_S:
             self.close()
 
@@ -259,13 +266,15 @@ class _Books:
         if not waiting:
             return
         trouble: Exception | None = None
+        lines: list[WorkItem] = []
         with self._context.catalog.write() as writer:
             for item, mark, outcome in waiting:
                 try:
-                    self._enter(writer, item, mark, outcome)
+                    lines.append(self._enter(writer, item, mark, outcome))
                 except Exception as problem:  # noqa: BLE001 - raised again below, after the commit
                     trouble = problem
                     break
+            writer.put_all(lines)
         if trouble is not None:
             raise trouble
 
@@ -275,7 +284,8 @@ class _Books:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _enter(self, writer: Writer, item: Item, mark: str, outcome: Outcome) -> None:
+    def _enter(self, writer: Writer, item: Item, mark: str, outcome: Outcome) -> WorkItem:
+        """Record what an item made; its line, to be written with those of the others."""
         result: Mapping[str, Any] = {}
         if outcome.ok:
             try:
@@ -284,16 +294,23 @@ class _Books:
             except CurationError as problem:  # what the worker made cannot be kept: the item failed
                 kind = type(problem).__name__
                 outcome = replace(outcome, value=None, error=str(problem), error_kind=kind)
-        line = _line(self._context, self._stage, item, mark, outcome)
-        old = writer.rows(WorkItem, **_place(line))
-        tries = sum(w.attempts for w in old if w.fingerprint == mark and w.status == "failed")
-        passed = [w for w in old if w.fingerprint != mark and w.status == "failed"]
-        writer.put_all([replace(w, status="quarantined") for w in passed])
-        writer.put(replace(line, attempts=line.attempts + tries, result=dict(result)))
+        tries = outcome.attempts
+        if former := self._former.get(item.key):
+            tries += sum(attempts for other, attempts in former if other == mark)
+            if any(other != mark for other, _ in former):
+                self._lay_aside(writer, item, mark)
         if not outcome.ok:
             self.failed[item.key] = outcome.error
             told = {"stage": self._stage, "item": item.key, "why": outcome.error}
             log.info("item failed", extra=told)
+        return _line(self._context, self._stage, item, mark, outcome, tries, result)
+
+    def _lay_aside(self, writer: Writer, item: Item, mark: str) -> None:
+        """Failures of an item with other inputs are of no interest any more."""
+        where = {"round": self._context.round, "stage": self._stage}
+        lines = writer.rows(WorkItem, subject=item.subject, variant=item.variant, **where)
+        passed = [x for x in lines if x.fingerprint != mark and x.status == "failed"]
+        writer.put_all([replace(line, status="quarantined") for line in passed])
 
 
 def _payload(item: Item) -> Any:
@@ -308,99 +325,76 @@ def _run(
 
 
 def _sort(
-    context: StageContext,
-    stage: str,
-    items: Sequence[Item],
-    version: str,
-    config: Any,
-    across_rounds: bool,
-) -> tuple[dict[str, str], list[tuple[Item, str]], set[str]]:
-    """The fingerprint of each item by its key, what is to be done, and the keys of which the round
-    has one with another fingerprint."""
-    marks: dict[str, str] = {}
-    for item in items:
-        if item.key in marks:
-            raise ValueError(f"two items called {item.key}")
-        marks[item.key] = fingerprint(stage, item, version, config)
-    known: set[str] = set()
-    rivals: set[str] = set()
-    subjects = sorted({item.subject for item in items})
-    for start in range(0, len(subjects), AT_ONCE):
-        part = subjects[start : start + AT_ONCE]
-        here = _done(context, stage, marks, part, rivals, round=context.round)
-        known |= here.keys()
+    context: StageContext, stage: str, work: Worklist, across_rounds: bool
+) -> tuple[Flags, set[int], dict[str, list[Former]]]:
+    """What is to be done, the items that the round has done with another fingerprint, and what
+    failed before, by key."""
+    todo = flags(len(work))
+    rivals: set[int] = set()
+    former: dict[str, list[Former]] = {}
+    for part in work.parts(AT_ONCE):
+        places = {place: number for number in part for place in [work.place(number)]}
+        numbers = {place[:2]: number for place, number in places.items()}
+        known: set[int] = set()
+        where = _of(places) | {"stage": stage, "round": context.round}
+        names = ("status", "attempts", *PLACE)
+        for status, attempts, *place in context.catalog.columns(WorkItem, *names, **where):
+            number = numbers.get((place[0], place[1]))
+            if number is None:
+                continue
+            if status == "done" and tuple(place) in places:
+                known.add(number)
+            elif status == "done":
+                rivals.add(number)
+            elif status == "failed":
+                former.setdefault(item_key(place[0], place[1]), []).append((place[2], attempts))
         if across_rounds:
-            known |= _copy(context, stage, marks, part, here.keys())
-    todo = [(item, marks[item.key]) for item in items if item.key not in known or item.again]
-    return marks, todo, rivals
+            missing = {p: number for p, number in places.items() if number not in known}
+            known |= _copy(context, stage, missing)
+        for number in part:
+            todo[number] = number not in known or work.items[number].again
+    return todo, rivals, former
 
 
-def _done(
-    context: StageContext,
-    stage: str,
-    marks: Mapping[str, str],
-    subjects: list[str],
-    rivals: set[str],
-    **where: Any,
-) -> dict[str, int]:
-    """Keys of the items of some subjects that are done, with the last round that did them; those
-    that are done with another fingerprint join the `rivals`."""
-    found: dict[str, int] = {}
-    where |= {"stage": stage, "status": "done", "subject": subjects}
-    for number, *place in context.catalog.columns(WorkItem, "round", *PLACE, **where):
-        key = item_key(place[0], place[1])
-        if marks.get(key) == place[2]:
-            found[key] = max(number, found.get(key, number))
-        elif key in marks:
-            rivals.add(key)
-    return found
-
-
-def _copy(
-    context: StageContext,
-    stage: str,
-    marks: Mapping[str, str],
-    subjects: list[str],
-    here: Collection[str],
-) -> set[str]:
-    """Copy what other rounds have done of some subjects to this one; the keys of these items."""
-    there = _done(context, stage, marks, subjects, set())
-    wanted = {key: number for key, number in there.items() if key not in here}
-    where = {"stage": stage, "status": "done", "subject": subjects}
-    for number in sorted(set(wanted.values())):
+def _copy(context: StageContext, stage: str, places: Mapping[Place, int]) -> set[int]:
+    """Copy what other rounds have done, their newest results, to this one; the items' numbers."""
+    newest: dict[Place, int] = {}
+    where = _of(places) | {"stage": stage}
+    for number, status, *place in context.catalog.columns(
+        WorkItem, "round", "status", *PLACE, **where
+    ):
+        if status == "done" and (found := tuple(place)) in places:
+            newest[found] = max(number, newest.get(found, number))
+    for number in sorted(set(newest.values())):
+        wanted = {place for place, last in newest.items() if last == number}
         copies = [
             replace(line, round=context.round, seconds=0.0, updated=now())
-            for line in context.catalog.rows(WorkItem, round=number, **where)
-            if wanted.get(key := item_key(line.subject, line.variant)) == number
-            and marks[key] == line.fingerprint
+            for line in context.catalog.rows(WorkItem, round=number, stage=stage, **_of(wanted))
+            if line.status == "done" and _where(line) in wanted
         ]
         with context.catalog.write() as writer:
             writer.put_all(copies)
-    return set(wanted)
+    return {places[place] for place in newest}
 
 
-def _revive(context: StageContext, stage: str, places: Mapping[str, Place]) -> set[str]:
-    """Make the lines of some keys the newest of their subject and variant; the keys of those that
-    were not."""
-    late: set[str] = set()
-    waiting = iter(places.items())
-    while part := dict(islice(waiting, AT_ONCE)):
+def _revive(context: StageContext, stage: str, work: Worklist, numbers: Sequence[int]) -> set[int]:
+    """Make the lines of some items the newest of their subject and variant; those that were not."""
+    late: set[int] = set()
+    waiting = iter(numbers)
+    while part := list(islice(waiting, AT_ONCE)):
         lines: dict[tuple[str, str], list[WorkItem]] = {}
-        for line in context.catalog.rows(
-            WorkItem,
-            round=context.round,
-            stage=stage,
-            status="done",
-            subject={subject for subject, _, _ in part.values()},
-        ):
-            lines.setdefault((line.subject, line.variant), []).append(line)
+        where = _of(map(work.place, part)) | {"round": context.round, "stage": stage}
+        for line in context.catalog.rows(WorkItem, **where):
+            if line.status == "done":
+                lines.setdefault((line.subject, line.variant), []).append(line)
         changed = []
-        for key, (*place, mark) in part.items():
-            rows = lines[place[0], place[1]]
+        for number in part:
+            *name, mark = work.place(number)
+            rows = lines[name[0], name[1]]
             newest = max(line.updated for line in rows if line.fingerprint != mark)
             (own,) = [line for line in rows if line.fingerprint == mark]
             if own.updated <= newest:
-                late.add(key)
+                late.add(number)
                 exact = datetime.now(UTC).isoformat(timespec="microseconds")  # sorts behind `now`
                 changed.append(replace(own, updated=exact))
         if changed:
@@ -409,7 +403,29 @@ def _revive(context: StageContext, stage: str, places: Mapping[str, Place]) -> s
     return late
 
 
-def _line(context: StageContext, stage: str, item: Item, mark: str, outcome: Outcome) -> WorkItem:
+def _of(places: Iterable[Place]) -> dict[str, Any]:
+    """The condition that finds the lines of some items, and others at most.
+
+    Not by their status too: a database that keeps no statistics would then look through all lines
+    of the stage that have it, for every few hundred items again.
+    """
+    names = [place[:2] for place in places]
+    return {"subject": {s for s, _ in names}, "variant": {v for _, v in names}}
+
+
+def _where(line: WorkItem) -> Place:
+    return line.subject, line.variant, line.fingerprint
+
+
+def _line(
+    context: StageContext,
+    stage: str,
+    item: Item,
+    mark: str,
+    outcome: Outcome,
+    attempts: int,
+    result: Mapping[str, Any],
+) -> WorkItem:
     return WorkItem(
         round=context.round,
         stage=stage,
@@ -417,13 +433,10 @@ def _line(context: StageContext, stage: str, item: Item, mark: str, outcome: Out
         variant=item.variant,
         fingerprint=mark,
         status="done" if outcome.ok else "failed",
-        attempts=outcome.attempts,
+        attempts=attempts,
         error=outcome.error,
         seconds=round(outcome.seconds, 4),
         peak_mb=round(outcome.peak_mb, 1),
+        result=dict(result),
         updated=now(),
     )
-
-
-def _place(line: WorkItem) -> dict[str, Any]:
-    return {name: getattr(line, name) for name in ("round", "stage", "subject", "variant")}

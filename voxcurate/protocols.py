@@ -32,6 +32,7 @@ CHAT_ENGINES = {
     "openai": "voxcurate.chat.openai:OpenAIEngine",
     "vllm": "voxcurate.chat.vllm:VLLMEngine",
     "transformers": "voxcurate.chat.transformers:TransformersEngine",
+    "batch": "voxcurate.chat.batch:BatchEngine",  # any of them on a cluster's nodes
 }
 PREDICTORS = {
     "bundle": "training.predictors.bundle:BundlePredictor",
@@ -53,8 +54,9 @@ EMBEDDERS = {
     "minilm": "retrieval.search.embedding:MiniLM",
 }
 EXECUTORS = {
-    "local": "voxcurate.executor:LocalExecutor",
-    "serial": "voxcurate.executor:SerialExecutor",
+    "local": "voxcurate.executors:LocalExecutor",
+    "serial": "voxcurate.executors:SerialExecutor",
+    "cluster": "voxcurate.executors.placing:ClusterExecutor",
 }
 
 
@@ -134,7 +136,9 @@ class Token:
 class Reply:
     """A parsed reply, or the reason why there is none (`error`); never both.
 
-    `tokens` is empty unless log-probabilities were asked for and the engine gives them.
+    `tokens` is empty unless log-probabilities were asked for and the engine gives them. `seconds`
+    of an engine that works on many requests at once are this one's share; `gpu_s` are those seconds
+    times the GPUs of the engine, where it knows them.
     """
 
     parsed: BaseModel | None
@@ -145,6 +149,7 @@ class Reply:
     tokens_out: int = 0
     seconds: float = 0.0
     tokens: tuple[Token, ...] = ()
+    gpu_s: float = 0.0
 
 
 @runtime_checkable
@@ -226,10 +231,15 @@ class Task:
     Args:
         key: unique within one call; comes back with the outcome.
         payload: plain, picklable data: the only argument of the worker.
+        cost: expected seconds; 0: unknown. Work is cut into shards by it.
+        single: however slow, it is not begun a second time beside itself: it goes on from files of
+            its own (training).
     """
 
     key: str
     payload: Any
+    cost: float = 0.0
+    single: bool = False
 
 
 @dataclass(frozen=True)
@@ -257,4 +267,14 @@ class Executor(Protocol):
 
     def run(self, worker: str, tasks: Iterable[Task]) -> Iterator[Outcome]:
         """Outcomes of ``worker`` (``"package.module:function"``) over tasks, in any order."""
+        ...
+
+
+@runtime_checkable
+class StagedExecutor(Executor, Protocol):
+    """An executor that does each stage's work in another place."""
+
+    def of_stage(self, stage: str, family: str = "") -> Executor:
+        """The executor of a stage; `family` names what the tasks of the same code and settings
+        have in common."""
         ...

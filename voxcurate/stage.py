@@ -6,7 +6,7 @@ from typing import Any
 
 from voxcurate.catalog import Catalog, Scan, ScanHead
 from voxcurate.classes import Vocabulary
-from voxcurate.executor import ExecutorConfig, SerialExecutor, cores
+from voxcurate.executors import ExecutorConfig, LocalExecutor, SerialExecutor, cores
 from voxcurate.protocols import EXECUTORS, Executor, load
 from voxcurate.workspace import Workspace
 
@@ -38,20 +38,28 @@ class StageContext:
     ) -> Executor:
         """An executor as configured; `workers` 0 means as many as configured (or one per core).
 
+        On a cluster, `run_items` asks it for the stage's place; jobs have the processes and threads
+        that the cluster's file gives the stage.
+
         Raises:
-            ConfigError: no executor of the configured kind.
+            ConfigError: no executor of the configured kind, or no such cluster.
         """
         config = self.executor_config
         kind = load(EXECUTORS, config.kind)
         if kind is SerialExecutor:
             return SerialExecutor()
-        made: Executor = kind(
+        here = LocalExecutor(
             workers=workers or config.workers or cores(),
             threads=threads,
             time_limit_s=time_limit_s or config.time_limit_s,
             retries=config.retries,
         )
-        return made
+        if kind is LocalExecutor:
+            return here
+        from voxcurate.executors.placing import cluster_executor
+
+        folder = self.workspace
+        return cluster_executor(config.cluster, folder.root, folder.scratch, here)
 
     def cases(self, *splits: str) -> dict[str, str]:
         """Case and split of the scans of the cohort that cleaning left in, in case order, of the

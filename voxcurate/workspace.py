@@ -109,7 +109,7 @@ class Workspace:
     def scratch(self) -> Path:
         """Temporary files of running work, on the same file system as their final places."""
         path = self.root / "tmp"
-        path.mkdir(exist_ok=True)
+        path.mkdir(mode=0o700, exist_ok=True)
         return path
 
     def scan_path(self, case_id: str) -> Path:
@@ -158,30 +158,24 @@ class Workspace:
         return key_folder() / f"{self.config.id}.key"
 
     def clear_scratch(self) -> None:
-        """Remove what an interrupted run left in the scratch folder."""
+        """Remove what an interrupted run left in the scratch folder; not while jobs of a cluster
+        are at work, or have been: their results lie there until they are taken in."""
+        from voxcurate.executors.shards.files import has_shards
+
+        if has_shards(self.root):
+            return
         shutil.rmtree(self.root / "tmp", ignore_errors=True)
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Held while a command writes; a second writer is told so. A killed holder's lock is free
-        at once.
+        """Held while a command writes; a second writer, on another machine too, is told who holds
+        it. A killed holder's lock is free at once, that of a killed machine within a minute or two
+        (`voxcurate.lock` has the rules).
 
         Raises:
             WorkspaceError: another process writes to this workspace.
         """
-        import fcntl
+        from voxcurate.lock import locked
 
-        with (self.root / ".lock").open("a+") as stream:
-            try:
-                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                stream.seek(0)
-                holder = stream.read(20).strip()
-                who = f" (process {holder})" if holder else ""
-                raise WorkspaceError(
-                    f"another voxcurate command{who} is writing to this workspace"
-                ) from None
-            stream.truncate(0)
-            stream.write(str(os.getpid()))
-            stream.flush()
+        with locked(self.root, catalog_url=self.config.catalog, name=self.config.id):
             yield

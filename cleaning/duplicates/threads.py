@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from voxcurate.executor import cores
+from voxcurate.executors import cores
 
 T = TypeVar("T")
 R = TypeVar("R")

@@ -18,8 +18,8 @@ from labeling.vision.play import play
 from labeling.vision.prompts import Request
 from labeling.vision.protocol import Play
 from voxcurate.errors import CurationError
+from voxcurate.executors.worker import measured
 from voxcurate.protocols import Message, Outcome, Reply, Task
-from voxcurate.worker import measured
 
 
 class SideBySide:

@@ -23,7 +23,7 @@ from labeling.predicted import Predictions, marks_of
 from labeling.refine.methods import make_refiner
 from voxcurate.catalog import Decision, Label, Scan, ScanHead, WorkItem, Writer
 from voxcurate.errors import ConfigError
-from voxcurate.executor import SerialExecutor
+from voxcurate.executors import SerialExecutor
 from voxcurate.ids import content_id
 from voxcurate.labels import adopt_mask
 from voxcurate.ledger import Item, run_items

@@ -15,7 +15,7 @@ from tests.voxcurate.factories import a_label, a_scan
 from voxcurate.catalog import Assembly, Catalog, Decision, Label, Report, Scan, ScanPair
 from voxcurate.classes import load_vocabulary
 from voxcurate.errors import ConfigError
-from voxcurate.executor import ExecutorConfig
+from voxcurate.executors import ExecutorConfig
 from voxcurate.identifiers import Identifiers
 from voxcurate.ids import file_sha256
 from voxcurate.labels import adopt_mask, read_mask, write_mask

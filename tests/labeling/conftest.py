@@ -10,7 +10,7 @@ from scipy import ndimage
 from tests.conftest import oblique_affine
 from voxcurate.catalog import Assembly, Catalog, Label, Model, Scan, WorkItem
 from voxcurate.classes import load_vocabulary
-from voxcurate.executor import ExecutorConfig
+from voxcurate.executors import ExecutorConfig
 from voxcurate.labels import adopt_mask, write_mask
 from voxcurate.nifti import write_nifti
 from voxcurate.predictions import Prediction, probability_box, write_prediction

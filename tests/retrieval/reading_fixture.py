@@ -5,7 +5,7 @@ from typing import Any
 
 from voxcurate.catalog import Catalog, FindingRow, Reading, Report, WorkItem
 from voxcurate.classes import load_vocabulary
-from voxcurate.executor import ExecutorConfig
+from voxcurate.executors import ExecutorConfig
 from voxcurate.stage import StageContext
 from voxcurate.workspace import Workspace
 

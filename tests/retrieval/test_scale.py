@@ -16,7 +16,6 @@ from retrieval.config import RetrievalConfig
 from retrieval.reading import Read, rows_of
 from retrieval.rules.reader import RuleReader
 from tests.retrieval.reading_fixture import context_of, make_reports, put, shards_done, state
-from tests.voxcurate.conftest import database, postgres  # noqa: F401 - fixtures
 from voxcurate.catalog import Catalog, FindingRow, Measure, Reading, Report, WorkItem
 from voxcurate.catalog.statements import packed
 from voxcurate.protocols import Finding
@@ -81,7 +80,7 @@ def test_processes_give_what_one_process_gives(tmp_path):
     assert found[0] == found[1]
 
 
-def test_findings_and_ledger_hold_on_every_database(tmp_path, database):  # noqa: F811
+def test_findings_and_ledger_hold_on_every_database(tmp_path, database):
     context = context_of(tmp_path / "w", url=database)
     put(context.catalog, [*make_reports(40), Report("e", "", "p", "a", " ")])
     first = read(context)

@@ -14,9 +14,11 @@ from voxcurate.catalog import Catalog, FindingRow, Report
 from voxcurate.classes import load_vocabulary
 from voxcurate.config import build
 from voxcurate.errors import ConfigError
-from voxcurate.executor import ExecutorConfig
+from voxcurate.executors import ExecutorConfig
 from voxcurate.stage import StageContext
 from voxcurate.workspace import Workspace
+
+pytestmark = pytest.mark.usefixtures("each_database")
 
 TEXTS = {"a": "Hepatic cyst of 2 cm.", "b": "No hepatic cyst.", "c": " "}
 

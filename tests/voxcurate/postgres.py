@@ -3,6 +3,7 @@
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -42,8 +43,8 @@ def free_port() -> int:
 
 
 @contextmanager
-def server() -> Iterator[str]:
-    """URL of a running server, without the database's name."""
+def server(*, durable: bool = False) -> Iterator[str]:
+    """URL of a running server, without the database's name; `durable`: it waits for the disk."""
     pytest.importorskip("psycopg", reason="no PostgreSQL driver: pip install 'psycopg[binary]'")
     initdb, postgres = binary("initdb"), binary("postgres")
     user, port = unprivileged(), free_port()
@@ -57,14 +58,14 @@ def server() -> Iterator[str]:
         )  # fmt: skip
         where = ["-p", str(port), "-c", "listen_addresses=127.0.0.1", "-k", folder]
         process = subprocess.Popen(
-            [postgres, "-D", data, "-F", *where],
+            [postgres, "-D", data, *([] if durable else ["-F"]), *where],
             user=user, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         try:
             _wait(port)
             yield f"postgresql+psycopg://voxcurate@127.0.0.1:{port}"
         finally:
-            process.terminate()
+            process.send_signal(signal.SIGINT)  # does not wait for those still connected
             process.wait(timeout=30)
 
 

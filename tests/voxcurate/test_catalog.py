@@ -271,6 +271,44 @@ def test_a_part_of_a_transaction_can_fail_alone(catalog):
     assert [scan.case_id for scan in catalog.rows(Scan)] == ["a_1", "a_3"]
 
 
+def test_parts_within_parts_fail_alone_too(catalog):
+    def inner(writer, fails):
+        with writer.savepoint():
+            writer.add(a_scan(case_id="a_inner"))
+            if fails:
+                raise RuntimeError("no")
+
+    def outer(writer):
+        with writer.savepoint():
+            inner(writer, False)  # undone with the part around it, which did nothing before
+            raise RuntimeError("no")
+
+    with catalog.write() as writer:
+        with writer.savepoint():
+            writer.add(a_scan(case_id="a_1"))
+            with pytest.raises(RuntimeError):
+                inner(writer, True)
+            writer.add(a_scan(case_id="a_2"))
+        with pytest.raises(RuntimeError):
+            outer(writer)
+        writer.add(a_scan(case_id="a_3"))
+    assert [scan.case_id for scan in catalog.rows(Scan)] == ["a_1", "a_2", "a_3"]
+
+
+def test_a_writer_that_waits_too_long_says_so(database, monkeypatch):
+    monkeypatch.setattr("voxcurate.catalog.database.PATIENCE_S", 1)
+    one, other = Catalog(database), Catalog(database)
+    with one.write() as writer:
+        writer.add(a_scan())
+        with pytest.raises(CatalogError, match="cannot be written"), other.write():
+            pass
+    with other.write() as writer:
+        writer.add(a_scan(case_id="a_2"))
+    assert one.count(Scan) == 2
+    one.close()
+    other.close()
+
+
 def test_a_migration_that_fails_leaves_nothing_of_itself(database, monkeypatch):
     create_index = op.create_index
 
@@ -307,9 +345,6 @@ def test_a_reader_sees_the_last_commit_while_a_writer_works(catalog):
 
 
 def test_writers_take_turns_and_lose_nothing(catalog):
-    if catalog.engine.dialect.name == "postgresql":
-        pytest.skip("there the workspace's lock alone keeps writers apart")
-
     def add(_):
         own = Catalog(catalog.url)
         for _ in range(10):

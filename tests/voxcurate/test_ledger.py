@@ -6,14 +6,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from tests.voxcurate.factories import a_scan
 from voxcurate import ledger
 from voxcurate.catalog import Catalog, Measure, WorkItem
 from voxcurate.classes import load_vocabulary
 from voxcurate.errors import CatalogError
-from voxcurate.executor import ExecutorConfig
-from voxcurate.ledger import CHEAP_S, WAIT_S, Item, run_items
+from voxcurate.executors import ExecutorConfig
+from voxcurate.ledger import CHEAP_S, WAIT_S, Item, LazyItems, run_items
 from voxcurate.protocols import Outcome
 from voxcurate.stage import StageContext
 from voxcurate.workspace import Workspace
@@ -24,17 +25,20 @@ WORKERS = "tests.voxcurate.workers"
 @pytest.fixture
 def context(tmp_path, monkeypatch, database):
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    workspace = Workspace.create(tmp_path / "w")
-    catalog = Catalog(database)
-    yield StageContext(
-        workspace,
-        catalog,
+    made = context_at(Workspace.create(tmp_path / "w").root, database)
+    yield made
+    made.catalog.close()
+
+
+def context_at(root, database):
+    return StageContext(
+        Workspace(root),
+        Catalog(database),
         load_vocabulary(),
         round=1,
         executor_config=ExecutorConfig(kind="serial"),
         quiet=True,
     )
-    catalog.close()
 
 
 def record(writer, item, value):
@@ -256,13 +260,13 @@ import os, signal, sys
 from pathlib import Path
 from voxcurate.catalog import Catalog
 from voxcurate.classes import load_vocabulary
-from voxcurate.executor import ExecutorConfig
+from voxcurate.executors import ExecutorConfig
 from voxcurate.ledger import Item, run_items
 from voxcurate.stage import StageContext
 from voxcurate.workspace import Workspace, adopt_file, write_text
 
 workspace = Workspace(Path(sys.argv[1]))
-catalog = Catalog(workspace.catalog_url)
+catalog = Catalog(sys.argv[3])
 context = StageContext(workspace, catalog, load_vocabulary(), round=1, quiet=True,
                        executor_config=ExecutorConfig(kind="serial"))
 kill_at = int(sys.argv[2])
@@ -283,15 +287,14 @@ if __name__ == "__main__":
 
 def test_killed_between_file_and_row_the_same_call_gives_the_same(context):
     root = context.workspace.root
-    if context.catalog.engine.dialect.name != "sqlite":
-        pytest.skip("the driver opens the workspace's own catalog")
+    url = context.catalog.url
 
     def drive(kill_at):
-        arguments = [sys.executable, "-c", KILLED, str(root), str(kill_at)]
+        arguments = [sys.executable, "-c", KILLED, str(root), str(kill_at), url]
         return subprocess.run(arguments, cwd=Path(__file__).parents[2]).returncode
 
     assert [drive(3), drive(5), drive(-1)] == [-9, -9, 0]
-    catalog = Catalog(context.workspace.catalog_url)
+    catalog = Catalog(url)
     lines = catalog.rows(WorkItem)
     assert [(line.subject, line.status, line.result) for line in lines] == [
         (str(n), "done", {"v": str(n)}) for n in range(6)
@@ -389,3 +392,85 @@ def test_a_cohort_comes_in_batches_of_any_size(context):
     few = replace(context, cohort=frozenset({"a_3", "a_5"}))
     assert [s.case_id for s in few.scans()] == ["a_3"]
     assert few.scans("test") == []
+
+
+def test_no_question_looks_through_all_lines_of_a_stage(context, monkeypatch):
+    if context.catalog.engine.dialect.name != "sqlite":
+        pytest.skip("PostgreSQL plans by statistics, which an empty table has not")
+    plans = []
+
+    def look(connection, cursor, statement, values, *_):
+        if "work_item" in statement and statement.startswith("SELECT"):
+            rows = connection.connection.cursor().execute(f"EXPLAIN QUERY PLAN {statement}", values)
+            plans.extend(row[3] for row in rows)
+
+    names = [f"c{n}" for n in range(6)]
+    count(context, names)
+    sa.event.listen(context.catalog.engine, "before_cursor_execute", look)
+    count(context, names, inputs=2)
+    again, _ = count(context, names)
+    assert len(again.revived) == len(names)
+    later, _ = count(context, names, round_number=2, across_rounds=True)
+    assert len(list(later.results.values())) == len(names)
+    assert plans
+    assert all("SCAN" not in plan and "status" not in plan for plan in plans), plans
+    assert all("subject=?" in plan for plan in plans if "USING INDEX" in plan), plans
+
+
+def test_lazy_items_are_done_once_in_their_order(context):
+    items = LazyItems(7, lambda n: Item(f"c{6 - n}", inputs=n, payload=n))
+    options = {"version": "1", "executor": Scripted(order=-1)}
+    first = run_items(context, "t", items, "none", lambda w, i, v: v, **options)
+    again = run_items(context, "t", items, "none", lambda w, i, v: v, **options)
+    assert (first.computed, again.computed, again.reused) == (7, 0, 7)
+    assert list(first.results.items()) == [(f"c{6 - n}", {"v": n}) for n in range(7)]
+
+
+def test_cheap_failures_share_a_commit_and_a_crash_does_not_wait(context):
+    seen = []
+
+    class Failing:
+        def __init__(self, kind, seconds):
+            self.kind, self.seconds = kind, seconds
+
+        def run(self, worker, tasks):
+            for task in list(tasks):
+                seen.append(context.catalog.count(WorkItem, status="failed"))
+                yield Outcome(task.key, None, "no", self.kind, self.seconds)
+
+    failed = use(context, Failing("VolumeReadError", 0.001), record)
+    assert dict(failed.failed) == dict.fromkeys("abc", "no")
+    assert seen == [0, 0, 0]
+    seen.clear()
+    use(context, Failing("WorkerCrashError", 0.0), record, "def")
+    assert seen == [3, 4, 5]
+
+
+DRIVER = """
+import sys
+from pathlib import Path
+from tests.voxcurate.test_ledger import context_at, record
+from voxcurate.ledger import Item, run_items
+
+if __name__ == "__main__":
+    context = context_at(Path(sys.argv[1]), sys.argv[2])
+    items = [Item(f"c{n:03}", payload={"v": n}) for n in range(300)]
+    done = run_items(context, "t", items, "tests.voxcurate.workers:echo", record, version="1")
+    assert [result["v"] for result in done.results.values()] == list(range(300))
+"""
+
+
+@pytest.mark.slow
+def test_two_drivers_at_once_record_every_item_once(context):
+    """The workspace's lock keeps them apart; should it fail, nothing is lost or doubled."""
+    arguments = [str(context.workspace.root), context.catalog.url]
+    drivers = [
+        subprocess.Popen([sys.executable, "-c", DRIVER, *arguments], cwd=Path(__file__).parents[2])
+        for _ in range(2)
+    ]
+    assert [driver.wait(timeout=200) for driver in drivers] == [0, 0]
+    lines = context.catalog.rows(WorkItem)
+    assert [(line.subject, line.status) for line in lines] == [
+        (f"c{n:03}", "done") for n in range(300)
+    ]
+    assert context.catalog.count(Measure) == 300

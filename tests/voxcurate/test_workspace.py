@@ -125,7 +125,7 @@ def test_the_lock_names_its_holder(tmp_path):
     workspace = Workspace.create(tmp_path / "w")
     with (
         workspace.lock(),
-        pytest.raises(WorkspaceError, match=rf"\(process {os.getpid()}\)"),
+        pytest.raises(WorkspaceError, match=rf"\(process {os.getpid()} on .*, since 20"),
         Workspace(workspace.root).lock(),
     ):
         pass
@@ -134,7 +134,7 @@ def test_the_lock_names_its_holder(tmp_path):
 HOLDER = """
 import os, signal, sys
 from pathlib import Path
-from voxcurate.executor import LocalExecutor
+from voxcurate.executors import LocalExecutor
 from voxcurate.protocols import Task
 from voxcurate.workspace import Workspace
 if __name__ == "__main__":

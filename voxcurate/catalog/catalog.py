@@ -147,7 +147,17 @@ class Writer:
     """Changes within one transaction. What is immutable can be added, not altered."""
 
     def __init__(self, connection: sa.Connection) -> None:
-        self._connection = connection
+        self._bare = connection
+        self._points: list[bool] = []  # open savepoints: whether the database knows of them
+
+    @property
+    def _connection(self) -> sa.Connection:
+        """Where statements go; savepoints that were opened before are set first."""
+        for depth, is_set in enumerate(self._points):
+            if not is_set:
+                self._bare.exec_driver_sql(f"SAVEPOINT part_{depth}")
+                self._points[depth] = True
+        return self._bare
 
     def rows(self, kind: type[R], **where: Any) -> list[R]:
         """As `Catalog.rows`, inside the transaction."""
@@ -208,9 +218,21 @@ class Writer:
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
-        """A part of the transaction that can fail alone: an error undoes its changes only."""
-        with self._connection.begin_nested():
+        """A part of the transaction that can fail alone: an error undoes its changes only.
+
+        The database is told with the part's first statement: most ledger items have none.
+        """
+        depth = len(self._points)
+        self._points.append(False)
+        try:
             yield
+        except BaseException:
+            if self._points.pop():
+                self._bare.exec_driver_sql(f"ROLLBACK TO SAVEPOINT part_{depth}")
+                self._bare.exec_driver_sql(f"RELEASE SAVEPOINT part_{depth}")
+            raise
+        if self._points.pop():
+            self._bare.exec_driver_sql(f"RELEASE SAVEPOINT part_{depth}")
 
     def decide(self, decision: Decision) -> Decision:
         """Record a decision; its id comes from its content, so that saying it twice records it

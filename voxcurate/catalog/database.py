@@ -10,6 +10,8 @@ from voxcurate.catalog.statements import to_json
 from voxcurate.errors import CatalogError
 
 WRITES = "voxcurate_writes"  # execution option of connections that will change something
+PATIENCE_S = 30  # that a writer waits for another one
+MIGRATING, WRITING = 7041776, 7041777  # names of PostgreSQL's advisory locks
 
 
 def open_database(url: str) -> sa.Engine:
@@ -19,7 +21,12 @@ def open_database(url: str) -> sa.Engine:
         CatalogError: the database cannot be opened, or was written by a newer version.
     """
     try:
-        engine = sa.create_engine(url, json_serializer=to_json, hide_parameters=True)
+        engine = sa.create_engine(
+            url,
+            json_serializer=to_json,
+            hide_parameters=True,
+            pool_pre_ping=not url.startswith("sqlite"),  # the server may have been started anew
+        )
     except sa.exc.ArgumentError:
         raise CatalogError("the catalog's URL is not one that SQLAlchemy knows") from None
     except ModuleNotFoundError as error:
@@ -29,6 +36,9 @@ def open_database(url: str) -> sa.Engine:
     if engine.dialect.name == "sqlite":
         sa.event.listen(engine, "connect", _tune_sqlite)
         sa.event.listen(engine, "begin", _begin_sqlite)
+    else:
+        sa.event.listen(engine, "connect", _tune_server)
+        sa.event.listen(engine, "begin", _begin_server)
     try:
         _migrate(engine)
     except sa.exc.SQLAlchemyError as error:
@@ -45,7 +55,8 @@ def _tune_sqlite(connection: Any, _: Any) -> None:
     """
     connection.isolation_level = None
     cursor = connection.cursor()
-    for pragma in ("busy_timeout=30000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+    patience = f"busy_timeout={PATIENCE_S * 1000}"
+    for pragma in (patience, "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
@@ -55,6 +66,21 @@ def _begin_sqlite(connection: sa.Connection) -> None:
     fail, not wait, when another one wrote in between."""
     writes = connection.get_execution_options().get(WRITES, False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _tune_server(connection: Any, _: Any) -> None:
+    """A writer that waits too long for another one says so, as with SQLite."""
+    cursor = connection.cursor()
+    cursor.execute(f"SET lock_timeout = '{PATIENCE_S}s'")
+    cursor.close()
+    connection.commit()  # a setting of a transaction that is rolled back is gone
+
+
+def _begin_server(connection: sa.Connection) -> None:
+    """Writers take their turn at the start, as with SQLite: of two that read first and write later
+    the one would undo what the other did. Readers never wait."""
+    if connection.get_execution_options().get(WRITES, False):
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITING})")
 
 
 def _migrate(engine: sa.Engine) -> None:
@@ -79,6 +105,6 @@ def _migrate(engine: sa.Engine) -> None:
     connection = engine.connect().execution_options(**{WRITES: True})
     with connection, connection.begin():
         if engine.dialect.name == "postgresql":  # two first openings at once: one waits
-            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7041776)")
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATING})")
         config.attributes["connection"] = connection
         command.upgrade(config, "head")

@@ -9,7 +9,7 @@ from labeling.roc.reports import Asked
 from tests.conftest import ellipsoid, oblique_affine
 from voxcurate.catalog import Assembly, Catalog, FindingRow, Label, Model, Scan, WorkItem
 from voxcurate.classes import load_vocabulary
-from voxcurate.executor import ExecutorConfig
+from voxcurate.executors import ExecutorConfig
 from voxcurate.labels import adopt_mask, write_mask
 from voxcurate.nifti import write_nifti
 from voxcurate.predictions import Prediction, probability_box, write_prediction

@@ -12,6 +12,7 @@ from retrieval.llm.prompt import groups
 from retrieval.questions import load_questions
 from voxcurate.chat import EngineConfig
 from voxcurate.config import build
+from voxcurate.executors.cluster import ClusterConfig
 from voxcurate.protocols import CHAT_ENGINES
 
 PAGE = (Path(__file__).parents[3] / "docs" / "language-models.md").read_text(encoding="utf-8")
@@ -19,9 +20,15 @@ PAGE = (Path(__file__).parents[3] / "docs" / "language-models.md").read_text(enc
 
 @pytest.mark.parametrize("block", re.findall(r"```yaml\n(.*?)```", PAGE, re.S))
 def test_settings_shown_are_taken(block):
-    settings = build(RetrievalConfig, yaml.safe_load(block)["round"]["retrieval"])
-    assert settings.reader == "llm"
-    assert settings.engine.engine in CHAT_ENGINES
+    shown = yaml.safe_load(block)
+    if "round" in shown:
+        settings = build(RetrievalConfig, shown["round"]["retrieval"])
+        assert settings.reader == "llm"
+        assert settings.engine.engine in CHAT_ENGINES
+    elif "engine" in shown:
+        assert build(EngineConfig, shown["engine"]).engine in CHAT_ENGINES
+    else:
+        assert build(ClusterConfig, shown).stages["chat"].gpus
 
 
 def test_defaults_told_are_the_defaults():
@@ -39,7 +46,7 @@ def test_defaults_told_are_the_defaults():
 
 
 def test_every_engine_is_told():
-    for name in set(CHAT_ENGINES) - {"scripted"}:
+    for name in set(CHAT_ENGINES) - {"scripted", "batch"}:  # batch: `cluster` beside an engine
         assert f"| `{name}` |" in PAGE
 
 

@@ -19,6 +19,8 @@ from voxcurate.catalog import Catalog, FindingRow, Report
 from voxcurate.errors import ConfigError
 from voxcurate.workspace import Workspace
 
+pytestmark = pytest.mark.usefixtures("each_database")
+
 
 def a_finding(report, question="ascites", value="yes", **more):
     base = FindingRow(report, question, "", value, None, "", "", f"{report} says", "", 0.9, "x", 1)

@@ -3,6 +3,7 @@
 import logging
 import os
 import pickle
+import re
 import resource
 import threading
 import time
@@ -17,6 +18,8 @@ from typing import Any
 from voxcurate.errors import ConfigError, CurationError
 from voxcurate.protocols import Outcome
 
+CLEAR, STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
+PEAK = re.compile(rb"^VmHWM:\s*(\d+)", re.MULTILINE)
 OURS = {"voxcurate", "agent", "retrieval", "cleaning", "labeling", "training", "catalog", "chat"}
 
 
@@ -183,15 +186,14 @@ def _forward_logs(send: Callable[[str, Any], None]) -> None:
 def _reset_peak() -> None:
     """Start measuring anew: without it a small task after a large one would report the large one's
     memory. Where the kernel refuses, the process's peak so far is what there is."""
-    with suppress(OSError), Path("/proc/self/clear_refs").open("w") as stream:
-        stream.write("5")
+    with suppress(OSError), CLEAR.open("wb", buffering=0) as stream:
+        stream.write(b"5")
 
 
 def _peak_mb() -> float:
     """Peak resident memory since `_reset_peak`. Not `getrusage`, which begins a new process with
     its parent's peak."""
-    with suppress(OSError), Path("/proc/self/status").open() as stream:
-        for line in stream:
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) / 1024
+    with suppress(OSError), STATUS.open("rb", buffering=0) as stream:
+        if found := PEAK.search(stream.read()):
+            return int(found[1]) / 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

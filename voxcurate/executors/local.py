@@ -1,5 +1,4 @@
-"""Executors: run a pure worker over tasks, isolated, timed and retried, one failure never stopping
-the rest."""
+"""The executors of this machine: a pool of processes, and one after the other."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -9,10 +8,8 @@ from typing import Any
 from pydantic import Field
 
 from voxcurate.config import Config
+from voxcurate.executors.worker import measured, resolve
 from voxcurate.protocols import Outcome, Task
-from voxcurate.worker import measured, resolve
-
-__all__ = ["ExecutorConfig", "LocalExecutor", "SerialExecutor", "cores", "resolve"]
 
 # waiting threads sleep: where others use the cores too, spinning ones slow every step several times
 WAITING = {"OMP_WAIT_POLICY": "PASSIVE"}
@@ -28,7 +25,11 @@ THREAD_VARIABLES = (
 class ExecutorConfig(Config):
     """How work is spread on this machine."""
 
-    kind: str = "local"
+    kind: str = Field("local", description="local, serial or cluster")
+    cluster: str = Field(
+        "", description="of kind cluster: its name (configs/clusters, clusters/ of the workspace), "
+        "or the path of its file",
+    )  # fmt: skip
     workers: int = Field(0, ge=0, description="0: one per core")
     time_limit_s: float = Field(1800.0, gt=0, description="per task")
     retries: int = Field(1, ge=0, description="further tries after a crash or a time-out")
@@ -77,7 +78,7 @@ class LocalExecutor:
         Raises:
             WorkerCrashError: no worker process can be started.
         """
-        from voxcurate.pool import Pool
+        from voxcurate.executors.pool import Pool
 
         pool = Pool(
             self.workers,

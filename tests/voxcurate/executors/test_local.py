@@ -12,7 +12,7 @@ import pytest
 
 from tests.voxcurate.workers import Unsendable
 from voxcurate.errors import WorkerCrashError
-from voxcurate.executor import LocalExecutor, SerialExecutor
+from voxcurate.executors import LocalExecutor, SerialExecutor
 from voxcurate.protocols import EXECUTORS, Executor, Task, load
 
 WORKERS = "tests.voxcurate.workers"
@@ -113,7 +113,7 @@ def test_work_runs_in_other_processes_with_the_threads_asked_for():
 
 @pytest.mark.parametrize("name", sorted(EXECUTORS))
 def test_registered_executors_load(name):
-    assert isinstance(load(EXECUTORS, name)(), Executor)
+    assert issubclass(load(EXECUTORS, name), Executor)
 
 
 def test_the_time_limit_counts_work_not_waiting():
@@ -213,14 +213,15 @@ def test_a_worker_killed_in_the_middle_of_a_result_touches_nobody_else():
 
 
 def test_processes_that_cannot_start_are_told(monkeypatch):
-    monkeypatch.setattr("voxcurate.pool.serve", LocalExecutor(workers=1).run)  # not what it wants
+    no_worker = LocalExecutor(workers=1).run  # not what it wants
+    monkeypatch.setattr("voxcurate.executors.pool.serve", no_worker)
     with pytest.raises(WorkerCrashError, match="no worker process can be started"):
         run(LocalExecutor(workers=1), "echo", [1])
 
 
 DRIVER = """
 import sys
-from voxcurate.executor import LocalExecutor
+from voxcurate.executors import LocalExecutor
 from voxcurate.protocols import Task
 if __name__ == "__main__":
     tasks = [Task(str(n), {"folder": sys.argv[1]}) for n in range(4)]
@@ -235,7 +236,7 @@ def test_workers_die_with_their_driver(tmp_path, how):
     script.write_text(DRIVER)
     folder = tmp_path / "pids"
     folder.mkdir()
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     driver = subprocess.Popen(
         [sys.executable, str(script), str(folder)],
         env={**os.environ, "PYTHONPATH": str(root)},

@@ -20,8 +20,8 @@ from multiprocessing.connection import wait
 from typing import Any
 
 from voxcurate.errors import WorkerCrashError
+from voxcurate.executors.worker import UnsendableError, packed, serve, unpacked
 from voxcurate.protocols import Outcome, Task
-from voxcurate.worker import UnsendableError, packed, serve, unpacked
 
 log = logging.getLogger(__name__)
 STARTS = 3  # processes in a row that may die before they are ready
@@ -166,7 +166,7 @@ class Pool:
             except Exception:  # noqa: BLE001 - the pipe's end, or rubbish in it: of no more use
                 return self._lost(worker)
             if kind == "log":
-                _log_again(content)
+                log_again(content)
             elif kind == "ready":
                 worker.ready, self._failed_starts = True, 0
                 if worker.job is not None:
@@ -245,7 +245,8 @@ def _death(process: Any) -> int:
         return int(process.sentinel)
 
 
-def _log_again(content: Mapping[str, Any]) -> None:
+def log_again(content: Mapping[str, Any]) -> None:
+    """Log here what another process logged there."""
     record = logging.makeLogRecord(dict(content))
     logger = logging.getLogger(record.name)
     if logger.isEnabledFor(record.levelno):
