@@ -30,8 +30,11 @@ SMALL: dict[str, Any] = {
 _START_S = 180.0
 
 
-def build_checkpoint(folder: Path, *, positions: int = 16384) -> Path:
-    """A Qwen2 of some ten thousand random weights with its own byte-level tokenizer."""
+def build_checkpoint(folder: Path, *, positions: int = 16384, hidden: int = 16) -> Path:
+    """A Qwen2 of some ten thousand random weights with its own byte-level tokenizer.
+
+    Kernels of GPUs want larger heads: `hidden` 128 gives heads of 64.
+    """
     import torch
     from transformers import Qwen2Config, Qwen2ForCausalLM
 
@@ -39,7 +42,7 @@ def build_checkpoint(folder: Path, *, positions: int = 16384) -> Path:
     torch.manual_seed(7)
     config = Qwen2Config(
         vocab_size=len(tokenizer),
-        **SMALL,
+        **{**SMALL, "hidden_size": hidden},
         max_position_embeddings=positions,
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,

@@ -18,8 +18,11 @@ TEMPLATE = (
 SIDE, PATCH = 56, 14
 
 
-def build_vision_checkpoint(folder: Path) -> Path:
-    """A Llava of some ten thousand random weights, with processor and chat template."""
+def build_vision_checkpoint(folder: Path, *, hidden: int = 16) -> Path:
+    """A Llava of some ten thousand random weights, with processor and chat template.
+
+    Kernels of GPUs want larger heads: `hidden` 128 gives heads of 64.
+    """
     import torch
     from transformers import (
         CLIPImageProcessorPil,
@@ -43,14 +46,14 @@ def build_vision_checkpoint(folder: Path) -> Path:
     torch.manual_seed(7)
     text = Qwen2Config(
         vocab_size=len(tokenizer),
-        **SMALL,
+        **{**SMALL, "hidden_size": hidden},
         max_position_embeddings=16384,
         bos_token_id=None,
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
     )
     vision = CLIPVisionConfig(
-        hidden_size=16,
+        hidden_size=hidden,
         intermediate_size=32,
         num_hidden_layers=2,
         num_attention_heads=2,

@@ -3,10 +3,11 @@
 What it answers hangs on words in the last message: ``garbage``, ``ignore`` (prose around the JSON,
 as servers do that ignore response_format), ``wrong`` (JSON of another shape), ``fence``, ``cut``,
 ``fail`` (500 always), ``flaky`` (500 once per message), ``broken`` (no JSON body), ``empty`` (no
-choices), ``slow``; else JSON with the message's length.
+choices), ``slow``, ``die`` (the process ends); else JSON with the message's length.
 """
 
 import json
+import os
 import sys
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -40,6 +41,8 @@ class Handler(BaseHTTPRequestHandler):
         content = body["messages"][-1]["content"]
         text = content if isinstance(content, str) else content[0]["text"]
         times = sum(seen["messages"] == body["messages"] for seen in SEEN)
+        if "die" in text:
+            os._exit(1)
         if "slow" in text:
             time.sleep(0.15)
         if "fail" in text or ("flaky" in text and times == 1):
@@ -86,7 +89,8 @@ def completion(model: str, text: str, is_cut: bool) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    port = int(sys.argv[1]) if len(sys.argv) > 1 else 0
+    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     sys.stdout.write(f"{server.server_port}\n")
     sys.stdout.flush()
     server.serve_forever()

@@ -399,3 +399,23 @@ def test_recordings_written_before_read_on(tmp_path):
     found = Recordings(path).get("k")
     assert found is not None
     assert (found.tokens_out, found.tokens) == (2, ())
+
+
+@pytest.mark.parametrize(
+    ("fields", "what"),
+    [
+        ({"base_url": "http://me:s3cret@host:8000/v1"}, "base_url"),
+        ({"server": {"options": {"api_key": "s3cret"}}}, "api_key"),
+        ({"options": {"hf_token": "s3cret"}}, "hf_token"),
+    ],
+)
+def test_secrets_are_not_configured(fields, what):
+    with pytest.raises(ConfigError, match=f"{what}: keys and passwords are not") as told:
+        build(EngineConfig, {"engine": "openai", "model": "m", **fields})
+    assert "s3cret" not in str(told.value)
+    harmless = {
+        "max_tokens": 9,
+        "options": {"skip_tokenizer_init": True},
+        "base_url": "http://h/v1",
+    }
+    build(EngineConfig, {"engine": "openai", "model": "m", **harmless})

@@ -4,15 +4,20 @@ import base64
 import hashlib
 import json
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
+from urllib.parse import urlsplit
+from weakref import WeakSet
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, JsonValue, model_validator
 
-from voxcurate.config import Config
+from voxcurate.chat.server import ServerConfig
+from voxcurate.config import SECRET, Config
 from voxcurate.errors import ConfigError
 from voxcurate.protocols import CHAT_ENGINES, ChatEngine, Message, load
+
+_MADE: "WeakSet[ChatEngine]" = WeakSet()
 
 
 class EngineConfig(Config):
@@ -26,15 +31,26 @@ class EngineConfig(Config):
         "", description="name as the server knows it; vllm, transformers: folder; replay: whose"
     )
     base_url: str = Field("", description="OpenAI-compatible server, e.g. http://host:8000/v1")
+    server: ServerConfig | None = Field(
+        None, description="openai: a server of our own, instead of `base_url`"
+    )
     api_key_env: str = Field("VOXCURATE_API_KEY", description="environment variable with the key")
     temperature: float = Field(0.0, ge=0)
     max_tokens: int = Field(2048, ge=1)
-    timeout_s: float = Field(120.0, gt=0, description="per request")
+    timeout_s: float = Field(
+        120.0, gt=0, description="per request; vllm: without a sign of life, then it is restarted"
+    )
     retries: int = Field(3, ge=0, description="further tries after a transport error, 429 or 5xx")
     wait_s: float = Field(0.5, ge=0, description="before the first further try; doubles each time")
     longest_wait_s: float = Field(30.0, ge=0, description="bounds waits, Retry-After too")
     give_up_after: int = Field(
-        8, ge=0, description="requests in a row without a reply; then none is sent; 0: never"
+        8,
+        ge=0,
+        description="requests in a row (vllm: engines started) without a reply; then none is sent; "
+        "0: never",
+    )
+    outage_s: float = Field(
+        600.0, ge=0, description="for a server that has replied, and is gone, to come back"
     )
     concurrency: int = Field(4, ge=1, description="requests under way at once")
     structured: bool = Field(True, description="ask the server to hold to the schema")
@@ -45,13 +61,44 @@ class EngineConfig(Config):
         default_factory=dict,
         description="arguments of the model's chat template, e.g. {enable_thinking: false}",
     )
-    options: dict[str, bool | int | float | str] = Field(
+    options: dict[str, JsonValue] = Field(
         default_factory=dict,
         description="vllm: arguments of vllm.LLM; transformers: device, dtype, batch",
     )
+    engines: int = Field(
+        1,
+        ge=0,
+        description="vllm: engines side by side, each on GPUs of its own; 0: as many as fit",
+    )
+    in_hand: int = Field(512, ge=1, description="vllm: requests that an engine works on at once")
+    crashes: int = Field(
+        3, ge=1, description="vllm: engines that a request may take down before it is given up"
+    )
+    load_s: float = Field(1800.0, gt=0, description="vllm: for an engine to load its model")
+    cluster: str = Field(
+        "", description="run the engine there, in jobs: a name of configs/clusters; empty: here"
+    )
+    shard: int = Field(512, ge=1, description="requests that a job of a cluster gets at once")
+    shard_limit_s: float = Field(14400.0, gt=0, description="for a job to answer them")
     recording: str = Field("", description="SQLite file of recorded replies")
     price_in: float = Field(0.0, ge=0, description="cost of a million prompt tokens")
     price_out: float = Field(0.0, ge=0, description="cost of a million reply tokens")
+    price_gpu_h: float = Field(0.0, ge=0, description="cost of an hour of one GPU")
+
+    @model_validator(mode="after")
+    def _without_secrets(self) -> Self:
+        """Settings are kept with rounds and calls, and stand in job scripts."""
+        options = {**self.options, **(self.server.options if self.server else {})}
+        found = [name for name, value in options.items() if value and SECRET.search(name)]
+        host = urlsplit(self.base_url)
+        if host.username or host.password:
+            found.append("base_url")
+        if found:
+            raise ValueError(
+                f"{', '.join(found)}: keys and passwords are not configured; put them into "
+                "environment variables (`api_key_env`; VLLM_API_KEY, HF_TOKEN)"
+            )
+        return self
 
     @property
     def sampling(self) -> dict[str, Any]:
@@ -86,13 +133,39 @@ def make_engine(config: EngineConfig, *, root: Path) -> ChatEngine | None:
         return replaying
     if config.engine == "scripted":
         raise ConfigError("engine scripted is for tests and cannot be configured")
-    engine: ChatEngine = kind(config, log=CallLog(root / "chat.sqlite"))
+    log = CallLog(root / "chat.sqlite")
+    if config.cluster:
+        kind = partial(load(CHAT_ENGINES, "batch"), root=root)
+    elif config.engine == "batch":
+        raise ConfigError("name the engine that is to run there, and its `cluster`")
+    engine: ChatEngine = kind(config, log=log)
+    _MADE.add(engine)
     return RecordingEngine(engine, recordings, model=config.model) if recordings else engine
 
 
-def price(config: EngineConfig, tokens_in: int, tokens_out: int) -> float:
-    """What so many tokens cost, in the unit of the configured prices."""
-    return (tokens_in * config.price_in + tokens_out * config.price_out) / 1_000_000
+def close_engines() -> None:
+    """End the models and servers of all engines that this process made: an engine that is kept for
+    the next question keeps its GPU too. The next question loads the model again."""
+    for engine in list(_MADE):
+        close = getattr(engine, "close", None)
+        if close is not None:
+            close()
+
+
+def refuse_cluster(config: EngineConfig) -> None:
+    """Say that an engine was made apart from `make_engine`, where no cluster can be used.
+
+    Raises:
+        ConfigError: `cluster` is set.
+    """
+    if config.cluster:
+        raise ConfigError("`cluster` wants a workspace that the cluster's nodes see: leave it out")
+
+
+def price(config: EngineConfig, tokens_in: int, tokens_out: int, gpu_s: float = 0.0) -> float:
+    """What so many tokens and seconds of a GPU cost, in the unit of the configured prices."""
+    of_tokens = (tokens_in * config.price_in + tokens_out * config.price_out) / 1_000_000
+    return of_tokens + gpu_s / 3600 * config.price_gpu_h
 
 
 @lru_cache(maxsize=64)
@@ -121,6 +194,11 @@ def content_of(message: Message) -> str | list[dict[str, Any]]:
         for image in message.images
     ]
     return [{"type": "text", "text": message.text}, *images]
+
+
+def messages_of(conversation: Sequence[Message]) -> list[dict[str, Any]]:
+    """A conversation as servers and models take it."""
+    return [{"role": m.role, "content": content_of(m)} for m in conversation]
 
 
 def plain(conversation: Sequence[Message]) -> list[dict[str, Any]]:

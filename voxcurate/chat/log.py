@@ -27,6 +27,7 @@ MIGRATIONS = (
         seconds REAL NOT NULL, cost REAL NOT NULL)""",
     "CREATE INDEX ix_call_request ON call (request)",
     "CREATE TABLE part (id INTEGER PRIMARY KEY, digest TEXT NOT NULL UNIQUE, text TEXT NOT NULL)",
+    "ALTER TABLE call ADD COLUMN gpu_s REAL NOT NULL DEFAULT 0",
 )
 _BREAK = "\n\n"
 _REMEMBERED = 4096  # parts whose ids are at hand
@@ -99,6 +100,7 @@ class CallLog:
             "tokens_out": reply.tokens_out,
             "seconds": round(reply.seconds, 4),
             "cost": cost,
+            "gpu_s": round(reply.gpu_s, 4),
         }
         with self._lock:
             try:

@@ -3,8 +3,8 @@
 import os
 import threading
 import time
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pydantic import BaseModel
 
 from voxcurate.chat import retry
-from voxcurate.chat.engine import EngineConfig, content_of, json_schema, price
+from voxcurate.chat.asking import Conversation, given_to_all, grouped, in_order
+from voxcurate.chat.engine import EngineConfig, json_schema, messages_of, price, refuse_cluster
 from voxcurate.chat.log import CallLog
 from voxcurate.chat.parsing import parse_reply
+from voxcurate.chat.server import Server
 from voxcurate.errors import ConfigError, ModelReplyError
 from voxcurate.protocols import Message, Reply, Token
 
@@ -55,10 +57,12 @@ class OpenAIEngine:
     reply (no connection, time out, 429, 5xx, a body that breaks off) is sent again, `retries`
     times at most, with growing waits or as long as ``Retry-After`` says; what remains is the
     `error` of that one reply. After `give_up_after` such requests in a row the server is given
-    up: all further replies of this engine are errors, at once. A prompt that is refused counts too
-    until the first reply: a server that refuses one after the other will refuse all. LangSmith's
-    tracing, which environment variables switch on, is off: prompts go to `base_url` and nowhere
-    else.
+    up: all further replies of this engine are errors, at once. A server that has replied and then
+    cannot be reached is taken to be restarted: it is waited for, `outage_s` at most. With `server`
+    it is one of our own, started here and started again when it dies. A prompt that is refused
+    counts too until the first reply: a server that refuses one after the other will refuse all.
+    LangSmith's tracing, which environment variables switch on, is off: prompts go to `base_url` and
+    nowhere else.
 
     Args:
         config: server, model and limits.
@@ -68,14 +72,15 @@ class OpenAIEngine:
         sent: requests sent so far, further tries among them.
 
     Raises:
-        ConfigError: `base_url` or `model` is missing.
+        ConfigError: `model` is missing, or both `base_url` and `server`, or one too many.
     """
 
     name = "openai"
 
     def __init__(self, config: EngineConfig, *, log: CallLog | None = None) -> None:
-        if not config.base_url or not config.model:
-            raise ConfigError("engine openai wants `base_url` and `model`")
+        if not config.model or bool(config.base_url) == bool(config.server):
+            raise ConfigError("engine openai wants `model`, and `base_url` or `server`")
+        refuse_cluster(config)
         from langchain_openai import ChatOpenAI
         from pydantic import SecretStr
 
@@ -90,11 +95,13 @@ class OpenAIEngine:
         ]
         self._backoff = retry.Backoff(config.wait_s, config.longest_wait_s)
         self._breaker = retry.Breaker(config.give_up_after)
+        self._outage = retry.Outage(config.outage_s)
+        self._server = Server(config.server, config.model) if config.server else None
         self._lock = threading.Lock()
         self.sent = 0
         self._client = ChatOpenAI(
             model=config.model,
-            base_url=config.base_url,
+            base_url=config.base_url or (self._server.url if self._server else ""),
             api_key=SecretStr(os.environ.get(config.api_key_env) or "none"),
             temperature=config.temperature,
             timeout=config.timeout_s,
@@ -106,11 +113,28 @@ class OpenAIEngine:
         self, conversations: Sequence[Sequence[Message]], schema: type[BaseModel]
     ) -> list[Reply]:
         """Replies in the order of the conversations, at most `concurrency` requests at once."""
-        if not conversations:
-            return []
-        workers = min(self._config.concurrency, len(conversations))
-        with ThreadPoolExecutor(workers) as pool:
-            return list(pool.map(lambda item: self._logged(item, schema), conversations))
+        return in_order(self.stream(conversations, schema))
+
+    def stream(
+        self, conversations: Sequence[Conversation], schema: type[BaseModel]
+    ) -> Iterator[tuple[int, Reply]]:
+        """Places of conversations and their replies, as they come. What is asked several times is
+        sent once."""
+        groups = grouped(conversations, schema, self._config.model)
+        if not groups:
+            return
+        if self._server is not None:
+            self._server.ready()
+        with ThreadPoolExecutor(min(self._config.concurrency, len(groups))) as pool:
+            asked = {
+                pool.submit(self._logged, conversations[places[0]], schema): places
+                for places in groups.values()
+            }
+            try:
+                for done in as_completed(asked):
+                    yield from given_to_all(asked[done], done.result())
+            finally:  # Ctrl-C: no further one is sent
+                pool.shutdown(wait=False, cancel_futures=True)
 
     def _logged(self, conversation: Sequence[Message], schema: type[BaseModel]) -> Reply:
         if self._breaker.is_open:
@@ -125,11 +149,13 @@ class OpenAIEngine:
 
     def _one(self, conversation: Sequence[Message], schema: type[BaseModel]) -> Reply:
         start = time.perf_counter()
-        messages, failures = _messages(conversation), 0
+        messages, failures = messages_of(conversation), 0
         while True:
             try:
                 found = self._ask(messages, schema)
             except _failures() as problem:
+                if self._is_restarting(problem):
+                    continue
                 failures += 1
                 if self._may_ask_again(problem, failures):
                     self._backoff.wait(failures, _asked_for(problem))
@@ -138,7 +164,25 @@ class OpenAIEngine:
                 why, seconds = _describe(problem, failures), time.perf_counter() - start
                 return Reply(None, "", self._config.model, error=why, seconds=seconds)
             self._breaker.replied()
+            self._outage.over()
             return self._reply(found, schema, time.perf_counter() - start)
+
+    def _is_restarting(self, problem: Exception) -> bool:
+        """Whether the server has gone and may come back; a pause later it is asked again."""
+        if not _is_refused(problem):
+            return False
+        if self._server is None:
+            return self._outage.wait(self._config.longest_wait_s)
+        try:
+            self._server.ready()
+        except ConfigError:
+            return False
+        return True
+
+    def close(self) -> None:
+        """End the server, if it is one of our own; the next request starts it again."""
+        if self._server is not None:
+            self._server.close()
 
     def _may_ask_again(self, problem: Exception, failures: int) -> bool:
         is_left = failures <= self._config.retries and not self._breaker.is_open
@@ -235,13 +279,18 @@ def _failures() -> tuple[type[Exception], ...]:
     return (openai.OpenAIError, *clients, *_BROKEN_BODY)
 
 
+def _is_refused(problem: BaseException | None) -> bool:
+    """Whether nobody listens there (any more)."""
+    while problem is not None:
+        if type(problem).__name__ in ("ConnectError", "ConnectTimeout"):  # of httpx or httpx2
+            return True
+        problem = problem.__cause__ or problem.__context__
+    return False
+
+
 def _asked_for(problem: Exception) -> float | None:
     response = getattr(problem, "response", None)
     return retry.retry_after_s(response.headers) if response is not None else None
-
-
-def _messages(conversation: Sequence[Message]) -> list[dict[str, Any]]:
-    return [{"role": m.role, "content": content_of(m)} for m in conversation]
 
 
 def _status(problem: Exception) -> int | None:

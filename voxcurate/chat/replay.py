@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
+from voxcurate.chat.asking import PORTION, as_they_come
 from voxcurate.chat.engine import request_hash
 from voxcurate.chat.log import open_database
 from voxcurate.chat.parsing import parse_reply, readable
@@ -21,7 +22,6 @@ MIGRATIONS = (
     "ALTER TABLE recording ADD COLUMN tokens TEXT NOT NULL DEFAULT '[]'",
     "ALTER TABLE recording ADD COLUMN error TEXT NOT NULL DEFAULT ''",
 )
-_PORTION = 64  # requests between two looks at what was answered
 
 
 class Recordings:
@@ -109,16 +109,16 @@ class CachedEngine:
     """Any engine, asked only for what has no recorded reply; also within one batch each request
     is sent once.
 
-    Replies are recorded portion by portion, so that a killed run loses the last one at most. One
-    that is malformed is recorded too: the same model would say the same. One that never came is
-    asked for by the next run.
+    Replies are recorded as they come (portion by portion from engines that have no ``stream``), so
+    that a killed run loses what was under way at most. One that is malformed is recorded too: the
+    same model would say the same. One that never came is asked for by the next run.
 
     Args:
         engine: the engine that replies.
         recordings: the file.
         model: the name under which replies are recorded: all that decides a reply beside the
             request, such as `EngineConfig.sampling`.
-        portion: requests handed to the engine at once.
+        portion: requests handed at once to an engine without ``stream``.
 
     Attributes:
         sent: requests handed to the engine so far.
@@ -130,7 +130,7 @@ class CachedEngine:
         recordings: Recordings,
         *,
         model: str = "",
-        portion: int = _PORTION,
+        portion: int = PORTION,
     ) -> None:
         self.name = engine.name
         self.sent = 0
@@ -151,13 +151,11 @@ class CachedEngine:
             if reply is not None:
                 found[key] = _again(reply, schema)
         missing = [key for key in asked if key not in found]
-        for start in range(0, len(missing), self._portion):
-            part = missing[start : start + self._portion]
-            self.sent += len(part)
-            replies = self._engine.chat([asked[key] for key in part], schema)
-            for key, reply in zip(part, replies, strict=True):
-                self._recordings.put(key, self._model, reply)
-                found[key] = reply
+        self.sent += len(missing)
+        talks = [asked[key] for key in missing]
+        for n, reply in as_they_come(self._engine, talks, schema, portion=self._portion):
+            self._recordings.put(missing[n], self._model, reply)
+            found[missing[n]] = reply
         return [found[key] for key in keys]
 
 
@@ -188,9 +186,13 @@ class RecordingEngine:
         self, conversations: Sequence[Sequence[Message]], schema: type[BaseModel]
     ) -> list[Reply]:
         """The engine's replies, unchanged."""
-        replies = self._engine.chat(conversations, schema)
-        for conversation, reply in zip(conversations, replies, strict=True):
-            self._recordings.put(
-                request_hash(conversation, schema, self._model), self._model, reply
-            )
-        return replies
+        found: dict[int, Reply] = {}
+        done: set[str] = set()
+        size = max(len(conversations), 1)
+        for n, reply in as_they_come(self._engine, conversations, schema, portion=size):
+            key = request_hash(conversations[n], schema, self._model)
+            if key not in done:  # the copies that others got have no tokens
+                self._recordings.put(key, self._model, reply)
+            done.add(key)
+            found[n] = reply
+        return [found[n] for n in range(len(conversations))]

@@ -73,6 +73,38 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
     return max((moment - datetime.now(UTC)).total_seconds(), 0.0)
 
 
+class Outage:
+    """Waits for a server that has replied before and is gone now, for all threads together.
+
+    Args:
+        longest_s: from the first refused connection on; 0: no wait.
+    """
+
+    def __init__(self, longest_s: float) -> None:
+        self._longest_s = longest_s
+        self._has_replied = False
+        self._since: float | None = None
+        self._lock = threading.Lock()
+
+    def wait(self, longest_pause_s: float) -> bool:
+        """Pause and say True, while there is hope; the pauses grow with the outage."""
+        with self._lock:
+            if not self._has_replied or not self._longest_s:
+                return False
+            now = time.monotonic()
+            self._since = now if self._since is None else self._since
+            gone = now - self._since
+        if gone >= self._longest_s:
+            return False
+        sleep(min(max(1.0, gone / 4), longest_pause_s, self._longest_s))
+        return True
+
+    def over(self) -> None:
+        """A reply came."""
+        with self._lock:
+            self._has_replied, self._since = True, None
+
+
 class Breaker:
     """Opens after so many requests in a row got no reply; a dead server then costs no more time.
 

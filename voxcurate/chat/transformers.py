@@ -1,7 +1,10 @@
 """A local checkpoint through Hugging Face transformers: slow, but on any machine, no server."""
 
 import base64
+import gc
 import io
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib import import_module
@@ -9,6 +12,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from voxcurate.chat.asking import Conversation
+from voxcurate.chat.engine import messages_of
 from voxcurate.chat.local import Generated, LocalEngine
 from voxcurate.errors import ConfigError
 from voxcurate.protocols import Token
@@ -35,31 +40,43 @@ class TransformersEngine(LocalEngine):
     name = "transformers"
 
     def generate(
-        self, conversations: list[list[dict[str, Any]]], schema: type[BaseModel]
-    ) -> list[Generated]:
-        """What the model writes for each, in order."""
-        if any(not isinstance(m["content"], str) for item in conversations for m in item):
-            return [self._seen(item) for item in conversations]
-        prompts = [self._tokens(item) for item in conversations]
-        longest = self._loaded.longest
-        room = longest - self._config.max_tokens
-        made = [
-            Generated(
-                error=f"the prompt has {len(ids)} tokens, the model takes {longest} with the "
-                f"{self._config.max_tokens} of the reply"
-            )
-            if longest and len(ids) > room
-            else None
-            for ids in prompts
-        ]
-        left = [i for i, item in enumerate(made) if item is None]
-        left.sort(key=lambda i: len(prompts[i]))
-        size = int(self._config.options.get("batch", _BATCH))
-        for start in range(0, len(left), size):
-            chosen = left[start : start + size]
-            for i, item in zip(chosen, self._batch([prompts[i] for i in chosen]), strict=True):
-                made[i] = item
-        return [item for item in made if item is not None]
+        self,
+        conversations: Sequence[Conversation],
+        schema: type[BaseModel],
+        keys: Sequence[str],
+    ) -> Iterator[tuple[int, Generated]]:
+        """What the model writes for each: those with pictures one by one, the others in batches."""
+        prompts: dict[int, list[int]] = {}
+        for n, conversation in enumerate(conversations):
+            if any(message.images for message in conversation):
+                start = time.perf_counter()
+                yield n, self._timed(self._seen(messages_of(conversation)), start)
+                continue
+            prompts[n] = self._tokens(messages_of(conversation))
+            if problem := self._too_long(len(prompts[n])):
+                del prompts[n]
+                yield n, Generated(error=problem)
+        left = sorted(prompts, key=lambda n: len(prompts[n]))
+        size = int(str(self._config.options.get("batch", _BATCH)))
+        for first in range(0, len(left), size):
+            chosen, start = left[first : first + size], time.perf_counter()
+            made = self._batch([prompts[n] for n in chosen])
+            timed = [self._timed(item, start, len(chosen)) for item in made]
+            yield from zip(chosen, timed, strict=True)
+
+    def _timed(self, made: Generated, start: float, n: int = 1) -> Generated:
+        seconds = (time.perf_counter() - start) / n
+        is_gpu = str(self._config.options.get("device", "")).startswith("cuda")
+        return replace(made, seconds=seconds, gpu_s=seconds if is_gpu else 0.0)
+
+    def _too_long(self, n_tokens: int) -> str:
+        longest, asked = self._loaded.longest, self._config.max_tokens
+        if not longest or n_tokens + asked <= longest:
+            return ""
+        return (
+            f"the prompt has {n_tokens} tokens, the model takes {longest} with the {asked} of the "
+            "reply"
+        )
 
     def _seen(self, conversation: list[dict[str, Any]]) -> Generated:
         """A conversation with images, put to a vision-language model."""
@@ -91,7 +108,7 @@ class TransformersEngine(LocalEngine):
         tokens = _weighed(tokenizer, ids, written.logits, n_top) if n_top else ()
         return replace(made, tokens=tokens[: made.tokens_out])
 
-    def _tokens(self, conversation: list[dict[str, str]]) -> list[int]:
+    def _tokens(self, conversation: list[dict[str, Any]]) -> list[int]:
         tokenizer = self._loaded.tokenizer
         text = tokenizer.apply_chat_template(
             conversation, tokenize=False, add_generation_prompt=True, **self._config.template
@@ -125,6 +142,14 @@ class TransformersEngine(LocalEngine):
         if not self._config.temperature:
             return {"do_sample": False, "temperature": None, "top_p": None, "top_k": None}
         return {"do_sample": True, "temperature": self._config.temperature}
+
+    def close(self) -> None:
+        """Let go of the model and its memory; the next request loads it again."""
+        held = [self.__dict__.pop(name, None) for name in ("_loaded", "_vision")]
+        if any(held):
+            held.clear()
+            gc.collect()  # modules and their hooks refer to each other
+            import_module("torch").cuda.empty_cache()
 
     @cached_property
     def _vision(self) -> tuple[Any, Any]:
