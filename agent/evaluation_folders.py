@@ -110,7 +110,7 @@ def _measure(
     classes: tuple[str, ...],
 ) -> "Measured":
     from training.evaluation.folders import Job, measure
-    from voxcurate.executor import cores
+    from voxcurate.executors import cores
     from voxcurate.progress import progress
 
     keep = None if job.out is None else job.out / KEPT / name

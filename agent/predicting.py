@@ -9,7 +9,7 @@ from typing import Any
 from voxcurate.catalog import Catalog, Model
 from voxcurate.classes import Vocabulary, load_vocabulary
 from voxcurate.errors import ConfigError, WorkspaceError
-from voxcurate.executor import LocalExecutor
+from voxcurate.executors import LocalExecutor
 from voxcurate.ids import content_id, file_sha256
 from voxcurate.progress import progress
 from voxcurate.protocols import Task

@@ -57,6 +57,7 @@ def gather(context: StageContext, config: StopConfig) -> RoundFacts:
         },
         gains=gains,
         spent=spent(context),
+        names={info.id: info.name or info.id for info in context.vocabulary},
     )
 
 

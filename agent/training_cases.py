@@ -21,7 +21,7 @@ from voxcurate.classes import Vocabulary
 from voxcurate.config import build, shipped
 from voxcurate.dicom import find_series
 from voxcurate.errors import SourceError
-from voxcurate.executor import LocalExecutor
+from voxcurate.executors import LocalExecutor
 from voxcurate.ids import content_id
 from voxcurate.keys import key_folder, make_key, read_key
 from voxcurate.labels import MaskFile

@@ -8,7 +8,7 @@ import numpy as np
 
 from agent.training_cases import ReadCase
 from voxcurate.classes import Vocabulary
-from voxcurate.executor import LocalExecutor, cores
+from voxcurate.executors import LocalExecutor, cores
 from voxcurate.intervals import mean_interval
 from voxcurate.progress import progress
 from voxcurate.protocols import Task

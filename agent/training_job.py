@@ -16,7 +16,7 @@ from voxcurate.atomic import write_text
 from voxcurate.classes import Vocabulary
 from voxcurate.config import build, merge, shipped
 from voxcurate.errors import ConfigError, CurationError, TrainingError
-from voxcurate.executor import LocalExecutor, cores
+from voxcurate.executors import LocalExecutor, cores
 from voxcurate.ids import content_id
 from voxcurate.protocols import Task
 
@@ -264,7 +264,7 @@ def _pace(job: Job, held: frozenset[str]) -> float:
 
 def payload_for(job: Job, held: frozenset[str], *, fold: int | None, name: str) -> dict[str, Any]:
     from training.replay.earlier import continued
-    from training.rounds.runs import Run, payload_of
+    from training.rounds.payload import Run, payload_of
 
     learnt = [case for case in job.cases if case.case_id not in held]
     raw = [case.spec(labelled=False) for case in job.raw]
@@ -281,6 +281,7 @@ def payload_for(job: Job, held: frozenset[str], *, fold: int | None, name: str) 
         cases=going_on.cases,
         memory=going_on.memory,
         kept=going_on.kept,
+        aside=going_on.aside,
         raw=raw,
         anneal=[c.spec() for c in learnt if c.case_id in job.gold] if wants_gold else (),
         fold=fold,

@@ -9,6 +9,7 @@ from voxcurate.config import Config, build, read_yaml, shipped
 
 TECHNICAL = frozenset({"checkpoint_every", "log_every", "device", "compute"})  # of `TrainingConfig`
 Triple = tuple[float, float, float]
+Positive = Annotated[float, Field(gt=0)]
 Shape = tuple[int, int, int]
 
 
@@ -38,7 +39,7 @@ class NetworkConfig(Config):
 class GridConfig(Config):
     """The grid on which networks work: axes to the right, front and head, body box only."""
 
-    spacing_mm: Triple | None = Field(
+    spacing_mm: tuple[Positive, Positive, Positive] | None = Field(
         None, description="none: the median of the training scans, not below floor_mm"
     )
     floor_mm: float | None = Field(
@@ -48,6 +49,13 @@ class GridConfig(Config):
         ((-160.0, 240.0), (-1000.0, 1500.0)), min_length=1, description="HU, one channel each"
     )
     body_hu: float = Field(-300.0, description="the body is the largest piece above it (CT only)")
+
+    @field_validator("windows")
+    @classmethod
+    def _rising(cls, value: tuple[tuple[float, float], ...]) -> tuple[tuple[float, float], ...]:
+        if any(low >= high for low, high in value):
+            raise ValueError("want windows from a lower to a higher HU")
+        return value
 
 
 NotNegative = Annotated[float, Field(ge=0)]
@@ -142,7 +150,8 @@ class ComputeConfig(Config):
     """With what a run is computed: no part of what it computes.
 
     Processes share the batch: each cuts and learns from its part of the samples. On one machine
-    they are started as they are needed; `launcher` starts them on several.
+    they are started as they are needed, and on the nodes of a SLURM job; `launcher` starts them
+    elsewhere.
     """
 
     devices: int = Field(1, ge=1, description="GPUs, or processes on CPUs, per machine")
@@ -150,7 +159,7 @@ class ComputeConfig(Config):
     launcher: tuple[str, ...] = Field(
         (),
         description="words that start all processes of a run, with {payload} and {result} in "
-        "their places; none: torchrun on this machine",
+        "their places; none: torchrun on this machine, srun on the nodes of a SLURM job",
     )
     loaders: int = Field(
         0, ge=0, description="threads that cut batches ahead; 0: one on CPUs, up to 8 beside a GPU"
@@ -212,7 +221,7 @@ class TrainingConfig(Config):
     pretrain_share: float = Field(
         0.0, ge=0, lt=1, description="of the steps, at first: self-supervision on all scans only"
     )
-    label_weights: dict[str, float] = Field(
+    label_weights: dict[str, Positive] = Field(
         default_factory=lambda: {
             "original": 1.0,
             "revised": 1.0,

@@ -302,7 +302,8 @@ def _warnings(found: Fingerprint, spacing: Triple) -> list[str]:
                 "this grid; set grid.spacing_mm finer, or use a GPU"
             )
         if info.n_drawn < 3:
-            said.append(f"class {info.class_id}: drawn in {info.n_drawn} cases only")
+            n = info.n_drawn
+            said.append(f"class {info.class_id}: drawn in {n} {'case' if n == 1 else 'cases'} only")
     return said
 
 

@@ -18,7 +18,7 @@ from training.config import (
 )
 from voxcurate.catalog import Assembly, Catalog, Scan
 from voxcurate.classes import load_vocabulary
-from voxcurate.executor import ExecutorConfig
+from voxcurate.executors import ExecutorConfig
 from voxcurate.labels import adopt_mask, write_mask
 from voxcurate.nifti import write_nifti
 from voxcurate.stage import StageContext
@@ -54,13 +54,13 @@ def phantom(seed):
 def _small_networks():
     """Shipped networks keep their architecture, at a width that tests can afford."""
     from training.config import network_config
-    from training.rounds import runs
+    from training.rounds import payload
 
     def narrow(name):
         return network_config(name).model_copy(update={"channels": (8, 8, 8), "features": 8})
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(runs, "network_config", narrow)
+        patch.setattr(payload, "network_config", narrow)
         yield
 
 

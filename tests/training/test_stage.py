@@ -12,8 +12,8 @@ from training.evaluation import stage as evaluate
 from training.evaluation.case import NAMES
 from training.evaluation.config import EvaluateConfig
 from training.rounds import flagship, zoo
+from training.rounds.cases import case_specs, current_labels
 from training.rounds.models import all_groups, of_round, taught_groups
-from training.rounds.runs import case_specs, current_labels
 from voxcurate.catalog import Decision, Label, Measure, Model, WorkItem
 from voxcurate.errors import TrainingError
 from voxcurate.ledger import LedgerResult
@@ -146,7 +146,7 @@ def test_annealing_on_gold_labels_only(world):
             "phantom_2", class_id, masks[class_id], origin="revised", number=1, gold=True
         )
     result = flagship.run(world.ctx, flagship_config())
-    assert result.counts["annealing"] == "on 1 cases"
+    assert result.counts["annealing"] == "on 1 case"
     path = world.ctx.workspace.round_path(1, "training", "flagship.jsonl")
     phases = [json.loads(line)["phase"] for line in path.read_text().splitlines()]
     assert phases == ["mix", "mix", "anneal", "anneal"]

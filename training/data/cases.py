@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from training.config import GridConfig
 from training.data.grid import Grid, body_box, full_grid, to_grid
+from voxcurate.atomic import sync_folder
 from voxcurate.errors import CurationError, GeometryError, TrainingError, VolumeReadError
 from voxcurate.ids import content_id
 from voxcurate.volume import Volume
@@ -229,6 +230,8 @@ def _prepare_image(
     volume = _read(case, case.path, "ct")
     if volume.array.dtype.kind == "f" and not np.isfinite(volume.array).all():
         raise VolumeReadError("ct: some values are no numbers", case_id=case.case_id)
+    if volume.array.min() == volume.array.max():
+        raise VolumeReadError("ct: all voxels have the same value", case_id=case.case_id)
     grid, image = grid_image(volume, case.modality, spacing, settings)
     np.save(folder / "image.npy", np.rint(image).astype(np.int16))
     values = {name: list(getattr(grid, name)) for name in Grid.__dataclass_fields__}
@@ -312,7 +315,11 @@ def _read(case: CaseSpec, path: str, role: str) -> Volume:
 
 
 def _make(folder: Path, fill: Any) -> None:
-    """Fill a folder under a temporary name and move it into place; the first one there stays."""
+    """Fill a folder under a temporary name and move it into place; the first one there stays.
+
+    Its files are on disk before it has its name: a power cut would else leave maps full of zeros
+    that count as prepared.
+    """
     import os
     import threading
 
@@ -322,7 +329,10 @@ def _make(folder: Path, fill: Any) -> None:
     temporary.mkdir(parents=True)
     try:
         fill(temporary)
+        for path in (*temporary.iterdir(), temporary):
+            sync_folder(path)
         temporary.rename(folder)
+        sync_folder(folder.parent)
     except CurationError:
         raise
     except OSError:

@@ -14,7 +14,7 @@ from training.config import TrainingConfig
 from training.data.cases import CacheError, CaseSpec, PreparedCase, ensure_case, load_case, spec_of
 from training.trainer.devices import given_threads
 from voxcurate.errors import CurationError, TrainingError
-from voxcurate.executor import cores
+from voxcurate.executors import cores
 from voxcurate.ids import content_id
 from voxcurate.progress import progress
 
@@ -59,7 +59,7 @@ class Material:
 
 
 def gather(payload: Mapping[str, Any], config: TrainingConfig, fabric: Fabric) -> Material:
-    """Prepare all cases of a run (see `training.rounds.runs.payload_of`).
+    """Prepare all cases of a run (see `training.rounds.payload.payload_of`).
 
     Of several processes the first prepares, and all read the same files.
 

@@ -57,7 +57,8 @@ def score_class(
 
     Returns:
         Plain data: ``state``, the scores of `NAMES` (None where not defined; HD95 None where it is
-        infinite), volumes, ``calibration`` of soft predictions and ``lesions``.
+        infinite), volumes, ``calibration`` of soft predictions, ``lesions`` and ``is_partial`` (the
+        truth speaks about a part of the scan only).
     """
     spacing = spacing_of(affine)
     least = max(1, round(config.threshold * 255))
@@ -96,6 +97,7 @@ def score_class(
         found["calibration"] = _calibration(truth, prediction, mask, box, shape, spacing, config,
                                             known)  # fmt: skip
     if is_lesion:
+        found["is_partial"] = known is not None and not bool(known.all())
         found["lesions"] = {
             **detect(true, mine, affine, config.match, inner),
             **_candidates(truth, prediction, shape, affine, config, known),

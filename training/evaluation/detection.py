@@ -1,10 +1,11 @@
 """Lesions over all scans: sensitivity and specificity by size, the free-response curve.
 
 A patient is positive if one of his scans has a lesion, negative if all his scans are known to have
-none; one whose truth holds specks only is neither. A positive patient is found if one of his
-lesions is; his size class is that of his largest lesion. A negative patient is false if one of his
-scans has a false positive. Intervals: bootstrap over patients, of shares that are 0 or 1 Clopper
-and Pearson's bound.
+none. Neither is one whose truth holds specks only, nor one without a lesion whose truth speaks
+about a part of a scan only: the rest is unknown, and unknown is not empty. A positive patient is
+found if one of his lesions is; his size class is that of his largest lesion. A negative patient is
+false if one of his scans has a false positive. Intervals: bootstrap over patients, of shares that
+are 0 or 1 Clopper and Pearson's bound.
 """
 
 from collections import Counter
@@ -50,7 +51,8 @@ def detection(
     false = [(owner, x) for owner, x in mine if is_false(x, rules)]
     positive = _largest(true)
     specks = {owners[c] for c, s in scores.items() if s["voxels"] and not s["lesions"]["truth"]}
-    negative = set(owners.values()) - set(positive) - specks
+    unsure = {owners[c] for c, s in scores.items() if s.get("is_partial")}
+    negative = set(owners.values()) - set(positive) - specks - unsure
 
     def share(
         hits: Counter[str], totals: Mapping[str, float], *key: str, is_rate: bool = False

@@ -7,7 +7,7 @@ from pathlib import Path
 from training.evaluation.case import rules_of
 from training.evaluation.config import EvaluateConfig
 from training.predict import prediction_paths
-from training.rounds.runs import current_labels
+from training.rounds.cases import current_labels
 from voxcurate.catalog import Label, Model, Scan
 from voxcurate.catalog.records import NO_ROUND
 from voxcurate.ledger import Item, item_key
@@ -82,4 +82,6 @@ def _item(
         "labels": told,
     }
     inputs = [model.model_id, scan.sha256, {c: x.label_id for c, x in labels.items()}, rules]
+    if any(rules[c][1] and label.known_path for c, label in labels.items()):
+        inputs.append("is_partial")  # which scores of an earlier version do not tell
     return Item(subject=scan.case_id, variant=model.model_id, inputs=inputs, payload=payload)

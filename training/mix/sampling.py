@@ -97,6 +97,14 @@ class Sampler:
         """Share of each of `KINDS` in the samples of a step."""
         return shares_at(step, self._plan, self._config, self._there)
 
+    def has_labels(self) -> bool:
+        """Whether any step has samples with labels: without them no class is learnt."""
+        plan = self._plan
+        first = round(self._config.pretrain_share * plan.steps)
+        steps = {min(first, plan.steps - 1), max(0, plan.anneal_from - 1), plan.steps - 1}
+        unlabeled = KINDS.index("unlabeled")
+        return any(self.shares(step)[unlabeled] < 1 for step in steps)
+
     def draw(self, generator: np.random.Generator, step: int) -> Draw:
         """One sample of a step."""
         kind = KINDS[int(generator.choice(len(KINDS), p=self.shares(step)))]

@@ -91,6 +91,24 @@ class Memory:
             "features": {case: feature.tolist() for case, feature in self.features.items()},
         }
 
+    def only(self, cases: Sequence[str]) -> dict[str, Any]:
+        """`state_dict` of some cases; empty if there are none."""
+        if not cases:
+            return {}
+        told = self.state_dict()
+        parts = {name: {c: told[name][c] for c in cases if c in told[name]}
+                 for name in ("losses", "features")}  # fmt: skip
+        return {**told, **parts, "cases": list(cases)}
+
+    def put_before(self, state: Mapping[str, Any]) -> None:
+        """Take in older cases (`state_dict`), before those that are here; what is known of these
+        stays."""
+        older = Memory()
+        older.load_state_dict(state)
+        self.cases = list(dict.fromkeys([*older.cases, *self.cases]))
+        self.losses = {**older.losses, **self.losses}
+        self.features = {**older.features, **self.features}
+
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take what `state_dict` gave."""
         self.cases, self.gamma = list(state["cases"]), float(state["gamma"])

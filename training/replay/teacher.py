@@ -6,6 +6,7 @@ the features below them. The old model's probabilities stand in there, in the sa
 with a weight of their own.
 """
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from torch import nn
 
 from training.bundle.folder import BundleFacts, load_bundle
 
+log = logging.getLogger(__name__)
 FLOOR = 0.1  # lower probabilities are background: a haze over the patch is no structure
 
 
@@ -92,5 +94,6 @@ def load_teacher(folder: str, facts: BundleFacts, weight: float) -> Teacher | No
     old, network = load_bundle(Path(folder))
     grids = [(f.spacing, f.training.grid.windows) for f in (old, facts)]
     if grids[0] != grids[1] or not set(old.classes) & set(facts.classes):
+        log.warning("the model before is no teacher: it sees another grid, or knows no class here")
         return None
     return Teacher(network, old.classes, facts.classes, weight)

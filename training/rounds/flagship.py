@@ -1,22 +1,22 @@
 """The flagship: one model on the assembled labels, round after round."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from training.config import AnnealConfig, FlagshipConfig, MixConfig, TrainingConfig
-from training.replay.earlier import earlier_scans
+from training.replay.earlier import earlier_scans, put_aside
 from training.rounds.ablation import ablated
-from training.rounds.models import all_groups, last_of
-from training.rounds.runs import (
-    Run,
+from training.rounds.cases import (
     case_specs,
     current_labels,
     labelled_classes,
     raw_specs,
     target_classes,
-    train,
 )
+from training.rounds.models import all_groups, last_of
+from training.rounds.payload import Run
+from training.rounds.runs import train
 from training.synthetic.health import Asked
 from voxcurate.catalog import Label, Model, Scan
 from voxcurate.errors import TrainingError
@@ -52,7 +52,8 @@ def run(
     labels = current_labels(ctx, ctx.round)
     wanted = _wanted(ctx, config, labels, before)
     scans = ctx.scans("train")
-    earlier = earlier_scans(ctx, before, config.replay, labels) if _replays(training.mix) else []
+    replays = _replays(training.mix)
+    earlier = earlier_scans(ctx, before, config.replay, labels) if replays else []
     everything = [*scans, *earlier]
     labelled, missing = labelled_classes(case_specs(ctx, everything, labels, wanted), wanted)
     if not labelled:
@@ -64,6 +65,8 @@ def run(
     cases = case_specs(ctx, scans, labels, classes)
     if not cases:  # nothing new to learn: what is remembered is the round's
         cases, memory = memory, []
+    learnt = {case["case_id"] for case in (*cases, *memory)}
+    aside = put_aside(ctx, before, config.replay, labels, learnt, replays=replays)
     anneal = _gold(ctx, training.anneal, everything, labels, classes)
     if warm is not None:
         training = _on_grid_of(warm, training)
@@ -82,26 +85,28 @@ def run(
         asked=asked or {},
         text=config.text,
         kept=kept,
+        aside=aside,
     )
     result = train(ctx, [one], threads=config.threads, limit_s=config.time_limit_s)
     done = result.results.get(NAME)
+    model = _model(ctx, done)
+    lost = done["failed_cases"] if done else {}
     counts = {
-        "models": [str(done["model_id"])] if done else [],
+        "models": [model.model_id] if model else [],
         "trained": result.computed,
         "reused": result.reused,
-        "training_cases": len(cases),
-        "replayed_cases": len(memory),
-        "unlabeled_scans": len(one.raw),
-        "annealing": f"on {len(anneal)} cases"
-        if anneal
-        else f"skipped: {_why(training.anneal.on)}",
-        "start": start,
+        "training_cases": _usable(cases, lost),
+        "replayed_cases": _usable(memory, lost),
+        "unlabeled_scans": _usable(one.raw, lost),
+        "annealing": _annealing(training.anneal, len(anneal), model),
+        "start": _begun(start, one, model),
         "warm_start": warm.model_id if warm else "",
         "without": list(config.without),
         "classes": classes,
         "new_classes": [c for c in classes if before is not None and c not in before.classes],
         "classes_without_labels": missing,
         "classes_only_kept": kept,
+        "classes_in_no_patch": done.get("unseen", []) if done else [],
     }
     return StageResult(counts, result.failed)
 
@@ -137,6 +142,9 @@ def _start(config: FlagshipConfig, before: Model | None) -> tuple[Model | None, 
         return None, f"trained anew: the flagship before is a {before.facts.get('network')}"
     if before.facts.get("text", "") != config.text:
         return None, "trained anew: the flagship before reads its classes in another way"
+    windows = before.facts.get("windows")
+    if windows and len(windows) != len(config.training.grid.windows):
+        return None, "trained anew: the flagship before sees another number of windows"
     return before, f"fine-tuned from the flagship of round {before.round}"
 
 
@@ -176,6 +184,46 @@ def _gold(
                 case_id=case["case_id"],
             )
     return found
+
+
+def _model(ctx: StageContext, done: Mapping[str, Any] | None) -> Model | None:
+    if done is None:
+        return None
+    (model,) = ctx.catalog.rows(Model, model_id=str(done["model_id"]))
+    return model
+
+
+def _usable(cases: Sequence[Mapping[str, Any]], lost: Collection[str]) -> int:
+    return sum(case["case_id"] not in lost for case in cases)
+
+
+def _begun(planned: str, run: Run, model: Model | None) -> str:
+    """How the training began, in words: weights that do not fit are not taken over, and those of
+    another grid have to learn it anew."""
+    if run.warm is None or model is None:
+        return planned
+    if not model.facts["warm_started"]:
+        return f"trained anew: {model.facts['inherited'].get('why_not', '')}"
+    names = {"spacing_mm": "another spacing", "windows": "other windows"}
+    other = [
+        told for key, told in names.items()
+        if key in run.warm.facts and run.warm.facts[key] != model.facts.get(key)
+    ]  # fmt: skip
+    return f"{planned}, which had {' and '.join(other)}" if other else planned
+
+
+def _annealing(config: AnnealConfig, wanted: int, model: Model | None) -> str:
+    """On how many cases the model was annealed, or why it was not."""
+    if not wanted:
+        return f"skipped: {_why(config.on if config.share else 'none')}"
+    if model is None:
+        return "skipped: no model was trained"
+    if n := int(model.facts["annealed_on"]):
+        return f"on {n} {'case' if n == 1 else 'cases'}"
+    steps = int(model.facts["steps"])
+    if not round(steps * config.share):
+        return f"skipped: a share of {config.share:g} of {steps} steps is not one step"
+    return "skipped: no case to anneal on can be used"
 
 
 def _uses_raw(training: TrainingConfig) -> bool:

@@ -33,6 +33,7 @@ class RoundFacts:
         inter_annotator: DSC of two people per class, where known.
         gains: of the rounds so far that have one, the newest last.
         spent: in all rounds so far, by the names of `BudgetConfig`.
+        names: of classes, for people; a class without one is told by its id.
     """
 
     number: int
@@ -41,6 +42,7 @@ class RoundFacts:
     inter_annotator: Mapping[str, float] = field(default_factory=dict)
     gains: Sequence[Gain] = ()
     spent: Mapping[str, float] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -116,14 +118,15 @@ def _agreement(facts: RoundFacts, config: StopConfig) -> Rule:
     unknown = sorted(set(config.inter_annotator) - set(facts.agreement))
     of = f"{len(shared)} classes with a known DSC of two people"
     if not short and unknown:
-        words = f"people have drawn nothing yet to compare with: {', '.join(unknown)}"
+        told = ", ".join(facts.names.get(c, c) for c in unknown)
+        words = f"people have drawn nothing yet to compare with: {told}"
         return Rule("agreement", False, words)
     if not short:
         return Rule("agreement", True, f"the agreement has reached that of two people: all {of}")
     worst = min(short, key=lambda c: (away[c], c))
     words = (
-        f"{len(shared) - len(short)} of {of} have reached it; furthest away: {worst} "
-        f"({facts.agreement[worst]:.3f} of {people[worst]:.3f})"
+        f"{len(shared) - len(short)} of {of} have reached it; furthest away: "
+        f"{facts.names.get(worst, worst)} ({facts.agreement[worst]:.3f} of {people[worst]:.3f})"
     )
     return Rule("agreement", False, words)
 

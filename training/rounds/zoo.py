@@ -9,15 +9,10 @@ from dataclasses import replace
 from typing import Any
 
 from training.config import ZooConfig
+from training.rounds.cases import case_specs, current_labels, labelled_classes, target_classes
 from training.rounds.models import all_groups, folds
-from training.rounds.runs import (
-    Run,
-    case_specs,
-    current_labels,
-    labelled_classes,
-    target_classes,
-    train,
-)
+from training.rounds.payload import Run
+from training.rounds.runs import train
 from training.synthetic.health import Asked
 from voxcurate.catalog.records import NO_ROUND
 from voxcurate.errors import TrainingError

@@ -34,7 +34,7 @@ class Beginning:
 
 
 def begin(payload: Mapping[str, Any], facts: BundleFacts) -> Beginning:
-    """The network of a run (see `training.rounds.runs.payload_of`).
+    """The network of a run (see `training.rounds.payload.payload_of`).
 
     The classes' texts are embedded here, once; classes of the ancestor keep the vectors that they
     have learnt under. Another backbone than the ancestor's begins anew, on record.

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import torch
 from lightning_fabric import Fabric
 from lightning_fabric.plugins.environments.lightning import LightningEnvironment
+from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 from lightning_fabric.strategies.ddp import DDPStrategy
 
 from training.config import TrainingConfig
@@ -84,9 +85,13 @@ def make_fabric(config: TrainingConfig) -> Fabric:
     if not is_rank():
         return Fabric(devices=1, plugins=[LightningEnvironment()], **settings)
     compute = config.compute
+    wanted, found = compute.devices * compute.nodes, os.environ.get("WORLD_SIZE", "")
+    if found != str(wanted):
+        raise TrainingError(f"want {wanted} processes, found {found or 'no word of how many'}")
     fabric = Fabric(
         devices=compute.devices,
         num_nodes=compute.nodes,
+        plugins=[TorchElasticEnvironment()],  # torchrun's variables, whoever set them
         # the head that restores scans is idle in a step without such a sample
         strategy=DDPStrategy(find_unused_parameters=True),
         **settings,

@@ -9,6 +9,7 @@ import logging
 import math
 import time
 from collections.abc import Generator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -43,16 +44,23 @@ from training.trainer.outputs import (
     outcome_of,
     outcome_of_all,
 )
-from training.trainer.parts import Portion, pinned, portions, read_portion, to_device, write_portion
+from training.trainer.parts import (
+    Portion,
+    forget_unfinished,
+    is_memory_short,
+    pinned,
+    portions,
+    read_portion,
+    to_device,
+    write_portion,
+)
 from training.trainer.rates import rate
 from training.trainer.trouble import Trouble, suspects
 from voxcurate.errors import TrainingError
-from voxcurate.executor import cores
+from voxcurate.executors import cores
 
 log = logging.getLogger(__name__)
 MOST_LOADERS = 8
-# short memory that is no OutOfMemoryError: of the host, and of CUDA's libraries
-SHORT = ("not enough memory", "allocate memory", "STATUS_ALLOC_FAILED")
 
 
 class TrainingPausedError(TrainingError):
@@ -60,7 +68,7 @@ class TrainingPausedError(TrainingError):
 
 
 class MemoryShortError(TrainingError):
-    """One of several processes is short of memory: they all have to start again with less."""
+    """Memory is short where a step cannot be made anew: the run has to start again with less."""
 
 
 class Training:
@@ -190,7 +198,7 @@ class Training:
         speed = rate(self.step, self.plan, self.config)
         for group in self.optimizer.param_groups:
             group["lr"] = speed
-        outcome = self._learn(batch)
+        outcome, is_good = self._learn(batch)
         facts: dict[str, Any] = {
             "step": self.step + 1,
             "loss": round(outcome.loss, 5) if math.isfinite(outcome.loss) else None,
@@ -198,11 +206,9 @@ class Training:
             "phase": self.plan.phase(self.step),
             "waited": waited,
         }
-        is_scaled_down = self._scaler is not None and self._scale() > 1
-        if not math.isfinite(outcome.loss) or not (math.isfinite(outcome.norm) or is_scaled_down):
+        if not is_good:
             self._bad_step(outcome)
             return facts
-        self.optimizer.step()  # with a scaler: unless a gradient has overflowed
         self.trouble.in_a_row = 0
         self._follow()
         self.sampler.learn_dice(outcome.dice, outcome.seen)
@@ -211,19 +217,29 @@ class Training:
         facts["dice"] = [round(v, 3) for v in self.sampler.dice.tolist()]
         return facts
 
-    def _learn(self, batch: Batch | Blocks) -> Outcome:
-        """Gradients of a batch; in smaller portions from the first time that memory is short."""
+    def _learn(self, batch: Batch | Blocks) -> tuple[Outcome, bool]:
+        """A step on a batch, and whether it was taken: not where its loss or gradient is no number.
+
+        In smaller portions from the first time that memory is short.
+        """
         while True:
             torch.manual_seed(self.step)
             self.optimizer.zero_grad(set_to_none=True)
+            is_stepping = False
             try:
-                return self._gradients(batch)
-            except torch.OutOfMemoryError:
-                pass  # outside of this block: the traceback holds the tensors
+                outcome = self._gradients(batch)
+                is_stepping = self._is_good(outcome)
+                if is_stepping:
+                    self.optimizer.step()  # with a scaler: unless a gradient has overflowed
+                return outcome, is_stepping
             except RuntimeError as error:
-                if not any(words in str(error) for words in SHORT):
-                    raise
-            self._take_less(len(batch.draws))
+                if not is_memory_short(error):
+                    raise  # the rest outside of this block: the traceback holds the tensors
+            self._take_less(len(batch.draws), is_stepping)
+
+    def _is_good(self, outcome: Outcome) -> bool:
+        is_scaled_down = self._scaler is not None and self._scale() > 1
+        return math.isfinite(outcome.loss) and (math.isfinite(outcome.norm) or is_scaled_down)
 
     def _gradients(self, given: Batch | Blocks) -> Outcome:
         batch = given.on(self.device) if isinstance(given, Blocks) else given
@@ -287,14 +303,24 @@ class Training:
         self._journal.write({"step": step, "event": "bad_step", "cases": names})
         self.trouble.check(step)
 
-    def _take_less(self, batch: int) -> None:
+    def _take_less(self, batch: int, is_stepping: bool) -> None:
         """A smaller portion from now on, on record.
+
+        Args:
+            is_stepping: memory was short in the optimiser's step. A fused one asks for all of its
+                memory before it changes a weight, so that the step can be made anew; another may
+                have changed some, and only the checkpoint knows what they were.
 
         Raises:
             TrainingError: there is none.
-            MemoryShortError: other processes would wait in vain for this one.
+            MemoryShortError: other processes would wait in vain for this one, or the step cannot
+                be made anew.
         """
         self.optimizer.zero_grad(set_to_none=True)
+        forget_unfinished(self.optimizer)
+        if self._scaler is not None:
+            with suppress(AssertionError):  # nothing was scaled yet
+                self._scaler.update(self._scale())  # else it takes the gradients for unscaled
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
         smaller = self.portion.smaller(batch)
@@ -309,6 +335,12 @@ class Training:
         if self.fabric.world_size > 1:
             write_portion(self.folder, smaller)
             raise MemoryShortError(f"out of memory in process {self.fabric.global_rank}")
+        if is_stepping and self._scaler is not None:
+            write_portion(self.folder, smaller)
+            raise MemoryShortError(
+                "out of memory in the middle of the optimiser's step: the same call goes on from "
+                "the last checkpoint with smaller portions"
+            )
         self._journal.write({"step": self.step + 1, "event": "out_of_memory", **told})
 
     @torch.no_grad()

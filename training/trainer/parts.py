@@ -15,6 +15,9 @@ from voxcurate.atomic import write_text
 
 DIVISORS = (32, 16, 8)  # of a patch's sides, as networks ask for them
 PORTION = "portion.json"
+LAST_KEPT = "exp_avg_sq"  # of what AdamW makes for a weight at its first step
+# short memory that is no OutOfMemoryError: of the host, and of CUDA's libraries
+SHORT = ("not enough memory", "allocate memory", "STATUS_ALLOC_FAILED")
 FEWEST = 2  # times the divisor: a side of a patch is not cut shorter
 
 
@@ -43,6 +46,17 @@ class Portion:
         least = FEWEST * divisor
         i, j, k = (max(min(n, least), n * 3 // 4 // divisor * divisor) for n in self.patch)
         return Portion(self.parts, (i, j, k)) if (i, j, k) != self.patch else None
+
+
+def is_memory_short(error: RuntimeError) -> bool:
+    """Whether it says that the device or the host has too little memory."""
+    return isinstance(error, torch.OutOfMemoryError) or any(w in str(error) for w in SHORT)
+
+
+def forget_unfinished(optimizer: torch.optim.Optimizer) -> None:
+    """Drop what AdamW's first step has begun to keep of a weight before its memory ran out."""
+    for weight in [w for w, kept in optimizer.state.items() if LAST_KEPT not in kept]:
+        del optimizer.state[weight]
 
 
 def portions(batch: Batch, portion: Portion) -> list[Batch]:

@@ -1,7 +1,7 @@
 """One training in several processes, on this machine or on many.
 
-``python -m training.trainer.ranks PAYLOAD RESULT`` is one of them: torchrun, or the configured
-launcher (``srun``, for instance), starts as many as there are devices.
+``python -m training.trainer.ranks PAYLOAD RESULT`` is one of them: torchrun starts as many as there
+are devices, ``srun`` does on the nodes of the SLURM job around us, or the configured launcher.
 """
 
 import functools
@@ -18,10 +18,12 @@ from typing import Any
 
 from training.config import TrainingConfig
 from training.trainer.devices import RANKS, THREADS, given_threads
+from training.trainer.lifeline import ADDRESS, held, hold_on
+from training.trainer.places import find_place, meeting_point, srun, this_host, without_places
 from voxcurate.atomic import write_text
 from voxcurate.errors import TrainingError
-from voxcurate.executor import cores
-from voxcurate.worker import measured
+from voxcurate.executors import cores
+from voxcurate.executors.worker import measured
 
 PR_SET_PDEATHSIG = 1
 TRIES = 12  # halvings of what the devices hold
@@ -64,19 +66,30 @@ def _start(folder: Path, config: TrainingConfig) -> None:
         old.unlink()
     compute, places = config.compute, {"payload": folder / "payload.json"}
     places["result"] = folder / "result.json"
+    own = ["-m", "training.trainer.ranks", str(places["payload"]), str(places["result"])]
+    meeting: dict[str, str] = {}
     if compute.launcher:
         command = [word.format(**places) for word in compute.launcher]
     elif compute.nodes > 1:
-        raise TrainingError("several nodes are configured, but no launcher that starts on them")
+        command, meeting = srun(compute, own, os.environ), meeting_point(os.environ)
     else:
         module = ["-m", "torch.distributed.run", "--standalone"]
-        count = ["--nproc-per-node", str(compute.devices)]
-        own = ["-m", "training.trainer.ranks", str(places["payload"]), str(places["result"])]
-        command = [sys.executable, *module, *count, *own]
+        command = [sys.executable, *module, "--nproc-per-node", str(compute.devices), *own]
     share = max(1, (given_threads() or cores()) // compute.devices)
     threads = {THREADS: str(share), "OMP_NUM_THREADS": str(share)}
-    environment = {**os.environ, **threads, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
-    with subprocess.Popen(command, env=environment, preexec_fn=_death_pact()) as process:
+    path = os.pathsep.join(each for each in sys.path if each)
+    with held() as port:
+        ours = {ADDRESS: f"{this_host()}:{port}", "PYTHONPATH": path, **threads, **meeting}
+        _run(command, {**without_places(os.environ), **ours})
+
+
+def _run(command: list[str], environment: Mapping[str, str]) -> None:
+    """Run a launcher to its end; when the lifeline ends with it, so do ranks that it left."""
+    try:
+        process = subprocess.Popen(command, env=environment, preexec_fn=_death_pact())
+    except OSError:
+        raise TrainingError(f"{command[0]} cannot be started") from None
+    with process:
         try:
             process.wait()
         except BaseException:
@@ -112,11 +125,20 @@ def main(payload_path: str, result_path: str) -> int:
     """Be one of the processes; the exit status is 0 if it went well."""
     from training.trainer.work import train_model
 
+    parent = os.getppid()
     _death_pact()()
+    if os.getppid() != parent:  # it was gone before it could be tied to
+        return 1
     os.environ[RANKS] = "1"
-    rank = int(os.environ.get("RANK") or os.environ.get("SLURM_PROCID") or 0)
+    rank = find_place(os.environ)
     payload = json.loads(Path(payload_path).read_text())
-    outcome = measured(lambda: train_model(payload), f"rank {rank}")
+
+    def work() -> dict[str, Any]:
+        if ADDRESS in os.environ:  # a launcher may hand no variables on
+            hold_on(os.environ[ADDRESS])
+        return train_model(payload)
+
+    outcome = measured(work, f"rank {rank}")
     if rank == 0 or outcome.error:
         target = Path(result_path).with_name(f"result{rank:05d}.json")
         told = {"value": outcome.value, "error": outcome.error, "kind": outcome.error_kind}

@@ -1,6 +1,5 @@
 """The worker that trains one model: plain data in, a bundle in the scratch folder out."""
 
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -32,7 +31,7 @@ from voxcurate.ids import content_id
 
 
 def train_model(payload: Mapping[str, Any]) -> dict[str, Any]:
-    """Train a model as the payload says (see `training.rounds.runs.payload_of`).
+    """Train a model as the payload says (see `training.rounds.payload.payload_of`).
 
     Returns:
         plain facts for the driver: ``bundle`` (temporary folder), ``model_id``, ``sha256``,
@@ -62,6 +61,10 @@ def train_model(payload: Mapping[str, Any]) -> dict[str, Any]:
     raw = [*material.raw, *prepared] if config.pretrain_share else material.raw
     pools = Pools(len(material.cases), len(material.memory), len(raw), tumours)
     sampler = Sampler([*prepared, *gold], pools, plan, config, payload["seed"])
+    if not sampler.has_labels():
+        raise TrainingError(
+            f"model {payload['name']}: want samples with labels in the mix, found none"
+        )
     swap = _swap(payload["swap"], classes)
     kind = DeviceLoader if config.augment.on_device else Loader
     loader = kind([*prepared, *gold], raw, sites, swap, sampler, config)
@@ -114,7 +117,10 @@ def _finish(
     )
     folder = Path(payload["scratch"]) / f"bundle_{payload['run_id']}"
     write_bundle(folder, done, state)
-    write_memory(folder, training.sampler.memory)
+    memory = training.sampler.memory
+    if payload.get("aside"):
+        memory.put_before(payload["aside"])
+    write_memory(folder, memory)
     last = last_facts(Path(payload["log"]))
     return {
         "bundle": str(folder),
@@ -194,8 +200,3 @@ def _swap(swap: Mapping[str, str] | None, classes: Sequence[str]) -> Any:
     if swap is None:
         return None
     return np.array([classes.index(swap[c]) if swap[c] in classes else -1 for c in classes])
-
-
-def forget_run(folder: Path) -> None:
-    """Drop a finished run's checkpoint."""
-    shutil.rmtree(folder, ignore_errors=True)

@@ -1,7 +1,9 @@
 """Prepared cases: what the cache holds, errors that name case and role."""
 
 import errno
+import os
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -161,3 +163,19 @@ def test_mask_of_another_shape(case, tmp_path):
     with pytest.raises(GeometryError, match="mask mandible") as caught:
         prepared(case, tmp_path)
     assert caught.value.case_id == "case_a"
+
+
+def test_files_are_on_disk_before_a_case_counts_as_prepared(case, tmp_path, monkeypatch):
+    synced, real = [], os.fsync
+
+    def spy(descriptor):
+        synced.append(Path(f"/proc/self/fd/{descriptor}").readlink())
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", spy)
+    folders = ensure_case(case, CLASSES, SPACING, GRID, tmp_path / "cache")
+    unfinished = [path for path in synced if path.parent.name.endswith(".tmp")]
+    for folder in folders:
+        own = [p.name for p in unfinished if p.parent.name.startswith(f".{folder.name}.")]
+        assert sorted(own) == sorted(path.name for path in folder.iterdir())
+        assert folder.parent in synced

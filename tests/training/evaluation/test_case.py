@@ -77,6 +77,8 @@ def test_where_the_truth_does_not_speak_nothing_counts():
     assert seen["dsc"] == 1
     assert seen["hd95"] == 0
     assert score(NOTHING, ball((20, 28, 6), 5), known=known)["state"] == "both_empty"
+    for part, is_partial in ((known, True), (np.ones(SHAPE, bool), False), (None, False)):
+        assert score(ONE, wild, known=part, is_lesion=True)["is_partial"] is is_partial
 
 
 def test_memory_order_does_not_matter():

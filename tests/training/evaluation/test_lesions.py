@@ -124,6 +124,22 @@ def case(truth=(), predicted=(), scores=(), hits=(), soft=True):
 CONFIG = EvaluateConfig(bootstrap=200)
 
 
+def test_an_empty_part_of_a_scan_makes_no_negative_patient():
+    """What lies outside of it is unknown; a lesion inside is a lesion, and false ones count."""
+    part = {"is_partial": True}
+    scores = {
+        "a": {**case([], [lesion("small", "false")]), **part},
+        "b": {**case([lesion("small", "found")], [lesion("small", "hit")]), **part},
+        "c1": case(),
+        "c2": {**case(), **part},
+        "d": case(),
+    }
+    told = detection(scores, {"c1": "c", "c2": "c"}, CONFIG, seed=0)
+    assert told["patients"] == {"positive": 1, "negative": 1, "neither": 2}
+    assert (told["specificity"]["n"], told["specificity"]["share"]) == (1, 1.0)
+    assert told["false_per_scan"]["all"]["share"] == pytest.approx(1 / 5)
+
+
 def test_figures_by_hand():
     """Patient p has two scans; q one lesion, missed; r and s none, r with a false positive."""
     scores = {

@@ -32,6 +32,7 @@ def test_what_the_bundle_has_learnt_from_is_replayed(bundle):
     assert (found.cases, found.memory) == (CASES[1:], CASES[:1])
     assert found.classes == ("liver", "spleen", "kidney")
     assert found.kept == ("liver",)
+    assert found.aside["cases"] == ["z"]
 
 
 def test_the_same_cases_again_are_the_cases(bundle):

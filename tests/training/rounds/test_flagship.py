@@ -3,19 +3,22 @@
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
 from tests.training.conftest import CLASSES, build, flagship_config, tiny
 from training.bundle.folder import load_bundle
-from training.config import FlagshipConfig, MixConfig, ReplayConfig
+from training.config import AnnealConfig, FlagshipConfig, MixConfig, ReplayConfig
 from training.replay.store import read_memory
-from training.rounds import flagship
+from training.rounds import flagship, payload
 from training.rounds.ablation import ablated
 from training.rounds.models import of_round
 from voxcurate.catalog import Decision, Label, Model, Scan
 from voxcurate.errors import TrainingError
 from voxcurate.ledger import LedgerResult
+from voxcurate.nifti import write_nifti
+from voxcurate.volume import Volume
 
 OLD, NEW = ("phantom_0", "phantom_1"), ("phantom_2", "phantom_3")
 TEST = "phantom_5"
@@ -84,6 +87,42 @@ def test_without_replay_only_the_cohort_is_learnt_from(world, monkeypatch, runs)
     flagship.run(ctx, config_of(without=("replay",)))
     flagship.run(ctx, config_of(mix=MixConfig(replay=0)))
     assert [ids(run.memory) for run in runs] == [[], []]
+    assert [run.aside["cases"] for run in runs] == [list(OLD), list(OLD)]
+
+
+def test_a_round_without_replay_forgets_no_case(world):
+    """The round after it can replay what was learnt before it."""
+    first = world.of_round(1, cohort=frozenset([*OLD, TEST]), classes=CLASSES[:2])
+    flagship.run(first, config_of(steps=2))
+    second = world.of_round(2, cohort=frozenset([NEW[0], TEST]), classes=CLASSES[:2])
+    result = flagship.run(second, config_of(steps=2, without=("replay",), warm_start=False))
+    assert result.counts["replayed_cases"] == 0
+    (model,) = of_round(second, "flagship")
+    assert model.training_cases == [NEW[0]]
+    memory = read_memory(second.workspace.root / model.path)
+    assert memory.cases == [*OLD, NEW[0]]
+    assert set(memory.features) > set(OLD)
+    third = world.of_round(3, cohort=frozenset([NEW[1], TEST]), classes=CLASSES[:2])
+    assert flagship.run(third, config_of(steps=2)).counts["replayed_cases"] == 3
+
+
+def test_what_cannot_be_replayed_now_is_put_aside_unless_it_has_left(world, monkeypatch, runs):
+    (scan,) = world.ctx.catalog.rows(Scan, case_id=OLD[0])
+    with world.ctx.catalog.write() as writer:
+        writer.put(replace(scan, status="rejected"))
+    ctx = had(world, monkeypatch, cases=(*OLD, "nobody", TEST))
+    flagship.run(ctx, config_of())
+    assert (ids(runs[0].memory), runs[0].aside["cases"]) == ([OLD[1]], [OLD[0]])
+    flagship.run(ctx, config_of(replay=ReplayConfig(memory="linear", size=1)))
+    assert runs[1].aside["cases"] == [OLD[0]]
+
+
+def test_annealing_without_a_step_is_not_told_as_done(world):
+    mask = world.truth[OLD[0]][CLASSES[0]]
+    world.add_label(OLD[0], CLASSES[0], mask, origin="revised", number=1, gold=True)
+    config = config_of(steps=2, anneal=AnnealConfig(share=0.2))
+    told = flagship.run(world.ctx, config).counts["annealing"]
+    assert told == "skipped: a share of 0.2 of 2 steps is not one step"
 
 
 def test_a_small_memory_keeps_the_latest(world, monkeypatch, runs):
@@ -119,6 +158,58 @@ def test_weights_keep_the_grid_that_they_have_learnt_on(world, monkeypatch, runs
     flagship.run(ctx, config_of(grid=free, warm_start=False))
     flagship.run(ctx, config_of())
     assert [run.training.grid.spacing_mm for run in runs] == [(6.0, 7.0, 8.0), None, (8, 8, 8)]
+
+
+def test_weights_of_another_grid_are_told(world):
+    grid = tiny().grid
+    flagship.run(world.ctx, config_of(steps=1))
+    other = grid.model_copy(update={"windows": ((-100.0, 200.0), (-900.0, 900.0))})
+    told = flagship.run(world.of_round(2), config_of(steps=1, grid=other)).counts["start"]
+    assert told == "fine-tuned from the flagship of round 1, which had other windows"
+    one = grid.model_copy(update={"windows": ((-100.0, 200.0),)})
+    told = flagship.run(world.of_round(3), config_of(steps=1, warm_steps=2, grid=one))
+    assert told.counts["start"].endswith("sees another number of windows")
+    (model,) = of_round(world.of_round(3), "flagship")
+    assert model.facts["steps"] == 1  # not those of a fine-tuning
+
+
+def test_weights_that_do_not_fit_are_not_said_to_be_taken_over(world, monkeypatch):
+    flagship.run(world.ctx, config_of(steps=1))
+    real = payload.network_config
+    wider = {"channels": (8, 8, 16)}
+    monkeypatch.setattr(payload, "network_config", lambda n: real(n).model_copy(update=wider))
+    told = flagship.run(world.of_round(2), config_of(steps=1)).counts["start"]
+    assert told.startswith("trained anew: another shape of")
+
+
+def test_a_scan_that_cannot_be_used_is_no_training_case(world):
+    (scan,) = world.ctx.catalog.rows(Scan, case_id=OLD[0])
+    flat = Volume(np.full(scan.shape, -1000, np.int16), np.asarray(scan.affine))
+    write_nifti(world.ctx.workspace.scan_path(OLD[0]), flat)
+    result = flagship.run(world.ctx, config_of(steps=1))
+    assert "same value" in result.failed[f"flagship/{OLD[0]}"]
+    assert result.counts["training_cases"] == 3
+
+
+def test_a_mix_without_labels_makes_no_model(tmp_path):
+    bare = [("phantom_1", class_id) for class_id in CLASSES]
+    made = build(tmp_path, ("train", "train", "test"), unknown=bare)
+    mix = MixConfig(labelled=0, selective=0, unlabeled=1, replay=0)
+    result = flagship.run(made.ctx, config_of(steps=2, mix=mix))
+    assert "samples with labels" in result.failed["flagship"]
+    assert not of_round(made.ctx, "flagship")
+    mix = MixConfig(labelled=(0, 0.1), selective=0, unlabeled=1, replay=0)
+    assert not flagship.run(made.ctx, config_of(steps=2, mix=mix)).failed
+    made.ctx.catalog.close()
+
+
+def test_a_patch_that_the_network_cannot_halve_is_told_before_training(world, monkeypatch):
+    real = payload.network_config
+    deep = {"channels": (4, 4, 4, 4, 4)}
+    monkeypatch.setattr(payload, "network_config", lambda n: real(n).model_copy(update=deep))
+    for patch in ((16, 24, 32), (16, 16, 16)):
+        with pytest.raises(TrainingError, match=r"divisible by 16, one of them at least 32"):
+            flagship.run(world.ctx, config_of(patch=patch))
 
 
 def test_classes_stay_unless_told_otherwise(world, monkeypatch, runs):

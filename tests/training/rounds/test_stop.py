@@ -47,6 +47,18 @@ def test_a_users_figure_of_two_people_counts():
     assert any("to compare with: b" in rule.words for rule in stop_rules(facts, more))
 
 
+def test_classes_are_told_by_their_names():
+    facts = RoundFacts(
+        1, agreement={"gall_bladder": 0.8}, inter_annotator={"gall_bladder": 0.9},
+        names={"gall_bladder": "gall bladder", "liver": "liver (whole)"},
+    )  # fmt: skip
+    words = {rule.name: rule.words for rule in stop_rules(facts, StopConfig())}
+    assert "furthest away: gall bladder (0.800 of 0.900)" in words["agreement"]
+    done = StopConfig(inter_annotator={"gall_bladder": 0.7, "liver": 0.9})
+    words = {rule.name: rule.words for rule in stop_rules(facts, done)}
+    assert words["agreement"].endswith("to compare with: liver (whole)")
+
+
 def test_a_gain_worth_a_round_can_be_set():
     facts = RoundFacts(3, gains=(LARGE, LARGE))
     assert not stop_reason(facts, StopConfig(max_rounds=9))

@@ -7,7 +7,9 @@ from tests.training.conftest import CLASSES, flagship_config, tiny, zoo_config
 from training.config import GridConfig
 from training.data.cases import CaseSpec, LabelSpec, ensure_case, load_case
 from training.rounds import flagship, zoo
-from training.rounds.runs import Run, _weighted, case_specs, current_labels
+from training.rounds.cases import case_specs, current_labels
+from training.rounds.payload import Run
+from training.rounds.runs import _weighted
 from training.rounds.trust import chances
 from voxcurate.catalog import Decision, Label, Measure
 

@@ -11,8 +11,10 @@ from tests.training.conftest import CLASSES, build, flagship_config, tiny
 from training.data.cases import CacheError
 from training.mix.schedule import Plan, plan_of
 from training.rounds import flagship
+from training.rounds.cases import case_specs, current_labels
 from training.rounds.models import of_round
-from training.rounds.runs import Run, _item, case_specs, current_labels
+from training.rounds.payload import Run
+from training.rounds.runs import _item
 from training.trainer.loop import Training
 from training.trainer.rates import rate
 from training.trainer.work import train_model

@@ -1,5 +1,6 @@
 """Portions of a batch, and what memory that runs short does to a run."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -150,3 +151,63 @@ def test_split_gradients_are_the_batch_s_where_the_loss_is_a_mean(world, monkeyp
         run = run_of(world, batch=2, steps=1, learning_rate=1e-3 + parts * 1e-6)
         train_model(_item(world.ctx, run).payload)
     assert sums[0] == pytest.approx(sums[1], rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    "begun", [("step",), ("step", "exp_avg"), ("step", "exp_avg", "exp_avg_sq")]
+)
+def test_memory_that_runs_short_in_the_optimiser_changes_no_weight(world, monkeypatch, begun):
+    """As if it had run short before: what its first step has begun to keep is forgotten."""
+
+    def weights_of(place):
+        item = _item(world.ctx, run_of(world, batch=2, compute={"loaders": 1}))
+        real, failed = getattr(*place), []
+
+        def short(self, *given, **named):
+            if not failed:
+                failed.append(self)
+                if isinstance(self, torch.optim.Optimizer):
+                    weights = self.param_groups[0]["params"][:2]
+                    for weight in weights:
+                        made = {name: torch.zeros_like(weight) for name in begun}
+                        self.state[weight].update(made, step=torch.tensor(0.0))
+                raise torch.OutOfMemoryError("CUDA out of memory")
+            return real(self, *given, **named)
+
+        monkeypatch.setattr(*place, short)
+        value = train_model(item.payload)
+        monkeypatch.undo()
+        assert value["parts"] == 2
+        shutil.rmtree(item.payload["run"])
+        return value["sha256"]
+
+    assert weights_of((torch.optim.AdamW, "step")) == weights_of((Training, "_gradients"))
+
+
+def test_memory_short_in_a_step_that_is_not_whole_waits_for_the_next_call(world, monkeypatch):
+    """A scaler's optimiser may have changed some weights: only the checkpoint knows them."""
+    item = _item(world.ctx, run_of(world, batch=2))
+    monkeypatch.setattr(Training, "_scaler", property(lambda self: _Scaler()))
+    real = torch.optim.AdamW.step
+
+    def short(self, *given, **named):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", short)
+    with pytest.raises(TrainingError, match=r"same call goes on from the last checkpoint"):
+        train_model(item.payload)
+    monkeypatch.setattr(torch.optim.AdamW, "step", real)
+    assert train_model(item.payload)["parts"] == 2
+
+
+class _Scaler:
+    """A scaler that scales nothing."""
+
+    def get_scale(self):
+        return 1.0
+
+    def update(self, scale=None):
+        assert scale is None or scale == 1.0
+
+    def state_dict(self):
+        return {}
