@@ -17,7 +17,7 @@ from training.config import (
 from training.evaluation.config import EvaluateConfig
 from voxcurate.config import Config, build, read_yaml, shipped
 from voxcurate.errors import ConfigError
-from voxcurate.executor import ExecutorConfig
+from voxcurate.executors import ExecutorConfig
 from voxcurate.workspace import Workspace
 
 

@@ -15,7 +15,7 @@ from agent.stages import round_stages
 from voxcurate.catalog import Catalog, Measure, Round, Scan
 from voxcurate.catalog.catalog import now
 from voxcurate.classes import Vocabulary, load_vocabulary
-from voxcurate.config import build, dump_yaml
+from voxcurate.config import build, dump_yaml, merge
 from voxcurate.errors import ConfigError, CurationError
 from voxcurate.stage import StageContext, StageResult
 from voxcurate.workspace import Workspace, write_text
@@ -68,22 +68,19 @@ def run_round(
         How it ended. A round that waits for people goes on with the next call.
 
     Raises:
-        ConfigError: settings were given for a round that is under way with others.
+        ConfigError: settings were given for a round that is under way with others. Where the work
+            is done (`executor`) may change at any time: no result depends on it.
         CurationError: a stage cannot run at all; mend it and call again.
     """
     if not catalog.count(Scan):
         raise ConfigError(
             "the workspace has no scans yet; bring some in with 'voxcurate ingest PATH'"
         )
-    current = _under_way(catalog)
+    current = under_way(catalog)
     if current is None:
         current = _start(workspace, catalog, resolve(workspace, file=file, overrides=overrides))
     elif file is not None or overrides:
-        asked = resolve(workspace, file=file, overrides=overrides)
-        if asked.model_dump(mode="json") != current.config:
-            raise ConfigError(
-                f"round {current.number} is under way with other settings; finish it first"
-            )
+        current = _going_on(catalog, current, asked_of(workspace, current, file, overrides or {}))
     begun = {"series": list(series), "told": False} if series else {}
     _note(catalog, current.number, begun, status="running")
     config = build(RoundConfig, current.config)
@@ -187,9 +184,37 @@ def _last(catalog: Catalog) -> Round | None:
     return next(reversed(catalog.rows(Round)), None)
 
 
-def _under_way(catalog: Catalog) -> Round | None:
+def under_way(catalog: Catalog) -> Round | None:
+    """The round that runs or waits for people; None: the next one is still to be begun."""
     last = _last(catalog)
     return last if last is not None and last.status in {"running", "waiting"} else None
+
+
+def asked_of(
+    workspace: Workspace, current: Round, file: Path | None, overrides: dict[str, Any]
+) -> RoundConfig:
+    """What is asked of a round that is under way: without a file and other settings than the
+    executor's, its own.
+
+    Raises:
+        ConfigError: it is under way with others.
+    """
+    if file is None and set(overrides) <= {"executor"}:
+        return build(RoundConfig, merge(current.config, overrides))
+    asked = resolve(workspace, file=file, overrides=overrides)
+    own = build(RoundConfig, current.config)
+    if asked.model_copy(update={"executor": own.executor}) != own:
+        raise ConfigError(
+            f"round {current.number} is under way with other settings; finish it first"
+        )
+    return asked
+
+
+def _going_on(catalog: Catalog, current: Round, asked: RoundConfig) -> Round:
+    """The round with the executor that is asked for now."""
+    config = {**current.config, "executor": asked.model_dump(mode="json")["executor"]}
+    _note(catalog, current.number, {}, config=config)
+    return replace(current, config=config)
 
 
 def _note(catalog: Catalog, number: int, facts: dict[str, Any], **changes: Any) -> None:

@@ -25,6 +25,7 @@ STAGE_NAMES = (
     "evaluate",
     "stop",
 )
+ON_GPU = frozenset({"coldstart", "predict", "train", "evaluate"})  # networks are used there
 # stages of the ledger that belong to a stage of the round under another name
 LEDGER_NAMES = {
     "clean_pair": "clean",
@@ -46,7 +47,7 @@ def in_order(stages: Iterable[str]) -> list[str]:
 
 def round_stages(context: Context, config: RoundConfig) -> dict[str, Callable[[], StageResult]]:
     """Name -> stage, in the order in which a round runs them."""
-    return {
+    stages: dict[str, Callable[[], StageResult]] = {
         "retrieve": lambda: _retrieve(context(), config),
         "clean": lambda: _clean(context(), config),
         "coldstart": lambda: _coldstart(context(), config),
@@ -61,6 +62,19 @@ def round_stages(context: Context, config: RoundConfig) -> dict[str, Callable[[]
         "evaluate": lambda: _evaluate(context(), config),
         "stop": lambda: _stop(context(), config),
     }
+    return {name: _freed(stage) if name in ON_GPU else stage for name, stage in stages.items()}
+
+
+def _freed(stage: Callable[[], StageResult]) -> Callable[[], StageResult]:
+    """A stage that finds no GPU held by a language model of a stage before."""
+
+    def run() -> StageResult:
+        from voxcurate.chat.engine import close_engines
+
+        close_engines()
+        return stage()
+
+    return run
 
 
 def round_models(context: StageContext) -> list[Model]:

@@ -221,7 +221,7 @@ def _sexes(given: str, cases: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _executor(workers: int, n_cases: int) -> "Executor":
-    from voxcurate.executor import LocalExecutor, SerialExecutor
+    from voxcurate.executors import LocalExecutor, SerialExecutor
 
     if workers == 1 or n_cases <= FEW:
         return SerialExecutor()

@@ -113,7 +113,7 @@ def _run(
     paths: Sequence[Path], config: "CheckConfig", options: Options, engine: "ChatEngine | None"
 ) -> int:
     from cleaning.check.folder import Checked, check_paths, list_files
-    from voxcurate.executor import LocalExecutor
+    from voxcurate.executors import LocalExecutor
     from voxcurate.progress import progress
 
     listing = list_files(paths, with_masks=options.with_masks)

@@ -36,7 +36,7 @@ def run_command(command: Callable[[], int], *, interrupted: str = GOES_ON) -> No
     except BrokenPipeError:  # nobody reads our output any more
         raise
     except OSError as error:
-        from voxcurate.worker import describe
+        from voxcurate.executors.worker import describe
 
         why = error.strerror or type(error).__name__
         typer.echo(f"error: {why} ({describe(error)})", err=True)

@@ -69,7 +69,7 @@ def find(
         from cleaning.duplicates.find import find_duplicates, list_scans
         from cleaning.duplicates.index import FingerprintIndex
         from voxcurate.config import build, parse_overrides
-        from voxcurate.executor import LocalExecutor
+        from voxcurate.executors import LocalExecutor
 
         config = build(DuplicateConfig, parse_overrides(settings or []))
         index = FingerprintIndex.load(against) if against is not None else None

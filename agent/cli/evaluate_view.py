@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from agent.evaluation_folders import Evaluated
     from training.evaluation.tables import Table
 
+BESIDE_CELL = 3  # columns of the terminal: a blank on both sides and a rule
 WORST_SHOWN = 5
 NAMES_SHOWN = 10
 
@@ -74,20 +75,34 @@ def show_folders(found: "Evaluated", out: Path | None) -> None:
 
 
 def _table(table: "Table", title: str = "") -> None:
+    if table.shown:
+        _print(table, title or table.title)
+
+
+def _print(table: "Table", title: str) -> None:
+    """Words are wrapped where the terminal is narrow; numbers, and "(few)" beside them, never."""
     from rich.console import Console
     from rich.table import Table as Shown
 
-    if not table.shown:
-        return
     words = {"class", "case", "group", "", "empty", "two people", "size", "score"}
-    shown = Shown(title=title or table.title, title_justify="left")
+    shown = Shown(title=title, title_justify="left")
     used = [n for n in range(len(table.columns)) if n == 0 or any(row[n] for row in table.shown)]
+    least = 1
     for n in used:
         column = table.columns[n]
-        shown.add_column(column, justify="left" if column in words else "right", no_wrap=True)
+        is_words = column in words
+        cells = [column, *(row[n] for row in table.shown)]
+        longest = max(
+            len(part) for cell in cells for part in (cell.split() if is_words else [cell])
+        )
+        least += longest + BESIDE_CELL
+        shown.add_column(
+            column, justify="left" if is_words else "right", no_wrap=not is_words,
+            min_width=longest,
+        )  # fmt: skip
     for row in table.shown:
         shown.add_row(*(row[n] for n in used))
-    Console(width=max(WIDTH + 30, Console().width)).print(shown)
+    Console(width=max(WIDTH + 30, least, Console().width)).print(shown)
 
 
 def _names(what: str, cases: tuple[str, ...]) -> None:

@@ -19,12 +19,14 @@ from agent.cli.duplicates import app as duplicates_app
 from agent.cli.errors import app as errors_app
 from agent.cli.evaluate import evaluate
 from agent.cli.fuse import fuse
+from agent.cli.jobs import cancel, jobs, logs
 from agent.cli.judge import app as judge_app
 from agent.cli.labels import app as labels_app
 from agent.cli.labels import assemble
 from agent.cli.options import JsonOption, SetOption, WorkspaceOption
 from agent.cli.predict import app as models_app
 from agent.cli.predict import predict
+from agent.cli.preflight import preflight
 from agent.cli.priority import priority
 from agent.cli.read_reports import read_reports
 from agent.cli.refine import refine
@@ -34,6 +36,7 @@ from agent.cli.roc import roc
 from agent.cli.rules import app as rules_app
 from agent.cli.staging import app as staging_app
 from agent.cli.statistics import statistics
+from agent.cli.submit import submit
 from agent.cli.train import train
 
 app = typer.Typer(
@@ -211,6 +214,10 @@ def status(
         return show_status(status_of(workspace, private=private), as_json=as_json)
 
     run_command(command)
+
+
+for command_ in (submit, jobs, cancel, logs, preflight):
+    app.command()(command_)
 
 
 app.command()(ask)

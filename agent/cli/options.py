@@ -23,6 +23,15 @@ SetOption = Annotated[
 ]
 WorkersOption = Annotated[int, typer.Option(min=0, help="Processes; 0: one per core.")]
 
+ClusterOption = Annotated[
+    str,
+    typer.Option(
+        "--cluster",
+        help="A shipped cluster (box, slurm, ray), one of the workspace's clusters/NAME.yaml, or a "
+        "YAML file.",
+    ),
+]
+
 # --- which scans and classes
 
 CaseOption = Annotated[

@@ -211,7 +211,7 @@ def _checked(
     from labeling.rules.batch import check_cases, classes_of
     from labeling.rules.files import find_scans
     from voxcurate.classes import load_vocabulary
-    from voxcurate.executor import LocalExecutor, SerialExecutor
+    from voxcurate.executors import LocalExecutor, SerialExecutor
     from voxcurate.progress import progress
 
     vocabulary = load_vocabulary()

@@ -25,7 +25,7 @@ from agent.ingest.report_rows import BadRow, RawReport, merged, read_reports
 from agent.ingest.report_store import ReportStore
 from agent.ingest.scan_keys import names_like, scope_of
 from voxcurate.catalog import Report, Writer
-from voxcurate.executor import SerialExecutor
+from voxcurate.executors import SerialExecutor
 from voxcurate.identifiers import Identifiers
 from voxcurate.ids import content_id, keyed
 from voxcurate.ledger import Item, run_items

@@ -25,8 +25,8 @@ from agent.report.found_errors import FoundErrors
 from agent.report.pictures import TROUBLE, Album
 from agent.report.summary import header, summary
 from agent.report.view import RoundView, load_view
+from voxcurate.executors.worker import describe
 from voxcurate.stage import StageContext
-from voxcurate.worker import describe
 from voxcurate.workspace import write_text
 
 log = logging.getLogger(__name__)

@@ -89,6 +89,10 @@ def needs_person(view: RoundView) -> list[str]:
     if doubtful:
         names = listed(sorted(doubtful))
         found.append(f"{plural(len(doubtful), 'scan')} may hold identifying words: {names}.")
+    counts = view.round.facts.get("counts", {}) if view.round else {}
+    if unseen := counts.get("train", {}).get("classes_in_no_patch", []):
+        names = listed([view.class_name(class_id) for class_id in unseen])
+        found.append(f"No patch of the training has shown {names}: the flagship cannot know it.")
     unknown = sorted({scan.source for scan in view.used if scan.licence == "unknown"})
     if unknown:
         found.append(f"The licence of {listed(unknown)} is unknown; settle it before release.")

@@ -27,7 +27,7 @@ from voxcurate.catalog import (
 )
 from voxcurate.catalog.records import Split
 from voxcurate.classes import load_vocabulary
-from voxcurate.executor import ExecutorConfig
+from voxcurate.executors import ExecutorConfig
 from voxcurate.ids import file_sha256
 from voxcurate.labels import adopt_mask, write_mask
 from voxcurate.nifti import write_nifti

@@ -12,7 +12,7 @@ from agent.ingest import ingest
 from tests.conftest import ellipsoid, oblique_affine
 from voxcurate.catalog import Catalog
 from voxcurate.classes import load_vocabulary
-from voxcurate.executor import ExecutorConfig
+from voxcurate.executors import ExecutorConfig
 from voxcurate.stage import StageContext, StageResult
 from voxcurate.workspace import Workspace
 

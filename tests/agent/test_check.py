@@ -11,7 +11,7 @@ from agent.cli.main import app
 from cleaning.check.folder import check_paths, list_files
 from tests.cleaning.phantom import phantom
 from voxcurate.errors import ConfigError
-from voxcurate.executor import SerialExecutor
+from voxcurate.executors import SerialExecutor
 from voxcurate.nifti import write_nifti
 
 RUNNER = CliRunner()

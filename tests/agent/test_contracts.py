@@ -420,7 +420,7 @@ def test_17_no_result_depends_on_seconds():
     ]
     assert timed
     # they stop or delay work, or end a series of rounds; they shape none
-    limits = ("time_limit_s", "timeout_s", "wait_s", "time_budget_s",
+    limits = ("_limit_s", "timeout_s", "wait_s", "time_budget_s", "outage_s", "load_s",
               "budget.hours", "budget.review_minutes")  # fmt: skip
     assert all(name.endswith(limits) for name in timed), timed
 

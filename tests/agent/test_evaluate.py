@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from agent.cli import evaluate_view
 from agent.cli.main import app
+from training.evaluation.tables import Table
 from voxcurate.metrics import hd95
 
 AFFINE = np.array([[0, -0.8, 0.0, 5], [1.1, 0, 0, -3], [0, 0, 2.0, 9], [0, 0, 0, 1]])
@@ -231,3 +233,19 @@ def test_label_maps_without_names(folders):
     result, found = run(folders / "masks", folders / "truth")
     assert result.exit_code == 1
     assert "--labels" in found["models"][0]["failed"]["case0"]
+
+
+def test_tables_cut_no_name_and_no_number(capsys, monkeypatch):
+    """Names are wrapped in a narrow terminal; "(few)" and intervals stay whole."""
+    monkeypatch.setenv("COLUMNS", "60")
+    name = "superior mesenteric artery with its branches"
+    row = [name, "40 (few)", *["0.873 (0.84–0.90)"] * 3, "12.3 (10.1–20.2)", "+12.33 (|14.22|)"]
+    row += ["1 both, 2 missed, 3 false", "0.88: below two people"]
+    columns = ["class", "n", "DSC", "NSD", "strict NSD", "HD95 mm", "volume error mL", "empty"]
+    table = Table("", "model", [*columns, "two people"], [row], [row])
+    evaluate_view._table(table)
+    told = capsys.readouterr().out
+    assert "…" not in told
+    cells = [line.split("│")[1:-1] for line in told.splitlines() if line.startswith("│")]
+    joined = [" ".join(" ".join(part).split()) for part in zip(*cells, strict=True)]
+    assert joined == row

@@ -35,6 +35,7 @@ def kill_when(bench, process, wanted):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("each_database")
 def test_killed_again_and_again_the_result_is_that_of_a_quiet_run(tmp_path):
     text = MAPS + "reports: [{path: 'reports/{case}.txt'}]\ncomplete: [spleen]\n"
     root = describe(maps(tmp_path / "m", 16), text)

@@ -133,6 +133,6 @@ def test_bad_input_is_one_error(files, swapped, tmp_path):
     code, _, err = run(swapped[0], *swapped[2:])
     assert (code, err) == (2, "error: want 2 to 26 masks, found 1\n")
     code, _, err = run(*swapped, "--engine", "engine=openai")
-    assert (code, "wants `base_url` and `model`" in err) == (2, True)
+    assert (code, "wants `model`, and `base_url` or `server`" in err) == (2, True)
     code, _, err = run(*swapped, "--keep", tmp_path)
     assert (code, err) == (2, "error: --keep goes with --engine\n")

@@ -1,9 +1,7 @@
 """``kill -9`` in the middle of a stage, then the same command: as if nothing had happened."""
 
 import os
-import shutil
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
@@ -13,6 +11,9 @@ import pytest
 
 from tests.agent.small import SMALL, make_workspace
 from tests.agent.snapshot import differences, snapshot
+from tests.databases import copy_workspace, use_server
+from voxcurate.catalog import Catalog, WorkItem
+from voxcurate.workspace import Workspace
 
 KILLED_IN = ("clean", "coldstart", "predict", "fuse", "detect", "train")
 COMMAND = [sys.executable, "-c", "from agent.cli.main import main; main()"]
@@ -37,11 +38,10 @@ def begun(root: Path, stage: str) -> bool:
 
 def done_items(root: Path) -> dict[str, str]:
     """When each finished item was recorded."""
-    with sqlite3.connect(root / "catalog.sqlite") as connection:
-        rows = connection.execute(
-            "SELECT stage, subject, variant, fingerprint, updated FROM work_item "
-            "WHERE status = 'done' AND round = 1"
-        ).fetchall()
+    catalog = Catalog(Workspace(root).catalog_url)
+    names = ("stage", "subject", "variant", "fingerprint", "updated")
+    rows = catalog.columns(WorkItem, *names, status="done", round=1)
+    catalog.close()
     return {"/".join(row[:4]): row[4] for row in rows}
 
 
@@ -64,11 +64,14 @@ def run_until(root: Path, stage: str, delay_s: float) -> bool:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_killed_in_every_stage_the_round_ends_as_undisturbed(tmp_path, monkeypatch):
+@pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgresql", marks=pytest.mark.long)])
+def test_killed_in_every_stage_the_round_ends_as_undisturbed(kind, tmp_path, monkeypatch, request):
+    if kind == "postgresql":
+        use_server(monkeypatch, request.getfixturevalue("postgres"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     calm = make_workspace(tmp_path)
     rough = tmp_path / "rough"
-    shutil.copytree(calm, rough)
+    copy_workspace(calm, rough)
 
     process = start(calm, "round", "--no-review", *SMALL)
     _, errors = process.communicate(timeout=400)

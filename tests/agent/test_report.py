@@ -15,6 +15,7 @@ from agent.report.build import build_sections
 from agent.report.cohort import funnel, in_kinds
 from agent.report.pictures import Album
 from agent.report.quality import flagship, read_curve, scores
+from agent.report.summary import needs_person
 from agent.report.view import load_view
 from agent.report.volumes import volumes
 from tests.agent.curated import fill, phantoms
@@ -343,3 +344,12 @@ def test_labels_that_claim_the_same_voxels_are_told(fresh):
     (shown,) = section.blocks[0].rows
     assert shown == (case, view.class_name("liver"), view.class_name("spleen"), "12.5",
                      "3:5 2:9 7:8")  # fmt: skip
+
+
+def test_a_class_that_no_patch_has_shown_needs_a_person(curated):
+    view = load_view(curated, 2)
+    counts = {"train": {"classes_in_no_patch": ["gall_bladder"]}}
+    told = replace(view, round=replace(view.round, facts={**view.round.facts, "counts": counts}))
+    said = "No patch of the training has shown gall bladder"
+    assert any(said in line for line in needs_person(told))
+    assert not any(said in line for line in needs_person(view))

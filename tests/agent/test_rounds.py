@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
@@ -11,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from agent import rounds
 from agent.config import RoundConfig
@@ -21,6 +21,8 @@ from voxcurate.config import dump_yaml
 from voxcurate.errors import ConfigError, TrainingError
 from voxcurate.stage import StageResult
 from voxcurate.workspace import Workspace
+
+pytestmark = pytest.mark.usefixtures("each_database")
 
 ROOT = Path(__file__).parents[2]
 PART = {"classes": ["liver"]}
@@ -174,8 +176,10 @@ def test_checkpoints_of_a_catalog_that_is_gone_do_not_count(bench):
     workspace, catalog = bench
     go(bench)
     row = catalog.one(Round, number=1)
-    with sqlite3.connect(workspace.root / "catalog.sqlite") as connection:
-        connection.execute("DELETE FROM round")
+    engine = sa.create_engine(workspace.catalog_url)
+    with engine.begin() as connection:
+        connection.execute(sa.text("DELETE FROM round"))
+    engine.dispose()
     go(bench)
     assert trace(workspace).count("train") == 1 + (
         catalog.one(Round, number=1).started != row.started
