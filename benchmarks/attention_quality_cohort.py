@@ -15,13 +15,15 @@ from agent.ingest import ingest
 from agent.ingest.config import IngestConfig, SplitConfig
 from training import predict
 from training.config import AnnealConfig, GridConfig, PredictConfig, TrainingConfig
+from training.rounds.cases import case_specs, current_labels, target_classes
 from training.rounds.models import all_groups, folds, of_round
-from training.rounds.runs import Run, case_specs, current_labels, target_classes, train
+from training.rounds.payload import Run
+from training.rounds.runs import train
 from voxcurate.catalog import Catalog, Model, Scan, WorkItem
 from voxcurate.catalog.records import NO_ROUND
 from voxcurate.classes import load_vocabulary
 from voxcurate.errors import CurationError
-from voxcurate.executor import ExecutorConfig
+from voxcurate.executors import ExecutorConfig
 from voxcurate.stage import StageContext
 from voxcurate.workspace import Workspace
 

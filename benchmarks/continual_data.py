@@ -14,7 +14,7 @@ import numpy.typing as npt
 from voxcurate.catalog import Assembly, Catalog, Label, Scan
 from voxcurate.classes import load_vocabulary
 from voxcurate.errors import ConfigError
-from voxcurate.executor import ExecutorConfig
+from voxcurate.executors import ExecutorConfig
 from voxcurate.ids import content_id
 from voxcurate.labels import adopt_mask, write_mask
 from voxcurate.nifti import read_nifti, write_nifti

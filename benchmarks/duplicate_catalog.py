@@ -28,7 +28,7 @@ from cleaning.duplicates.hashing import ScanFingerprint, fingerprint
 from cleaning.duplicates.landmarks import Landmarks
 from voxcurate.catalog import Catalog, Scan
 from voxcurate.classes import load_vocabulary
-from voxcurate.executor import ExecutorConfig
+from voxcurate.executors import ExecutorConfig
 from voxcurate.nifti import read_nifti
 from voxcurate.stage import StageContext
 from voxcurate.workspace import Workspace

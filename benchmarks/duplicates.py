@@ -42,7 +42,7 @@ from cleaning.duplicates.landmarks import landmarks
 from cleaning.duplicates.pairs import confirm, same_pixels
 from cleaning.duplicates.proof import fine_images, proved
 from cleaning.duplicates.work import load_fine, save_fine
-from voxcurate.executor import LocalExecutor
+from voxcurate.executors import LocalExecutor
 from voxcurate.nifti import read_nifti, write_nifti
 from voxcurate.progress import progress
 from voxcurate.protocols import Task

@@ -24,7 +24,7 @@ import numpy as np
 from benchmarks.fuzz_dicom import DICOM
 from benchmarks.fuzz_mutations import ANY, NIFTI, PACKED_AS_IT_IS
 from cleaning.check.config import CheckConfig
-from voxcurate.executor import LocalExecutor
+from voxcurate.executors import LocalExecutor
 from voxcurate.protocols import Task
 
 TIME_LIMIT_S = 60.0

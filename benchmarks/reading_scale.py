@@ -25,7 +25,7 @@ from retrieval.config import RetrievalConfig
 from voxcurate.catalog import Catalog, FindingRow, Report, WorkItem
 from voxcurate.classes import load_vocabulary
 from voxcurate.config import read_yaml
-from voxcurate.executor import ExecutorConfig
+from voxcurate.executors import ExecutorConfig
 from voxcurate.stage import StageContext
 from voxcurate.workspace import Workspace
 

@@ -2,17 +2,16 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import sqrt
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from benchmarks.report_sets import Labelled
+from voxcurate import intervals
 
 Answers = Mapping[str, Any]
 _SIZE_TOLERANCE_MM = 0.5
-_Z = 1.96
 _RESAMPLED = 1000
 
 
@@ -56,12 +55,7 @@ class Score:
 
 def wilson(right: int, n: int) -> tuple[float, float]:
     """95 % interval of a share; 0 to 1 where there is nothing."""
-    if not n:
-        return 0.0, 1.0
-    share, z2 = right / n, _Z * _Z
-    middle = (share + z2 / (2 * n)) / (1 + z2 / n)
-    half = _Z / (1 + z2 / n) * sqrt(share * (1 - share) / n + z2 / (4 * n * n))
-    return max(0.0, middle - half), min(1.0, middle + half)
+    return intervals.wilson(right / n, n) if n else (0.0, 1.0)
 
 
 def presence(

@@ -29,7 +29,7 @@ from typing import Any
 from benchmarks import round_scale_data as data
 from benchmarks import round_scale_stages as real
 from voxcurate.catalog import Catalog, WorkItem
-from voxcurate.executor import ExecutorConfig
+from voxcurate.executors import ExecutorConfig
 from voxcurate.stage import StageContext
 from voxcurate.workspace import Workspace
 

@@ -33,6 +33,7 @@ from agent.cohort.anatomy import Body, Pose, grid_points
 from agent.cohort.person import draw_people
 from agent.cohort.tissues import ORGAN_VALUE, Tissue
 from benchmarks.peers import oncokit_rules
+from benchmarks.report_scores import wilson
 from benchmarks.rule_faults import FAULTS, GRIDS, Labels, Mask
 from labeling.rules import HARD, RULE_WEIGHTS, Anatomy, load_anatomy, shipped_anatomies
 from labeling.rules.case import CaseFacts
@@ -226,16 +227,6 @@ LARGE: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
     "colon": ((0, 60, -80), (120, 40, 40)), "intestine": ((0, 30, -110), (90, 50, 50)),
     "celiac_trunk": ((-8, 0, 35), (5, 10, 4)),
 }  # fmt: skip
-
-
-def wilson(k: int, n: int) -> tuple[float, float]:
-    """The 95 % interval of a share."""
-    if not n:
-        return 0.0, 1.0
-    z, p = 1.96, k / n
-    middle = (p + z * z / (2 * n)) / (1 + z * z / n)
-    half = z * float(np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))) / (1 + z * z / n)
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def _show(result: Mapping[str, Any]) -> None:

@@ -18,8 +18,8 @@ from benchmarks.label_errors.workspaces import check, copy, plant
 from training import predict
 from training.evaluation import stage as evaluation
 from training.rounds import flagship
+from training.rounds.cases import current_labels
 from training.rounds.models import of_round
-from training.rounds.runs import current_labels
 from voxcurate.catalog import Assembly, Catalog, Label, Model, Round
 from voxcurate.catalog.records import NO_ROUND
 from voxcurate.catalog.schema import TABLES

@@ -161,17 +161,18 @@ def _network(name: str, device: str) -> NetworkConfig:
 
 def _openkbp(folder: Path, n: int) -> list[dict[str, str]]:
     root = Path(os.environ.get("VOXCURATE_DATA", "../shared/data")) / "openkbp_ct"
-    found = sorted(root.glob("pt_*"))[:n]
-    if not found:
-        raise typer.BadParameter("no openkbp_ct in VOXCURATE_DATA: try --synthetic")
-    files = []
-    for k, case in enumerate(found):
+    files: list[dict[str, str]] = []
+    for k, case in enumerate(sorted(root.glob("pt_*"))):
         organs = read_nifti(case / "organs.nii.gz")
+        if len(files) == n or not np.isin(range(1, len(CLASSES) + 1), organs.array).all():
+            continue
         own = {"image": str(case / "ct.nii.gz")}
         for value, class_id in enumerate(CLASSES, start=1):
             mask = organs.array == value
             own[class_id] = write_mask(folder, f"{k}_{class_id}", mask, organs.affine).temporary
         files.append(own)
+    if not files:
+        raise typer.BadParameter("no openkbp_ct in VOXCURATE_DATA: try --synthetic")
     return files
 
 

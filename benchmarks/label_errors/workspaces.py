@@ -24,7 +24,7 @@ from voxcurate.catalog import Assembly, Catalog, Decision, Label, Measure, Model
 from voxcurate.catalog.schema import TABLES
 from voxcurate.classes import load_vocabulary
 from voxcurate.errors import CurationError
-from voxcurate.executor import ExecutorConfig
+from voxcurate.executors import ExecutorConfig
 from voxcurate.labels import adopt_mask, write_mask
 from voxcurate.stage import StageContext, StageResult
 from voxcurate.workspace import Workspace

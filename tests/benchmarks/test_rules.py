@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from benchmarks.peers.oncokit_rules import accused
+from benchmarks.report_scores import wilson
 from benchmarks.rule_faults import FAULTS, GRIDS, Labels, flipped, thick
-from benchmarks.rules import recall, wilson
+from benchmarks.rules import recall
 from labeling.rules import load_anatomy, shipped_anatomies
 from tests.labeling.rules.bodies import ORGANS, STRAIGHT, VOCABULARY, masks_of
 
