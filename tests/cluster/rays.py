@@ -99,7 +99,7 @@ def job(folder: Path, name: str, code: str, *, attempt: int = 1, **needs: float)
     return JobSpec(folder / name, name, small, attempt, ("-c", code))
 
 
-def eventually(holds: Callable[[], object], *, within_s: float = 60.0) -> None:
+def eventually(holds: Callable[[], object], *, within_s: float = 180.0) -> None:
     """Wait until something holds."""
     end = time.monotonic() + within_s
     while not holds():
@@ -119,17 +119,18 @@ class _Nodes:
     """The other side: what is done when told."""
 
     def __init__(self, folder: str) -> None:
+        os.environ["RAY_TMPDIR"] = folder  # not what other clusters of the machine write to
+        (Path(folder) / "ray").mkdir()  # Ray makes it too late
         from ray.cluster_utils import Cluster
 
         self.cluster = Cluster()
-        self.folder = folder
         self.nodes: dict[int, Any] = {}
 
     def start_head(self, address: str) -> str:
         head: dict[str, Any] = {"num_cpus": 0, "include_dashboard": False}
         if address:
             head["gcs_server_port"] = int(address.rpartition(":")[2])
-        self.nodes[0] = self.cluster.add_node(temp_dir=self.folder, **head)
+        self.nodes[0] = self.cluster.add_node(**head)
         return str(self.cluster.address)
 
     def add(self, node: dict[str, Any]) -> int:

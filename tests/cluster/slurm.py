@@ -9,6 +9,7 @@ processes of jobs are killed: this process adopts what they leave behind.
 import ctypes
 import getpass
 import os
+import random
 import shutil
 import signal
 import socket
@@ -25,6 +26,7 @@ PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "scance
 PACKAGES = ("slurm-wlm", "munge")
 NODES = 2
 READY_S = 60.0
+PORTS = (20000, 32000)
 CONF = """\
 ClusterName=voxtest
 SlurmctldHost={host}(127.0.0.1)
@@ -157,11 +159,7 @@ class Slurm:
         key = self.folder / "munge.key"
         key.touch(0o600)
         key.write_bytes(os.urandom(128))
-        with ExitStack() as stack:
-            taken = [stack.enter_context(socket.socket()) for _ in range(NODES + 1)]
-            for each in taken:
-                each.bind(("127.0.0.1", 0))
-            ports = [str(each.getsockname()[1]) for each in taken]
+        ports = _free_ports(NODES + 1)
         (self.folder / "slurm.conf").write_text(
             CONF.format(
                 host=socket.gethostname().partition(".")[0],
@@ -180,6 +178,20 @@ class Slurm:
         (self.folder / "gres.conf").write_text(
             f"Name=gpu {f'File={devices}' if made else 'Count=2'}\n"
         )
+
+
+def _free_ports(count: int) -> list[str]:
+    """Ports below those that the system hands out: a daemon that is started again finds its port
+    still free."""
+    found: list[str] = []
+    with ExitStack() as stack:
+        while len(found) < count:
+            each = stack.enter_context(socket.socket())
+            port = random.randrange(*PORTS)
+            with suppress(OSError):
+                each.bind(("127.0.0.1", port))
+                found.append(str(port))
+    return found
 
 
 def _die_with_us() -> None:

@@ -125,7 +125,9 @@ def test_a_driver_can_be_a_job(cluster: RayCluster, launcher: RayLauncher, tmp_p
     inner = job(tmp_path, "inner", "")
     options = {"address": "auto", "join_s": 0.0}
     code = (
+        "import os\n"
         "from pathlib import Path\n"
+        "del os.environ['RAY_TMPDIR']  # where Ray writes what clusters this machine has\n"
         "from voxcurate.executors.cluster import ClusterConfig\n"
         "from voxcurate.executors.launchers import make_launcher\n"
         "from tests.cluster.rays import job\n"
@@ -181,8 +183,8 @@ def test_a_job_dies_with_its_actor(launcher: RayLauncher, tmp_path: Path) -> Non
 
 
 def test_a_job_ends_with_its_time(launcher: RayLauncher, tmp_path: Path) -> None:
-    code = "import signal, sys, time; signal.signal(15, lambda *_: sys.exit('told')); time.sleep(9)"
-    ids = launcher.launch([job(tmp_path, "long", code, minutes=0.03)])
+    code = "import signal, sys, time; signal.signal(15, lambda *_: sys.exit('told')); time.sleep(90)"
+    ids = launcher.launch([job(tmp_path, "long", code, minutes=0.2)])
 
     eventually(lambda: over(launcher, ids))
 

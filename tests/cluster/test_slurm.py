@@ -222,11 +222,11 @@ def test_a_job_whose_node_is_gone_starts_again_elsewhere(slurm, launcher, spec):
 
         def is_back():
             state = slurm.ask(*idle)
-            if state.startswith("down"):  # it was missed, and comes back on order only
+            if state.startswith(("down", "drain")):  # it was missed, and comes back on order only
                 slurm.ask("scontrol", "update", f"nodename={node}", "state=resume")
             return state == "idle"
 
-        until(is_back, "the node")
+        until(is_back, "the node", wait_s=180.0)
 
 
 @pytest.mark.parametrize(

@@ -65,9 +65,12 @@ def _work(order: dict[str, Any]) -> None:
 
 
 def _environment(order: dict[str, Any]) -> dict[str, str]:
-    """Ray's choice of devices; a job that asked for none sees none."""
+    """Ray's choice of devices; a job that asked for none sees none. A job that is itself a driver
+    joins the cluster it runs in (``address: auto``), whichever others are on its machine."""
+    import ray
+
     hidden = {"CUDA_VISIBLE_DEVICES": ""} if order["hidden"] else {}
-    return {**os.environ, **hidden}
+    return {**os.environ, "RAY_ADDRESS": ray.get_runtime_context().gcs_address, **hidden}
 
 
 def _waited(child: "subprocess.Popen[bytes]", seconds: float, notice_s: float) -> bool:
