@@ -22,6 +22,8 @@ VOLATILE = {
     "attempts",
     "versions",
 }
+# what this start of it did, and where
+OF_THE_RUN = {"eta_s", "peak_mb", "hours", "changed", "executor"}
 FOLDERS = ("scans", "labels", "predictions", "attention", "models", "review")
 
 
@@ -44,9 +46,7 @@ def _row(record: Any) -> dict[str, Any]:
 def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {
-            k: _plain(v)
-            for k, v in value.items()
-            if "seconds" not in k and k not in {"eta_s", "peak_mb", "hours"}
+            k: _plain(v) for k, v in value.items() if "seconds" not in k and k not in OF_THE_RUN
         }
     return value
 
