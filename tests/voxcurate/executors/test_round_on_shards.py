@@ -20,6 +20,8 @@ poll_s: 0.2
 default: {cpus: 1, memory_gb: 0.5, max_items: 4}
 """
 ON_CLUSTER = ("--set", "executor.kind=cluster", "--set", "executor.cluster=mine")
+SAME = ("--set", "zoo.threads=1", "--set", "flagship.threads=1")  # sums in the same order
+ROUND = ("round", "--no-review", *SMALL, *SAME)
 KILLED_IN = ("clean", "predict", "fuse", "train")
 
 
@@ -33,14 +35,14 @@ def test_a_round_in_shards_killed_again_and_again_ends_as_one_done_locally(tmp_p
     shutil.copytree(calm, rough)
     (rough / "clusters").mkdir()
     (rough / "clusters" / "mine.yaml").write_text(CLUSTER)
-    process = start(calm, "round", "--no-review", *SMALL)
+    process = start(calm, *ROUND)
     _, errors = process.communicate(timeout=600)
     assert process.returncode in {0, 1}, errors
 
     killed, before = 0, {}
     for stage in KILLED_IN:
         (rough / "logs" / "voxcurate.jsonl").unlink(missing_ok=True)
-        driver = start(rough, "round", "--no-review", *SMALL, *ON_CLUSTER)
+        driver = start(rough, *ROUND, *ON_CLUSTER)
         wait_for(lambda d=driver, s=stage: begun(rough, s) or d.poll() is not None, limit_s=400)
         killed += kill(driver)
         for job in jobs_of(rough)[:1]:
@@ -48,7 +50,7 @@ def test_a_round_in_shards_killed_again_and_again_ends_as_one_done_locally(tmp_p
         now = done_items(rough)
         assert {key: now[key] for key in before} == before, "a finished item was done again"
         before = now
-    process = start(rough, "round", "--no-review", *SMALL, *ON_CLUSTER)
+    process = start(rough, *ROUND, *ON_CLUSTER)
     _, errors = process.communicate(timeout=900)
     assert process.returncode in {0, 1}, errors
     assert killed >= 3
