@@ -1,16 +1,19 @@
 """What predictions of scans alone become: a file per class, or one label map per case.
 
 ``made.json`` comes last in a case's folder (label maps: ``.made/<case>.json``): all of it is there.
+It names the files from before the first is written: only these are ever replaced.
 """
 
 import json
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from labeling.output_folder import FILES, claim, read_case_file
 from voxcurate.atomic import adopt_file, write_text
 from voxcurate.classes import Vocabulary
 from voxcurate.errors import ConfigError
@@ -20,6 +23,7 @@ from voxcurate.volume import Volume
 
 THRESHOLD = 128  # of 255
 NAMES = "labels.json"  # class to its number in label maps
+MADE, SOFT = "made.json", "prediction.vxp"
 
 
 def work_of(place: Path, case: str) -> Path:
@@ -28,14 +32,36 @@ def work_of(place: Path, case: str) -> Path:
 
 
 def is_made(place: Path, case: str, mark: str) -> bool:
-    """Whether a case was predicted from the same scan by the same model in the same form."""
-    for path in (place / case / "made.json", place / ".made" / f"{case}.json"):
-        try:
-            if json.loads(path.read_text())["mark"] == mark:
-                return True
-        except (OSError, ValueError, KeyError):
-            continue
+    """Whether a case was predicted from the same scan by the same model in the same form, and its
+    files are still there."""
+    for folder, name in (_folder_of(place, case), _map_of(place, case)):
+        made = read_case_file(folder / name)
+        if made and made.get("mark") == mark:
+            return all((folder / file).is_file() for file in made.get(FILES, ()))
     return False
+
+
+def check_room(place: Path, case: str, classes: Sequence[str], *, label_map: bool) -> None:
+    """Whether a case's files would replace what this command did not write.
+
+    Raises:
+        ConfigError: a scan or a label of somebody is there.
+    """
+    folder, name = (_map_of if label_map else _folder_of)(place, case)
+    own = {*_own(folder, name)}
+    wanted = [f"{case}.nii.gz"] if label_map else [f"{class_id}.nii.gz" for class_id in classes]
+    if any((folder / file).exists() for file in wanted if file not in own):
+        raise ConfigError(
+            "--out holds scans or masks that would be overwritten, made by something else: want "
+            "another one"
+        )
+
+
+def is_own(path: Path) -> bool:
+    """Whether a file is a prediction that this command wrote: it is no scan."""
+    name = path.name.removesuffix(".gz").removesuffix(".nii")
+    places = ((path.parent, MADE), _map_of(path.parent, name))
+    return any(path.name in _own(folder, made) for folder, made in places)
 
 
 def number_classes(place: Path, classes: Sequence[str]) -> None:
@@ -69,28 +95,69 @@ def finish(
         vocabulary: what lies inside what, for label maps.
         soft: probabilities times 255 instead of masks.
         label_map: one file instead of one per class.
+
+    Raises:
+        ConfigError: a file of such a name is there that this command did not write.
     """
     prediction = open_prediction(temporary)
     classes = list(prediction.classes)
     licence = prediction.meta["licence"]
-    facts = json.dumps({"mark": mark, "model": prediction.model_id, "licence": licence}, indent=1)
-    shutil.rmtree(place / case, ignore_errors=True)
-    (place / ".made" / f"{case}.json").unlink(missing_ok=True)
+    names = [f"{case}.nii.gz"] if label_map else [f"{class_id}.nii.gz" for class_id in classes]
+    folder, made = (_map_of if label_map else _folder_of)(place, case)
+    for other, name in (_folder_of(place, case), _map_of(place, case)):
+        _forget(other, name)
+    claim(folder, made, names)
     if label_map:
         numbers = json.loads((place / NAMES).read_text())["labels"]
         painted = paint(prediction, numbers, vocabulary)
-        write_nifti(place / f"{case}.nii.gz", Volume(painted, prediction.affine))
-        write_text(place / ".made" / f"{case}.json", facts + "\n")
+        write_nifti(place / names[0], Volume(painted, prediction.affine))
     else:
-        for class_id in classes:
+        for class_id, name in zip(classes, names, strict=True):
             values = prediction.full(class_id)
             if not soft:
                 values = (values >= THRESHOLD).view(np.uint8)
-            write_nifti(place / case / f"{class_id}.nii.gz", Volume(values, prediction.affine))
-        adopt_file(temporary, place / case / "prediction.vxp")
-        write_text(place / case / "made.json", facts + "\n")
+            write_nifti(folder / name, Volume(values, prediction.affine))
+        adopt_file(temporary, folder / SOFT)
+    licence = prediction.meta["licence"]
+    facts = {"mark": mark, "model": prediction.model_id, "licence": licence, FILES: names}
+    write_text(folder / made, json.dumps(facts, indent=1) + "\n")
     shutil.rmtree(temporary.parent, ignore_errors=True)
     return classes
+
+
+def _folder_of(place: Path, case: str) -> tuple[Path, str]:
+    """Where a case's masks lie, and the file there that names them."""
+    return place / case, MADE
+
+
+def _map_of(place: Path, case: str) -> tuple[Path, str]:
+    """The same of a label map."""
+    return place, f".made/{case}.json"
+
+
+def _own(folder: Path, made: str) -> list[str]:
+    """The files that an earlier call wrote; of a version that did not list them, all masks."""
+    found = read_case_file(folder / made)
+    if found is None:
+        return []
+    if FILES in found or "mark" not in found:
+        return [str(name) for name in found.get(FILES, ())]
+    if made != MADE:
+        return [f"{Path(made).stem}.nii.gz"]
+    return sorted(path.name for path in folder.glob("*.nii.gz") if path.name != "ct.nii.gz")
+
+
+def _forget(folder: Path, made: str) -> None:
+    """Remove what an earlier call wrote of a case; what others put beside it stays."""
+    own = _own(folder, made)
+    if not (folder / made).is_file():
+        return
+    claim(folder, made, (), old=own)
+    if made == MADE:
+        (folder / SOFT).unlink(missing_ok=True)
+    (folder / made).unlink()
+    with suppress(OSError):  # not empty
+        (folder / made).parent.rmdir()
 
 
 def paint(

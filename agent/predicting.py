@@ -152,9 +152,10 @@ def predict_alone(inputs: Sequence[Path], how: Alone) -> Done:
     What is there already from the same scan and model stays; the same command goes on.
 
     Raises:
-        ConfigError: no scan, no model, or a model that cannot be used here.
+        ConfigError: no scan, no model, a model that cannot be used here, or files of somebody else
+            where the results would go.
     """
-    from agent.predicted_files import finish, number_classes, work_of
+    from agent.predicted_files import check_room, finish, number_classes, work_of
     from training.predictors.listing import describe, why_not
     from training.predictors.spec import check_classes, find_model
 
@@ -168,8 +169,11 @@ def predict_alone(inputs: Sequence[Path], how: Alone) -> Done:
             raise ConfigError(f"model {model.spec.name}: {reason}")
         check_classes(model.spec, vocabulary)
         models.append(model)
+        place, classes = how.place(model.spec.name), describe(model, vocabulary).classes
+        for case in scans:
+            check_room(place, case, classes, label_map=how.label_map)
         if how.label_map:
-            number_classes(how.place(model.spec.name), describe(model, vocabulary).classes)
+            number_classes(place, classes)
     done = Done(licences={model.spec.name: model.spec.licence for model in models})
     tasks = list(_tasks(scans, models, vocabulary, how, done))
     marks = {task.key: task.payload.pop("mark") for task in tasks}
@@ -192,17 +196,19 @@ def predict_alone(inputs: Sequence[Path], how: Alone) -> Done:
 
 
 def _scans(inputs: Sequence[Path]) -> Iterator[tuple[str, list[Path]]]:
-    """Case name to the file, or the DICOM files, of every scan."""
+    """Case name to the file, or the DICOM files, of every scan; no prediction of earlier calls."""
+    from agent.predicted_files import is_own
     from cleaning.check.folder import list_files
 
     listing = list_files(inputs)
-    if not listing.volumes and not listing.dicom:
+    volumes = [one for one in listing.volumes if not is_own(one[2])]
+    if not volumes and not listing.dicom:
         raise ConfigError("no scans found: want NIfTI, NRRD, MetaImage or DICOM files")
     taken: set[str] = set()
     series: dict[Path, list[Path]] = {}
     for _, _, path in listing.dicom:
         series.setdefault(path.parent, []).append(path)
-    found = [(_name(path, inside), [path]) for _, inside, path in listing.volumes]
+    found = [(_name(path, inside), [path]) for _, inside, path in volumes]
     found += [(parent.resolve().name, sorted(files)) for parent, files in series.items()]
     for name, files in found:
         unique, n = name, 1
@@ -238,9 +244,13 @@ def _tasks(
         settings = spec.model_dump(mode="json", exclude={"time_limit_s", "memory_limit_mb"})
         sha256 = weights_mark(model)
         for case, files in scans.items():
-            files_read = [file_sha256(f) for f in files]
-            mark = content_id(settings, sha256, files_read, [how.soft, how.label_map])
             key = f"{spec.name}/{case}"
+            try:
+                files_read = [file_sha256(f) for f in files]
+            except OSError as error:
+                done.failed[key] = f"ct: cannot read the file: {error.strerror or 'broken'}"
+                continue
+            mark = content_id(settings, sha256, files_read, [how.soft, how.label_map])
             if is_made(how.place(spec.name), case, mark):
                 done.kept.append(key)
                 continue

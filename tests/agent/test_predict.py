@@ -276,3 +276,50 @@ def test_what_predict_writes_is_what_attention_takes(run, tmp_path):
                  "--out", "maps", "--json")  # fmt: skip
     assert result.exit_code == 0, result.output
     assert "mandible" in result.stdout
+
+
+def test_what_somebody_else_put_into_the_folder_of_results_stays(run, tmp_path):
+    volume, masks = phantom(0)
+    write_nifti(tmp_path / "scans" / "one" / "ct.nii.gz", volume)
+    write_nifti(tmp_path / "scans" / "two.nii.gz", volume)
+    yaml = model(tmp_path)
+    before = {p: p.read_bytes() for p in (tmp_path / "scans").rglob("*.nii.gz")}
+    result = run("predict", yaml, "scans", "--out", "scans", "--label-map")
+    assert (result.exit_code, "would be overwritten" in result.output) == (2, True)
+    for _ in range(2):  # its own masks are no scans
+        result = run("predict", yaml, "scans", "--out", "scans")
+        assert result.exit_code == 0, result.output
+        assert len(list((tmp_path / "scans").rglob("made.json"))) == 2
+    assert {p: p.read_bytes() for p in before} == before
+    drawn = Path("truth/two/mandible.nii.gz")
+    write_nifti(drawn, volume.with_array(masks["mandible"]))
+    own = drawn.read_bytes()
+    result = run("predict", yaml, "scans/two.nii.gz", "--out", "truth")
+    assert (result.exit_code, "would be overwritten" in result.output) == (2, True)
+    assert drawn.read_bytes() == own
+    assert run("predict", yaml, "scans/two.nii.gz", "--out", "new").exit_code == 0
+    case = next(Path("new").glob("*two"))
+    (case / "notes.txt").write_text("mine")
+    again = run("predict", yaml, "scans/two.nii.gz", "--out", "new", "--label-map")
+    assert again.exit_code == 0, again.output
+    assert [p.name for p in case.iterdir()] == ["notes.txt"]
+
+
+def test_what_was_taken_away_is_made_again(run, tmp_path):
+    write_nifti(tmp_path / "scans" / "one.nii.gz", phantom(0)[0])
+    yaml = model(tmp_path)
+    for form, name in ((["--label-map"], "one.nii.gz"), ([], "one/mandible.nii.gz")):
+        words = ("predict", yaml, "scans", "--out", "out", *form)
+        assert run(*words).exit_code == 0
+        (tmp_path / "out" / name).unlink()
+        assert run(*words).exit_code == 0
+        assert (tmp_path / "out" / name).is_file()
+
+
+def test_a_scan_that_the_system_refuses_is_named_and_the_others_go_on(run, tmp_path):
+    write_nifti(tmp_path / "scans" / "one.nii.gz", phantom(0)[0])
+    (tmp_path / "scans" / "gone.nii.gz").symlink_to(tmp_path / "nowhere.nii.gz")
+    result = run("predict", model(tmp_path), "scans", "--out", "out")
+    assert result.exit_code == 1, result.output
+    assert "gone: ct: cannot read the file: No such file" in result.output
+    assert (tmp_path / "out" / "one" / "mandible.nii.gz").is_file()
