@@ -7,17 +7,19 @@ folder beside the bundle; killed at any point, the same call goes on, and when d
 
 import fcntl
 import json
+import os
 import re
 import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from agent.ingest.records import Case
 from agent.training_cases import ReadCase, describe, inputs_mark, read_cases
 from agent.training_check import predict_and_score, summary
+from agent.training_failures import failures_path, write_failures
 from agent.training_job import (
     PLAN,
     VERSION,
@@ -70,6 +72,7 @@ def train_folder(folder: Path, how: How, tell: Tell = lambda line: None) -> Trai
         SourceError: the folder cannot be understood.
         TrainingError: nothing to train on, or the training failed.
     """
+    how = replace(how, out=Path(os.path.abspath(how.out)))  # noqa: PTH100 - "." has no name
     layers = _checked(how)
     if not folder.is_dir():
         raise ConfigError(
@@ -96,15 +99,12 @@ def train_folder(folder: Path, how: How, tell: Tell = lambda line: None) -> Trai
     with _locked(work):
         reading = read_cases(found, work / "cases")
         unlabelled = read_cases(raw, work / "raw") if raw is not None else None
+        failed = reading.failed | (unlabelled.failed if unlabelled else {})
+        every = [*found.cases, *(raw.cases if raw else ())]
+        write_failures(how.out, every, failed)
         labelled = [case for case in reading.cases if case.labels]
         if not labelled:
-            why = f"; {len(reading.failed)} files failed, the first: " + next(
-                (f"{k}: {v}" for k, v in sorted(reading.failed.items())), ""
-            )
-            raise TrainingError(
-                f"no case has a label that can be used ({len(found.cases)} cases in the folder"
-                f"{why if reading.failed else ''})"
-            )
+            raise TrainingError(_no_label(len(found.cases), failed, how.out))
         bare = [case for case in reading.cases if not case.labels]
         pool = [*bare, *(unlabelled.cases if unlabelled else ())]
         held = held_out(labelled, how, _taught(how))
@@ -112,10 +112,22 @@ def train_folder(folder: Path, how: How, tell: Tell = lambda line: None) -> Trai
         for reason in job.plan.reasons:
             tell(f"plan: {reason}")
         result = _train_all(job, held, tell)
-        result.failed.update(reading.failed | (unlabelled.failed if unlabelled else {}))
+        result.failed.update(failed)
+        write_failures(how.out, every, result.failed)
         _seal(how.out, mark, result)
     shutil.rmtree(work, ignore_errors=True)
     return result
+
+
+def _no_label(n_cases: int, failed: Mapping[str, str], out: Path) -> str:
+    why = ""
+    if failed:
+        first = min(failed)
+        why = (
+            f"; {len(failed)} files failed (named in {failures_path(out).name}), the first: "
+            f"{first}: {failed[first]}"
+        )
+    return f"no case has a label that can be used ({n_cases} cases in the folder{why})"
 
 
 def _checked(how: How) -> dict[str, Any]:
@@ -134,6 +146,7 @@ def _checked(how: How) -> dict[str, Any]:
         raise ConfigError("--raw: no such folder")
     if how.warm is not None:
         ancestor_network(how)
+        _check_weights(how.warm)
     names = sorted(path.stem for path in shipped("networks").glob("*.yaml"))
     if how.network and how.network not in names:
         raise ConfigError(f"--network {how.network}: there are {', '.join(names)}")
@@ -144,6 +157,15 @@ def _checked(how: How) -> dict[str, Any]:
     build(PlanningConfig, own.pop("planning", {}))
     build(TrainingConfig, own)
     return layers
+
+
+def _check_weights(bundle: Path) -> None:
+    from training.bundle.folder import check_weights
+
+    try:
+        check_weights(bundle)
+    except TrainingError as error:
+        raise ConfigError(f"--warm: {error}") from None
 
 
 def _mark(how: How, layers: Mapping[str, Any], inputs: Sequence[str]) -> str:
@@ -276,7 +298,9 @@ def _train_all(job: Job, held: Sequence[frozenset[str]], tell: Tell) -> Trained:
         result.metrics = summary(scores, patients, result.classes, how.seed)
         result.warnings += _unlearnt(result)
     else:
-        result.warnings.append("nothing was held out: nobody knows what this model is worth")
+        n = sum(map(len, held))
+        why = f"none of {n} held-out cases could be scored" if n else "nothing was held out"
+        result.warnings.append(f"{why}: nobody knows what this model is worth")
     for name in result.skipped_classes:
         result.warnings.append(f"class {name}: no voxel of it in the training cases: left out")
     if how.folds:
@@ -367,7 +391,9 @@ def _train_one(
         "classes": value["classes"],
         "skipped_classes": value["skipped_classes"],
         "steps": value["steps"],
-        "training_cases": len(job.cases) - len(held) - len(value["failed_cases"]),
+        "training_cases": sum(
+            case.case_id not in held | value["failed_cases"].keys() for case in job.cases
+        ),
         "scores": scores,
         "failed": {**value["failed_cases"], **failed},
         "warnings": _told_by(value, payload, hidden),

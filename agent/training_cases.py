@@ -20,7 +20,7 @@ from voxcurate.atomic import adopt_file, write_text
 from voxcurate.classes import Vocabulary
 from voxcurate.config import build, shipped
 from voxcurate.dicom import find_series
-from voxcurate.errors import SourceError
+from voxcurate.errors import SourceError, TrainingError
 from voxcurate.executors import LocalExecutor
 from voxcurate.ids import content_id
 from voxcurate.keys import key_folder, make_key, read_key
@@ -123,6 +123,10 @@ def read_cases(found: Folder, work: Path, *, workers: int = 0) -> Reading:
     """Read, check and standardise all cases; one that fails does not stop the others.
 
     What is there already from the same files and settings is not read again.
+
+    Raises:
+        TrainingError: the disk is full: no fault of the case that came then, and a model without it
+            would count as done.
     """
     result = Reading()
     marks = {case.case_id: _mark(case) for case in found.cases}
@@ -139,6 +143,11 @@ def read_cases(found: Folder, work: Path, *, workers: int = 0) -> Reading:
         for outcome in executor.run("agent.ingest.worker:ingest_case", tasks):
             if outcome.ok:
                 _keep(work / outcome.key, by_id[outcome.key], outcome.value, marks[outcome.key])
+            elif outcome.error_kind == OSError.__name__:
+                raise TrainingError(
+                    "cannot write beside the bundle (is the disk full?): make room, and the same "
+                    f"command goes on ({outcome.error})"
+                )
             else:
                 result.failed[outcome.key] = outcome.error
             bar.advance(note=outcome.key)

@@ -102,7 +102,7 @@ def train(
             show_json(vars(done))
         else:
             show(done, out)
-        warn(done)
+        warn(done, out)
         return SOME_FAILED if done.failed else DONE
 
     run_command(command)

@@ -24,12 +24,16 @@ def show(done: "Trained", out: Path) -> None:
         _table(done.metrics)
 
 
-def warn(done: "Trained") -> None:
+def warn(done: "Trained", out: Path) -> None:
     """What a person should know, on stderr."""
+    from agent.training_failures import failures_path
+
     for line in done.warnings:
         say(f"warning: {line}")
     for key, why in sorted(done.failed.items()):
         say(f"failed: {key}: {why}")
+    if done.failed:
+        say(f"their files: {failures_path(out).name} beside the bundle, readable by you alone")
 
 
 def _table(metrics: dict[str, Any]) -> None:

@@ -1,5 +1,7 @@
 """``voxcurate train``: a bundle from plain files, what goes wrong, killed and called again."""
 
+import csv
+import errno
 import json
 import random
 import subprocess
@@ -16,8 +18,10 @@ from typer.testing import CliRunner
 from agent.cli.main import app
 from agent.training import _told_by, held_out
 from agent.training_cases import ReadCase
+from agent.training_failures import write_failures
 from agent.training_job import How
 from tests.training.conftest import CLASSES, phantom
+from voxcurate.executors import SerialExecutor
 from voxcurate.nifti import read_nifti, write_nifti
 from voxcurate.volume import Volume
 
@@ -157,6 +161,55 @@ def test_no_label_at_all_is_no_model(run, tmp_path):
     result = train(run, data)
     assert (result.exit_code, "no case has a label that can be used" in result.output) == (2, True)
     assert not (tmp_path / "bundle").exists()
+
+
+def test_the_files_of_failures_are_named_for_their_owner_alone(run, tmp_path, monkeypatch):
+    data = dataset(tmp_path / "data", 2)
+    for part, number in (("images", 0), ("labels", 1)):
+        (data / part / f"case_{number}.nii.gz").write_bytes(b"\x1f\x8b nothing")
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    result = run("train", data, "--out", ".", "--steps", "2", *SMALL)
+    assert (result.exit_code, "no case has a label that can be used" in result.output) == (2, True)
+    assert "case_0" not in result.output
+    assert "here.failed.csv" in result.output
+    path = tmp_path / "here.failed.csv"
+    assert path.stat().st_mode & 0o777 == 0o600
+    head, *rows = csv.reader(path.read_text().splitlines())
+    assert head == ["case", "role", "file", "reason"]
+    assert {tuple(row[1:3]) for row in rows} == {
+        ("", "images/case_0.nii.gz"), ("label map", "labels/case_1.nii.gz")
+    }  # fmt: skip
+    write_failures(tmp_path / "here", [], {})
+    assert not path.exists()
+
+
+def test_a_full_disk_is_no_fault_of_a_case(run, tmp_path, monkeypatch):
+    def full(payload):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("agent.ingest.worker.ingest_case", full)
+    monkeypatch.setattr("agent.training_cases.LocalExecutor", lambda **_: SerialExecutor())
+    result = train(run, dataset(tmp_path / "data", 2))
+    assert (result.exit_code, "is the disk full?" in result.output) == (2, True)
+    assert not (tmp_path / "bundle").exists()
+
+
+def test_a_damaged_bundle_is_no_start(run, tmp_path):
+    from tests.training.bundle.test_folder import facts, network
+    from training.bundle.folder import write_bundle
+    from training.config import network_config
+
+    data, own = dataset(tmp_path / "data", 1), {"network": network_config("unet_small")}
+    write_bundle(tmp_path / "old", facts(**own), network(**own).state_dict())
+    weights = tmp_path / "old" / "models" / "model.pt"
+    weights.write_bytes(weights.read_bytes()[:-1000])
+    result = train(run, data, "--warm", "old")
+    assert (result.exit_code, "--warm: the bundle's weights cannot" in result.output) == (2, True)
+    weights.unlink()
+    result = train(run, data, "--warm", "old")
+    assert (result.exit_code, "--warm: not a bundle: no models" in result.output) == (2, True)
+    assert not (tmp_path / ".bundle.work").exists()
 
 
 def test_a_folder_that_nobody_described_is_drafted(run, tmp_path):

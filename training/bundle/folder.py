@@ -5,6 +5,7 @@ import os
 import pickle
 import re
 import shutil
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +21,9 @@ from voxcurate.errors import CurationError, TrainingError
 from voxcurate.workspace import write_text
 
 FORMAT = 3
-FILES = ("configs/metadata.json", "configs/inference.json", "models/model.pt", "classes.json")
+WEIGHTS = "models/model.pt"
+FILES = ("configs/metadata.json", "configs/inference.json", WEIGHTS, "classes.json")
+UNREADABLE = "the bundle's weights cannot be read: the file is damaged"
 CASE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+=-]*")  # never a path, a name with spaces, a mail
 
 
@@ -164,11 +167,13 @@ def load_bundle(folder: Path) -> tuple[BundleFacts, SegmentationNet]:
     if missing:
         raise TrainingError(f"not a bundle: no {', '.join(missing)}")
     facts = read_facts(folder)
-    path = folder / "models" / "model.pt"
+    check_weights(folder)
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        state = torch.load(folder / WEIGHTS, map_location="cpu", weights_only=True)
     except (OSError, EOFError, RuntimeError, pickle.UnpicklingError):
-        raise TrainingError("the bundle's weights cannot be read") from None
+        raise TrainingError(UNREADABLE) from None
+    if not isinstance(state, Mapping):
+        raise TrainingError(UNREADABLE)
     try:
         state = _brought_forward(state, _format(folder))
         text = state["heads.text"].numpy() if "heads.text" in state else None
@@ -177,6 +182,23 @@ def load_bundle(folder: Path) -> tuple[BundleFacts, SegmentationNet]:
     except (RuntimeError, KeyError, AttributeError):
         raise TrainingError("the bundle's weights do not fit its network") from None
     return facts, network
+
+
+def check_weights(folder: Path) -> None:
+    """Whether a bundle's weights are as they were written: torch reads flipped bits without a word.
+
+    Raises:
+        TrainingError: they are damaged, or not there.
+    """
+    try:
+        with zipfile.ZipFile(folder / WEIGHTS) as parts:
+            is_whole = parts.testzip() is None
+    except FileNotFoundError:
+        raise TrainingError(f"not a bundle: no {WEIGHTS}") from None
+    except (OSError, EOFError, RuntimeError, zipfile.BadZipFile):
+        is_whole = False
+    if not is_whole:
+        raise TrainingError(UNREADABLE)
 
 
 def read_facts(folder: Path) -> BundleFacts:

@@ -146,6 +146,18 @@ def test_torn_weights_are_refused(bundle):
             load_bundle(bundle)
 
 
+def test_weights_with_flipped_bits_or_no_tensors_are_refused(bundle):
+    path = bundle / "models" / "model.pt"
+    whole = bytearray(path.read_bytes())
+    whole[whole.index(TEXT.tobytes()) + 3] ^= 1  # torch reads that without a word
+    path.write_bytes(whole)
+    with pytest.raises(TrainingError, match="weights cannot be read"):
+        load_bundle(bundle)
+    torch.save([1, 2], path)
+    with pytest.raises(TrainingError, match="weights cannot be read"):
+        load_bundle(bundle)
+
+
 def test_damaged_facts_are_refused(bundle):
     (bundle / "training.json").write_text("{")
     with pytest.raises(TrainingError, match="damaged"):
