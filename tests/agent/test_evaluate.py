@@ -117,9 +117,13 @@ def test_a_second_run_takes_over_what_still_fits(folders):
     assert second == first
     assert {p.name: p.stat().st_mtime_ns for p in kept.iterdir()} == times
     save(folders / "good" / "case5.nii.gz", label_map(SMALLER))
+    for name in ("mine.png", "froc_pancreas.png"):
+        (folders / "out" / name).write_bytes(b"picture")
     _, third = run(*arguments)
     changed = [p.name for p in kept.iterdir() if p.stat().st_mtime_ns != times[p.name]]
     assert changed == ["case5.json"]
+    assert (folders / "out" / "mine.png").exists()
+    assert not (folders / "out" / "froc_pancreas.png").exists()  # of an earlier evaluation
     assert third["models"][0]["mean"]["dsc"] < first["models"][0]["mean"]["dsc"]
     run(*arguments, "--set", "threshold=0.4")
     assert all(p.stat().st_mtime_ns != times[p.name] for p in kept.iterdir())
@@ -188,6 +192,20 @@ def test_a_class_missing_in_one_case_is_an_error_there(folders):
     result, found = run(folders / "masks", folders / "truth", "--missing-is-empty")
     assert result.exit_code == 0
     assert found["models"][0]["classes"]["spleen"]["cases"]["missed"] == 1
+
+
+def test_a_class_that_no_prediction_has_is_told_as_it_counts(folders):
+    for n in range(8):
+        save(folders / "masks" / f"case{n}" / "liver.nii.gz", LIVER.astype(np.uint8))
+    result, found = run(folders / "masks", folders / "truth")
+    assert result.exit_code == 0
+    assert "spleen" in found["models"][0]["not_predicted"]
+    result, found = run(folders / "masks", folders / "truth", "--missing-is-empty")
+    assert found["models"][0]["classes"]["spleen"]["cases"]["missed"] == 8
+    assert found["models"][0]["not_predicted"] == []  # they are scored
+    result, found = run(folders / "masks", folders / "truth", "--class", "spleen")
+    assert result.exit_code == 1
+    assert "the truth has spleen, the prediction none" in found["models"][0]["failed"]["case0"]
 
 
 def test_nothing_that_can_be_scored(folders):

@@ -57,7 +57,7 @@ class Measured:
         failed: case, or case/class, to why.
         missing: cases of the truth without a prediction.
         extra: predicted cases without truth.
-        not_predicted: classes of the truth that no prediction has.
+        not_predicted: classes of the truth that no prediction has and that are not scored.
         reused: cases whose scores were kept from an earlier run.
     """
 
@@ -119,7 +119,7 @@ def measure(predictions: Cases, truth: Cases, job: Job, done: Done = lambda _: N
         failed,
         tuple(sorted(set(truth) - set(predictions))),
         tuple(sorted(set(predictions) - set(truth))),
-        () if any_unnamed else tuple(sorted(wanted - offered)),
+        () if any_unnamed or job.missing_is_empty else tuple(sorted(wanted - offered)),
         reused,
     )
 
@@ -156,7 +156,7 @@ def score_files(
     scores: dict[str, dict[str, Any]] = {}
     wrong: dict[str, str] = {}
     for class_id in wanted:
-        if job.classes and class_id not in job.classes:
+        if not _is_asked(class_id, job):
             continue
         if class_id not in made.classes and not (job.missing_is_empty or is_unnamed):
             if offered is None or class_id in offered:
@@ -173,9 +173,9 @@ def score_files(
             is_lesion=is_lesion,
         )
     if not scores and not wrong:
+        there, found = ([c for c in side.classes if _is_asked(c, job)] for side in (drawn, made))
         raise PredictionError(
-            f"no class in common: the truth has {_some(drawn.classes)}, the prediction "
-            f"{_some(made.classes)}"
+            f"no class in common: the truth has {_some(there)}, the prediction {_some(found)}"
         )
     return scores, wrong
 
@@ -192,6 +192,10 @@ def _box(found: Prediction, class_id: str) -> ProbabilityBox:
     if class_id not in found.classes:
         return ProbabilityBox(EMPTY_BOX, np.zeros((0, 0, 0), np.uint8))
     return found.box(class_id)
+
+
+def _is_asked(class_id: str, job: Job) -> bool:
+    return not job.classes or class_id in job.classes
 
 
 def _named(files: CaseFiles, other: CaseFiles) -> CaseFiles:

@@ -11,6 +11,8 @@ from voxcurate.atomic import make_folder, write_atomic
 from voxcurate.classes import Vocabulary
 
 SHOWN_WORST = 10
+PICTURES = ("dsc.png", "froc_*.png", "reliability.png", "reliability_*.png", "subgroups.png",
+            "subgroups_*.png")  # fmt: skip
 EMPTY = (
     "Empty: scans in which both masks are (not scored), only the prediction is (missed), only the "
     "truth is (false).\n"
@@ -54,7 +56,7 @@ def write_evaluation(
         written.append(f"{table.name}.csv")
         write_atomic(folder / written[-1], [table.csv().encode()])
     pictures = _pictures(folder, models, scores, names) if config.plots else []
-    for path in folder.glob("*.png"):
+    for path in (path for pattern in PICTURES for path in folder.glob(pattern)):
         if path.name not in pictures:
             path.unlink()
     text = markdown(summary, names, pictures)
