@@ -95,4 +95,4 @@ def driver_told(submitted: Submitted | None, answers: Answers) -> str:
     state, reason = answers[submitted.job]
     if state is JobState.WAITING:
         return f"in the queue ({reason})" if reason else "in the queue"
-    return "running there" if state is JobState.RUNNING else "over, by the scheduler"
+    return "running there" if state is JobState.RUNNING else "over"

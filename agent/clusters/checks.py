@@ -129,7 +129,10 @@ def _devices(devices: Mapping[str, Any], needs: Needs) -> Check:
         mend = "look at nvidia-smi there: driver, or a torch built without CUDA"
         return Check("GPUs", "failed", f"{found} ({devices['error']})", wanted, mend)
     if len(names) < needs.gpus:
-        mend = "ask for them in the cluster's options; see that torch there is built for CUDA"
+        mend = (
+            "`gpus: 0` of the stage's needs, to work without; else ask for them in the cluster's "
+            "options, and see that torch there is built for CUDA"
+        )
         return Check("GPUs", "failed", found, wanted, mend)
     return Check("GPUs", "ok", found, wanted)
 

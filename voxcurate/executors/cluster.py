@@ -116,4 +116,5 @@ def _built(name: str, *layers: Mapping[str, Any]) -> ClusterConfig:
     try:
         return build(ClusterConfig, {"name": name}, *layers)
     except ConfigError as error:
-        raise ConfigError(f"cluster {name!r}: {error}") from None
+        why = str(error).removeprefix(f"{ClusterConfig.__name__}: ")
+        raise ConfigError(f"cluster {name!r}: {why}") from None

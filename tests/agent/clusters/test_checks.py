@@ -88,6 +88,11 @@ def test_each_fault_is_told_with_its_mending(path, value, name, status):
     assert bad[0].mend
 
 
+def test_who_has_no_gpus_is_told_to_ask_for_none():
+    bad = compare(HERE, changed(("devices", "names"), []), ASKED)
+    assert "`gpus: 0` of the stage's needs" in next(c.mend for c in bad if c.name == "GPUs")
+
+
 def test_a_model_that_is_not_here_either_is_told():
     here = deepcopy(HERE)
     here["models"]["unet"] = {"error": "No such file or directory"}

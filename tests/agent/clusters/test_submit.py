@@ -91,7 +91,7 @@ def test_mistakes_are_told_before_anything_is_submitted(workspace, catalog, requ
         ("here: [reviw]", "here: no stage 'reviw'; want review"),
         ("max_job: 3", "cluster 'mine': max_job: no such setting"),
         ("{kind: ray, options: {adress: x}}", "'mine': options: adress: no such setting"),
-        ("environment: {HF_TOKEN: hf_s3cret}", "HF_TOKEN would stand in job scripts"),
+        ("environment: {HF_TOKEN: hf_s3cret}", "'mine': HF_TOKEN would stand in job scripts"),
         ("environment: {PGPASSWORD: s3cret}", "PGPASSWORD would stand"),
         ("setup: ['cd x; export OPENAI_API_KEY=s3cret']", "OPENAI_API_KEY would stand"),
     ],
