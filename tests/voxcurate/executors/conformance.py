@@ -107,11 +107,13 @@ class Conformance:
         kinds = [outcomes[f"t{n}"].error_kind for n in range(5)]
         assert kinds == ["", "WorkerCrashError", "ItemTimeoutError", "WorkerCrashError", ""]
 
-    def test_a_crash_is_retried(self, make, tmp_path):
+    def test_a_crash_is_retried_and_its_item_named(self, make, tmp_path, caplog):
         if not self.isolated:
             return
-        outcome = run(make(), "die_once", [str(tmp_path / "marker")])["t0"]
+        with caplog.at_level("WARNING", "voxcurate"):
+            outcome = run(make(), "die_once", [str(tmp_path / "marker")])["t0"]
         assert (outcome.value, outcome.attempts) == ("second try", 2)
+        assert [r.item for r in caplog.records if r.message == "retrying"] == ["t0"]
 
     def test_peak_memory_is_the_tasks_own(self, make):
         if not self.isolated:

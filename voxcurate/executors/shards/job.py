@@ -30,6 +30,7 @@ from voxcurate.logs import PACKAGES, JsonLines
 from voxcurate.protocols import Outcome, Task
 
 NAME = "voxcurate.executors.shards.job"  # not `__name__`, which is "__main__" in a job
+POOL = "voxcurate.executors.pool"
 log = logging.getLogger(NAME)
 WORK = "voxcurate.executors.shards.scratch:work"
 GRACE_S = 10.0  # that tasks in hand have to end after a notice
@@ -185,6 +186,7 @@ class Job:
         signal.signal(signal.SIGTERM, self._notice)
         signal.signal(signal.SIGALRM, self._late)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        logging.getLogger(POOL).addFilter(self._named)
         ours, screen = _Frames(self.writer), logging.StreamHandler()
         screen.setFormatter(JsonLines())
         for name in PACKAGES:
@@ -193,6 +195,13 @@ class Job:
             logger.setLevel(logging.INFO)
         seconds = self.order.minutes * 60
         signal.setitimer(signal.ITIMER_REAL, seconds - min(MARGIN_S, seconds / 10))
+
+    def _named(self, record: logging.LogRecord) -> bool:
+        """The pool knows items by their places; workers that the end of the job killed are no
+        news."""
+        if place := getattr(record, "item", ""):
+            record.item = self.contents.entries[int(place)].key
+        return not self.why
 
     def _notice(self, *_: object) -> None:
         """SIGTERM: what is in hand may end, if somebody wants it."""
