@@ -90,7 +90,7 @@ def cancel(
         from voxcurate.executors.launchers import make_launcher
 
         if bool(job) == everything:
-            raise ConfigError("want a job, or --all")
+            raise ConfigError("want either a job or --all")
         with looking(workspace) as (found, catalog):
             check_writable(found)
             config = cluster_of(found, catalog, cluster)
@@ -104,7 +104,8 @@ def cancel(
             return DONE
         if told.driver:
             typer.echo(f"ended the driver: {told.driver}")
-        typer.echo(f"ended {len(told.jobs)} job{'s' * (len(told.jobs) != 1)}")
+        if told.jobs or not told.driver:  # a driver ends its jobs itself
+            typer.echo(f"ended {len(told.jobs)} job{'s' * (len(told.jobs) != 1)}")
         if told.note:
             typer.echo(f"note: {told.note}", err=True)
         return DONE

@@ -11,9 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from agent.cli.console import DONE, show_json
-from agent.clusters.driving import driver_log, read_submitted, short_id
+from agent.clusters.driving import driver_log, read_submitted
 from agent.clusters.item_log import ItemStory
-from agent.clusters.live import Job, StageState, totals
+from agent.clusters.live import Job, StageState, short_id, totals
 from agent.clusters.overview import Overview
 from voxcurate.errors import ConfigError
 from voxcurate.progress import duration
@@ -39,29 +39,55 @@ def watching(look: Callable[[], Overview], every_s: float) -> None:
             time.sleep(every_s)
     with Live(console=console, auto_refresh=False, screen=False) as live:
         while True:
-            live.update(Group(pictured(look()), Text(f"{datetime.now():%H:%M:%S}, Ctrl-C ends")))
+            ends = Text(f"{datetime.now():%H:%M:%S}, Ctrl-C ends")
+            live.update(Group(fitted(look(), console), ends))
             live.refresh()
             time.sleep(every_s)
 
 
-def pictured(found: Overview) -> RenderableType:
-    """Driver, stages, jobs and sums."""
+def fitted(found: Overview, console: Console) -> RenderableType:
+    """What the terminal has lines for: everything, else the stages at work and some of the jobs."""
+
+    def over(picture: RenderableType) -> int:
+        return len(console.render_lines(picture, pad=False)) + 2 - console.height
+
+    picture = pictured(found)
+    if over(picture) > 0:
+        most = min(MOST_JOBS, len(_alive(found)))
+        picture = pictured(found, brief=True)
+        if (excess := over(picture)) > 0:
+            picture = pictured(found, brief=True, most=max(1, most - excess - 1))
+    return picture
+
+
+def pictured(found: Overview, *, brief: bool = False, most: int = MOST_JOBS) -> RenderableType:
+    """Driver, stages (in brief those at work), sums, and so many jobs at most."""
     parts: list[RenderableType] = [Text(line) for line in _driver(found)]
     if found.unasked:
         parts.append(Text(f"the scheduler says nothing: {found.unasked}"))
     if not found.round[0]:
         return Group(*parts, Text("no round has been run yet: 'voxcurate submit' or 'round'"))
-    parts += [Text(f"round {found.round[0]}: {found.round[1]}"), _stages(found.stages)]
+    stages = [s for s in found.stages if s.now or not brief]
+    parts += [Text(f"round {found.round[0]}: {found.round[1]}"), _stages(stages)]
+    if brief:
+        over = sum(s.left == 0 for s in found.stages if s not in stages)
+        ahead = len(found.stages) - len(stages) - over
+        parts.append(Text(f"... and {over} stages done, {ahead} to come: 'voxcurate jobs'"))
     parts += [Text(line) for line in _sums(found)]
-    alive = [job for job in found.jobs if job.state != "ended"]
+    alive = _alive(found)
     if alive:
-        parts += [Text(""), _jobs(alive)]
+        parts += [Text(""), _jobs(alive, most)]
     if any(job.scheduler == "gone" for job in alive):
         again = "the driver" if found.lives else "'voxcurate submit'"
         parts.append(Text(f"gone: the scheduler has no such job; {again} does its items again"))
-    if len(alive) > MOST_JOBS:
-        parts.append(Text(f"... and {len(alive) - MOST_JOBS} more jobs (--json lists all)"))
+    if len(alive) > most:
+        parts.append(Text(f"... and {len(alive) - most} more jobs (--json lists all)"))
     return Group(*parts)
+
+
+def _alive(found: Overview) -> list[Job]:
+    """Jobs that may still be at work."""
+    return [job for job in found.jobs if job.state != "ended" and not job.over]
 
 
 def _driver(found: Overview) -> list[str]:
@@ -82,7 +108,7 @@ def _driver(found: Overview) -> list[str]:
 
 
 def _stages(stages: Sequence[StageState]) -> Table:
-    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    table = Table(box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column("stage", no_wrap=True)
     for name in ("done", "left", "fail", "jobs", "per h", "ETA", "core-h", "GPU-h"):
         table.add_column(name, justify="right", no_wrap=True)
@@ -171,14 +197,14 @@ def _sums(found: Overview) -> list[str]:
     return lines
 
 
-def _jobs(jobs: list[Job]) -> Table:
+def _jobs(jobs: list[Job], most: int) -> Table:
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, expand=True)
     for name in ("job", "stage", "state", "host"):
         table.add_column(name, overflow="ellipsis", no_wrap=True, max_width=20)
     table.add_column("done", justify="right", no_wrap=True)
     table.add_column("in hand (s)", overflow="ellipsis", no_wrap=True, ratio=1)
     order = {"running": 0, "waiting": 1, "lost": 2}
-    for job in sorted(jobs, key=lambda job: order.get(job.state, 3))[:MOST_JOBS]:
+    for job in sorted(jobs, key=lambda job: order.get(job.state, 3))[:most]:
         hand = ", ".join(f"{seconds:.0f} {key}" for key, seconds in list(job.hand.items())[:3])
         hand = hand or (f"({job.reason})" if job.reason else "")
         name = short_id(job.job) or f"{job.shard}.{job.number}"

@@ -71,7 +71,8 @@ def _dry(given: Path | None, request: "Request", *, as_json: bool) -> int:
 def _run(given: Path | None, request: "Request", *, as_json: bool) -> int:
     from dataclasses import asdict
 
-    from agent.clusters.driving import check_no_driver, on_cluster, short_id
+    from agent.clusters.driving import check_no_driver, on_cluster
+    from agent.clusters.live import short_id
     from agent.clusters.reading import check_writable, looking
     from agent.clusters.submit import check, is_job, submit
     from voxcurate.executors.launchers import make_launcher

@@ -6,8 +6,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.clusters.driving import driver_of, launcher_of, read_submitted, short_id
-from agent.clusters.live import Job, find_job, jobs_of
+from agent.clusters.driving import driver_of, launcher_of, read_submitted
+from agent.clusters.live import Job, find_job, jobs_of, short_id
 from voxcurate.executors.cluster import ClusterConfig
 from voxcurate.executors.launchers import JobState, Launcher
 from voxcurate.executors.shards.files import SHARDS, ShardFolder

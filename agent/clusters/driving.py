@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from agent.clusters.live import short_id
 from voxcurate.atomic import write_text
 from voxcurate.errors import WorkspaceError
 from voxcurate.executors.cluster import ClusterConfig, Needs, load_cluster
@@ -40,11 +41,6 @@ class Submitted:
     def described(self) -> str:
         """``job 12 of cluster slurm, submitted 2026-11-22 01:00:05 UTC``."""
         return f"job {short_id(self.job)} of cluster {self.cluster}, submitted {self.when}"
-
-
-def short_id(job: str) -> str:
-    """A job's id for people: Ray's carry a path behind it."""
-    return job.partition(" ")[0]
 
 
 def driver_needs(cluster: ClusterConfig) -> Needs:

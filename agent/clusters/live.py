@@ -303,14 +303,20 @@ def totals(stages: Iterable[StageState]) -> dict[str, float | None]:
     return {name: added(name) for name in names}
 
 
+def short_id(job: str) -> str:
+    """A job's id for people: Ray's carry a path behind it, a process's its start, devices and
+    machine."""
+    name, _, rest = job.partition(" ")[0].partition(":")
+    return name if name.isdigit() and rest else job.partition(" ")[0]
+
+
 def find_job(jobs: Sequence[Job], name: str) -> Job:
-    """A job by its id at the scheduler (or the beginning of a Ray id), or its shard's name.
+    """A job by its id at the scheduler (or what people are shown of it), or its shard's name.
 
     Raises:
         ClusterError: there is none, or several.
     """
-    found = [j for j in jobs if name in {j.job, j.job.partition(" ")[0], j.shard,
-                                         f"{j.shard}.{j.number}"}]  # fmt: skip
+    found = [j for j in jobs if name in {j.job, short_id(j.job), j.shard, f"{j.shard}.{j.number}"}]
     running = [j for j in found if j.state in {"waiting", "running"}]
     if len(running or found) != 1:
         raise ClusterError(

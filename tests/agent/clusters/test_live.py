@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from agent.clusters.live import find_job, jobs_of, shard_left, stages_of, totals
+from agent.clusters.live import find_job, jobs_of, shard_left, short_id, stages_of, totals
 from agent.config import RoundConfig
 from tests.agent.clusters.conftest import a_round
 from voxcurate.catalog import WorkItem
@@ -95,6 +95,17 @@ def test_a_job_by_its_names(jobs):
         find_job(jobs, "000001-aaa")  # two of it live
     with pytest.raises(ClusterError, match="found 0"):
         find_job(jobs, "99")
+
+
+def test_a_process_goes_by_its_number(workspace):
+    folder = a_shard(workspace.root, "clean", "000001-aaa", ["s_000"])
+    a_job(folder, 1, "4711:99:0,1:0.5:3a.40", beat_age_s=1)
+    (job,) = jobs_of(workspace.root, silence_s=300.0)
+    assert short_id(job.job) == "4711"
+    assert find_job([job], "4711") == find_job([job], job.job) == job
+    assert [short_id(each) for each in ("12_3", "clean-1.1 /shared/w", "")] == [
+        "12_3", "clean-1.1", "",
+    ]  # fmt: skip
 
 
 def test_the_stages_of_a_round(workspace, catalog, jobs):

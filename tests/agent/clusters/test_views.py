@@ -2,13 +2,18 @@
 
 import json
 from dataclasses import asdict, replace
+from io import StringIO
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
+from agent.cli.jobs_view import fitted
 from agent.cli.main import app
 from agent.clusters import asking, reading
 from agent.clusters.driving import Submitted
+from agent.clusters.live import Job, StageState
+from agent.clusters.overview import Overview
 from tests.agent.clusters.conftest import a_round
 from tests.agent.clusters.test_live import a_job, a_shard
 from voxcurate.catalog import WorkItem
@@ -54,6 +59,54 @@ def test_jobs_fits_a_narrow_terminal(shown):
     assert row.split() == ["clean", "8", "1", "1", "1q", "1r", "0.047", "21h20", "40+5"]
     assert "123456_78" in text
     assert "12 s_008, 12 s_009" in text
+
+
+def an_overview(*, stages=16, jobs=12, driver="process 1 on node1"):
+    left = {"left": 3, "per_hour": 1e4, "eta_s": 90.0, "core_hours": 0.25, "gpu_hours": 0.05}
+    rows = [
+        StageState("s", f"a_stage_of_round_{n:02d}", 1500 * (n < 3), 0, 0, **left,
+                   core_hours_left=0.25, gpu_hours_left=0.05, now=n == 2)
+        for n in range(stages)
+    ]  # fmt: skip
+    rows[:2] = [replace(row, left=0) for row in rows[:2]]
+    rows[2] = replace(rows[2], jobs={"running": 1, "lost": 1})
+    working = [
+        Job("clean", f"{n:06d}-abc", 1, str(n), "running", "node1", 8, 0, {}, 1.0, "")
+        for n in range(jobs)
+    ]
+    return Overview(driver, True, 0.0, None, (1, "running"), rows, working)
+
+
+def drawn(found, **sizes):
+    console = Console(file=StringIO(), force_terminal=True, color_system=None, **sizes)
+    console.print(fitted(found, console))
+    return console.file.getvalue().splitlines()
+
+
+def test_a_low_terminal_has_the_stage_at_work_and_jobs():
+    lines = drawn(an_overview(), width=80, height=24)
+    assert len(lines) < 24
+    assert sum(line.startswith("a_stage") for line in lines) == 1
+    assert "... and 2 stages done, 13 to come: 'voxcurate jobs'" in lines
+    jobs = sum("node1   " in line for line in lines)
+    assert jobs > 5
+    assert f"... and {12 - jobs} more jobs (--json lists all)" in lines
+    assert (
+        sum(line.startswith("a_stage") for line in drawn(an_overview(), width=80, height=60)) == 16
+    )
+
+
+def test_all_columns_fit_a_narrow_terminal():
+    text = "\n".join(drawn(an_overview(), width=80, height=60))
+    assert "…" not in text
+    assert "0.05+0.05" in text
+
+
+def test_a_job_that_was_given_up_is_not_listed():
+    found = an_overview(jobs=2)
+    lost = replace(found.jobs[0], shard="000009-old", job="99", state="lost", over=True)
+    text = "\n".join(drawn(replace(found, jobs=[*found.jobs, lost]), width=80, height=60))
+    assert "lost" not in text.partition("jobs: r running")[2].partition("\n")[2]
 
 
 def test_jobs_for_programs(shown):
