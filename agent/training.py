@@ -179,14 +179,16 @@ def _mark(how: How, layers: Mapping[str, Any], inputs: Sequence[str]) -> str:
 
 
 def _done(out: Path, mark: str) -> Trained | None:
-    """What the same call did before; None if it did not come to an end.
+    """What the same call did before; None if it did not come to an end, or a model is gone.
 
     Raises:
         ConfigError: something else lies there.
     """
     made = _json(out / MADE)
     if made.get("mark") == mark:
-        return Trained(**made["result"] | {"reused": True})
+        found = Trained(**made["result"] | {"reused": True})
+        if all(_finished(out / bundle, mark) for bundle in found.bundles):
+            return found
     parts = [_json(path) for path in (out / METRICS, *out.glob(f"fold_*/{METRICS}"))]
     marks = {part.get("mark") for part in parts if part}
     if (out.exists() and not out.is_dir()) or marks - {mark} or (
@@ -363,7 +365,8 @@ def _finished(out: Path, mark: str) -> dict[str, Any] | None:
     """The facts of a bundle that an interrupted call left whole."""
     made = _json(out / METRICS)
     facts: dict[str, Any] | None = made.get("facts")
-    return facts if made.get("mark") == mark else None
+    is_there = (out / "models" / "model.pt").is_file()
+    return facts if is_there and made.get("mark") == mark else None
 
 
 def _train_one(

@@ -267,7 +267,8 @@ def payload_for(job: Job, held: frozenset[str], *, fold: int | None, name: str) 
     from training.rounds.payload import Run, payload_of
 
     learnt = [case for case in job.cases if case.case_id not in held]
-    raw = [case.spec(labelled=False) for case in job.raw]
+    unlabelled = unseen_only(job.raw, job.cases, held)
+    raw = [case.spec(labelled=False) for case in unlabelled]
     classes = tuple(sorted({c for case in learnt for c in case.labels}))
     going_on = continued(job.how.warm, [case.spec() for case in learnt], classes)
     wants_gold = bool(job.gold) and job.training.anneal.on != "none"
@@ -293,8 +294,8 @@ def payload_for(job: Job, held: frozenset[str], *, fold: int | None, name: str) 
         spacing=job.plan.spacing_mm,
         seed=job.how.seed,
         round_number=0,
-        patients=[case.patient for case in (*learnt, *job.raw)],
-        licences=[case.licence for case in (*learnt, *job.raw)],
+        patients=[case.patient for case in (*learnt, *unlabelled)],
+        licences=[case.licence for case in (*learnt, *unlabelled)],
         warm=job.how.warm.resolve() if job.how.warm else None,
     )
     run_id = content_id(VERSION, job.mark, name, fold, job.plan.steps)
@@ -308,6 +309,14 @@ def payload_for(job: Job, held: frozenset[str], *, fold: int | None, name: str) 
         "threads": job.how.threads,
         "quiet": name == PROBE_NAME,
     }
+
+
+def unseen_only(
+    raw: Sequence[ReadCase], cases: Sequence[ReadCase], held: frozenset[str]
+) -> list[ReadCase]:
+    """Scans without labels but those of held-out patients: the model must not see these at all."""
+    hidden = {case.patient for case in cases if case.case_id in held}
+    return [case for case in raw if case.patient not in hidden]
 
 
 def run_worker(payload: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,10 +16,10 @@ import pytest
 from typer.testing import CliRunner
 
 from agent.cli.main import app
-from agent.training import _told_by, held_out
+from agent.training import _done, _told_by, held_out
 from agent.training_cases import ReadCase
 from agent.training_failures import write_failures
-from agent.training_job import How
+from agent.training_job import How, unseen_only
 from tests.training.conftest import CLASSES, phantom
 from voxcurate.executors import SerialExecutor
 from voxcurate.nifti import read_nifti, write_nifti
@@ -195,6 +195,20 @@ def test_a_full_disk_is_no_fault_of_a_case(run, tmp_path, monkeypatch):
     assert not (tmp_path / "bundle").exists()
 
 
+def test_what_lacks_its_weights_is_not_done(tmp_path):
+    out, weights = tmp_path / "bundle", tmp_path / "bundle" / "models" / "model.pt"
+    weights.parent.mkdir(parents=True)
+    weights.write_bytes(b"weights")
+    (out / "metrics.json").write_text(json.dumps({"mark": "m", "facts": {"steps": 3}}))
+    made = {"mark": "m", "result": {"bundles": ["."], "metrics": {}, "plan": {}}}
+    (out / "made.json").write_text(json.dumps(made))
+    found = _done(out, "m")
+    assert found is not None
+    assert found.reused
+    weights.unlink()
+    assert _done(out, "m") is None  # the same call makes it again
+
+
 def test_a_damaged_bundle_is_no_start(run, tmp_path):
     from tests.training.bundle.test_folder import facts, network
     from training.bundle.folder import write_bundle
@@ -265,6 +279,16 @@ def test_patients_that_trained_the_ancestor_are_not_held_out_while_there_are_oth
     assert held_out(cases, how, everybody) == [plain]  # and that is said (`_told_by`)
     own_holdouts = everybody - seen  # what a bundle held out stays held out when it goes on
     assert held_out(cases, how, own_holdouts) == [plain]
+
+
+def test_scans_without_labels_of_held_out_patients_teach_nothing():
+    cases = people(3)
+    (held,) = held_out(cases, How(Path("bundle"), hold_out=0.3))
+    raw = [replace(case, case_id=f"raw_{case.case_id}") for case in cases]
+    left = unseen_only(raw, cases, held)
+    assert len(left) == 4
+    assert not {case.case_id.removeprefix("raw_") for case in left} & held
+    assert unseen_only(raw, cases, frozenset()) == raw
 
 
 @pytest.mark.slow
