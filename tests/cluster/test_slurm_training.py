@@ -12,6 +12,7 @@ from tests.cluster.conftest import until
 from tests.training.conftest import _small_networks, build  # noqa: F401 - for all tests here
 from tests.training.trainer.test_loop import run_of
 from training.rounds.runs import _item
+from training.trainer.devices import THREADS
 from training.trainer.work import train_model
 from voxcurate.executors.cluster import ClusterConfig, Needs
 from voxcurate.executors.launchers import JobSpec, JobState
@@ -33,7 +34,7 @@ Path(sys.argv[2]).write_text(json.dumps(value))
 @pytest.fixture
 def train(slurm, tmp_path):
     """Submits a job that trains on two nodes; its folder and id."""
-    launcher = SlurmLauncher(ClusterConfig(kind="slurm"))
+    launcher = SlurmLauncher(ClusterConfig(kind="slurm", environment={THREADS: "1"}))
 
     def submit(payload, nodes=2):
         folder = tmp_path / "job"
@@ -54,7 +55,8 @@ def ended(train, name):
     until(lambda: train.launcher.states([name])[name] == JobState.ENDED, "the end", 200)
 
 
-def test_two_nodes_learn_what_two_processes_of_this_machine_learn(train, tmp_path):
+def test_two_nodes_learn_what_two_processes_of_this_machine_learn(train, tmp_path, monkeypatch):
+    monkeypatch.setenv(THREADS, "1")  # sums in the same order
     world = build(tmp_path / "a")
     local = run_of(world, **SETTINGS, compute={"devices": 2})
     here = train_model(_item(world.ctx, local).payload)
