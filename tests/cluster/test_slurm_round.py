@@ -8,6 +8,7 @@ from collections import Counter
 
 import pytest
 
+from agent.commands import ingest_folder, init_workspace
 from tests.agent.small import SMALL, make_workspace
 from tests.agent.snapshot import differences, snapshot
 from tests.cluster.conftest import until
@@ -58,11 +59,26 @@ def ended(process):
     assert process.returncode in {0, 1}, errors
 
 
+def make_real_workspace(folder, real_data, *, patients):
+    """A workspace with some real CTs and their clinical contours."""
+    root, source = folder / "calm", folder / "scans"
+    source.mkdir()
+    for case in sorted((real_data / "openkbp_ct").glob("pt_*"))[:patients]:
+        (source / case.name).symlink_to(case)
+    init_workspace(root, preset="demo")
+    ingest_folder(root, source, source="openkbp")
+    return root
+
+
+@pytest.mark.parametrize("data", ["synthetic", pytest.param("real", marks=pytest.mark.real_data)])
 def test_a_round_on_slurm_disturbed_and_gone_on_with_equals_the_local_one(
-    slurm, tmp_path, monkeypatch
+    slurm, data, tmp_path, monkeypatch, request
 ):
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    local = make_workspace(tmp_path, patients=6)
+    if data == "real":
+        local = make_real_workspace(tmp_path, request.getfixturevalue("real_data"), patients=8)
+    else:
+        local = make_workspace(tmp_path, patients=6)
     cluster = tmp_path / "cluster"
     copy_workspace(local, cluster)
     (cluster / "clusters").mkdir()
