@@ -205,11 +205,12 @@ def _scans(inputs: Sequence[Path]) -> Iterator[tuple[str, list[Path]]]:
     if not volumes and not listing.dicom:
         raise ConfigError("no scans found: want NIfTI, NRRD, MetaImage or DICOM files")
     taken: set[str] = set()
-    series: dict[Path, list[Path]] = {}
-    for _, _, path in listing.dicom:
-        series.setdefault(path.parent, []).append(path)
+    series: dict[tuple[str, Path], list[Path]] = {}
+    for _, inside, path in listing.dicom:
+        name = "_".join(Path(inside).parts[:-1]) or path.resolve().parent.name
+        series.setdefault((name, path.parent), []).append(path)
     found = [(_name(path, inside), [path]) for _, inside, path in volumes]
-    found += [(parent.resolve().name, sorted(files)) for parent, files in series.items()]
+    found += [(name, sorted(files)) for (name, _), files in series.items()]
     for name, files in found:
         unique, n = name, 1
         while unique in taken:

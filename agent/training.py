@@ -7,6 +7,7 @@ folder beside the bundle; killed at any point, the same call goes on, and when d
 
 import fcntl
 import json
+import math
 import os
 import re
 import shutil
@@ -134,6 +135,8 @@ def _checked(how: How) -> dict[str, Any]:
     """The overrides, as a mapping."""
     if how.steps and how.minutes:
         raise ConfigError("want --steps or --minutes, not both")
+    if not math.isfinite(how.minutes):
+        raise ConfigError(f"want --minutes as a number, found {how.minutes:g}")
     if how.folds == 1 or how.folds < 0:
         raise ConfigError(f"want --folds of at least 2, found {how.folds}")
     if not 0 <= how.hold_out < 1:

@@ -13,6 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from agent.cli.main import app
+from agent.predicting import _scans
 from tests.training.conftest import build, phantom
 from tests.training.predictors.conftest import THRESHOLD, script
 from voxcurate.catalog import WorkItem
@@ -323,3 +324,13 @@ def test_a_scan_that_the_system_refuses_is_named_and_the_others_go_on(run, tmp_p
     assert result.exit_code == 1, result.output
     assert "gone: ct: cannot read the file: No such file" in result.output
     assert (tmp_path / "out" / "one" / "mandible.nii.gz").is_file()
+
+
+def test_series_in_folders_of_one_name_are_told_apart(tmp_path):
+    for place in ("p1/images", "p2/images", "p3"):
+        path = tmp_path / "all" / place / "1.dcm"
+        path.parent.mkdir(parents=True)
+        path.write_bytes(bytes(128) + b"DICM")
+    assert {name for name, _ in _scans([tmp_path / "all"])} == {"p1_images", "p2_images", "p3"}
+    ((name, _),) = _scans([tmp_path / "all" / "p1" / "images"])
+    assert name == "images"

@@ -124,6 +124,8 @@ def test_what_cannot_be_trained_on_is_one_clear_line(run, tmp_path):
     assert (result.exit_code, "not in the vocabulary: jawbone" in result.output) == (2, True)
     result = train(run, data, "--minutes", "1")
     assert (result.exit_code, "not both" in result.output) == (2, True)
+    result = train(run, data, "--minutes", "inf", steps=0)
+    assert (result.exit_code, "want --minutes as a number" in result.output) == (2, True)
     result = train(run, data, "--source", "nobody")
     assert (result.exit_code, "neither a file nor" in result.output) == (2, True)
     result = train(run, data, "--set", "learning_speed=3")
