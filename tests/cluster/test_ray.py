@@ -183,7 +183,9 @@ def test_a_job_dies_with_its_actor(launcher: RayLauncher, tmp_path: Path) -> Non
 
 
 def test_a_job_ends_with_its_time(launcher: RayLauncher, tmp_path: Path) -> None:
-    code = "import signal, sys, time; signal.signal(15, lambda *_: sys.exit('told')); time.sleep(90)"
+    code = (
+        "import signal, sys, time; signal.signal(15, lambda *_: sys.exit('told')); time.sleep(90)"
+    )
     ids = launcher.launch([job(tmp_path, "long", code, minutes=0.2)])
 
     eventually(lambda: over(launcher, ids))
