@@ -43,7 +43,8 @@ class Workspace:
         path = self.root / CONFIG_NAME
         if not path.is_file():
             raise WorkspaceError(
-                f"no workspace here: want a {CONFIG_NAME}; make one with 'voxcurate init'"
+                f"no workspace in {self.root.name}: want a {CONFIG_NAME}; "
+                "make one with 'voxcurate init'"
             )
         self.config = build(WorkspaceConfig, read_yaml(path))
 
