@@ -2,7 +2,9 @@
 
 Run: ``python -m benchmarks.training_rounds --folder F [--list] [--only NAME]``. Every finished
 piece leaves ``F/<piece>.json`` and is not done again; a killed one goes on from its ledger and
-checkpoint (the plain U-Net's begins anew). Prints Markdown tables of what is there so far.
+checkpoint (the plain U-Net's begins anew). Prints Markdown tables of what is there so far. Of the
+hippocampus: ``--data DATA/msd_hippocampus_mr --source msd_hippocampus_mr --patch 40 56 40 --spacing
+1 1 1``.
 
 The labels of the training patients are made as labels in the wild are: a share is wrong
 (`agent.cohort.label_errors`), a share is missing; a few patients stay right and are marked gold.
@@ -96,8 +98,14 @@ def main(arguments: Sequence[str] | None = None, settings: Settings | None = Non
     parser.add_argument("--only", action="append", default=[], help="this piece; again for more")
     parser.add_argument("--list", action="store_true", help="what is left, with estimated minutes")
     parser.add_argument("--steps", type=int, default=0, help="another number of optimiser steps")
+    parser.add_argument("--patch", type=int, nargs=3, default=Settings.patch)
+    parser.add_argument("--spacing", type=float, nargs=3, default=Settings.spacing_mm, help="mm")
     given = parser.parse_args(arguments)
-    sizes = settings or Settings(steps=given.steps or Settings.steps)
+    sizes = settings or Settings(
+        steps=given.steps or Settings.steps,
+        patch=tuple(given.patch),
+        spacing_mm=tuple(given.spacing),
+    )
     todo = given.only or pieces(given.seeds)
     unknown = sorted(set(todo) - set(pieces(given.seeds)))
     if unknown:

@@ -107,6 +107,7 @@ class World:
                 PlainCase(
                     scan.case_id,
                     root / scan.path,
+                    scan.modality,
                     {
                         c: root / label.path if label.path else None
                         for c, label in labels.get(scan.case_id, {}).items()

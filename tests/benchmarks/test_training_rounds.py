@@ -51,14 +51,19 @@ def test_a_case_counts_where_every_seed_has_it():
     assert over_seeds({"s0": one, "s1": two}, "dsc") == {"liver": {"a": pytest.approx(0.3)}}
 
 
-def test_unknown_classes_cost_the_plain_peer_nothing():
+def test_the_plain_peer_takes_unknown_classes_for_background():
     generator = torch.Generator().manual_seed(0)
-    logits = torch.randn(2, 3, 4, 5, 6, generator=generator, requires_grad=True)
+    logits = torch.randn(2, 4, 4, 5, 6, generator=generator)
     target = (torch.rand(2, 3, 4, 5, 6, generator=generator) > 0.5).float()
     known = torch.tensor([[1.0, 0.0, 1.0], [1.0, 0.0, 0.0]])[:, :, None, None, None]
-    masked_loss(logits, target, known).backward()
-    spent = logits.grad.abs().sum(dim=(2, 3, 4)) > 0
-    np.testing.assert_array_equal(spent.numpy(), known[:, :, 0, 0, 0].numpy() > 0)
+    loss = masked_loss(logits, target, known)
+    changed, swapped = target.clone(), logits.clone()
+    changed[:, 1] = 1 - changed[:, 1]
+    swapped[:, [0, 2]] = logits[:, [2, 0]]  # from background to the class that nobody drew
+    assert masked_loss(logits, changed, known) == loss
+    assert masked_loss(swapped, target, known) == pytest.approx(float(loss), rel=1e-5)
+    changed[0, 0] = 1 - changed[0, 0]
+    assert masked_loss(logits, changed, known) != loss
 
 
 def test_what_is_left_is_listed_with_minutes(tmp_path, capsys):
