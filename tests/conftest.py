@@ -1,5 +1,6 @@
 """Shared phantoms: unequal sides and spacing, an oblique affine, so that mixed-up axes show."""
 
+import logging
 import os
 import signal
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.databases import database, each_database, postgres
+from voxcurate.logs import PACKAGES
 from voxcurate.volume import Volume
 
 # shared machines are slow at times: a test never fails for that
@@ -80,6 +82,18 @@ def real_data():
     if not folder.is_dir():
         pytest.skip("no real data: VOXCURATE_DATA names no folder")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def _heard():
+    """A command sets our loggers up for its process, and a later test would hear nothing."""
+    for name in PACKAGES:
+        logger = logging.getLogger(name)
+        for handler in list(logger.handlers):
+            logger.removeHandler(handler)
+            handler.close()
+        logger.propagate = True
+        logger.setLevel(logging.NOTSET)
 
 
 def pytest_configure():

@@ -6,20 +6,7 @@ import logging
 import sys
 from pathlib import Path
 
-import pytest
-
-from voxcurate.logs import PACKAGES, set_up
-
-
-@pytest.fixture(autouse=True)
-def _restore():
-    loggers = [logging.getLogger(name) for name in PACKAGES]
-    before = [(log.handlers[:], log.level, log.propagate) for log in loggers]
-    yield
-    set_up()
-    for log, (handlers, level, propagate) in zip(loggers, before, strict=True):
-        log.handlers, log.level, log.propagate = handlers, level, propagate
-        logging.getLogger(log.name).setLevel(level)
+from voxcurate.logs import set_up
 
 
 def events(folder):
