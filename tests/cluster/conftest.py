@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,6 +44,25 @@ class Cluster:
     def change(self, job, change):
         """``scontrol update`` of a job; whether it could be done."""
         return self.ask("scontrol", "update", f"JobId={job}", change) is not None
+
+    def bring_back(self, node):
+        """Start a killed node and wait until it is free; one that SLURM missed comes back on order
+        only, and its daemon may need more than one start on a busy machine."""
+        seen = []
+
+        def is_back():
+            seen.append(self.ask("sinfo", "-h", "-p", "main", "-n", node, "-o", "%T") or "")
+            if seen[-1].startswith(("down", "drain")):
+                self.ask("scontrol", "update", f"nodename={node}", "state=resume")
+            return seen[-1] == "idle"
+
+        for _ in range(3):
+            self.order(f"start {node}")
+            with suppress(AssertionError):
+                return until(is_back, "the node", 50.0)
+            self.order(f"kill {node}")
+        lines = (self.folder / f"slurmd.{node}.log").read_text(errors="replace").splitlines()
+        raise AssertionError(f"{node} stays {sorted(set(seen))}: {lines[-12:]}")
 
     def clear(self):
         """Cancel all jobs and wait until the nodes are free."""

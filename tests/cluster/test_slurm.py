@@ -16,7 +16,7 @@ from voxcurate.executors.cluster import ClusterConfig, Needs
 from voxcurate.executors.launchers import JobSpec, JobState, Launcher
 from voxcurate.executors.launchers.slurm import SlurmLauncher
 
-pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(400)]
 SMALL = Needs(cpus=1, memory_gb=0.1, minutes=10)
 SAYS = """
 import json, os, signal, sys, time
@@ -217,16 +217,7 @@ def test_a_job_whose_node_is_gone_starts_again_elsewhere(slurm, launcher, spec):
         started_again(slurm, name, job)
         assert told(job)[-1]["SLURMD_NODENAME"] != node
     finally:
-        slurm.order(f"start {node}")
-        idle = ("sinfo", "-h", "-p", "short", "-n", node, "-o", "%T")
-
-        def is_back():
-            state = slurm.ask(*idle)
-            if state.startswith(("down", "drain")):  # it was missed, and comes back on order only
-                slurm.ask("scontrol", "update", f"nodename={node}", "state=resume")
-            return state == "idle"
-
-        until(is_back, "the node", wait_s=180.0)
+        slurm.bring_back(node)
 
 
 @pytest.mark.parametrize(
