@@ -4,10 +4,12 @@
 It names the files from before the first is written: only these are ever replaced.
 """
 
+import fcntl
+import hashlib
 import json
 import shutil
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +26,35 @@ from voxcurate.volume import Volume
 THRESHOLD = 128  # of 255
 NAMES = "labels.json"  # class to its number in label maps
 MADE, SOFT = "made.json", "prediction.vxp"
+LOCK = ".lock"
+
+
+@contextmanager
+def claimed(place: Path, cases: Iterable[str]) -> Iterator[None]:
+    """A model's cases are this call's alone until it ends; calls for other cases go on beside it.
+
+    Each case is a byte of one lock file: thousands need no more open files than one, and a killed
+    call lets go of its own.
+
+    Raises:
+        ConfigError: another call is at one of them, or nothing can be written there.
+    """
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        stream = (place / LOCK).open("a")
+    except OSError as error:
+        raise ConfigError(f"--out: nothing can be written there: {error.strerror}") from None
+    with stream:
+        for case in cases:
+            byte = int.from_bytes(hashlib.sha256(case.encode("utf-8", "replace")).digest()[:7])
+            try:
+                fcntl.lockf(stream, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, byte)
+            except (BlockingIOError, PermissionError):
+                raise ConfigError(
+                    f"another voxcurate predict is at {case} in this --out: wait until it has "
+                    "ended, or want another --out"
+                ) from None
+        yield
 
 
 def work_of(place: Path, case: str) -> Path:
@@ -68,12 +99,20 @@ def number_classes(place: Path, classes: Sequence[str]) -> None:
     """Write what the values of label maps mean; a model has the same in every call.
 
     Raises:
-        ConfigError: the model does not tell its classes.
+        ConfigError: the model does not tell its classes, or the label maps that are there already
+            have other values.
     """
     if not classes:
         raise ConfigError("--label-map wants a model that tells its classes")
     numbers = {class_id: n for n, class_id in enumerate(sorted(classes), start=1)}
-    write_text(place / NAMES, json.dumps({"labels": {"background": 0, **numbers}}, indent=1) + "\n")
+    text = json.dumps({"labels": {"background": 0, **numbers}}, indent=1) + "\n"
+    path = place / NAMES
+    if path.exists() and path.read_bytes() != text.encode():
+        raise ConfigError(
+            f"--out has a {NAMES} of other classes, by which the label maps there are read: want "
+            "another one"
+        )
+    write_text(path, text)
 
 
 def finish(

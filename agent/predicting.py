@@ -2,19 +2,22 @@
 
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from voxcurate.catalog import Catalog, Model
 from voxcurate.classes import Vocabulary, load_vocabulary
-from voxcurate.errors import ConfigError, WorkspaceError
+from voxcurate.errors import ConfigError, CurationError, WorkspaceError
 from voxcurate.executors import LocalExecutor
 from voxcurate.ids import content_id, file_sha256
 from voxcurate.progress import progress
 from voxcurate.protocols import Task
 from voxcurate.stage import StageContext, StageResult
 from voxcurate.workspace import Workspace
+
+LONGEST = 120  # bytes of a case's name: files have it with endings, and beside it logs and folders
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ def predict_in_workspace(
     """Predict scans of a workspace, in its last round (or before the first): goes on where it was.
 
     Raises:
-        ConfigError: no such model or case, or no model at all.
+        ConfigError: no such model or case, no model at all, or a damaged one.
     """
     from agent.by_hand import by_hand
     from agent.commands import check_cases
@@ -75,7 +78,27 @@ def predict_in_workspace(
         if models:
             config = config.model_copy(update={"models": ()})
         chosen = _chosen(context, config, models)
+        for model in chosen:
+            _check_bundle(*predict.spec_of(context, config, model))
         return predict.run(context, config, chosen, cases=cases)
+
+
+def _check_bundle(spec: Any, weights: Path | str | None) -> None:
+    """Whether a bundle of ours is whole: a damaged one would fail case after case, all alike.
+
+    Raises:
+        ConfigError: it is not.
+    """
+    if spec.kind != "bundle" or not weights:
+        return
+    from training.bundle.folder import load_bundle
+    from training.predictors.bundle import is_ours
+
+    try:
+        if is_ours(Path(weights)):
+            load_bundle(Path(weights))
+    except CurationError as error:
+        raise ConfigError(f"model {spec.name}: {error}") from None
 
 
 def _chosen(context: StageContext, config: Any, names: Sequence[str]) -> list[Model]:
@@ -152,10 +175,10 @@ def predict_alone(inputs: Sequence[Path], how: Alone) -> Done:
     What is there already from the same scan and model stays; the same command goes on.
 
     Raises:
-        ConfigError: no scan, no model, a model that cannot be used here, or files of somebody else
-            where the results would go.
+        ConfigError: no scan, no model, a model that is damaged or cannot be used here, files of
+            somebody else where the results would go, or another call at the same cases.
     """
-    from agent.predicted_files import check_room, finish, number_classes, work_of
+    from agent.predicted_files import check_room, claimed, number_classes
     from training.predictors.listing import describe, why_not
     from training.predictors.spec import check_classes, find_model
 
@@ -168,13 +191,31 @@ def predict_alone(inputs: Sequence[Path], how: Alone) -> Done:
         if reason:
             raise ConfigError(f"model {model.spec.name}: {reason}")
         check_classes(model.spec, vocabulary)
+        _check_bundle(model.spec, model.weights)
         models.append(model)
         place, classes = how.place(model.spec.name), describe(model, vocabulary).classes
         for case in scans:
             check_room(place, case, classes, label_map=how.label_map)
-        if how.label_map:
-            number_classes(place, classes)
     done = Done(licences={model.spec.name: model.spec.licence for model in models})
+    with ExitStack() as stack:
+        for model in models:
+            stack.enter_context(claimed(how.place(model.spec.name), scans))
+            if how.label_map:
+                classes = describe(model, vocabulary).classes
+                number_classes(how.place(model.spec.name), classes)
+        _predict(scans, models, vocabulary, how, done)
+    return done
+
+
+def _predict(
+    scans: Mapping[str, list[Path]],
+    models: Sequence[Any],
+    vocabulary: Vocabulary,
+    how: Alone,
+    done: Done,
+) -> None:
+    from agent.predicted_files import finish, work_of
+
     tasks = list(_tasks(scans, models, vocabulary, how, done))
     marks = {task.key: task.payload.pop("mark") for task in tasks}
     limit = max((task.payload["spec"]["time_limit_s"] for task in tasks), default=1.0) + 600
@@ -192,7 +233,6 @@ def predict_alone(inputs: Sequence[Path], how: Alone) -> Done:
                 done.failed[outcome.key] = outcome.error
                 shutil.rmtree(work_of(how.place(name), case), ignore_errors=True)
             bar.advance(note=outcome.key)
-    return done
 
 
 def _scans(inputs: Sequence[Path]) -> Iterator[tuple[str, list[Path]]]:
@@ -211,13 +251,22 @@ def _scans(inputs: Sequence[Path]) -> Iterator[tuple[str, list[Path]]]:
         series.setdefault((name, path.parent), []).append(path)
     found = [(_name(path, inside), [path]) for _, inside, path in volumes]
     found += [(name, sorted(files)) for (name, _), files in series.items()]
-    for name, files in found:
+    for told, files in found:
+        name = _plain(told)
         unique, n = name, 1
         while unique in taken:
             n += 1
             unique = f"{name}_{n}"
         taken.add(unique)
         yield unique, files
+
+
+def _plain(name: str) -> str:
+    """A case's name that nothing takes for an option or a hidden file: one line, not too long."""
+    plain = "".join(char if char.isprintable() else "_" for char in name).lstrip("-.") or "scan"
+    if len(plain.encode()) <= LONGEST:
+        return plain
+    return plain.encode()[:LONGEST].decode(errors="ignore") + "_" + content_id(name, digits=8)
 
 
 def _name(path: Path, inside: str) -> str:

@@ -334,3 +334,81 @@ def test_series_in_folders_of_one_name_are_told_apart(tmp_path):
     assert {name for name, _ in _scans([tmp_path / "all"])} == {"p1_images", "p2_images", "p3"}
     ((name, _),) = _scans([tmp_path / "all" / "p1" / "images"])
     assert name == "images"
+
+
+HOLD = """
+import sys
+from pathlib import Path
+from agent.predicted_files import claimed
+with claimed(Path(sys.argv[1]), sys.argv[2:]):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_two_calls_at_once_never_share_a_case(run, tmp_path):
+    for name in ("one", "two"):
+        write_nifti(tmp_path / "scans" / f"{name}.nii.gz", phantom(0)[0])
+    yaml = model(tmp_path)
+    held = [sys.executable, "-c", HOLD, str(tmp_path / "out"), "one"]
+    with subprocess.Popen(held, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout.readline() == b"held\n"
+        result = run("predict", yaml, "scans", "--out", "out")
+        assert (result.exit_code, "is at one in this --out" in result.output) == (2, True)
+        assert not list((tmp_path / "out").glob("*.nii.gz"))
+        assert run("predict", yaml, "scans/two.nii.gz", "--out", "out").exit_code == 0
+        other.kill()
+    assert run("predict", yaml, "scans", "--out", "out").exit_code == 0
+    assert (tmp_path / "out" / "one" / "mandible.nii.gz").is_file()
+
+
+def test_nothing_is_predicted_where_nothing_can_be_written(run, tmp_path):
+    write_nifti(tmp_path / "scan.nii.gz", phantom(0)[0])
+    (tmp_path / "out").write_text("in the way")
+    result = run("predict", model(tmp_path), "scan.nii.gz", "--out", "out")
+    assert (result.exit_code, "nothing can be written" in result.output) == (2, True)
+
+
+def test_label_maps_of_other_classes_keep_their_numbers(run, tmp_path):
+    write_nifti(tmp_path / "scan.nii.gz", phantom(0)[0])
+    words = ("scan.nii.gz", "--out", "o", "--label-map")
+    assert run("predict", model(tmp_path), *words).exit_code == 0
+    before = (tmp_path / "o" / "labels.json").read_text()
+    two = model(tmp_path, TWO, "two", classes={"jaw": "mandible", "body": "liver"})
+    result = run("predict", two, *words)
+    assert (result.exit_code, "labels.json of other classes" in result.output) == (2, True)
+    assert (tmp_path / "o" / "labels.json").read_text() == before
+
+
+@pytest.mark.parametrize("name", ["models/model.pt", "configs/metadata.json", "classes.json"])
+def test_a_damaged_bundle_is_one_error_before_any_scan_is_read(run, tmp_path, name):
+    from tests.training.bundle.test_folder import facts, network
+    from training.bundle.folder import write_bundle
+
+    write_bundle(tmp_path / "jaw", facts(), network().state_dict())
+    for n in range(2):
+        write_nifti(tmp_path / "scans" / f"{n}.nii.gz", phantom(n)[0])
+    path = tmp_path / "jaw" / name
+    path.write_bytes(path.read_bytes()[:-10])
+    world = build(tmp_path, splits=("train", "test"))
+    workspace = ("--model", tmp_path / "jaw", "-w", world.ctx.workspace.root)
+    world.ctx.catalog.close()
+    for words in (["jaw", "scans", "--out", "out"], workspace):
+        result = run("predict", *words)
+        assert result.exit_code == 2, result.output
+        assert result.output.count("error: model jaw: ") == 1
+        assert "damaged" in result.output or "not a" in result.output
+    assert not (tmp_path / "out").exists()
+
+
+def test_no_name_of_a_case_is_an_option_a_hidden_file_or_too_long(tmp_path):
+    long = "/".join(["a folder with a long name " + "x" * 60] * 4)
+    for inside in ("--warm/ct", "warm/ct", "..odd", "two\nlines", "-", f"{long}/{'y' * 100}"):
+        path = tmp_path / "all" / f"{inside}.nii.gz"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    names = [name for name, _ in _scans([tmp_path / "all"])]
+    cut = max(names, key=len)
+    assert len(cut) < 140
+    assert sorted({*names} - {cut}) == ["scan", "two_lines", "warm", "warm_2"]
+    assert names == [name for name, _ in _scans([tmp_path / "all"])]
