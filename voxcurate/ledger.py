@@ -141,6 +141,7 @@ def run_items(
             bar.advance()
     if bar.done < n_todo:
         raise RuntimeError(f"the executor forgot {n_todo - bar.done} of {n_todo} tasks")
+    context.catalog.learn(WorkItem, n_todo)
     failed = {n: key for key in books.failed if (n := work.number(key)) is not None}
     late = _revive(context, stage, work, sorted(rivals - failed.keys()))
     return LedgerResult(
@@ -329,6 +330,7 @@ def _sort(
 ) -> tuple[Flags, set[int], dict[str, list[Former]]]:
     """What is to be done, the items that the round has done with another fingerprint, and what
     failed before, by key."""
+    context.catalog.learn(WorkItem, len(work))
     todo = flags(len(work))
     rivals: set[int] = set()
     former: dict[str, list[Former]] = {}
@@ -348,11 +350,14 @@ def _sort(
                 rivals.add(number)
             elif status == "failed":
                 former.setdefault(item_key(place[0], place[1]), []).append((place[2], attempts))
-        if across_rounds:
-            missing = {p: number for p, number in places.items() if number not in known}
-            known |= _copy(context, stage, missing)
         for number in part:
             todo[number] = number not in known or work.items[number].again
+    # not as they are sorted: the lines copied so far would be searched again and again by a
+    # database whose statistics know of none
+    for part in work.parts(AT_ONCE) if across_rounds else ():
+        missing = [number for number in part if todo[number] and not work.items[number].again]
+        for number in _copy(context, stage, {work.place(number): number for number in missing}):
+            todo[number] = False
     return todo, rivals, former
 
 
@@ -439,4 +444,6 @@ def _line(
         peak_mb=round(outcome.peak_mb, 1),
         result=dict(result),
         updated=now(),
+        cores=outcome.cores,
+        gpus=outcome.gpus,
     )

@@ -244,7 +244,11 @@ class Task:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a task: a value, or an error in words."""
+    """What became of a task: a value, or an error in words.
+
+    `cores` and `gpus` are those that it had: its share of what its job had asked for. No cores:
+    nobody told.
+    """
 
     key: str
     value: Any = None
@@ -253,6 +257,8 @@ class Outcome:
     seconds: float = 0.0
     peak_mb: float = 0.0
     attempts: int = 1
+    cores: float = 0.0
+    gpus: float = 0.0
 
     @property
     def ok(self) -> bool:

@@ -19,7 +19,7 @@ from agent.config import RoundConfig
 from voxcurate.catalog import Catalog, Round, WorkItem
 from voxcurate.catalog.schema import TABLES
 from voxcurate.errors import ClusterError
-from voxcurate.executors.cluster import ClusterConfig
+from voxcurate.executors.cluster import ClusterConfig, Needs
 from voxcurate.executors.shards.files import SHARDS, ShardFolder, part, shards_in
 from voxcurate.executors.shards.frames import DONE, END, Tail
 from voxcurate.executors.shards.judging import LOST_AGAIN, TOOK_DOWN
@@ -97,6 +97,15 @@ class _Lines:
     recent: int = 0
     first: str = ""
     last: str = ""
+    core_s: float = 0.0
+    gpu_s: float = 0.0
+    untold_s: float = 0.0  # of those whose share of a job nobody told
+
+    def hours(self, needs: Needs) -> tuple[float, float]:
+        """Core-hours and GPU-hours, of what their jobs had asked for; else of today's needs."""
+        core_s = self.core_s + self.untold_s / needs.workers * needs.cpus
+        gpu_s = self.gpu_s + self.untold_s / needs.workers * needs.gpus
+        return core_s / 3600, gpu_s / 3600
 
 
 def jobs_of(root: Path, silence_s: float) -> list[Job]:
@@ -214,7 +223,6 @@ def _state(
     needs = expected.needs
     if left is not None:
         left = max(0, left - own.failed)
-    spent_h = own.seconds / needs.workers / 3600
     left_h = None
     if left is not None:
         known = own.seconds / own.done if own.done and own.seconds else expected.seconds
@@ -229,7 +237,7 @@ def _state(
     gpus = needs.gpus
     return StageState(
         expected.stage, expected.name, own.done, own.failed, own.quarantined, left, per_hour, eta_s,
-        spent_h * needs.cpus, spent_h * gpus,
+        *own.hours(needs),
         None if left_h is None else left_h * needs.cpus,
         0.0 if not gpus else None if left_h is None else left_h * gpus,
         jobs, now,
@@ -267,6 +275,9 @@ def _lines(catalog: Catalog, number: int) -> dict[str, _Lines]:
             sa.func.sum(sa.case((table.updated >= since, 1), else_=0)),
             sa.func.min(table.updated),
             sa.func.max(table.updated),
+            sa.func.sum(table.seconds * table.cores),
+            sa.func.sum(table.seconds * table.gpus),
+            sa.func.sum(sa.case((table.cores == 0, table.seconds), else_=0.0)),
         )
         .where(table.round == number, table.status.in_(["done", "failed"]))
         .group_by(table.stage)

@@ -19,6 +19,8 @@ VOLATILE = {
     "cost",
     "seconds",
     "peak_mb",
+    "cores",
+    "gpus",
     "attempts",
     "versions",
 }

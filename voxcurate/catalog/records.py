@@ -242,7 +242,7 @@ class Round:
 @dataclass(frozen=True)
 class WorkItem:
     """A ledger line: one unit of work of one stage in one round, by the fingerprint of its
-    inputs."""
+    inputs. `cores` and `gpus` are those that it had for its `seconds`; no cores: nobody told."""
 
     round: int
     stage: str
@@ -256,6 +256,8 @@ class WorkItem:
     peak_mb: float = 0.0
     result: dict[str, Any] = field(default_factory=dict)
     updated: str = ""
+    cores: float = 0.0
+    gpus: float = 0.0
 
 
 @dataclass(frozen=True)

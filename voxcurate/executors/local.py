@@ -2,6 +2,8 @@
 
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -86,7 +88,9 @@ class LocalExecutor:
             time_limit_s=self.time_limit_s,
             retries=self.retries,
         )
-        yield from pool.run(worker, tasks)
+        with closing(pool.run(worker, tasks)) as outcomes:
+            for outcome in outcomes:
+                yield replace(outcome, cores=float(self.threads))
 
 
 def _call(worker: str, payload: Any) -> Any:

@@ -12,7 +12,7 @@ import os
 import pickle
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from multiprocessing import get_context, resource_tracker
@@ -100,7 +100,7 @@ class Pool:
         self._again: deque[Job] = deque()
         self._failed_starts = 0
 
-    def run(self, function: str, tasks: Iterable[Task]) -> Iterator[Outcome]:
+    def run(self, function: str, tasks: Iterable[Task]) -> Generator[Outcome, None, None]:
         """Outcomes as they finish; never more tasks are taken than there are processes.
 
         Raises:

@@ -142,6 +142,26 @@ def test_the_stages_of_a_round(workspace, catalog, jobs):
     assert json.dumps([s.name for s in found.values()])
 
 
+def test_hours_so_far_are_of_what_the_jobs_had_asked_for(workspace, catalog):
+    """Half of the work was done with other needs than those of today."""
+    with catalog.write() as writer:
+        writer.put(a_round(1))
+        for n, (cores, gpus) in enumerate([(0.0, 0.0), (1.5, 0.5), (8.0, 0.0)]):
+            writer.put(
+                WorkItem(1, "clean", f"s_{n:03d}", "", "f", "done", seconds=36.0, cores=cores,
+                         gpus=gpus)
+            )  # fmt: skip
+    for cpus in (4, 6):
+        cluster = ClusterConfig(default=Needs(cpus=cpus, workers=2, gpus=1))
+        (clean,) = (
+            s for s in stages_of(workspace.root, catalog, RoundConfig(), cluster, ())
+            if s.name == "clean"
+        )  # fmt: skip
+        untold = cpus / 2, 1 / 2  # of a line that an earlier version wrote
+        assert clean.core_hours == pytest.approx(0.01 * (untold[0] + 1.5 + 8.0))
+        assert clean.gpu_hours == pytest.approx(0.01 * (untold[1] + 0.5))
+
+
 def test_of_a_round_that_is_over_nothing_is_left(workspace, catalog):
     with catalog.write() as writer:
         writer.put(a_round(1, status="done"))

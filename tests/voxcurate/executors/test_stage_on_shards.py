@@ -68,6 +68,18 @@ def test_killed_again_and_again_a_stage_ends_as_with_the_local_executor(two):
     assert not any((cluster.root / "tmp").rglob("*"))
 
 
+def test_an_item_keeps_its_share_of_what_its_job_asked_for(two):
+    local, cluster = two
+    text = stage_driver.CLUSTER.replace("cpus: 1", "cpus: 3, gpus: 1, workers: 2")
+    (cluster.root / "clusters" / "mine.yaml").write_text(text)
+    stage_driver.run(cluster.root, "cluster", 2)
+    stage_driver.run(local.root, "local", 2)
+    for workspace, share in ((cluster, (1.5, 0.5)), (local, (1.0, 0.0))):
+        catalog = Catalog(workspace.catalog_url)
+        assert catalog.columns(WorkItem, "cores", "gpus", status="done") == [share]
+        catalog.close()
+
+
 def test_scratch_stays_while_there_are_shards(two):
     _, workspace = two
     (workspace.scratch / "result").touch()

@@ -84,6 +84,8 @@ class Order:
         todo: places in the shard; None: all.
         workers: processes.
         threads: of each.
+        cpus: that the whole job asked for; 0: nobody told.
+        gpus: the same.
         minutes: its wall time.
         careful: one item at a time, each known to be in hand before it is begun.
         copy: of items that another job has in hand too.
@@ -95,6 +97,8 @@ class Order:
     todo: tuple[int, ...] | None = None
     workers: int = 1
     threads: int = 1
+    cpus: int = 0
+    gpus: float = 0.0
     minutes: float = 60.0
     careful: bool = False
     copy: bool = False

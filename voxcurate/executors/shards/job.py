@@ -177,7 +177,9 @@ class Job:
                 return
         self.hand.pop(place, None)
         self.done += 1
-        own = replace(outcome, key=self.contents.entries[place].key)
+        cores, gpus = (n / self.order.workers for n in (self.order.cpus, self.order.gpus))
+        key = self.contents.entries[place].key
+        own = replace(outcome, key=key, cores=cores, gpus=gpus)
         body = pickle.dumps(own, pickle.HIGHEST_PROTOCOL)
         self.writer.add(DONE, place, body, precious=outcome.seconds > PRECIOUS_S)
 

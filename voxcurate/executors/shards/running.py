@@ -213,6 +213,8 @@ class Running:
             todo=None if len(places) == len(shard.contents.entries) else tuple(places),
             workers=1 if careful else needs.workers,
             threads=max(1, needs.cpus // needs.workers),
+            cpus=needs.cpus,
+            gpus=needs.gpus,
             minutes=needs.minutes,
             careful=careful,
             copy=copy,
