@@ -417,6 +417,21 @@ def test_no_question_looks_through_all_lines_of_a_stage(context, monkeypatch):
     assert all("subject=?" in plan for plan in plans if "USING INDEX" in plan), plans
 
 
+def test_a_server_knows_how_many_lines_it_plans_for(context):
+    """The plans for an empty table go through all lines of a stage, for every few hundred."""
+    if context.catalog.engine.dialect.name != "postgresql":
+        pytest.skip("SQLite plans without statistics; the test above looks at its plans")
+    items = LazyItems(2500, lambda n: Item(f"c{n:04}", payload=n))
+    run_items(
+        context, "t", items, "none", lambda w, i, v: v, version="1", executor=Scripted(order=1)
+    )
+    with context.catalog.engine.connect() as connection:
+        known = connection.exec_driver_sql(
+            "SELECT reltuples FROM pg_class WHERE relname = 'work_item'"
+        ).scalar()
+    assert known == len(items)
+
+
 def test_lazy_items_are_done_once_in_their_order(context):
     items = LazyItems(7, lambda n: Item(f"c{6 - n}", inputs=n, payload=n))
     options = {"version": "1", "executor": Scripted(order=-1)}

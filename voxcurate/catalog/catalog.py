@@ -27,6 +27,7 @@ from voxcurate.errors import CatalogError
 from voxcurate.ids import content_id
 
 R = TypeVar("R")
+MANY = 2000  # lines: a search through fewer costs less than to look how many there are
 
 
 class Catalog:
@@ -90,6 +91,13 @@ class Catalog:
                 query = sa.select(*(table.c[name] for name in names)).where(*wanted)
                 found += [tuple(row) for row in connection.execute(query)]
         return found
+
+    def learn(self, kind: type[Any], n: int) -> None:
+        """Let a server look anew at a table that `n` lines are to be searched in: planned for the
+        empty one that it remembers, a search for some hundred lines goes through all."""
+        if n >= MANY and self.engine.dialect.name == "postgresql":
+            with self.engine.begin() as connection:
+                connection.exec_driver_sql(f"ANALYZE {TABLES[kind].name}")
 
     def stream(
         self, kind: type[Any], *names: str, batch: int = 1000, **where: Any
