@@ -160,6 +160,9 @@ class CommitteeConfig(Config):
     minimum_each: int = Field(5, ge=1, description="of these, of either answer")
 
 
+ASKING = ("vision", "committee")  # judges that ask a model
+
+
 class JudgeConfig(Config):
     """The judge that compares candidates for one structure."""
 
@@ -213,6 +216,11 @@ class JudgeConfig(Config):
     )
     absent_score: float = Field(-16.0, description="of an empty mask where the class is in view")
     violation_cost: float = Field(3.0, ge=0, description="log-odds lost per unit of rule weight")
+
+    @property
+    def asks_model(self) -> bool:
+        """Whether it asks a vision-language model."""
+        return self.name in ASKING and bool(self.engine.engine)
 
 
 class ReviewConfig(Config):

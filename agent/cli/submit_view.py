@@ -17,6 +17,7 @@ def plain_plan(plan: Plan) -> dict[str, Any]:
     return {
         "cluster": plan.cluster.model_dump(mode="json"),
         "stages": [stage.plain() for stage in plan.stages],
+        "models": [model.plain() for model in plan.models],
         "driver": None if plan.driver is None else list(plan.driver.command),
         "scripts": plan.scripts,
     }
@@ -41,6 +42,8 @@ def show_plan(plan: Plan) -> None:
     for why in dict.fromkeys(stage.why for stage in plan.stages if stage.items is None):
         alike = [s.name for s in plan.stages if s.items is None and s.why == why]
         console.print(Text(f"items {why}: {', '.join(alike)}"))
+    for model in plan.models:
+        console.print(Text(f"language model of {model.told()}"))
     typer.echo("")
     for names, script in plan.scripts.items():
         told = "the driver" if names == "driver" else f"a job of {names}"

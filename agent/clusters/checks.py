@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from voxcurate.executors.cluster import Needs
+from voxcurate.executors.cluster import Needs, counted
 
 OPEN_FILES = 4096
 SHM_GB = 1.0  # data loaders of training hand samples over through it; docker gives 0.064
@@ -124,7 +124,7 @@ def _machine(there: Mapping[str, Any], asked: Asked) -> Iterator[Check]:
 def _devices(devices: Mapping[str, Any], needs: Needs) -> Check:
     names = list(devices["names"])
     found = ", ".join(f"{names.count(n)} x {n}" for n in sorted(set(names))) or "none"
-    wanted = f"{needs.gpus:g} GPU"
+    wanted = counted(needs.gpus, "GPU")
     if "error" in devices:
         mend = "look at nvidia-smi there: driver, or a torch built without CUDA"
         return Check("GPUs", "failed", f"{found} ({devices['error']})", wanted, mend)

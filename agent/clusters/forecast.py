@@ -11,6 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from agent.clusters.language_models import engines
 from agent.config import RoundConfig
 from voxcurate.catalog import Catalog, Model, Report, Round, Scan, WorkItem
 from voxcurate.catalog.schema import TABLES
@@ -135,7 +136,7 @@ class _Known:
 
 def forecast(catalog: Catalog, config: RoundConfig, cluster: ClusterConfig) -> list[Forecast]:
     """Each stage of the ledger in the round that is under way, or in the next."""
-    known = _known(catalog, config)
+    known, asking = _known(catalog, config), engines(config)
     found = []
     for stage, names in LEDGER.items():
         for name in names:
@@ -145,7 +146,7 @@ def forecast(catalog: Catalog, config: RoundConfig, cluster: ClusterConfig) -> l
                 items = max(0, items - done)
             seconds, measured = known.costs.get(name, (0.0, 0))
             seconds_known = seconds if measured else None
-            needs, here = cluster.needs(name), name in cluster.here
+            needs, here = cluster.needs(name), name in cluster.here or name in asking
             found.append(
                 Forecast(stage, name, needs, items, done, seconds_known, measured, why, here)
             )

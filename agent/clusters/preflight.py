@@ -16,6 +16,7 @@ from agent.clusters.checks import Asked, Check, compare
 from agent.clusters.disk import SPARE, Written, to_be_written
 from agent.clusters.driving import driver_needs
 from agent.clusters.forecast import LEDGER
+from agent.clusters.language_models import ASKED_BY, engines, needs_of, stem
 from agent.clusters.probe import probe
 from agent.clusters.queued import Queued, StillQueuedError
 from agent.config import RoundConfig
@@ -119,20 +120,12 @@ def sites(cluster: ClusterConfig, *, driver: bool) -> list[Site]:
 
 def _chats(config: RoundConfig, cluster: ClusterConfig) -> list[Site]:
     """The nodes of language models that run in jobs of this cluster."""
-    from voxcurate.chat.batch import gpus_of_job
-
-    here = [e for e in engines(config).values() if e.cluster and _stem(e.cluster) == cluster.name]
+    found = engines(config).values()
+    here = [needs_of(e, cluster) for e in found if e.cluster and stem(e.cluster) == cluster.name]
     if not here:
         return []
-    needs = cluster.needs("chat")
-    gpus = max(gpus_of_job(engine, needs.gpus) for engine in here)
-    needs = needs.model_copy(update={"gpus": gpus})
-    return [Site("chat", _of_a_machine(needs), chat=True)]
-
-
-def _stem(cluster: str) -> str:
-    """The name of a cluster that may be given by its file."""
-    return Path(cluster).stem if cluster.endswith((".yaml", ".yml")) else cluster
+    most = max(here, key=lambda needs: needs.gpus)
+    return [Site("chat", _of_a_machine(most), chat=True)]
 
 
 def _of_a_machine(needs: Needs) -> Needs:
@@ -263,20 +256,10 @@ def _modules(config: RoundConfig, *, chat: bool = False) -> dict[str, str]:
         chat: on nodes for language models alone; models without a `cluster` run where the others
             do.
     """
-    found = {ENGINES[e.engine]: f"wanted by {name}" for name, e in engines(config).items()
+    found = {ENGINES[e.engine]: f"wanted by {ASKED_BY[at]}" for at, e in engines(config).items()
              if e.engine in ENGINES and bool(e.cluster) is chat}  # fmt: skip
     if config.flagship.text == "minilm" and not chat:
         found["sentence_transformers"] = "wanted by the classes' texts"
-    return found
-
-
-def engines(config: RoundConfig) -> dict[str, Any]:
-    """The language models that a round uses, by their role."""
-    found = {}
-    if config.retrieval.reader == "llm":
-        found["the reports' reader"] = config.retrieval.engine
-    if config.labeling.judge.engine.engine:
-        found["the judge"] = config.labeling.judge.engine
     return found
 
 
@@ -286,9 +269,9 @@ def model_paths(workspace: Workspace, config: RoundConfig) -> dict[str, Path]:
     from training.predictors.spec import find_model
 
     found: dict[str, Path] = {}
-    for role, engine in engines(config).items():
+    for stage, engine in engines(config).items():
         if engine.engine in ENGINES:
-            found[role] = Path(engine.model).expanduser()
+            found[ASKED_BY[stage]] = Path(engine.model).expanduser()
     folder = config.predict.model_folder
     base = Path(folder).expanduser() if folder else None
     for name in config.predict.models:
@@ -300,10 +283,11 @@ def model_paths(workspace: Workspace, config: RoundConfig) -> dict[str, Path]:
 
 def _model_settings(config: RoundConfig) -> Iterator[Check]:
     """Models that would be looked for on the internet."""
-    for role, engine in engines(config).items():
+    for stage, engine in engines(config).items():
         if engine.engine in ENGINES and not Path(engine.model).expanduser().is_dir():
             mend = "put the model into a local folder and name that folder as `engine.model`"
-            yield Check(f"model of {role}", "failed", "not a folder here", "a local folder", mend)
+            what = f"model of {ASKED_BY[stage]}"
+            yield Check(what, "failed", "not a folder here", "a local folder", mend)
 
 
 def _scheduler(cluster: ClusterConfig, *, driver: bool) -> Iterator[Check]:

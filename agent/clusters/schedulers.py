@@ -9,7 +9,7 @@ from itertools import chain
 from agent.clusters.checks import Check
 from agent.clusters.driving import driver_needs
 from voxcurate.errors import ClusterError
-from voxcurate.executors.cluster import ClusterConfig, Needs
+from voxcurate.executors.cluster import ClusterConfig, Needs, counted
 from voxcurate.executors.launchers import JobState
 from voxcurate.executors.local import cores
 
@@ -56,10 +56,10 @@ def asked(cluster: ClusterConfig, ids: Collection[str]) -> Mapping[str, tuple[Jo
 
 def _processes(cluster: ClusterConfig, driver: bool) -> Iterator[Check]:
     most = max(needs.cpus for _, needs in _jobs(cluster, driver))
-    found = f"{cores()} cores"
+    found = counted(cores(), "core")
     if most > cores():
         mend = "fewer `cpus` in the stages' needs: jobs share the cores now"
-        yield Check("scheduler", "warning", found, f"{most} cores for one job", mend)
+        yield Check("scheduler", "warning", found, f"{counted(most, 'core')} for one job", mend)
     else:
         yield Check("scheduler", "ok", f"processes of this machine, {found}")
 
@@ -96,7 +96,7 @@ def _partition(name: str, rows: Rows) -> Check:
             "nodes idle, mixed or allocated", "ask those who run the cluster",
         )  # fmt: skip
     n = sum(int(r["n"]) for r in ready)
-    return Check(f"partition {name}", "ok", f"{n} nodes, up to {own[0]['limit']} a job")
+    return Check(f"partition {name}", "ok", f"{counted(n, 'node')}, up to {own[0]['limit']} a job")
 
 
 def _times(cluster: ClusterConfig, rows: Rows, usual: str, driver: bool) -> Iterator[Check]:
@@ -148,4 +148,6 @@ def _ray(cluster: ClusterConfig, driver: bool) -> Iterator[Check]:
     finally:
         launcher.close()
     gpus = sum(node.get("GPU", 0.0) for node in nodes)
-    yield Check("scheduler", "ok", f"Ray with {len(nodes)} nodes, {gpus:g} GPUs")
+    yield Check(
+        "scheduler", "ok", f"Ray with {counted(len(nodes), 'node')}, {counted(gpus, 'GPU')}"
+    )

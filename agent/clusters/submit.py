@@ -1,7 +1,7 @@
 """Submitting rounds: what would be done, and doing it."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -15,12 +15,14 @@ from agent.clusters.driving import (
     submit_driver,
 )
 from agent.clusters.forecast import BESIDE, LEDGER, Forecast, forecast
+from agent.clusters.language_models import LanguageModel, language_models
 from agent.config import RoundConfig, resolve
 from agent.rounds import asked_of, under_way
 from voxcurate.catalog import Catalog, Scan
+from voxcurate.chat.batch import STAGE
 from voxcurate.config import build, parse_overrides
 from voxcurate.errors import ConfigError
-from voxcurate.executors.cluster import ClusterConfig, Needs, load_cluster
+from voxcurate.executors.cluster import ClusterConfig, Needs, counted, load_cluster
 from voxcurate.executors.launchers import JobSpec, make_launcher
 from voxcurate.executors.launchers.shell import python_of, surroundings
 from voxcurate.executors.shards.files import SHARDS
@@ -54,12 +56,14 @@ class Plan:
     Attributes:
         stages: what each still has to do.
         driver: the driver's job; None: it runs here.
+        models: language models that it asks.
         scripts: what a job of each kind of needs would be started with, by the stages' names.
     """
 
     cluster: ClusterConfig
     config: RoundConfig
     stages: tuple[Forecast, ...]
+    models: tuple[LanguageModel, ...]
     driver: JobSpec | None
     scripts: dict[str, str]
 
@@ -125,8 +129,10 @@ def plan(workspace: Workspace, catalog: Catalog, request: Request) -> Plan:
     """
     cluster, config = check(workspace, catalog, request)
     stages = tuple(forecast(catalog, config, cluster))
+    models = tuple(language_models(config, workspace.root))
     job = _driver(workspace, cluster, request) if is_job(request, cluster) else None
-    return Plan(cluster, config, stages, job, _scripts(workspace, cluster, stages, job))
+    scripts = {**_scripts(workspace, cluster, stages, job), **_chats(workspace, models)}
+    return Plan(cluster, config, stages, models, job, scripts)
 
 
 def submit(workspace: Workspace, catalog: Catalog, request: Request) -> Submitted:
@@ -171,6 +177,16 @@ def _scripts(
     return found
 
 
+def _chats(workspace: Workspace, models: Iterable[LanguageModel]) -> dict[str, str]:
+    """What the jobs of language models are given to their scheduler with."""
+    folder = workspace.root / SHARDS / STAGE / "000001-example"
+    return {
+        model.job: shown(model.cluster, JobSpec(folder, f"voxcurate-{STAGE}", model.needs))
+        for model in models
+        if model.cluster is not None and model.needs is not None
+    }
+
+
 def shown(cluster: ClusterConfig, job: JobSpec) -> str:
     """What a job would be started with: a batch script where there is one, else a command."""
     if cluster.kind == "slurm":
@@ -178,9 +194,8 @@ def shown(cluster: ClusterConfig, job: JobSpec) -> str:
 
         return SlurmLauncher(cluster).script([job])
     needs = job.needs
-    amount = (
-        f"{needs.cpus} cores, {needs.gpus:g} GPUs, {needs.memory_gb:g} GB, {needs.minutes:g} min"
-    )
+    cores, gpus = counted(needs.cpus, "core"), counted(needs.gpus, "GPU")
+    amount = f"{cores}, {gpus}, {needs.memory_gb:g} GB, {needs.minutes:g} min"
     kind = "a detached actor" if cluster.kind == "ray" else "a process of this machine"
     command = f"{python_of(cluster)} {shlex.join(job.command)}"
     return "\n".join([f"# {kind}: {amount}", *surroundings(cluster), command])

@@ -40,13 +40,7 @@ from voxcurate.volume import Volume
 
 EMPTY = "empty"
 CURRENT = "current"
-ASKING = ("vision", "committee")  # judges that ask a model
 Entry = tuple[str, Structure]
-
-
-def asks_model(config: JudgeConfig) -> bool:
-    """Whether the configured judge asks a vision-language model."""
-    return config.name in ASKING and bool(config.engine.engine)
 
 
 def work(payload: dict[str, Any]) -> dict[str, Any]:
@@ -132,7 +126,7 @@ def engine_of_judge(config: JudgeConfig, root: str) -> ChatEngine:
 
 def _engine(payload: Mapping[str, Any], config: JudgeConfig) -> ChatEngine | None:
     """The engine of a judge that asks a model."""
-    return engine_of_judge(config, payload["root"]) if asks_model(config) else None
+    return engine_of_judge(config, payload["root"]) if config.asks_model else None
 
 
 def _answers(

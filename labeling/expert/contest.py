@@ -8,7 +8,6 @@ from typing import Any
 
 from labeling.config import JudgeConfig, LabelingConfig
 from labeling.expert.conclusions import after_surgery, together, verdict_of
-from labeling.expert.consult import asks_model
 from labeling.expert.detect import current_labels, label_entry, results_of, scan_entry, usable
 from labeling.expert.removed import Gone, removed_of
 from labeling.expert.reviewed import learn_weights
@@ -101,7 +100,7 @@ def contest(ctx: StageContext, config: LabelingConfig) -> StageResult:
             *([config.refine] if config.refine.repairs else []),
         ],
         executor=SideBySide(config.judge, str(ctx.workspace.root))
-        if asks_model(config.judge)
+        if config.judge.asks_model
         else None,
     )
     counts: dict[str, Any] = dict.fromkeys(("keep", "replace", "remove", "to_review"), 0)
@@ -204,12 +203,12 @@ def _deciding(config: JudgeConfig) -> list[Any]:
     apart = {"engine", "vision", "committee"}  # the committee's are in its weights
     engine, how = config.engine, config.vision.model_dump(exclude={"cases_at_once"})
     asked = [engine.engine, engine.model, engine.sampling, how]
-    return [config.model_dump(exclude=apart), asked if asks_model(config) else []]
+    return [config.model_dump(exclude=apart), asked if config.asks_model else []]
 
 
 def _wordings(ctx: StageContext, config: JudgeConfig) -> str:
     """A hash of all that a model is told of the round's classes; empty where none is asked."""
-    if not asks_model(config):
+    if not config.asks_model:
         return ""
     from labeling.vision.judge import load_wordings
     from labeling.vision.prompts import COMPARE, PRESENCE, text_of

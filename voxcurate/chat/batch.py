@@ -20,6 +20,7 @@ from voxcurate.chat.local import LOGGED
 from voxcurate.chat.log import CallLog
 from voxcurate.chat.parsing import parse_reply
 from voxcurate.errors import ConfigError, ModelReplyError
+from voxcurate.executors.cluster import Needs
 from voxcurate.protocols import CHAT_ENGINES, ChatEngine, Executor, Message, Outcome, Reply, Task
 from voxcurate.protocols import load as part
 
@@ -141,12 +142,13 @@ def _executor(config: EngineConfig, root: Path | None) -> Executor:
     made = cluster_executor(config.cluster, root, root / "tmp", here).of_stage(STAGE, family)
     if not isinstance(made, ShardedExecutor):
         return made
-    needs = made.settings.needs
-    more = {
-        "gpus": gpus_of_job(config, needs.gpus),
-        "workers": 1,
-    }  # one engine, kept for all shards
-    return ShardedExecutor(replace(made.settings, needs=needs.model_copy(update=more)))
+    return ShardedExecutor(replace(made.settings, needs=needs_of_job(config, made.settings.needs)))
+
+
+def needs_of_job(config: EngineConfig, told: Needs) -> Needs:
+    """What its jobs need: what the cluster's file tells, with the GPUs that the engine takes, and
+    one process, which keeps its engine for all shards."""
+    return told.model_copy(update={"gpus": gpus_of_job(config, told.gpus), "workers": 1})
 
 
 def gpus_of_job(config: EngineConfig, told: float) -> float:

@@ -89,6 +89,11 @@ class ClusterConfig(Config):
         return self.stages.get(stage, self.default)
 
 
+def counted(amount: float, what: str) -> str:
+    """``1 core``, ``0.5 GPUs``."""
+    return f"{amount:g} {what}{'s' * (amount != 1)}"
+
+
 def load_cluster(name: str, root: Path | None = None) -> ClusterConfig:
     """The cluster of a name: ``configs/clusters/<name>.yaml``, over it ``<root>/clusters/
     <name>.yaml``; or that of a file, where the name is a path.

@@ -130,7 +130,7 @@ def test_disk_by_hand(workspace, catalog):
 
 def test_a_model_by_name_would_be_downloaded(workspace, catalog):
     engine = {"engine": "vllm", "model": "some/model"}
-    config = build(RoundConfig, {"labeling": {"judge": {"engine": engine}}})
+    config = build(RoundConfig, {"labeling": {"judge": {"name": "vision", "engine": engine}}})
     cluster = ClusterConfig(default=Needs(cpus=1, memory_gb=1))
     found = run_preflight(workspace, catalog, config, cluster, make_launcher(cluster))
     (bad,) = [check for check in found.checks if check.status == "failed"]

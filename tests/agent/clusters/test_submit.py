@@ -62,6 +62,52 @@ def test_the_plan_shows_what_would_be_submitted_and_changes_nothing(workspace, c
     assert sorted(path.name for path in workspace.root.iterdir()) == before
 
 
+READER = "retrieval.reader=llm", "retrieval.engine.model=m"
+
+
+def test_the_plan_has_the_jobs_of_language_models(workspace, catalog):
+    (workspace.root / "clusters" / "big.yaml").write_text(
+        "kind: ray\nstages: {chat: {cpus: 1, gpus: 1, memory_gb: 9, minutes: 5}}\n"
+    )
+    vllm = "retrieval.engine.engine=vllm"
+    options = "retrieval.engine.options={tensor_parallel_size: 2}"
+    asked = Request("mine", settings=(*READER, vllm, options, "retrieval.engine.cluster=big"))
+    found = plan(workspace, catalog, asked)
+    assert (
+        "# a detached actor: 1 core, 2 GPUs, 9 GB, 5 min"
+        in (found.scripts["chat (the reports' reader)"])
+    )
+    (model,) = found.models
+    assert model.told().startswith("the reports' reader (vllm): jobs of stage chat on cluster big")
+    assert model.plain()["needs"]["gpus"] == 2
+    retrieve = next(stage for stage in found.stages if stage.name == "retrieve")
+    assert retrieve.here  # it is the model that works
+    nowhere = replace(asked, settings=(*READER, vllm, "retrieval.engine.cluster=nowhere"))
+    with pytest.raises(ConfigError, match="no cluster 'nowhere'"):
+        plan(workspace, catalog, nowhere)
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ((*READER, "retrieval.engine.engine=vllm"), ["(vllm): in the driver, no job of its own"]),
+        ((*READER, "retrieval.engine.engine=openai"), ["(openai): a server that runs already"]),
+        (
+            (*READER, "retrieval.engine={engine: openai, server: {kind: vllm}}"),
+            ["(openai): in the driver"],
+        ),
+        (("labeling.judge.name=vision", "labeling.judge.engine.engine=vllm"), ["the judge (vllm)"]),
+        (("labeling.judge.engine.engine=vllm",), []),  # the judge of anatomy asks nobody
+        ((), []),
+    ],
+)
+def test_the_plan_says_where_language_models_without_jobs_run(workspace, catalog, settings, told):
+    found = plan(workspace, catalog, Request("mine", settings=settings))
+    assert len(found.models) == len(told)
+    assert all(words in model.told() for words, model in zip(told, found.models, strict=True))
+    assert not [name for name in found.scripts if name.startswith("chat")]
+
+
 def test_the_driver_of_processes_runs_here_unless_it_is_asked_for_as_a_job(workspace):
     box, slurm = ClusterConfig(kind="processes"), ClusterConfig(kind="slurm")
     assert not is_job(Request("x"), box)

@@ -77,7 +77,7 @@ def test_what_fits_on_one_node_is_taken(needs: dict[str, object]) -> None:
     ],
 )
 def test_what_fits_on_none_is_refused(needs: dict[str, object]) -> None:
-    with pytest.raises(JobRefusedError, match=r"could ever hold .* 8 cores, 1 GPUs, 40\.0 GB"):
+    with pytest.raises(JobRefusedError, match=r"could ever hold .* 8 cores, 1 GPU, 40\.0 GB"):
         refuse(resources(Needs.model_validate(needs)), [SMALL, BIG])
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from voxcurate.config import build
 from voxcurate.errors import ClusterError, ConfigError, JobRefusedError
-from voxcurate.executors.cluster import ClusterConfig, Needs
+from voxcurate.executors.cluster import ClusterConfig, Needs, counted
 from voxcurate.executors.launchers import JobSpec, JobState
 from voxcurate.executors.launchers.ray_client import Client, RayOptions
 from voxcurate.executors.launchers.shell import begin, surroundings
@@ -226,6 +226,6 @@ def refuse(wanted: Mapping[str, float], nodes: Sequence[Mapping[str, float]]) ->
 
 def _told(names: Iterable[str], amounts: Mapping[str, float]) -> str:
     found = {name: amounts.get(name, 0.0) for name in names}
-    words = [f"{found.pop('CPU'):g} cores", f"{found.pop('GPU'):g} GPUs"]
+    words = [counted(found.pop("CPU"), "core"), counted(found.pop("GPU"), "GPU")]
     words.append(f"{found.pop('memory') / GB:.1f} GB")
     return ", ".join([*words, *(f"{amount:g} {name}" for name, amount in found.items())])
