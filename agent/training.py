@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.ingest.records import Case
-from agent.training_cases import ReadCase, describe, inputs_mark, read_cases
+from agent.training_cases import Folder, ReadCase, describe, inputs_mark, read_cases
 from agent.training_check import predict_and_score, summary
 from agent.training_failures import failures_path, write_failures
 from agent.training_job import (
@@ -102,11 +102,18 @@ def train_folder(folder: Path, how: How, tell: Tell = lambda line: None) -> Trai
         unlabelled = read_cases(raw, work / "raw") if raw is not None else None
         failed = reading.failed | (unlabelled.failed if unlabelled else {})
         every = [*found.cases, *(raw.cases if raw else ())]
-        write_failures(how.out, every, failed)
+        write_failures(how.out, every, failed, found.strays)
         labelled = [case for case in reading.cases if case.labels]
+        noted = _of_strays(found, how.out)
         if not labelled:
-            raise TrainingError(_no_label(len(found.cases), failed, how.out))
+            why = [_no_label(len(found.cases), failed, how.out), *noted]
+            raise TrainingError("; ".join(why))
+        for line in noted:
+            tell(f"warning: {line}")
         bare = [case for case in reading.cases if not case.labels]
+        if bare:
+            tell(f"plan: images without a label: {len(bare)}; nothing is learnt from them unless "
+                 "mix.unlabeled says so")  # fmt: skip
         pool = [*bare, *(unlabelled.cases if unlabelled else ())]
         held = held_out(labelled, how, _taught(how))
         job = make_job(how, layers, vocabulary, labelled, pool, gold, held[0], work, mark, tell)
@@ -114,10 +121,20 @@ def train_folder(folder: Path, how: How, tell: Tell = lambda line: None) -> Trai
             tell(f"plan: {reason}")
         result = _train_all(job, held, tell)
         result.failed.update(failed)
-        write_failures(how.out, every, result.failed)
+        result.warnings += noted
+        write_failures(how.out, every, result.failed, found.strays)
         _seal(how.out, mark, result)
     shutil.rmtree(work, ignore_errors=True)
     return result
+
+
+def _of_strays(found: Folder, out: Path) -> list[str]:
+    """What is said of labels that belong to no image: they are left out, not learnt."""
+    if not found.strays:
+        return []
+    n, where = len(found.strays), failures_path(out).name
+    files = "1 label file belongs" if n == 1 else f"{n} label files belong"
+    return [f"{files} to no image of the folder by name: left out (named in {where})"]
 
 
 def _no_label(n_cases: int, failed: Mapping[str, str], out: Path) -> str:

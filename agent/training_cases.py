@@ -28,7 +28,14 @@ from voxcurate.labels import MaskFile
 from voxcurate.layouts import is_volume
 from voxcurate.progress import progress
 from voxcurate.protocols import Task
-from voxcurate.sources import FILE_NAME, SourceConfig, load_source, shipped_sources, unfinished
+from voxcurate.sources import (
+    FILE_NAME,
+    Pattern,
+    SourceConfig,
+    load_source,
+    shipped_sources,
+    unfinished,
+)
 
 log = logging.getLogger(__name__)
 VERSION = "1"
@@ -40,10 +47,15 @@ TIME_LIMIT_S = 1800.0  # per case
 
 @dataclass(frozen=True)
 class Folder:
-    """A described folder: its cases, linked, and which file of the user each is."""
+    """A described folder: its cases, linked, and which file of the user each is.
+
+    Attributes:
+        strays: files of labels that belong to none of the cases; relative paths.
+    """
 
     source: SourceConfig
     cases: Sequence[Case]
+    strays: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -116,7 +128,7 @@ def describe(
     if not labels:
         config = config.model_copy(update={"masks": (), "complete": ()})
     cases = find_cases(config, folder.resolve(), files, vocabulary, _key())
-    return Folder(config, cases)
+    return Folder(config, cases, _strays(config, files, cases))
 
 
 def read_cases(found: Folder, work: Path, *, workers: int = 0) -> Reading:
@@ -164,6 +176,15 @@ def read_cases(found: Folder, work: Path, *, workers: int = 0) -> Reading:
 def inputs_mark(found: Folder) -> str:
     """What a model depends on of a folder: files with sizes and times, and what they mean."""
     return content_id(VERSION, found.source, sorted((c.case_id, _mark(c)) for c in found.cases))
+
+
+def _strays(source: SourceConfig, files: Sequence[str], cases: Sequence[Case]) -> tuple[str, ...]:
+    """The files that are called like labels, and belong to no image."""
+    volumes = [path for path in files if is_volume(path)]
+    named = {path for mask in source.masks for path, _ in Pattern(mask.path).select(volumes)}
+    used = {os.path.relpath(m.path, case.root) for case in cases for m in case.masks}
+    scans = {os.path.relpath(path, case.root) for case in cases for path in case.files}
+    return tuple(sorted(named - used - scans))
 
 
 def _source(

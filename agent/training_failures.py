@@ -1,7 +1,7 @@
 """Which files of a training's failures are whose: for the user alone, since names may identify."""
 
 import csv
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from agent.ingest.records import Case
@@ -15,16 +15,19 @@ def failures_path(out: Path) -> Path:
     return out.with_name(f"{out.name}.failed.csv")
 
 
-def write_failures(out: Path, cases: Iterable[Case], failed: Mapping[str, str]) -> None:
+def write_failures(
+    out: Path, cases: Iterable[Case], failed: Mapping[str, str], strays: Sequence[str] = ()
+) -> None:
     """Write the failures with their files, readable by their owner only; none: no file.
 
     Args:
         out: the bundle.
         cases: of the folders that were read.
         failed: ``case`` or ``case/role`` to the reason.
+        strays: files of labels that belong to no image.
     """
     path = failures_path(out)
-    if not failed:
+    if not (failed or strays):
         path.unlink(missing_ok=True)
         return
     by_id = {case.case_id: case for case in cases}
@@ -36,8 +39,15 @@ def write_failures(out: Path, cases: Iterable[Case], failed: Mapping[str, str]) 
             case_id, _, role = key.partition("/")
             case = by_id.get(case_id)
             file = _file(case, role) if case is not None else ""
-            rows.writerow([case_id, role, file.encode("utf-8", "replace").decode(), reason])
+            rows.writerow([case_id, role, _text(file), reason])
+        for file in strays:
+            rows.writerow(["", "label", _text(file), "no image is called like it"])
     temporary.replace(path)
+
+
+def _text(file: str) -> str:
+    """A path, the bytes of which may be no text."""
+    return file.encode("utf-8", "replace").decode()
 
 
 def _file(case: Case, role: str) -> str:

@@ -362,3 +362,29 @@ def test_killed_at_any_step_the_same_call_ends_with_the_same_weights(tmp_path, m
     assert len(hashes) == 1, f"killed at step {at}"
     one, two = (json.loads(text.stdout) for text in (whole, again))
     assert one["plan"] == two["plan"]
+
+
+@pytest.mark.slow
+def test_labels_that_belong_to_no_image_are_told_and_named_for_their_owner_alone(run, tmp_path):
+    data = dataset(tmp_path / "data", 3)
+    (data / "labels" / "case_2.nii.gz").rename(data / "labels" / "case_9.nii.gz")
+    said = "1 label file belongs to no image of the folder by name: left out"
+    result = train(run, data, "--hold-out", "0", steps=1)
+    assert result.exit_code == 0, result.output
+    assert any(line.startswith(said) for line in json.loads(result.stdout)["warnings"])
+    assert said in result.stderr
+    assert "plan: images without a label: 1" in result.stderr
+    assert "case_9" not in result.output
+    path = tmp_path / "bundle.failed.csv"
+    assert path.stat().st_mode & 0o777 == 0o600
+    _, (case, role, file, _) = csv.reader(path.read_text().splitlines())
+    assert (case, role, file) == ("", "label", "labels/case_9.nii.gz")
+
+
+def test_where_no_label_belongs_to_an_image_that_is_why(run, tmp_path):
+    data = dataset(tmp_path / "data", 2)
+    for number in range(2):
+        label = data / "labels" / f"case_{number}.nii.gz"
+        label.rename(label.with_name(f"label_{number}.nii.gz"))
+    result = train(run, data)
+    assert (result.exit_code, "2 label files belong to no image" in result.output) == (2, True)
