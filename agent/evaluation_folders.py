@@ -142,6 +142,7 @@ def _summary(
             "missing": list(found.missing),
             "extra": list(found.extra),
             "not_predicted": list(found.not_predicted),
+            "unnamed": {side: dict(values) for side, values in found.unnamed.items()},
         }
         entries.append({"name": name, **told, **wrong})
     if len(entries) == 2:

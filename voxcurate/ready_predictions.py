@@ -75,7 +75,8 @@ def read_prediction(
     values: Values = "auto",
     each: Each = map,
 ) -> Prediction:
-    """One model's prediction of a case.
+    """One model's prediction of a case; ``meta`` counts the voxels of values without a name
+    (``unnamed``).
 
     Args:
         files: of the case; their classes' names are kept.
@@ -99,12 +100,16 @@ def read_prediction(
             box_, array = _placed(box.box, box.array, there, own, f"class {name}")
             boxes[name] = ProbabilityBox(box_, array)
         return Prediction(boxes, own.shape, own.affine, model_id, out_of_fold=False)
+    unnamed: dict[int, int] = {}
     if files.label_map is not None:
         names = files.names
-        boxes, own = read_joint_file(files.label_map, names, grid=grid, values=values, strict=False)
+        boxes, own = read_joint_file(
+            files.label_map, names, grid=grid, values=values, strict=False, left_out=unnamed
+        )
     else:
         boxes, own = read_class_files(files.masks, grid=grid, values=values, each=each)
-    return Prediction(boxes, own.shape, own.affine, model_id, out_of_fold=False)
+    meta = {"unnamed": {str(n): voxels for n, voxels in unnamed.items()}} if unnamed else {}
+    return Prediction(boxes, own.shape, own.affine, model_id, out_of_fold=False, meta=meta)
 
 
 def read_class_files(
@@ -149,6 +154,7 @@ def read_joint_file(
     grid: Grid | None = None,
     values: Values = "auto",
     strict: bool = True,
+    left_out: dict[int, int] | None = None,
 ) -> tuple[Classes, Grid]:
     """The classes of a label map, or of a file with a channel for each class.
 
@@ -161,6 +167,7 @@ def read_joint_file(
         grid: as in `read_prediction`; a ``.npz`` needs one.
         values: ``mask`` or ``probabilities`` with a single name: the file is that class.
         strict: refuse labels without a name; else they are left out.
+        left_out: is filled with these labels and their voxels.
     """
     if path.name.lower().endswith(".npz"):
         if grid is None:
@@ -176,11 +183,11 @@ def read_joint_file(
         at = grid or part.own
         box, array = _placed(part.box, part.array, part.own, at, f"class {wanted[0]}")
         return {wanted[0]: ProbabilityBox(box, array)}, at
-    return _labels(stored, names, grid, strict=strict)
+    return _labels(stored, names, grid, None if strict else {} if left_out is None else left_out)
 
 
 def _labels(
-    stored: Sparse, names: Mapping[int, str], grid: Grid | None, *, strict: bool
+    stored: Sparse, names: Mapping[int, str], grid: Grid | None, left_out: dict[int, int] | None
 ) -> tuple[Classes, Grid]:
     labels = stored.array
     if labels.dtype.kind == "f":
@@ -195,9 +202,12 @@ def _labels(
     own = Grid(stored.shape, stored.affine)
     at = grid or own
     boxes = label_boxes(labels) if labels.size else {}
-    if names and strict and set(boxes) - set(names):
-        unknown = some(sorted(set(boxes) - set(names)))
-        raise PredictionError(f"its label map holds values that `classes` does not name: {unknown}")
+    unknown = sorted(set(boxes) - set(names)) if names else []
+    if unknown and left_out is None:
+        told = some(unknown)
+        raise PredictionError(f"its label map holds values that `classes` does not name: {told}")
+    if left_out is not None:
+        left_out |= {n: int(np.count_nonzero(labels[boxes[n]] == n)) for n in unknown}
     joined: dict[str, list[int]] = {}
     for label in names or boxes:
         name = names[label] if names else str(label)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from agent.cli.console import DONE, WIDTH, show_json
+from agent.cli.console import DONE, WIDTH, say, show_json
 
 if TYPE_CHECKING:
     from agent.evaluation_folders import Evaluated
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 BESIDE_CELL = 3  # columns of the terminal: a blank on both sides and a rule
 WORST_SHOWN = 5
-NAMES_SHOWN = 10
 
 
 def show_round(table: Mapping[str, Any], *, as_json: bool) -> int:
@@ -66,12 +65,11 @@ def show_folders(found: "Evaluated", out: Path | None) -> None:
     _table(tables.shown_worst(found.summary["models"][0], names, WORST_SHOWN))
     if out is not None:
         typer.echo(f"Tables and pictures: {out}")
-    for name, part in found.measured.items():
-        _names(f"{name}: no prediction of", part.missing)
-        _names(f"{name}: no truth of", part.extra)
-        _names(f"{name}: never predicted, not scored:", part.not_predicted)
-        for case, why in part.failed.items():
-            typer.echo(f"failed: {name}: {case}: {why}", err=True)
+    for entry in found.summary["models"]:
+        for line in tables.left_out_lines(entry):
+            say(f"warning: {entry['name']}: {line}")
+        for case, why in entry["failed"].items():
+            say(f"failed: {entry['name']}: {case}: {why}")
 
 
 def _table(table: "Table", title: str = "") -> None:
@@ -103,9 +101,3 @@ def _print(table: "Table", title: str) -> None:
     for row in table.shown:
         shown.add_row(*(row[n] for n in used))
     Console(width=max(WIDTH + 30, least, Console().width)).print(shown)
-
-
-def _names(what: str, cases: tuple[str, ...]) -> None:
-    if cases:
-        more = f" and {len(cases) - NAMES_SHOWN} more" if len(cases) > NAMES_SHOWN else ""
-        typer.echo(f"{what} {', '.join(cases[:NAMES_SHOWN])}{more}", err=True)

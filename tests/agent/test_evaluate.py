@@ -267,3 +267,42 @@ def test_tables_cut_no_name_and_no_number(capsys, monkeypatch):
     cells = [line.split("│")[1:-1] for line in told.splitlines() if line.startswith("│")]
     joined = [" ".join(" ".join(part).split()) for part in zip(*cells, strict=True)]
     assert joined == row
+
+
+def test_values_without_a_name_are_told_with_cases_and_volume(folders):
+    for n in range(8):
+        array = label_map(LIVER)
+        if n < 2:
+            array[0, 0, 0] = 7
+        save(folders / "poor" / f"case{n}.nii.gz", array)
+    words = ["evaluate", folders / "poor", folders / "truth", "--out", folders / "out"]
+    for _ in range(2):  # also where all scores were kept
+        result = CliRunner().invoke(app, [str(word) for word in words])
+        assert result.exit_code == 0, result.output
+        said = "Values of the prediction's label maps without a class name: 7 (2 cases, 0.00352 mL)"
+        assert f"warning: poor: {said}" in result.stderr
+        assert said in (folders / "out" / "evaluation.md").read_text()
+    found = json.loads((folders / "out" / "evaluation.json").read_text())
+    assert found["models"][0]["unnamed"] == {
+        "prediction": {"7": {"cases": 2, "ml": pytest.approx(2 * VOXEL_ML)}}
+    }
+    _, clean = run(folders / "good", folders / "truth")
+    assert clean["models"][0]["unnamed"] == {}
+
+
+def test_label_maps_of_which_no_value_has_a_name_are_not_scored_as_empty(folders):
+    (folders / "good" / "dataset.json").write_text(json.dumps({"labels": {"liver": 11}}))
+    result, found = run(folders / "good", folders / "truth", "--out", folders / "out")
+    assert (result.exit_code, found) == (2, None)
+    assert "the prediction's label maps hold no value that has a name, but 1, 2, 3" in result.stderr
+    assert not (folders / "out" / "evaluation.md").exists()
+
+
+def test_the_written_report_tells_what_is_in_no_score(folders):
+    (folders / "good" / "case4.nii.gz").unlink()
+    save(folders / "good" / "case5.nii.gz", label_map(LIVER)[:-1])
+    result, _ = run(folders / "good", folders / "truth", "--out", folders / "out")
+    assert result.exit_code == 1
+    text = (folders / "out" / "evaluation.md").read_text()
+    assert "- No prediction of case4." in text
+    assert "- Failed: case5: " in text

@@ -7,7 +7,7 @@ What is wrong with one case leaves the others alone.
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +17,17 @@ from training.evaluation.case import rules_of, score_class
 from training.evaluation.config import CaseConfig
 from voxcurate.case_files import CaseFiles
 from voxcurate.classes import Vocabulary
-from voxcurate.errors import CurationError, PredictionError
+from voxcurate.errors import ConfigError, CurationError, PredictionError
 from voxcurate.ids import content_id
 from voxcurate.kept import KeptResults
 from voxcurate.predictions import EMPTY_BOX, Prediction, ProbabilityBox
 from voxcurate.ready_predictions import Grid, read_prediction
 
-VERSION = "1"  # of the scores: others make kept ones useless
+VERSION = "2"  # of the scores: others make kept ones useless
 Cases = Mapping[str, CaseFiles]
 Done = Callable[[str], None]
+SIDES = ("prediction", "truth")
+ML_PER_MM3 = 1e-3
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,7 @@ class Measured:
         extra: predicted cases without truth.
         not_predicted: classes of the truth that no prediction has and that are not scored.
         reused: cases whose scores were kept from an earlier run.
+        unnamed: side to the values of its label maps that have no name, with cases and mL.
     """
 
     scores: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
@@ -67,6 +70,7 @@ class Measured:
     extra: tuple[str, ...] = ()
     not_predicted: tuple[str, ...] = ()
     reused: int = 0
+    unnamed: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
 
     @property
     def is_whole(self) -> bool:
@@ -82,6 +86,9 @@ def measure(predictions: Cases, truth: Cases, job: Job, done: Done = lambda _: N
         truth: case to files.
         job: what and how.
         done: told each case.
+
+    Raises:
+        ConfigError: none of the values that a side's label maps hold has a name.
     """
     both = [case for case in truth if case in predictions]
     offered = {c for case in both for c in _classes(predictions[case], truth[case])}
@@ -89,26 +96,28 @@ def measure(predictions: Cases, truth: Cases, job: Job, done: Done = lambda _: N
 
     kept = _kept(job, offered)
 
-    def work(case: str) -> tuple[dict[str, dict[str, Any]], dict[str, str], bool]:
+    def work(case: str) -> tuple[Scored, bool]:
         state = _state(predictions[case], truth[case])
         if state is not None and (known := kept.get(case, state)) is not None:
-            return known, {}, True
+            return Scored(**known), True
         try:
-            found, wrong = score_files(predictions[case], truth[case], job, offered)
+            found = score_files(predictions[case], truth[case], job, offered)
         except CurationError as error:
-            return {}, {"": str(error)}, False
-        if state is not None and not wrong:
-            kept.put(case, state, found)
-        return found, wrong, False
+            return Scored({}, {"": str(error)}), False
+        if state is not None and not found.wrong:
+            kept.put(case, state, asdict(found))
+        return found, False
 
+    every: list[Scored] = []
     scores: dict[str, dict[str, dict[str, Any]]] = {}
     failed: dict[str, str] = {}
     reused = 0
     with ThreadPoolExecutor(max(1, job.workers)) as pool:
-        for case, (found, wrong, was_there) in zip(both, pool.map(work, both), strict=True):
-            failed |= {f"{case}/{c}" if c else case: why for c, why in wrong.items()}
-            if found:
-                scores[case] = found
+        for case, (found, was_there) in zip(both, pool.map(work, both), strict=True):
+            failed |= {f"{case}/{c}" if c else case: why for c, why in found.wrong.items()}
+            if found.scores:
+                scores[case] = found.scores
+            every.append(found)
             reused += was_there
             done(case)
     wanted = {c for case in both for c in _classes(truth[case], predictions[case])}
@@ -121,12 +130,50 @@ def measure(predictions: Cases, truth: Cases, job: Job, done: Done = lambda _: N
         tuple(sorted(set(predictions) - set(truth))),
         () if any_unnamed or job.missing_is_empty else tuple(sorted(wanted - offered)),
         reused,
+        {side: told for side in SIDES if (told := _unnamed(side, every))},
     )
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One case.
+
+    Attributes:
+        scores: by class.
+        wrong: what is wrong with single classes.
+        named: the sides that hold a class.
+        unnamed: side to the mL of each value of its label map that has no name.
+    """
+
+    scores: dict[str, dict[str, Any]]
+    wrong: dict[str, str] = field(default_factory=dict)
+    named: Sequence[str] = ()
+    unnamed: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+
+def _unnamed(side: str, every: Sequence[Scored]) -> dict[str, dict[str, Any]]:
+    """The values of a side's label maps that nobody named: these voxels are in no class.
+
+    Raises:
+        ConfigError: it has no others, so that all scores would be of empty masks.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for case in every:
+        for value, ml in case.unnamed.get(side, {}).items():
+            told = found.setdefault(value, {"cases": 0, "ml": 0.0})
+            told["cases"] += 1
+            told["ml"] += ml
+    if found and not any(side in case.named for case in every):
+        raise ConfigError(
+            f"the {side}'s label maps hold no value that has a name, but {_some(found)}; "
+            "--labels FILE names them"
+        )
+    return {value: found[value] for value in sorted(found, key=int)}
 
 
 def score_files(
     prediction: CaseFiles, truth: CaseFiles, job: Job, offered: set[str] | None = None
-) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
+) -> Scored:
     """One case: scores by class, and what is wrong with single classes.
 
     Args:
@@ -177,7 +224,18 @@ def score_files(
         raise PredictionError(
             f"no class in common: the truth has {_some(there)}, the prediction {_some(found)}"
         )
-    return scores, wrong
+    sides = dict(zip(SIDES, (made, drawn), strict=True))
+    return Scored(
+        scores,
+        wrong,
+        [side for side, one in sides.items() if any(one.box(c).array.size for c in one.classes)],
+        {side: _unnamed_ml(one) for side, one in sides.items() if "unnamed" in one.meta},
+    )
+
+
+def _unnamed_ml(found: Prediction) -> dict[str, float]:
+    voxel_ml = abs(np.linalg.det(found.affine[:3, :3])) * ML_PER_MM3
+    return {value: float(n * voxel_ml) for value, n in found.meta["unnamed"].items()}
 
 
 def _read(files: CaseFiles, role: str, grid: Grid | None, values: Any) -> Prediction:

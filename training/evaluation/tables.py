@@ -11,6 +11,7 @@ from training.evaluation.values import Scores
 
 Cell = str | int | float | None
 Entry = Mapping[str, Any]  # of one model, as `summarise` makes it
+NAMES_SHOWN = 10
 
 
 @dataclass(frozen=True)
@@ -176,6 +177,27 @@ def calibration_line(entry: Entry, names: Mapping[str, str]) -> str:
     first = ", ".join(f"{names.get(c, c)} {error:.3f}" for error, c in found[:3])
     more = f" (worst of {len(found)} classes)" if len(found) > 3 else ""
     return f"Expected calibration error around the structures: {first}{more}."
+
+
+def left_out_lines(entry: Entry) -> list[str]:
+    """What is in no score: values without a name, cases and classes that lack one side."""
+    lines = []
+    for side, values in entry.get("unnamed", {}).items():
+        told = ", ".join(
+            f"{value} ({one['cases']} cases, {one['ml']:.3g} mL)" for value, one in values.items()
+        )
+        lines.append(
+            f"Values of the {side}'s label maps without a class name: {told}. These voxels count "
+            "as background of every class; --labels FILE names values."
+        )
+    parts = (("No prediction of", "missing"), ("No truth of", "extra"),
+             ("Never predicted, not scored:", "not_predicted"))  # fmt: skip
+    return lines + [f"{what} {_some(entry[key])}." for what, key in parts if entry.get(key)]
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
+    return ", ".join(names[:NAMES_SHOWN]) + more
 
 
 def shown_worst(entry: Entry, names: Mapping[str, str], limit: int) -> Table:

@@ -76,6 +76,10 @@ def markdown(
         parts.append(f"{entry['cases']} scans of {entry['patients']} patients.\n")
         parts.append(tables.markdown(tables.shown_classes(entry, names)))
         parts.append(EMPTY)
+        lines = tables.left_out_lines(entry)
+        lines += [f"Failed: {case}: {why}." for case, why in entry.get("failed", {}).items()]
+        if lines:
+            parts += ["### Not scored\n", *(f"- {line}" for line in lines), ""]
         if line := tables.calibration_line(entry, names):
             parts.append(f"{line}\n")
         for class_id in entry["lesions"]:
