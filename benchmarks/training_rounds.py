@@ -4,7 +4,7 @@ Run: ``python -m benchmarks.training_rounds --folder F [--list] [--only NAME]``.
 piece leaves ``F/<piece>.json`` and is not done again; a killed one goes on from its ledger and
 checkpoint (the plain U-Net's begins anew). Prints Markdown tables of what is there so far. Of the
 hippocampus: ``--data DATA/msd_hippocampus_mr --source msd_hippocampus_mr --patch 40 56 40 --spacing
-1 1 1``.
+1 1 1``. ``--cohort 36`` makes and takes a synthetic cohort, with lesions and scans without labels.
 
 The labels of the training patients are made as labels in the wild are: a share is wrong
 (`agent.cohort.label_errors`), a share is missing; a few patients stay right and are marked gold.
@@ -29,15 +29,14 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+from agent.cohort import generate_cohort
 from benchmarks.training_rounds_tables import ablation_table, comparison_table
 from benchmarks.training_rounds_world import World
 from voxcurate.workspace import write_text
 
 ABLATIONS = ("mix", "synthetic", "selective", "anneal", "replay", "text")
-NOT_HERE = {
-    "synthetic": "n/a: these scans have no organ to grow tumours in",
-    "replay": "n/a: both rounds are of the same patients, so nothing is left to remember",
-}
+NO_ORGAN = {"synthetic": "n/a: these scans have no organ to grow tumours in"}
+NOT_HERE = {"replay": "n/a: both rounds are of the same patients, so nothing is left to remember"}
 # in trainings: a round trains four networks, the next one; prediction and mending come on top
 TRAININGS = {"round1": 7.0, "round2": 2.0, "plain": 1.1, "tuned": 1.2, "without": 1.2}
 
@@ -59,12 +58,13 @@ class Settings:
     device: str = "auto"
 
 
-def pieces(seeds: int) -> list[str]:
+def pieces(seeds: int, not_here: Mapping[str, str] | None = None) -> list[str]:
     """All pieces in their order: later ones of a seed want its rounds."""
+    left_out = NO_ORGAN | NOT_HERE if not_here is None else not_here
     found = []
     for seed in range(seeds):
         found += [f"s{seed}_{kind}" for kind in ("plain", "round1", "round2", "tuned")]
-    return found + [f"s0_without_{part}" for part in ABLATIONS if part not in NOT_HERE]
+    return found + [f"s0_without_{part}" for part in ABLATIONS if part not in left_out]
 
 
 def minutes(piece: str, settings: Settings) -> float:
@@ -100,16 +100,23 @@ def main(arguments: Sequence[str] | None = None, settings: Settings | None = Non
     parser.add_argument("--steps", type=int, default=0, help="another number of optimiser steps")
     parser.add_argument("--patch", type=int, nargs=3, default=Settings.patch)
     parser.add_argument("--spacing", type=float, nargs=3, default=Settings.spacing_mm, help="mm")
+    parser.add_argument("--cohort", type=int, default=0, help="patients of a synthetic cohort")
     given = parser.parse_args(arguments)
+    not_here = NOT_HERE if given.cohort else NO_ORGAN | NOT_HERE
+    if given.cohort:
+        given.data, given.source = given.folder / "cohort" / "cohort", ""
+        if not given.list and not (given.folder / "cohort" / "truth").is_dir():
+            generate_cohort(given.folder / "cohort", patients=given.cohort, seed=0)
     sizes = settings or Settings(
         steps=given.steps or Settings.steps,
         patch=tuple(given.patch),
         spacing_mm=tuple(given.spacing),
     )
-    todo = given.only or pieces(given.seeds)
-    unknown = sorted(set(todo) - set(pieces(given.seeds)))
+    names = pieces(given.seeds, not_here)
+    todo = given.only or names
+    unknown = sorted(set(todo) - set(names))
     if unknown:
-        parser.error(f"no piece {', '.join(unknown)}; there are: {', '.join(pieces(given.seeds))}")
+        parser.error(f"no piece {', '.join(unknown)}; there are: {', '.join(names)}")
     left = [piece for piece in todo if not _path(given.folder, piece).is_file()]
     if given.list:
         lines = [f"{piece}: about {minutes(piece, sizes):.0f} min" for piece in left]
@@ -127,8 +134,8 @@ def main(arguments: Sequence[str] | None = None, settings: Settings | None = Non
             world.close()
         told = {"piece": piece, "seconds": round(perf_counter() - start), **found}
         write_text(_path(given.folder, piece), json.dumps(told, indent=1) + "\n")
-    done = read(given.folder, pieces(given.seeds))
-    sys.stdout.write(comparison_table(done) + "\n\n" + ablation_table(done, NOT_HERE) + "\n")
+    done = read(given.folder, names)
+    sys.stdout.write(comparison_table(done) + "\n\n" + ablation_table(done, not_here) + "\n")
     return 0
 
 

@@ -43,7 +43,7 @@ class World:
     Args:
         folder: of the whole benchmark.
         data: scans and labels.
-        source: their description.
+        source: their description; empty: each folder has its own.
         seed: of faults, gaps, gold patients and networks.
         sizes: how much is trained.
     """
@@ -192,7 +192,7 @@ def _base(folder: Path, data: Path, source: str) -> None:
     catalog = Catalog(workspace.catalog_url)
     try:
         ctx = StageContext(workspace, catalog, load_vocabulary(), 0)
-        check(ingest(ctx, data, source=source, config=IngestConfig(split=SPLIT)))
+        check(ingest(ctx, data, source=source or None, config=IngestConfig(split=SPLIT)))
     finally:
         catalog.close()
     (folder / "done").touch()
