@@ -18,7 +18,7 @@ from training.evaluation.config import EvaluateConfig
 from voxcurate.config import Config, build, read_yaml, shipped
 from voxcurate.errors import ConfigError
 from voxcurate.executors import ExecutorConfig
-from voxcurate.workspace import Workspace
+from voxcurate.workspace import CONFIG_NAME, Workspace
 
 
 class RoundConfig(Config):
@@ -51,7 +51,13 @@ def resolve(
     """
     round_layer = read_yaml(file) if file is not None else {}
     preset = str(round_layer.pop("preset", workspace.config.preset))
-    return build(RoundConfig, _preset(preset), workspace.config.round, round_layer, overrides or {})
+    layers = {
+        f"preset {preset}": _preset(preset),
+        f"{CONFIG_NAME} of the workspace, in round": workspace.config.round,
+        str(file): round_layer,
+        "--set": overrides or {},
+    }
+    return build(RoundConfig, *layers.values(), names=list(layers))
 
 
 def presets() -> list[str]:

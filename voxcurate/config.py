@@ -1,10 +1,11 @@
 """Frozen configurations, built in layers: defaults < shipped < workspace < round < ``--set``."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from difflib import get_close_matches
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -13,6 +14,9 @@ from voxcurate.errors import ConfigError
 
 # names of settings and variables that hold secrets, which no configuration of ours may
 SECRET = re.compile("(^|_)(PG)?(KEY|TOKEN|SECRET|PASS(WORD|WD|PHRASE)?|CREDENTIALS?)$", re.I)
+
+
+Place = tuple[str | int, ...]  # of a setting: its names from the outside to the inside
 
 
 class Config(BaseModel):
@@ -24,13 +28,17 @@ class Config(BaseModel):
 C = TypeVar("C", bound=Config)
 
 
-def build(kind: type[C], *layers: Mapping[str, Any]) -> C:
+def build(kind: type[C], *layers: Mapping[str, Any], names: Sequence[str] = ()) -> C:
     """One validated config from its layers, later ones on top.
 
     Mappings are merged key by key, anything else (lists too) is replaced whole.
 
+    Args:
+        names: of the layers, for people: a problem is told with that of the layer that has it.
+
     Raises:
-        ConfigError: a value or key does not fit; every problem is named with its dotted path.
+        ConfigError: a value or key does not fit; every problem is named with its dotted path, an
+            unknown key with the known one that is nearest.
     """
     merged: dict[str, Any] = {}
     for layer in layers:
@@ -38,7 +46,7 @@ def build(kind: type[C], *layers: Mapping[str, Any]) -> C:
     try:
         return kind.model_validate(merged)
     except ValidationError as error:
-        raise ConfigError(_explain(kind, error)) from None
+        raise ConfigError(_explain(kind, error, dict(zip(names, layers, strict=False)))) from None
 
 
 def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
@@ -120,17 +128,66 @@ def dump_yaml(data: BaseModel | Mapping[str, Any] | Sequence[Any]) -> str:
     return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=100)
 
 
-def _explain(kind: type[BaseModel], error: ValidationError) -> str:
+def _explain(
+    kind: type[BaseModel], error: ValidationError, layers: Mapping[str, Mapping[str, Any]]
+) -> str:
     lines = []
     for item in error.errors():
         where = ".".join(str(part) for part in item["loc"]) or kind.__name__
         if item["type"] == "extra_forbidden":
-            lines.append(f"{where}: no such setting")
+            near = _nearest(kind, item["loc"])
+            line = f"{where}: no such setting" + (f", the nearest is {near}" if near else "")
         elif isinstance(item["input"], Mapping):
-            lines.append(f"{where}: {_plainly(item['msg'])}")
+            line = f"{where}: {_plainly(item['msg'])}"
         else:
-            lines.append(f"{where}: {_plainly(item['msg'])}, got {item['input']!r}")
+            line = f"{where}: {_plainly(item['msg'])}, got {item['input']!r}"
+        holders = [name for name, layer in layers.items() if _has(layer, item["loc"])]
+        lines.append(f"{holders[-1]}: {line}" if holders else line)
     return "; ".join(lines)
+
+
+def _has(layer: Any, place: Place) -> bool:
+    for part in place:
+        if not isinstance(layer, Mapping) or part not in layer:
+            return isinstance(layer, list)
+        layer = layer[part]
+    return bool(place)
+
+
+def _nearest(kind: type[BaseModel], place: Place) -> str:
+    """The setting that was meant, most likely: one beside it, else one elsewhere; or empty."""
+    *above, wrong = place
+    if near := get_close_matches(str(wrong), _fields(kind, above), 1):
+        return ".".join(map(str, [*above, near[0]]))
+    known: dict[str, str] = {}
+    for dotted in _dotted(kind):
+        known.setdefault(dotted.rpartition(".")[2], dotted)
+    return next((known[name] for name in get_close_matches(str(wrong), known, 1)), "")
+
+
+def _fields(kind: type[BaseModel], place: Sequence[str | int]) -> list[str]:
+    """Names of the settings at a place; none if it is no config's."""
+    here: type[BaseModel] | None = kind
+    for part in place:
+        field = here.model_fields.get(str(part)) if here else None
+        # a key of a mapping and a number in a list lead on to their values
+        here = _config_in(field.annotation) if field else here
+    return list(here.model_fields) if here else []
+
+
+def _dotted(kind: type[BaseModel], above: str = "") -> Iterator[str]:
+    for name, field in kind.model_fields.items():
+        yield above + name
+        inner = field.annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            yield from _dotted(inner, f"{above}{name}.")
+
+
+def _config_in(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    found = (_config_in(each) for each in get_args(annotation))
+    return next((each for each in found if each), None)
 
 
 def _plainly(message: str) -> str:

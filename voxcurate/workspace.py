@@ -46,7 +46,7 @@ class Workspace:
                 f"no workspace in {self.root.name}: want a {CONFIG_NAME}; "
                 "make one with 'voxcurate init'"
             )
-        self.config = build(WorkspaceConfig, read_yaml(path))
+        self.config = build(WorkspaceConfig, read_yaml(path), names=[path.name])
 
     @classmethod
     def create(cls, root: Path, *, preset: str = "cpu", key_file: str = "") -> "Workspace":

@@ -53,4 +53,4 @@ def config_of(workspace: Workspace) -> IngestConfig:
         ConfigError: ``ingest.yaml`` is wrong.
     """
     path = workspace.root / CONFIG_NAME
-    return build(IngestConfig, read_yaml(path) if path.is_file() else {})
+    return build(IngestConfig, read_yaml(path) if path.is_file() else {}, names=[path.name])

@@ -164,6 +164,11 @@ def test_what_cannot_start_leaves_no_round(bench, tmp_path, monkeypatch):
         go(bench, overrides={"classes": ["nonsense"]})
     with pytest.raises(ConfigError, match="no such setting"):
         go(bench, overrides={"nonsense": 1})
+    slip = tmp_path / "my_round.yaml"
+    slip.write_text("zoo: {netwroks: [unet_small]}\n")
+    told = "my_round.yaml: zoo.netwroks: no such setting, the nearest is zoo.networks$"
+    with pytest.raises(ConfigError, match=told):
+        go(bench, overrides=PART, file=slip)
     assert catalog.rows(Round) == []
     empty = Workspace.create(tmp_path / "empty")
     other = Catalog(empty.catalog_url)

@@ -44,6 +44,43 @@ def test_unknown_key_and_bad_value_are_named_with_their_path():
         build(Outer, {"inner": {"steps": 0}})
 
 
+class Whole(Config):
+    outer: Outer = Field(default_factory=Outer)
+    maybe: Inner | None = None
+    by_name: dict[str, Inner] = Field(default_factory=dict)
+    several: tuple[Inner, ...] = ()
+
+
+@pytest.mark.parametrize(
+    ("layer", "told"),
+    [
+        ({"outr": 1}, "outr: no such setting, the nearest is outer"),
+        ({"outer": {"inner": {"stpes": 1}}}, "the nearest is outer.inner.steps"),
+        ({"step": 1}, "step: no such setting, the nearest is outer.inner.steps"),
+        ({"maybe": {"step": 1}}, "maybe.step: no such setting, the nearest is maybe.steps"),
+        ({"by_name": {"a": {"step": 1}}}, "the nearest is by_name.a.steps"),
+        ({"several": [{"step": 1}]}, "the nearest is several.0.steps"),
+        ({"xyz": 1}, "xyz: no such setting$"),
+    ],
+)
+def test_an_unknown_key_is_told_with_the_nearest_known_one(layer, told):
+    with pytest.raises(ConfigError, match=told):
+        build(Whole, layer)
+
+
+def test_a_problem_is_told_with_the_layer_that_has_it():
+    layers = {"outer": {"inner": {"steps": 0}}, "a": 1}, {"outer": {"sed": 1}}, {"maybe": {}}
+    with pytest.raises(ConfigError) as told:
+        build(Whole, *layers, names=["below", "w/round.yaml", "--set"])
+    assert set(str(told.value).split("; ")) == {
+        "below: outer.inner.steps: Input should be greater than or equal to 1, got 0",
+        "below: a: no such setting",
+        "w/round.yaml: outer.sed: no such setting, the nearest is outer.seed",
+    }
+    with pytest.raises(ConfigError, match=r"^above: several\.0\.step: no such setting"):
+        build(Whole, {"several": []}, {"several": [{"step": 1}]}, names=["below", "above"])
+
+
 def test_merge_changes_neither_side():
     below, above = {"a": {"b": 1}}, {"a": {"c": 2}}
     assert merge(below, above) == {"a": {"b": 1, "c": 2}}
