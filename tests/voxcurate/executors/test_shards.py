@@ -3,6 +3,7 @@
 import time
 import tracemalloc
 from collections import deque
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ from tests.voxcurate.executors.conformance import ITEMS, WORKERS, run, sharded
 from tests.voxcurate.executors.fakes import FakeLauncher, shards_of
 from voxcurate.errors import ClusterError, JobRefusedError
 from voxcurate.executors.cluster import ClusterConfig, Needs
-from voxcurate.executors.launchers import JobState
+from voxcurate.executors.launchers import LINKS, JobState
+from voxcurate.executors.shards.driver import ShardedExecutor
 from voxcurate.executors.shards.files import ShardFolder
 from voxcurate.protocols import Task
 
@@ -64,6 +66,36 @@ def test_an_item_that_takes_jobs_down_is_quarantined_alone(tmp_path, what):
     log = tmp_path / outcomes["t4"].error.split(": ")[-1]
     assert log.read_text() == "what the job said\n"
     assert shards_of(tmp_path) == []
+
+
+class Arrays(FakeLauncher):
+    """Leaves what SLURM's arrays need beside the shards."""
+
+    def launch(self, jobs):
+        links = jobs[0].folder.parent / LINKS / f"mark-{len(self.specs)}"
+        links.mkdir(parents=True)
+        (links / "0.log").symlink_to(jobs[0].log)
+        return super().launch(jobs)
+
+
+def test_of_a_stage_that_is_over_only_logs_of_quarantined_items_stay(tmp_path):
+    run(made(Arrays(), tmp_path), "echo", range(N))
+    assert not (tmp_path / "cluster" / "stage").exists()
+    run(made(Arrays(on("t4", "die")), tmp_path, tries=1), "echo", range(N))
+    assert [path.name for path in (tmp_path / "cluster" / "stage").iterdir()] == ["quarantined"]
+
+
+def test_what_a_stage_left_goes_with_the_next_one(tmp_path):
+    launcher = Arrays(on("t4", "slow"))
+    old = made(launcher, tmp_path)
+    outcomes = old.run(f"{WORKERS}:echo", (Task(f"t{n}", n) for n in range(N)))
+    next(outcomes)  # and the driver dies
+    assert run(made(Arrays(), tmp_path), "echo", []) == {}
+    assert shards_of(tmp_path)  # of another part of the stage, perhaps
+    there = {"launcher": FakeLauncher(), "folder": tmp_path / "cluster" / "next"}
+    run(ShardedExecutor(replace(old.settings, **there)), "echo", range(2))
+    assert list((tmp_path / "cluster").iterdir()) == []
+    outcomes.close()
 
 
 def test_of_several_suspects_only_the_guilty_one_is_quarantined(tmp_path):

@@ -14,6 +14,7 @@ LAUNCHERS = {
     "slurm": "voxcurate.executors.launchers.slurm:SlurmLauncher",
     "ray": "voxcurate.executors.launchers.ray:RayLauncher",
 }
+LINKS = ".arrays"  # beside the shards: where an array's tasks find their logs
 
 
 class JobState(StrEnum):

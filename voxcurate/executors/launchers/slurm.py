@@ -22,7 +22,7 @@ from typing import Any
 
 from voxcurate.errors import ClusterError, ConfigError, JobRefusedError
 from voxcurate.executors.cluster import ClusterConfig, Needs
-from voxcurate.executors.launchers import JobSpec, JobState
+from voxcurate.executors.launchers import LINKS, JobSpec, JobState
 from voxcurate.executors.launchers.shell import become, begin, quoted, surroundings
 from voxcurate.executors.launchers.slurm_queue import Seen, UnsureError, marked, queue, tool
 
@@ -35,7 +35,6 @@ INHERITED = re.compile(
     "(SLURM|SLURMD|SRUN|SUBMITIT|PMI|PMIX|PMI2)_|SBATCH_(CPU|MEM)_BIND|(CUDA|ROCR)_VISIBLE_DEVICES"
 )
 KEPT = frozenset({"SLURM_CONF", "SLURM_CLUSTERS", "SLURM_TIME_FORMAT"})
-LINKS = ".arrays"  # beside the shards: where an array's tasks find their logs
 ORDINARY = frozenset(
     {"None", "Priority", "Resources", "JobArrayTaskLimit", "BeginTime", "Dependency"}
 )

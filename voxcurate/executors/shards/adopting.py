@@ -2,11 +2,13 @@
 
 import atexit
 import logging
+import shutil
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from voxcurate.errors import ClusterError
-from voxcurate.executors.launchers import Launcher
+from voxcurate.executors.launchers import LINKS, Launcher
 from voxcurate.executors.shards.driver import Settings
 from voxcurate.executors.shards.files import ShardFolder, shards_in
 from voxcurate.executors.shards.frames import DONE, Tail
@@ -84,14 +86,16 @@ def forget(settings: Settings) -> None:
     for folder in [f for f in _left if f.parent == settings.folder.parent and f != settings.folder]:
         launcher, folders = _left.pop(folder)
         remove(folders, launcher)
+        tidy(folder)
     _left.pop(settings.folder, None)  # taken over again
 
 
 @atexit.register
 def _forget_all() -> None:
     while _left:
-        _, (launcher, folders) = _left.popitem()
+        folder, (launcher, folders) = _left.popitem()
         remove(folders, launcher)
+        tidy(folder)
 
 
 def remove(folders: Iterable[ShardFolder], launcher: Launcher) -> None:
@@ -112,3 +116,11 @@ def remove(folders: Iterable[ShardFolder], launcher: Launcher) -> None:
             log.warning("jobs not cancelled", extra={"jobs": len(ids), "why": str(problem)})
     for folder in gone:
         folder.remove()
+
+
+def tidy(folder: Path) -> None:
+    """Remove the folder of a stage that has no shards any more; logs of quarantined items stay."""
+    if not shards_in(folder):
+        shutil.rmtree(folder / LINKS, ignore_errors=True)
+        with suppress(OSError):
+            folder.rmdir()

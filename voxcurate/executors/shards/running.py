@@ -4,11 +4,10 @@ import logging
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from dataclasses import replace
 
 from voxcurate.executors.launchers import JobSpec
-from voxcurate.executors.shards.adopting import adopt, forget, leave
+from voxcurate.executors.shards.adopting import adopt, forget, leave, tidy
 from voxcurate.executors.shards.cut import Cutter
 from voxcurate.executors.shards.driver import Settings
 from voxcurate.executors.shards.files import Order, ShardFolder, identity, owners_folder, usable
@@ -252,5 +251,4 @@ class Running:
             self._scheduler.stop((shard, each) for each in shard.tries.values())
             shard.folder.remove()
         leave(self.settings, foreign)
-        with suppress(OSError):  # logs of quarantined items stay
-            self.settings.folder.rmdir()
+        tidy(self.settings.folder)
