@@ -20,8 +20,21 @@ if TYPE_CHECKING:
 
 @contextmanager
 def opened(given: Path | None, *, write: bool = False) -> Iterator[tuple[Workspace, Catalog]]:
-    """The workspace and its catalog; `write` holds the lock against a second writer."""
+    """The workspace and its catalog; `write` holds the lock against a second writer. Who may only
+    read the folder sees a copy of the catalog, and what happens is not logged.
+
+    Raises:
+        WorkspaceError: `write`, and it can only be read, or another command writes.
+    """
+    from agent.clusters.reading import check_writable, is_writable, looking
+
     workspace = Workspace.find(given)
+    if write:
+        check_writable(workspace)
+    elif not is_writable(workspace):
+        with looking(workspace.root) as seen:
+            yield seen
+        return
     set_up(workspace.root / "logs")
     catalog = Catalog(workspace.catalog_url)
     try:

@@ -86,7 +86,7 @@ def check_writable(workspace: Workspace) -> None:
     if not is_writable(workspace):
         raise WorkspaceError(
             "the workspace cannot be written to from here: see who owns it, and whether its file "
-            "system is mounted read-only; 'voxcurate jobs' and 'submit --dry-run' only read"
+            "system is mounted read-only; 'status', 'jobs' and 'submit --dry-run' only read"
         )
 
 
