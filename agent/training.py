@@ -11,7 +11,7 @@ import math
 import os
 import re
 import shutil
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -27,10 +27,12 @@ from agent.training_job import (
     How,
     Job,
     ancestor_network,
+    check_begun,
     make_job,
     payload_for,
     run_worker,
 )
+from agent.training_split import held_out, linked
 from training.config import PlanningConfig, TrainingConfig, network_config
 from voxcurate.atomic import write_text
 from voxcurate.classes import load_vocabulary
@@ -90,7 +92,8 @@ def train_folder(folder: Path, how: How, tell: Tell = lambda line: None) -> Trai
         raw = describe(how.raw, how.raw_source, vocabulary, raw_draft_to, leave_out=hidden,
                        labels=False)  # fmt: skip
     inputs = [inputs_mark(each) for each in (found, raw) if each is not None]
-    mark = _mark(how, layers, inputs)
+    parts = _parts(how, layers, inputs)
+    mark = content_id(VERSION, *parts.values())
     done = _done(how.out, mark)
     if done is not None:
         return done
@@ -98,23 +101,27 @@ def train_folder(folder: Path, how: How, tell: Tell = lambda line: None) -> Trai
     if len({case.patient for case in found.cases}) < how.folds:
         raise ConfigError(f"--folds {how.folds}: there are fewer patients")
     with _locked(work):
+        check_begun(work, {what: content_id(part) for what, part in parts.items()})
         reading = read_cases(found, work / "cases")
         unlabelled = read_cases(raw, work / "raw") if raw is not None else None
         failed = reading.failed | (unlabelled.failed if unlabelled else {})
         every = [*found.cases, *(raw.cases if raw else ())]
         write_failures(how.out, every, failed, found.strays)
-        labelled = [case for case in reading.cases if case.labels]
+        cases = linked([*reading.cases, *(unlabelled.cases if unlabelled else ())])
+        further, cases = cases[len(reading.cases) :], cases[: len(reading.cases)]
+        labelled = [case for case in cases if case.labels]
         noted = _of_strays(found, how.out)
         if not labelled:
-            why = [_no_label(len(found.cases), failed, how.out), *noted]
+            why = [_no_label(found, failed, how.out), *noted]
             raise TrainingError("; ".join(why))
         for line in noted:
             tell(f"warning: {line}")
-        bare = [case for case in reading.cases if not case.labels]
+        bare = [case for case in cases if not case.labels]
         if bare:
             tell(f"plan: images without a label: {len(bare)}; nothing is learnt from them unless "
                  "mix.unlabeled says so")  # fmt: skip
-        pool = [*bare, *(unlabelled.cases if unlabelled else ())]
+        tell(f"plan: {_of_patients(found.cases)}")
+        pool = [*bare, *further]
         held = held_out(labelled, how, _taught(how))
         job = make_job(how, layers, vocabulary, labelled, pool, gold, held[0], work, mark, tell)
         for reason in job.plan.reasons:
@@ -128,6 +135,17 @@ def train_folder(folder: Path, how: How, tell: Tell = lambda line: None) -> Trai
     return result
 
 
+def _of_patients(cases: Sequence[Case]) -> str:
+    """How it is known which scans are of one patient: these are held out together."""
+    n_alone = sum(not case.is_patient_told for case in cases)
+    if not n_alone:
+        return f"{len({case.patient for case in cases})} patients, as header or description tell"
+    return (
+        f"{n_alone} of {len(cases)} scans count as a patient each: nothing tells whose they are "
+        "(`patient` or `patients` of dataset.yaml would)"
+    )
+
+
 def _of_strays(found: Folder, out: Path) -> list[str]:
     """What is said of labels that belong to no image: they are left out, not learnt."""
     if not found.strays:
@@ -137,7 +155,7 @@ def _of_strays(found: Folder, out: Path) -> list[str]:
     return [f"{files} to no image of the folder by name: left out (named in {where})"]
 
 
-def _no_label(n_cases: int, failed: Mapping[str, str], out: Path) -> str:
+def _no_label(found: Folder, failed: Mapping[str, str], out: Path) -> str:
     why = ""
     if failed:
         first = min(failed)
@@ -145,7 +163,12 @@ def _no_label(n_cases: int, failed: Mapping[str, str], out: Path) -> str:
             f"; {len(failed)} files failed (named in {failures_path(out).name}), the first: "
             f"{first}: {failed[first]}"
         )
-    return f"no case has a label that can be used ({n_cases} cases in the folder{why})"
+    if found.source.layout == "dicom" and not any(case.masks for case in found.cases):
+        why += (
+            "; labels of DICOM series are DICOM SEG files, or volumes that a dataset.yaml names: "
+            'layout: dicom, masks: [{path: "{folder}/{class}.nii.gz"}]'
+        )
+    return f"no case has a label that can be used ({len(found.cases)} cases in the folder{why})"
 
 
 def _checked(how: How) -> dict[str, Any]:
@@ -188,14 +211,15 @@ def _check_weights(bundle: Path) -> None:
         raise ConfigError(f"--warm: {error}") from None
 
 
-def _mark(how: How, layers: Mapping[str, Any], inputs: Sequence[str]) -> str:
-    """What a model depends on; not the measured speed, which only decides once."""
+def _parts(how: How, layers: Mapping[str, Any], inputs: Sequence[str]) -> dict[str, Any]:
+    """What a model depends on, by what a person calls it; not the measured speed, which only
+    decides once."""
     asked = [how.network, how.steps, how.minutes, how.hold_out, how.folds, how.seed, how.name]
     files = [
         file_sha256(path) if path is not None else ""
         for path in (how.gold, how.own_classes, how.warm and how.warm / "models" / "model.pt")
     ]
-    return content_id(VERSION, asked, layers, inputs, files)
+    return {"options": asked, "settings": layers, "cases": inputs, "gold, classes or bundle": files}
 
 
 def _done(out: Path, mark: str) -> Trained | None:
@@ -272,33 +296,6 @@ def _taught(how: How) -> frozenset[str]:
     return frozenset(read_facts(how.warm).training_patients if how.warm is not None else ())
 
 
-def held_out(
-    cases: Sequence[ReadCase], how: How, taught: Collection[str] = ()
-) -> list[frozenset[str]]:
-    """The held-out cases of each fold; whole patients. None of a single patient.
-
-    Args:
-        cases: with labels.
-        how: share or folds, and the seed.
-        taught: patients that trained the ancestor. They are not held out while there are others:
-            a score on them would be too good.
-    """
-    people = sorted({c.patient for c in cases}, key=lambda p: content_id("hold", how.seed, p))
-    if how.folds:
-        if len(people) < how.folds:
-            raise ConfigError(f"--folds {how.folds}: only {len(people)} patients can be used")
-        chosen = [set(people[n :: how.folds]) for n in range(how.folds)]
-    else:
-        wanted = round(how.hold_out * len(people))
-        unseen = [person for person in people if person not in taught]
-        if taught and unseen:
-            wanted = min(wanted, len(unseen))
-            people = [*unseen, *(person for person in people if person in taught)]
-        n = min(len(people) - 1, max(1, wanted)) if how.hold_out else 0
-        chosen = [set(people[:n])]
-    return [frozenset(c.case_id for c in cases if c.patient in some) for some in chosen]
-
-
 def _train_all(job: Job, held: Sequence[frozenset[str]], tell: Tell) -> Trained:
     how = job.how
     result = Trained([], {}, job.plan.to_json(), warnings=list(job.plan.warnings))
@@ -315,7 +312,7 @@ def _train_all(job: Job, held: Sequence[frozenset[str]], tell: Tell) -> Trained:
         scores.update(made["scores"])
         result.training_cases = max(result.training_cases, made["training_cases"])
     result.held_out_cases = len(scores)
-    patients = {case.case_id: case.patient for case in job.cases}
+    patients = {case.case_id: case.owner for case in job.cases}
     if scores:
         result.metrics = summary(scores, patients, result.classes, how.seed)
         result.warnings += _unlearnt(result)
@@ -407,7 +404,7 @@ def _train_one(
         bundle, value, hidden, job.vocabulary, job.work / "predictions",
         {"device": job.training.device},
     )  # fmt: skip
-    patients = {case.case_id: case.patient for case in hidden}
+    patients = {case.case_id: case.owner for case in hidden}
     facts = {
         "model_id": value["model_id"],
         "sha256": value["sha256"],

@@ -65,6 +65,7 @@ class ReadCase:
     Attributes:
         labels: class to plain `LabelSpec`; an empty `path` is "not there".
         ml: of each label.
+        person: the patient that all scans of one person go by here (`agent.training_split`).
     """
 
     case_id: str
@@ -77,6 +78,12 @@ class ReadCase:
     affine: tuple[tuple[float, ...], ...]
     labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     ml: Mapping[str, float] = field(default_factory=dict)
+    person: str = ""
+
+    @property
+    def owner(self) -> str:
+        """Whose scan it is."""
+        return self.person or self.patient
 
     def spec(self, *, labelled: bool = True) -> dict[str, Any]:
         """Plain `CaseSpec`."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.training_cases import ReadCase
+from agent.training_split import unseen_only
 from training.config import PlanningConfig, TrainingConfig, network_config
 from training.planning import CaseFacts, Machine, Plan, fingerprint, make_plan, steps_within
 from voxcurate.atomic import write_text
@@ -26,7 +27,8 @@ PROBE = 8  # steps by which a step is measured; the first ones warm up
 WARM_UP = 3
 PROBE_NAME = "probe"
 TIME_LIMIT_S = 20 * 86400.0  # poll() takes no more than 24 days
-PLAN = "plan.json"
+PLAN, ASKED = "plan.json", "asked.json"
+CHECKPOINTS = "checkpoint*.pt"
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,30 @@ class Job:
     plan: Plan
     work: Path
     mark: str
+
+
+def check_begun(work: Path, asked: Mapping[str, str]) -> None:
+    """Whether a training that was interrupted here was the same one; keeps what is asked now.
+
+    Args:
+        work: its folder.
+        asked: what a person would know it by, each part hashed.
+
+    Raises:
+        ConfigError: it was another one, and its checkpoints would be lost.
+    """
+    path = work / ASKED
+    try:
+        known = json.loads(path.read_text())
+    except (OSError, ValueError):
+        known = {}
+    other = [what for what, part in asked.items() if known.get(what, part) != part]
+    if other and any((work / "runs").glob(f"*/{CHECKPOINTS}")):
+        raise ConfigError(
+            f"an interrupted training of this bundle had other {', '.join(other)}: with those it "
+            f"goes on; to begin anew, remove {work.name} beside the bundle, or want another --out"
+        )
+    write_text(path, json.dumps(asked))
 
 
 def make_job(
@@ -309,14 +335,6 @@ def payload_for(job: Job, held: frozenset[str], *, fold: int | None, name: str) 
         "threads": job.how.threads,
         "quiet": name == PROBE_NAME,
     }
-
-
-def unseen_only(
-    raw: Sequence[ReadCase], cases: Sequence[ReadCase], held: frozenset[str]
-) -> list[ReadCase]:
-    """Scans without labels but those of held-out patients: the model must not see these at all."""
-    hidden = {case.patient for case in cases if case.case_id in held}
-    return [case for case in raw if case.patient not in hidden]
 
 
 def run_worker(payload: Mapping[str, Any]) -> dict[str, Any]:

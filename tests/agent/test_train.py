@@ -16,10 +16,12 @@ import pytest
 from typer.testing import CliRunner
 
 from agent.cli.main import app
-from agent.training import _done, _told_by, held_out
+from agent.training import _done, _told_by
 from agent.training_cases import ReadCase
 from agent.training_failures import write_failures
-from agent.training_job import How, unseen_only
+from agent.training_job import How
+from agent.training_split import held_out, linked, unseen_only
+from tests.agent.ingest_fixture import dicom_series
 from tests.training.conftest import CLASSES, phantom
 from voxcurate.executors import SerialExecutor
 from voxcurate.nifti import read_nifti, write_nifti
@@ -388,3 +390,53 @@ def test_where_no_label_belongs_to_an_image_that_is_why(run, tmp_path):
         label.rename(label.with_name(f"label_{number}.nii.gz"))
     result = train(run, data)
     assert (result.exit_code, "2 label files belong to no image" in result.output) == (2, True)
+
+
+def test_what_was_interrupted_is_not_mixed_with_other_cases_or_settings(run, tmp_path):
+    data, work = dataset(tmp_path / "data", 2), tmp_path / ".bundle.work"
+    for path in (data / "labels").iterdir():
+        path.unlink()
+    assert "no case has a label" in train(run, data).output  # begun, and not interrupted
+    kept = work / "runs" / "run" / "checkpoint.pt"
+    kept.parent.mkdir(parents=True)
+    kept.write_bytes(b"hours of work")
+    assert "no case has a label" in train(run, data).output  # the same goes on
+    result = train(run, data, "--seed", "1", "--set", "learning_rate=0.1")
+    assert (result.exit_code, "had other options, settings: with" in result.output) == (2, True)
+    assert "remove .bundle.work" in result.output
+    (data / "images" / "case_0.nii.gz").touch()
+    result = train(run, data)
+    assert (result.exit_code, "had other cases: with those it" in result.output) == (2, True)
+    assert kept.exists()
+    kept.unlink()  # nothing is lost: it begins anew
+    assert "no case has a label" in train(run, data).output
+
+
+def test_patients_who_share_a_scan_are_one_patient():
+    scans = ["a", "b", "b", "c", "d", "c"]
+    cases = [replace(case, sha256=scan) for case, scan in zip(people(3), scans, strict=True)]
+    assert [case.patient for case in cases] == [f"person_{n}" for n in (0, 0, 1, 1, 2, 2)]
+    found = linked(cases)
+    assert len({case.owner for case in found}) == 1
+    for share in (0.2, 0.5, 0.8):
+        (held,) = held_out(found, How(Path("bundle"), hold_out=share))
+        assert held == frozenset()  # never parts of one patient on both sides
+    raw = [replace(case, case_id=f"raw_{n}", patient=f"x{n}", sha256=s)
+           for n, (case, s) in enumerate(zip(cases, "aefghi", strict=True))]  # fmt: skip
+    several = [replace(case, sha256=str(n)) for n, case in enumerate(people(3))]
+    several[0] = replace(several[0], sha256="a")
+    both = linked([*several, *raw])
+    left = unseen_only(both[6:], both[:6], frozenset({"c0_1"}))
+    assert [case.case_id for case in left] == [f"raw_{n}" for n in range(1, 6)]
+    taught = {"person_0"}  # known to the model under one of two names
+    two = linked([replace(case, sha256="a") for case in people(2)] + people(4)[4:])
+    (held,) = held_out(two, How(Path("bundle"), hold_out=0.5), taught)
+    assert not held & {"c0_0", "c0_1", "c1_0", "c1_1"}
+
+
+def test_dicom_without_labels_says_where_they_are_looked_for(run, tmp_path):
+    dicom_series(tmp_path / "data" / "one", 1)
+    write_nifti(tmp_path / "data" / "one" / "liver.nii.gz", phantom(0)[0])
+    result = train(run, tmp_path / "data")
+    assert (result.exit_code, "labels of DICOM series are DICOM SEG" in result.output) == (2, True)
+    assert 'masks: [{path: "{folder}/{class}.nii.gz"}]' in result.output
