@@ -29,6 +29,7 @@ PROBE_NAME = "probe"
 TIME_LIMIT_S = 20 * 86400.0  # poll() takes no more than 24 days
 PLAN, ASKED = "plan.json", "asked.json"
 CHECKPOINTS = "checkpoint*.pt"
+BY_HAND, GRID = "set by hand", ["spacing_mm"]
 
 
 @dataclass(frozen=True)
@@ -233,10 +234,27 @@ def _with_plan(job: Job, own: Mapping[str, Any], plan: Plan) -> Job:
     kept = replace(
         plan, spacing_mm=grid, patch=training.patch, batch=training.batch, steps=training.steps
     )
-    said = f"set by hand: {', '.join(sorted(own))}"
-    if own and said not in kept.reasons:
-        kept = replace(kept, reasons=(*plan.reasons, said))
+    kept = replace(kept, reasons=_with_own(plan.reasons, own, training))
     return replace(job, training=training, plan=kept)
+
+
+def _with_own(
+    reasons: Sequence[str], own: Mapping[str, Any], training: TrainingConfig
+) -> tuple[str, ...]:
+    """A plan's reasons; what a person has set stands in the place of what was planned."""
+    told = {"patch": f"patch {_sides(training.patch)}", "batch": f"batch {training.batch}"}
+    told = {name: text for name, text in told.items() if name in own}
+    if training.grid.spacing_mm and "spacing_mm" in own.get("grid", {}):
+        told["spacing"] = f"spacing {_sides(training.grid.spacing_mm)} mm"
+    lines = [f"{told[first]}: {BY_HAND}" if (first := line.split(" ")[0]) in told else line
+             for line in reasons]  # fmt: skip
+    further = sorted(set(own) - set(told) - ({"grid"} if [*own.get("grid", ())] == GRID else set()))
+    others = f"{BY_HAND}: {', '.join(further)}"
+    return tuple(lines) if not further or others in lines else (*lines, others)
+
+
+def _sides(values: Sequence[float]) -> str:
+    return " x ".join(f"{value:g}" for value in values)
 
 
 def _measured(

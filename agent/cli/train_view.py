@@ -40,20 +40,19 @@ def _table(metrics: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(
-        title="held-out cases, mean and 95 % interval over patients", title_justify="left"
-    )
+    table = Table()
     table.add_column("class")
-    for column in ("n", "DSC", "", "NSD", ""):
+    for column in ("cases", "DSC", "NSD"):
         table.add_column(column, justify="right")
     for name, row in [*metrics["classes"].items(), ("mean", metrics["mean"])]:
         cells: list[str] = [str(row["dsc"]["n"]) if row["dsc"] else "0"]
-        for part in (row["dsc"], row["nsd"]):
-            cells += [f"{part['mean']:.3f}", _interval(part["interval"])] if part else ["", ""]
+        cells += [_score(part) if part else "" for part in (row["dsc"], row["nsd"])]
         table.add_row(name, *cells)
+    typer.echo("scores of the held-out cases: mean (95 % interval over patients)")
     Console(width=max(WIDTH, Console().width)).print(table)
 
 
-def _interval(bounds: list[float | None]) -> str:
-    low, high = bounds
-    return "" if low is None or high is None else f"{low:.3f} to {high:.3f}"
+def _score(part: dict[str, Any]) -> str:
+    low, high = part["interval"]
+    is_known = low is not None and high is not None
+    return f"{part['mean']:.3f}" + (f" ({low:.3f}–{high:.3f})" if is_known else "")
