@@ -74,8 +74,17 @@ class ClusterConfig(Config):
     @model_validator(mode="after")
     def _without_secrets(self) -> Self:
         """What stands here is written into job scripts, which others may read."""
+        options = [
+            self.options,
+            *(needs.options for needs in (self.default, *self.stages.values())),
+        ]
+        lines = [
+            *self.setup,
+            self.python,
+            *(str(value) for each in options for value in each.values()),
+        ]
         names = [name for name, value in self.environment.items() if value]
-        names += [name for line in self.setup for name in SET.findall(line)]
+        names += [name for line in lines for name in SET.findall(line)]
         secret = sorted({name for name in names if SECRET.search(name)})
         if secret:
             raise ValueError(

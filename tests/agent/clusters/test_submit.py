@@ -139,6 +139,9 @@ def test_mistakes_are_told_before_anything_is_submitted(workspace, catalog, requ
         ("{kind: ray, options: {adress: x}}", "'mine': options: adress: no such setting"),
         ("environment: {HF_TOKEN: hf_s3cret}", "'mine': HF_TOKEN would stand in job scripts"),
         ("environment: {PGPASSWORD: s3cret}", "PGPASSWORD would stand"),
+        ("python: apptainer exec --env HF_TOKEN=s3cret x.sif python", "HF_TOKEN would stand"),
+        ("options: {export: 'ALL,OPENAI_API_KEY=s3cret'}", "OPENAI_API_KEY would stand"),
+        ("stages: {chat: {options: {export: 'A_TOKEN=s3cret'}}}", "A_TOKEN would stand"),
         ("setup: ['cd x; export OPENAI_API_KEY=s3cret']", "OPENAI_API_KEY would stand"),
     ],
 )
