@@ -21,6 +21,8 @@ from voxcurate.identifiers import Identifiers
 from voxcurate.layouts import is_volume, our_class
 from voxcurate.sources import BACKGROUND, IGNORE, MaskSource, Pattern, SourceConfig
 
+OWN = "workspace's classes.yaml (without a workspace: the file of --own-classes)"
+
 
 def find_cases(
     source: SourceConfig, root: Path, files: Sequence[str], vocabulary: Vocabulary, key: bytes
@@ -119,7 +121,7 @@ def _link_masks(
         raise SourceError(
             f"source {source.name}: no class is called {', '.join(sorted(unknown))}; say under "
             "`masks: classes:` which of ours each is (background: pass over), or add it to the "
-            "workspace's classes.yaml"
+            f"{OWN}"
         )
     return linked
 
@@ -145,5 +147,5 @@ def _check_classes(source: SourceConfig, vocabulary: Vocabulary) -> None:
                 for name in unknown]  # fmt: skip
         raise SourceError(
             f"source {source.name}: not in the vocabulary: {', '.join(near)}; "
-            "use our class ids, or add the class to the workspace's classes.yaml"
+            f"use our class ids, or add the class to the {OWN}"
         )

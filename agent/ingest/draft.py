@@ -16,12 +16,14 @@ from voxcurate.layouts import Layout, is_volume, named_like_mask, our_class, rec
 from voxcurate.sources import TODO, Pattern
 
 HEAD = """\
-# Drafted by 'voxcurate ingest' from what lies in the folder.
-# Say what {todo} stands for, check the rest, then run 'voxcurate ingest PATH' again.
+# Drafted by voxcurate from what lies in the folder.
+# Say what {todo} stands for, check the rest, then run the command again as it said.
 # A label value: one of our class ids ('voxcurate' configs/classes.yaml), a list of them,
 # 'background' (of no interest) or 'ignore' (unknown there). Classes that are always annotated,
 # so that a missing one means "not there", belong under `complete: [...]`.
 # The name shows in every case id: it must not be a patient's.
+# Several scans of a patient: `patient: "{{folder}}"` or another part of the path, or a table
+# `patients: FILE.csv` with the columns case and patient. Nothing said: each scan is a patient.
 # A table of reports: `text` is one column or several, `keys` identify, `facts` tell more; the
 # roles were seen in the columns' names.
 # modality: CT, MR, ...    licence: unknown    ids: hashed (or public)    gold: false

@@ -412,3 +412,17 @@ def test_no_name_of_a_case_is_an_option_a_hidden_file_or_too_long(tmp_path):
     assert len(cut) < 140
     assert sorted({*names} - {cut}) == ["scan", "two_lines", "warm", "warm_2"]
     assert names == [name for name, _ in _scans([tmp_path / "all"])]
+
+
+def test_a_class_that_only_the_bundle_knows_is_in_its_label_maps(run, tmp_path):
+    from tests.training.bundle.test_folder import facts, network
+    from training.bundle.folder import write_bundle
+
+    own = facts(classes=("pituitary_stalk", "spleen"))
+    write_bundle(tmp_path / "stalk", own, network().state_dict())
+    write_nifti(tmp_path / "scan.nii.gz", phantom(0)[0])
+    result = run("predict", "stalk", "scan.nii.gz", "--out", "out", "--label-map", "--json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["made"] == {"stalk/scan": ["pituitary_stalk", "spleen"]}
+    numbers = json.loads((tmp_path / "out" / "labels.json").read_text())["labels"]
+    assert numbers == {"background": 0, "pituitary_stalk": 1, "spleen": 2}

@@ -54,6 +54,7 @@ def describe(model: ZooModel, vocabulary: Vocabulary) -> Listed:
     """A model's line."""
     spec = model.spec
     classes = {class_of(spec, name, vocabulary) for name in (*spec.classes, *_own_names(model))}
+    classes |= {spec.classes.get(name, name) for name in _our_classes(model)}
     return Listed(
         name=spec.name,
         kind=spec.kind,
@@ -103,6 +104,17 @@ def _own_names(model: ZooModel) -> list[str]:
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return []
     return []
+
+
+def _our_classes(model: ZooModel) -> list[str]:
+    """The classes of a bundle of ours, which keeps its own names of what the vocabulary lacks."""
+    if not isinstance(model.spec, BundleSpec) or model.weights is None:
+        return []
+    try:
+        metadata = json.loads((model.weights / "configs" / "metadata.json").read_text())
+        return channel_names(model.weights)[1:] if "voxcurate_format" in metadata else []
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return []
 
 
 def channel_names(folder: Path) -> list[str]:
