@@ -55,7 +55,8 @@ class Workspace:
         It holds what patients' reports say: a folder that is made here is its owner's alone.
 
         Raises:
-            WorkspaceError: `root` is a file, or a folder that holds something else.
+            WorkspaceError: `root` is a file, or a folder that holds something else, or cannot be
+                made.
         """
         if (root / CONFIG_NAME).is_file():
             return cls(root)._complete()
@@ -63,8 +64,11 @@ class Workspace:
             raise WorkspaceError(
                 "want a new or empty folder for a workspace, found other files in it"
             )
-        root.parent.mkdir(parents=True, exist_ok=True)
-        root.mkdir(mode=0o700, exist_ok=True)
+        try:
+            root.parent.mkdir(parents=True, exist_ok=True)
+            root.mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise WorkspaceError(f"no folder can be made there: {error.strerror}") from None
         config = WorkspaceConfig(id=secrets.token_hex(8), preset=preset, key_file=key_file)
         text = "# voxcurate workspace; `round:` takes settings laid over every round's preset\n"
         write_text(root / CONFIG_NAME, text + dump_yaml(config))

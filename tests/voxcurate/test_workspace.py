@@ -47,6 +47,12 @@ def test_a_folder_with_other_files_is_refused(tmp_path):
         Workspace.create(tmp_path)
 
 
+def test_where_no_folder_can_be_made_it_is_told(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(WorkspaceError, match="no folder can be made there: "):
+        Workspace.create(tmp_path / "file" / "w")
+
+
 def test_creating_again_changes_nothing(tmp_path):
     first = Workspace.create(tmp_path / "w")
     again = Workspace.create(tmp_path / "w", preset="gpu")
