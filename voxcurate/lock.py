@@ -16,8 +16,9 @@ When the record says that somebody else holds the lock:
   clocks of two machines may differ, so its time stamps are not compared with ours, and the time
   that a look hangs in a stalled file server is not counted, for the holder hung there too. The
   second writer waits that long, and gives up as soon as the count moves.
-- A holder that finds a higher number than its own (its machine slept for longer than `SILENCE_S`)
-  has lost the lock and stops.
+- A holder that finds a higher number than its own (its machine slept for longer than `SILENCE_S`),
+  or another's record in place of its own, has lost the lock and stops. One whose record was removed
+  by hand makes it again.
 - A catalog in PostgreSQL has an advisory lock as well, whatever the file system does.
 """
 
@@ -60,6 +61,8 @@ def locked(root: Path, *, catalog_url: str = "", name: str = "") -> Iterator[Non
     with ExitStack() as stack:
         stream = stack.enter_context((root / FILE).open("a+"))
         has_flock = _flock(stream, folder)
+        if has_flock:
+            stack.callback(_unflock, stream)
         if catalog_url.startswith("postgresql"):
             stack.enter_context(_advisory(catalog_url, name, folder))
         folder.mkdir(exist_ok=True)
@@ -107,6 +110,13 @@ def _flock(stream: IO[str], folder: Path) -> bool:
             raise
         return False
     return True
+
+
+def _unflock(stream: IO[str]) -> None:
+    """Said aloud: closing our file alone leaves it to a child that inherited it."""
+    import fcntl
+
+    fcntl.flock(stream, fcntl.LOCK_UN)
 
 
 def _held(holder: Holder | None) -> WorkspaceError:
@@ -182,24 +192,39 @@ class _Heart:
         self._thread.join()
         if self.lost is None:
             with suppress(OSError):  # no disk left: the next one waits for `SILENCE_S`
-                rewrite(self._folder, self._number, replace(self._own, released=True))
+                if not self._is_followed(*newest(self._folder)):
+                    rewrite(self._folder, self._number, replace(self._own, released=True))
 
     def _live(self) -> None:
         while not self._over.wait(BEAT_S):
             try:
                 number, holder = newest(self._folder)
-                if number > self._number:
+                if self._is_followed(number, holder):
                     self._lose(holder)
                     continue
                 self._own = replace(self._own, beat=self._own.beat + 1)
                 rewrite(self._folder, self._number, self._own)
+            except FileNotFoundError:  # removed by hand
+                self._make_again()
             except OSError as error:  # file server away, disk full: tried again at the next beat
                 log.warning("the lock's record cannot be written", extra={"why": error.strerror})
+
+    def _is_followed(self, number: int, holder: Holder | None) -> bool:
+        if number != self._number:
+            return number > self._number
+        return holder is not None and holder.token != self._own.token
+
+    def _make_again(self) -> None:
+        with suppress(OSError):  # tried again at the next beat
+            self._folder.mkdir(exist_ok=True)
+            create(self._folder, self._number, self._own)
 
     def _lose(self, holder: Holder | None) -> None:
         self.lost = holder or self._own
         log.error("the workspace was taken over", extra={"by": self.lost.described()})
-        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        is_deaf = signal.getsignal(signal.SIGINT) is signal.SIG_IGN  # a shell's `command &`
+        number = signal.SIGTERM if is_deaf else signal.SIGINT
+        signal.pthread_kill(threading.main_thread().ident or 0, number)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -27,6 +28,8 @@ from voxcurate.errors import WorkspaceError
 root, machine, hold_s, times = Path(sys.argv[1]), sys.argv[2], float(sys.argv[3]), int(sys.argv[4])
 sys.argv[1:] = ["round", "--secret", "Smith"]
 lock.BEAT_S, lock.SILENCE_S, lock.LOOK_S = 0.1, 3.0, 0.1
+if "deaf" in machine:
+    lock.signal.signal(lock.signal.SIGINT, lock.signal.SIG_IGN)
 lock_record.machine = lambda: machine
 lock.FILE = f".lock.{machine}"  # flock is not seen by other machines
 for n in range(times):
@@ -124,8 +127,9 @@ def test_sigterm_frees_the_lock(tmp_path, monkeypatch):
         pass
 
 
-def test_a_holder_that_slept_too_long_stops(tmp_path):
-    with process(tmp_path, "a") as first:
+@pytest.mark.parametrize("machine", ["a", "deaf"])  # deaf: of a shell's `command &`
+def test_a_holder_that_slept_too_long_stops(tmp_path, machine):
+    with process(tmp_path, machine) as first:
         assert said(first) == "got"
         first.send_signal(signal.SIGSTOP)
         with process(tmp_path, "b") as second:
@@ -135,6 +139,61 @@ def test_a_holder_that_slept_too_long_stops(tmp_path):
             assert second.poll() is None
     assert heard.startswith("error this command was silent for too long")
     assert f"process {second.pid} on " in heard
+
+
+def test_a_holder_that_finds_another_in_its_place_stops(tmp_path, monkeypatch):
+    """Somebody removed the folder, and a second command made the first record anew."""
+    monkeypatch.setattr(lock, "BEAT_S", 0.05)
+    there = replace(myself(), machine="elsewhere")
+    (tmp_path / "other").mkdir()
+
+    def replaced():
+        for _ in range(100):
+            create(tmp_path / "other", 1, there)
+            (tmp_path / "other/00000001.json").replace(tmp_path / FOLDER / "00000001.json")
+            time.sleep(0.1)
+
+    with pytest.raises(WorkspaceError, match="lost the workspace"), locked(tmp_path):
+        replaced()
+
+
+def test_record_removed_by_hand_is_made_again(tmp_path):
+    with process(tmp_path, "a") as first:
+        assert said(first) == "got"
+        (tmp_path / FOLDER / "00000001.json").unlink()
+        while not newest(tmp_path / FOLDER)[0]:
+            time.sleep(0.01)
+        assert newest(tmp_path / FOLDER)[1].pid == first.pid
+
+
+def test_record_in_place_of_ours_is_left_alone(tmp_path, monkeypatch):
+    monkeypatch.setattr(lock, "BEAT_S", 60.0)
+    with locked(tmp_path):
+        shutil.rmtree(tmp_path / FOLDER)
+        (tmp_path / FOLDER).mkdir()
+        there = replace(myself(), machine="elsewhere")
+        create(tmp_path / FOLDER, 1, there)
+    assert newest(tmp_path / FOLDER)[1] == there
+
+
+def test_child_that_outlives_its_holder_does_not_hold_the_lock(tmp_path):
+    with locked(tmp_path):
+        links = Path("/proc/self/fd").iterdir()
+        (held,) = [int(p.name) for p in links if p.is_symlink() and same(p, tmp_path / ".lock")]
+        child = subprocess.Popen(["sleep", "600"], pass_fds=[held])
+    try:
+        with locked(tmp_path):
+            assert newest(tmp_path / FOLDER)[0] == 2
+    finally:
+        child.kill()
+        child.wait()
+
+
+def same(link, path):
+    try:
+        return link.readlink() == path
+    except OSError:  # the listing's own
+        return False
 
 
 def test_of_many_that_find_a_dead_holder_one_takes_the_lock(tmp_path):
