@@ -142,7 +142,7 @@ def _of_patients(cases: Sequence[Case]) -> str:
         return f"{len({case.patient for case in cases})} patients, as header or description tell"
     return (
         f"{n_alone} of {len(cases)} scans count as a patient each: nothing tells whose they are "
-        "(`patient` or `patients` of dataset.yaml would)"
+        "(`patient` or `patients` of its description would)"
     )
 
 

@@ -184,7 +184,9 @@ def left_out_lines(entry: Entry) -> list[str]:
     lines = []
     for side, values in entry.get("unnamed", {}).items():
         told = ", ".join(
-            f"{value} ({one['cases']} cases, {one['ml']:.3g} mL)" for value, one in values.items()
+            f"{value} ({one['cases']} {'case' if one['cases'] == 1 else 'cases'}, "
+            f"{one['ml']:.3g} mL)"
+            for value, one in values.items()
         )
         lines.append(
             f"Values of the {side}'s label maps without a class name: {told}. These voxels count "
@@ -206,7 +208,7 @@ def shown_worst(entry: Entry, names: Mapping[str, str], limit: int) -> Table:
     rows = [
         [row["case"], names.get(row["class"], row["class"]),
          f"{row['dsc']:.3f}", f"{row['nsd']:.3f}",
-         "∞" if row["hd95"] is None else f"{row['hd95']:.1f}", f"{row['volume_error_ml']:+.1f}",
+         "∞" if row["hd95"] is None else f"{row['hd95']:.1f}", f"{row['volume_error_ml']:+.2f}",
          "" if row["state"] == "scored" else row["state"]]
         for row in entry["worst"][:limit]
     ]  # fmt: skip
