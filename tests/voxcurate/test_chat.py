@@ -405,7 +405,9 @@ def test_recordings_written_before_read_on(tmp_path):
     ("fields", "what"),
     [
         ({"base_url": "http://me:s3cret@host:8000/v1"}, "base_url"),
+        ({"base_url": "http://host:8000/v1?api-key=s3cret"}, "base_url"),
         ({"server": {"options": {"api_key": "s3cret"}}}, "api_key"),
+        ({"server": {"options": {"api-key": "s3cret"}}}, "api-key"),
         ({"options": {"hf_token": "s3cret"}}, "hf_token"),
     ],
 )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Self
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 from weakref import WeakSet
 
 from pydantic import BaseModel, Field, JsonValue, model_validator
@@ -89,9 +89,10 @@ class EngineConfig(Config):
     def _without_secrets(self) -> Self:
         """Settings are kept with rounds and calls, and stand in job scripts."""
         options = {**self.options, **(self.server.options if self.server else {})}
-        found = [name for name, value in options.items() if value and SECRET.search(name)]
+        found = [name for name, value in options.items() if value and _is_secret(name)]
         host = urlsplit(self.base_url)
-        if host.username or host.password:
+        asked = parse_qsl(host.query)
+        if host.username or host.password or any(_is_secret(name) for name, _ in asked):
             found.append("base_url")
         if found:
             raise ValueError(
@@ -104,6 +105,10 @@ class EngineConfig(Config):
     def sampling(self) -> dict[str, Any]:
         """What makes the same model answer otherwise, where it departs from the defaults."""
         return self.model_dump(include={"temperature", "template"}, exclude_defaults=True)
+
+
+def _is_secret(name: str) -> bool:
+    return SECRET.search(name.replace("-", "_")) is not None
 
 
 def make_engine(config: EngineConfig, *, root: Path) -> ChatEngine | None:
