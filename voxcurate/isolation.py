@@ -17,7 +17,7 @@ from typing import Any
 from voxcurate.errors import ConfigError, CurationError, ItemTimeoutError, WorkerCrashError
 from voxcurate.executors.pool import Job, WorkerProcess
 from voxcurate.executors.worker import packed, unpacked
-from voxcurate.keeper import descendants
+from voxcurate.keeper import STARTED_BY, descendants
 from voxcurate.protocols import Outcome, Task
 
 LOOK_S = 0.1  # between two looks at limited memory; a process can touch some 0.4 GB meanwhile
@@ -196,7 +196,7 @@ def keep(arguments: list[str], *, environment: Mapping[str, str], folder: Path, 
         process = subprocess.Popen(
             [sys.executable, "-I", str(keeper), program, *arguments[1:]],
             cwd=folder,
-            env=dict(environment),
+            env={**environment, STARTED_BY: str(os.getpid())},
             stdin=subprocess.DEVNULL,
             stdout=stream,
             stderr=subprocess.STDOUT,

@@ -2,7 +2,8 @@
 
 Orphans of the command come to the keeper instead of init, so that no process can leave the tree by
 detaching itself. When the command ends, or whoever started the keeper dies, all that is left of the
-tree is killed. Exit status: the command's; 127 if it cannot be started.
+tree is asked to end, so that it can give back what outlives it (shared memory), and killed
+`GRACE_S` later. Exit status: the command's; 127 if it cannot be started.
 """
 
 import ctypes
@@ -10,6 +11,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
@@ -17,11 +19,13 @@ from types import FrameType
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 CANNOT_START = 127
 CRASHED = 128  # plus the signal, as shells have it
+STARTED_BY = "VOXCURATE_KEEPER_OF"  # variable with our parent's number: it may die before we begin
+GRACE_S, LOOK_S = 5.0, 0.05
 
 
 def main(arguments: list[str]) -> int:
     """Run a command until it ends or our parent does."""
-    parent = os.getppid()
+    parent = int(os.environ.pop(STARTED_BY, os.getppid()))
     signal.signal(signal.SIGTERM, _leave)
     with suppress(OSError, AttributeError):  # Linux only
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
@@ -43,14 +47,20 @@ def main(arguments: list[str]) -> int:
 
 
 def kill_rest() -> None:
-    """Kill and bury all that descends from this process, what comes to it meanwhile too."""
+    """End and bury all that descends from this process, what comes to it meanwhile too."""
+    deadline = time.monotonic() + GRACE_S
+    asked: set[int] = set()
     while found := descendants(os.getpid()):
-        for pid in found:
+        is_late = time.monotonic() > deadline
+        for pid in found if is_late else set(found) - asked:
             with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+                os.kill(pid, signal.SIGKILL if is_late else signal.SIGTERM)
+        asked.update(found)
         for pid in found:
             with suppress(ChildProcessError):  # a grandchild: it comes to us when its parent goes
-                os.waitpid(pid, 0)
+                os.waitpid(pid, 0 if is_late else os.WNOHANG)
+        if not is_late:
+            time.sleep(LOOK_S)
 
 
 def descendants(pid: int) -> list[int]:

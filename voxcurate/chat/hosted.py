@@ -108,6 +108,11 @@ class Hosted:
             self._process.kill()
             return self._process.wait()
 
+    @property
+    def is_gone(self) -> bool:
+        """Whether its process has ended."""
+        return self._process.poll() is not None
+
     def status(self) -> int | None:
         """Its exit status if it ends within a moment."""
         with suppress(subprocess.TimeoutExpired):
@@ -136,7 +141,7 @@ def kept(
             stdin=given,
             stdout=said,
             stderr=said,
-            env=dict(environment),
+            env={**environment, keeper.STARTED_BY: str(os.getpid())},
             start_new_session=True,  # Ctrl-C is ours to handle
         )
 
