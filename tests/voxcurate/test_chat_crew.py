@@ -8,10 +8,12 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from pydantic import BaseModel
 
+from voxcurate.chat import crew as module
 from voxcurate.chat import hosted
 from voxcurate.chat.crew import Crew
 from voxcurate.chat.engine import EngineConfig, json_schema
@@ -114,6 +116,51 @@ def test_run_that_was_broken_off_leaves_nothing_to_the_next_one(tmp_path):
     right(found, others)
     assert sorted(found) == list(range(20))
     assert crew.started == 1
+    crew.close()
+
+
+def test_run_that_was_broken_off_leaves_no_phantoms_in_an_engines_hand(tmp_path):
+    crew = crew_of(tmp_path, in_hand=4)
+    texts = texts_of(40)
+    first = crew.run([[Message("user", text)] for text in texts], json_schema(Measured), texts)
+    next(first)  # of four that came at once
+    first.close()
+    asked(crew, texts_of(12))
+    assert not crew._hosts[0].in_hand
+    crew.close()
+
+
+def test_engine_is_not_silent_because_its_driver_was_busy(tmp_path, monkeypatch):
+    late = [0.0]
+    clock = SimpleNamespace(monotonic=lambda: time.monotonic() + late[0])
+    monkeypatch.setattr(module, "time", clock)
+    monkeypatch.setattr(hosted, "time", clock)
+    crew = crew_of(tmp_path, in_hand=8, options={"step_s": 0.2})
+    texts = texts_of(12)
+    run = crew.run([[Message("user", text)] for text in texts], json_schema(Measured), texts)
+    found = [next(run)]
+    late[0] = 1000.0  # the driver wrote to a slow disk; the engine went on
+    assert crew._hosts[0].pipe.poll(60)
+    assert sorted(place for place, _ in [*found, *run]) == list(range(12))
+    assert crew.started == 1
+    crew.close()
+
+
+def test_engine_that_died_while_idle_costs_no_request_anything(tmp_path):
+    crew = crew_of(tmp_path, crashes=1)
+    right(asked(crew, ["fine 1"]), ["fine 1"])
+    os.kill(descendants(crew._hosts[0]._process.pid)[-1], signal.SIGKILL)
+    crew._hosts[0]._process.wait()
+    right(asked(crew, ["fine 2"]), ["fine 2"])
+    assert crew.started == 2
+    crew.close()
+
+
+def test_schema_is_sent_once_however_often_it_is_asked_for(tmp_path):
+    crew = crew_of(tmp_path)
+    for n in range(3):
+        asked(crew, [f"fine {n}"])
+    assert len(crew._hosts[0]._schemas) == 1
     crew.close()
 
 

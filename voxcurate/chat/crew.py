@@ -5,6 +5,7 @@ others. Those requests are suspects: they are put again in smaller company, so t
 engines down is soon alone, and given up, while the others get their replies.
 """
 
+import json
 import threading
 import time
 import weakref
@@ -82,7 +83,7 @@ class Crew:
         self._hosts: dict[int, Hosted] = {}
         self._clocks: dict[int, _Clock] = {}
         self._numbers = count()
-        self._schemas = count()
+        self._schemas: dict[str, int] = {}  # their numbers, by content
         self._backoff = Backoff(config.wait_s, config.longest_wait_s)
         self._in_vain = 0  # engines in a row that died without a reply
         self._has_loaded = False
@@ -101,7 +102,9 @@ class Crew:
             ConfigError: the model cannot be loaded.
         """
         with self._lock:
-            yield from self._run(talks, (next(self._schemas), schema), keys)
+            content = json.dumps(schema, sort_keys=True)
+            number = self._schemas.setdefault(content, len(self._schemas))
+            yield from self._run(talks, (number, schema), keys)
 
     def close(self) -> None:
         """End the engines; the next request starts them again."""
@@ -113,8 +116,10 @@ class Crew:
         schema: tuple[int, Mapping[str, Any]],
         keys: Sequence[str],
     ) -> Iterator[Found]:
-        for host in self._hosts.values():  # of a run that was broken off: answers nobody wants
-            host.in_hand = dict.fromkeys(host.in_hand)
+        for n, host in list(self._hosts.items()):
+            host.in_hand = dict.fromkeys(host.in_hand)  # of a run that was broken off: not wanted
+            if host.is_gone:  # it died between two runs: by nobody's fault
+                self._hosts.pop(n).stop()
         waiting: list[deque[_Job]] = [deque() for _ in range(self._config.crashes)]
         left = len(talks)
         for place, (talk, key) in enumerate(zip(talks, keys, strict=True)):
@@ -165,17 +170,22 @@ class Crew:
         wait([host.pipe for host in self._hosts.values()], LOOK_S)
         for n, host in list(self._hosts.items()):
             found, is_over = host.news()
-            for number, made in found:
-                seconds = self._clocks[n].tick(len(host.in_hand))
-                job = host.in_hand.pop(number, None)
-                self._in_vain = self._in_vain if made.error else 0
-                if job is not None:
-                    seconds += job.seconds - job.began
-                    yield job.place, self._paid(made, seconds)
+            done = [self._taken(n, number, made) for number, made in found]
             self._has_loaded = self._has_loaded or host.is_ready
             why = self._ended(host) if is_over else self._silent(host)
+            yield from filter(None, done)  # last: whoever gets them may take long, or break off
             if why:
                 yield from self._lost(n, why, waiting)
+
+    def _taken(self, n: int, number: int, made: Generated) -> Found | None:
+        """A reply out of an engine's hand; None: nobody wants it any more."""
+        host = self._hosts[n]
+        seconds = self._clocks[n].tick(len(host.in_hand))
+        job = host.in_hand.pop(number, None)
+        self._in_vain = self._in_vain if made.error else 0
+        if job is None:
+            return None
+        return job.place, self._paid(made, seconds + job.seconds - job.began)
 
     def _ended(self, host: Hosted) -> str:
         if host.why:
@@ -222,7 +232,7 @@ class Crew:
         self.close()
         for jobs in waiting:
             for job in jobs:
-                yield job.place, Generated(error=self._given_up)
+                yield job.place, self._paid(Generated(error=self._given_up), job.seconds)
 
     def _paid(self, made: Generated, seconds: float) -> Generated:
         return replace(made, seconds=seconds, gpu_s=seconds * self._gpus)
