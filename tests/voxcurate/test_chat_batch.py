@@ -128,6 +128,26 @@ def test_shard_that_is_lost_costs_its_own_replies(fake):
     assert replies[5].error == "its shard failed (QuarantinedError): log: chat/1"
 
 
+def test_shard_that_comes_twice_counts_once(fake, tmp_path):
+    class Doubling(Executor):
+        def run(self, worker, tasks):
+            for outcome in super().run(worker, tasks):
+                yield from (outcome, outcome)
+
+    log = CallLog(tmp_path / "chat.sqlite")
+    replies = engine_of(Doubling(), log=log).chat([talk(f"number {n}") for n in range(6)], Measured)
+    assert [bool(r.parsed) for r in replies] == [True] * 6
+    assert len(log.calls()) == 6
+
+
+def test_engine_that_was_given_up_in_one_shard_is_made_anew_for_the_next(fake):
+    fields = {"shard": 1, "crashes": 3, "give_up_after": 2}
+    texts = ["a fine one", "b to crash"]  # the last goes first
+    good_one, bad = engine_of(Executor(), **fields).chat([talk(text) for text in texts], Measured)
+    assert "server given up" in bad.error
+    assert good_one.parsed == good(texts[0])
+
+
 def test_settings_that_nodes_cannot_use_are_an_error_of_the_run(fake, tmp_path):
     class Failing:
         def run(self, worker, tasks):

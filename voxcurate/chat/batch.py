@@ -19,6 +19,7 @@ from voxcurate.chat.engine import EngineConfig, json_schema, price
 from voxcurate.chat.local import LOGGED
 from voxcurate.chat.log import CallLog
 from voxcurate.chat.parsing import parse_reply
+from voxcurate.chat.retry import was_sent
 from voxcurate.errors import ConfigError, ModelReplyError
 from voxcurate.executors.cluster import Needs
 from voxcurate.protocols import CHAT_ENGINES, ChatEngine, Executor, Message, Outcome, Reply, Task
@@ -89,7 +90,9 @@ class BatchEngine:
         shards: dict[str, list[str]] = {}
         tasks = self._tasks(conversations, schema, groups, shards)
         for outcome in self._executor.run(WORKER, tasks) if groups else ():
-            keys = shards.pop(outcome.key, [])  # one that comes twice counts once
+            keys = shards.pop(outcome.key, None)
+            if keys is None:  # one that comes twice counts once
+                continue
             for key, reply in zip(keys, self._replies(outcome, schema, len(keys)), strict=True):
                 self._write(conversations[groups[key][0]], schema, reply)
                 yield from given_to_all(groups[key], reply)
@@ -215,7 +218,11 @@ def answer(payload: Mapping[str, Any]) -> list[Reply]:
         return payload["schema"]
 
     schema = type(payload["name"], (Anything,), {"model_json_schema": staticmethod(told)})
-    replies = _engine(payload["engine"]).chat(payload["talks"], schema)
+    engine = _engine(payload["engine"])
+    replies = engine.chat(payload["talks"], schema)
+    if not all(map(was_sent, replies)):  # given up: the next shard is not answered for it
+        _engine.cache_clear()
+        getattr(engine, "close", bool)()
     return [replace(reply, parsed=None) for reply in replies]
 
 
