@@ -107,11 +107,12 @@ def test_all_see_the_same_workspace_and_models(cluster: dict[str, Any]) -> None:
         volumes = {volume["name"]: volume for volume in pod["volumes"]}
         named = {v["persistentVolumeClaim"]["claimName"] for v in pod["volumes"] if len(v) > 1
                  and "persistentVolumeClaim" in v}  # fmt: skip
-        assert named == {"voxcurate-workspace", "voxcurate-models"}
+        assert named == {"voxcurate-workspace", "voxcurate-models", "voxcurate-keys"}
         assert named <= claims
         for container in pod["containers"]:
             mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
             assert mounts["workspace"] == "/workspace"
+            assert mounts["keys"] == "/keys"  # that of the image
             assert mounts.keys() <= volumes.keys()
 
 
@@ -149,4 +150,5 @@ def test_the_volume_is_shared() -> None:
     assert modes == {
         "voxcurate-workspace": ["ReadWriteMany"],
         "voxcurate-models": ["ReadOnlyMany"],
+        "voxcurate-keys": ["ReadWriteMany"],
     }

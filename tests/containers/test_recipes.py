@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from voxcurate.keys import key_folder
+
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "containers"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -65,22 +67,27 @@ def test_instructions_are_known_and_in_order() -> None:
     assert set(after) <= {"WORKDIR", "CMD"}  # nothing is done as root after it
 
 
-def test_both_run_offline() -> None:
-    environment = dict(
+def environment() -> dict[str, str]:
+    """Variables of the Dockerfile's images."""
+    return dict(
         word.split("=", 1)
         for kind, rest in instructions()
         if kind == "ENV"
         for word in shlex.split(rest)
     )
-    assert environment.items() >= OFFLINE.items()
+
+
+def test_both_run_offline() -> None:
+    variables = environment()
+    assert variables.items() >= OFFLINE.items()
     exports = dict(
         line.removeprefix("export ").split("=", 1)
         for line in definition("environment")
         if line.startswith("export ")
     )
     assert exports.items() >= OFFLINE.items()
-    same = (environment.keys() & exports.keys()) - {"PATH"}
-    assert {name: environment[name] for name in same} == {name: exports[name] for name in same}
+    same = (variables.keys() & exports.keys()) - {"PATH"}
+    assert {name: variables[name] for name in same} == {name: exports[name] for name in same}
 
 
 def test_versions_are_those_of_the_constraints() -> None:
@@ -169,3 +176,18 @@ def test_one_machine_has_no_network() -> None:
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
     assert all(":" in volume for volume in service["volumes"])  # no anonymous ones
+
+
+def test_keys_outlive_containers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key that goes with its container takes along the ids of all later cases."""
+    folder = environment()["XDG_CONFIG_HOME"]
+    monkeypatch.setenv("XDG_CONFIG_HOME", folder)
+    assert key_folder().is_relative_to(folder)
+    runs = " ".join(rest for word, rest in instructions() if word == "RUN")
+    assert folder not in runs.split()  # without a mount it cannot be written
+    service = yaml.safe_load((FOLDER / "compose.yaml").read_text())["services"]["voxcurate"]
+    assert folder in [volume.rpartition(":")[2] for volume in service["volumes"]]
+    assert not any(folder in path for path in service["tmpfs"])
+    for path in ("ray-cluster.yaml", "ray-job.yaml"):
+        assert f"mountPath: {folder}}}" in (FOLDER / "kubernetes" / path).read_text()
+    assert '--bind "$HOME/.config/voxcurate"' in " ".join(definition("help"))
