@@ -17,7 +17,7 @@ class RudeServer:
     ``midway`` (a chunked body that breaks off); ``short`` (fewer bytes than Content-Length says);
     ``half`` (well-formed HTTP, truncated JSON); ``html``; ``hang`` (no answer until the end);
     ``no_NAME`` (400 when the request has a field of that name, else fine); ``refusal``; ``long``
-    (finish_reason length).
+    (finish_reason length); ``abort`` (half of the words, finish_reason abort).
 
     Attributes:
         weights: log-probabilities told where a reply's text has the first of them as a quoted
@@ -90,7 +90,9 @@ class RudeServer:
         message = {"role": "assistant", "content": said}
         if act == "refusal":
             message = {"role": "assistant", "content": None, "refusal": "I will not."}
-        finish = "length" if act == "long" else "stop"
+        if act == "abort":
+            message = {"role": "assistant", "content": said[: len(said) // 2]}
+        finish = {"long": "length", "abort": "abort"}.get(act, "stop")
         told: dict[str, Any] = {}
         if body.get("logprobs") and self.weights:
             told = {"logprobs": {"content": _tokens(said, self.weights), "refusal": None}}

@@ -42,7 +42,7 @@ def ask(made, n=1):
     return made.chat([[Message("user", f"number {i}")] for i in range(n)], Measured)
 
 
-BROKEN = ["drop", "midway", "short", "half", "html"]
+BROKEN = ["drop", "midway", "short", "half", "html", "abort"]
 
 
 @pytest.mark.parametrize("act", ["500", "502", "503", "429", "408", *BROKEN])
@@ -81,7 +81,14 @@ def test_waits_double_and_are_bounded(rude, waits):
 
 @pytest.mark.parametrize(
     ("after", "waited"),
-    [("7", 7.0), ("0", 0.0), ("999", 30.0), ("Sun, 06 Nov 1994 08:49:37 GMT", 0.0), ("-3", 0.0)],
+    [
+        ("7", 7.0),
+        ("0", 0.0),
+        ("999", 30.0),
+        ("Sun, 06 Nov 1994 08:49:37 GMT", 0.0),
+        ("-3", 0.0),
+        ("nan", 0.0),
+    ],
 )
 def test_retry_after_is_honoured_within_the_bound(rude, waits, after, waited):
     rude.will(f"429:{after}", "fine")

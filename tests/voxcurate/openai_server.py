@@ -3,7 +3,8 @@
 What it answers hangs on words in the last message: ``garbage``, ``ignore`` (prose around the JSON,
 as servers do that ignore response_format), ``wrong`` (JSON of another shape), ``fence``, ``cut``,
 ``fail`` (500 always), ``flaky`` (500 once per message), ``broken`` (no JSON body), ``empty`` (no
-choices), ``slow``, ``die`` (the process ends); else JSON with the message's length.
+choices), ``slow``, ``patient`` (10 s, less when it is alone), ``die`` (the process ends); else JSON
+with the message's length.
 """
 
 import json
@@ -45,6 +46,11 @@ class Handler(BaseHTTPRequestHandler):
             os._exit(1)
         if "slow" in text:
             time.sleep(0.15)
+        if "patient" in text:
+            alone = ticks = 0
+            while alone < 15 and ticks < 100:
+                time.sleep(0.1)
+                alone, ticks = (alone + 1 if STATE["now"] == 1 else 0), ticks + 1
         if "fail" in text or ("flaky" in text and times == 1):
             self._send(500, {"error": {"message": f"out of memory at {text}"}})
         elif "broken" in text:

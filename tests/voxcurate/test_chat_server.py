@@ -132,6 +132,27 @@ def test_own_server_is_started_and_started_again_on_its_port(own):
     assert server.log.stat().st_mode & 0o077 == 0
 
 
+def test_what_a_server_said_is_removed_with_it_unless_it_died(own):
+    server = own()
+    server.ready()
+    log = server.log
+    assert log.exists()
+    server.close()
+    assert not log.exists()
+
+
+def test_server_of_somebody_else_on_the_port_is_not_taken_for_ours(own):
+    server = own(["sleep", "60"], start_s=3.0)
+    other = subprocess.Popen([*PROGRAM, str(server._port)], stdout=subprocess.PIPE)
+    try:
+        other.stdout.readline()
+        with pytest.raises(ConfigError, match="was not ready"):
+            server.ready()
+    finally:
+        other.kill()
+        other.wait()
+
+
 def test_own_server_of_a_folder_asks_nobody(tmp_path, monkeypatch):
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
     told = {}
@@ -164,12 +185,56 @@ def test_own_server_that_dies_under_a_request_is_there_for_the_others(own):
     assert made._server.starts > 1
 
 
+def of_own(server, **fields):
+    made = engine_of("http://127.0.0.1:9/v1", **fields)
+    made._server = server
+    made._client.root_client.base_url = server.url
+    return made
+
+
+def test_request_that_takes_servers_down_costs_the_others_no_reply(own):
+    texts = ["patient 0", "patient 1", "die now", "patient 2"]  # dead before these are answered
+    made = of_own(own(), concurrency=4, retries=3, timeout_s=200)
+    replies = made.chat(talks(texts), Measured)
+    assert [n for n, reply in enumerate(replies) if reply.error] == [2]
+    assert "no reply from the server (4 tries)" in replies[2].error
+
+
+def test_own_server_that_replied_meanwhile_has_not_died_too_often(own):
+    made = of_own(own(restarts=1), concurrency=1, retries=1, timeout_s=200)
+    replies = made.chat(talks(["a", "die now", "b", "die again", "c"]), Measured)
+    assert [reply.error for reply in replies[::2]] == [""] * 3
+    assert not any(reply.parsed for reply in replies[1::2])
+
+
+def test_run_that_is_broken_off_waits_for_no_server(monkeypatch):
+    process, port = start()
+    made = engine_of(f"http://127.0.0.1:{port}/v1", concurrency=2)
+    pauses = []
+    gone = threading.Event()
+
+    def sleep(seconds):
+        pauses.append(seconds)
+        gone.set()
+        time.sleep(0.05)
+
+    monkeypatch.setattr(retry, "sleep", sleep)
+    monkeypatch.setattr(retry.Outage, "wait", lambda *_: sleep(1.0) or len(pauses) < 100)
+    run = made.stream(talks(["one", *(f"slow {n}" for n in range(9))]), Measured)
+    next(run)
+    process.kill()
+    process.wait()
+    gone.wait(60)
+    run.close()
+    assert len(pauses) < 50
+
+
 @pytest.mark.parametrize(
-    ("command", "why"),
-    [(["false"], "died too often"), (["sleep", "60"], "was not ready after 1 s")],
+    ("command", "start_s", "why"),
+    [(["false"], 120.0, "died too often"), (["sleep", "60"], 1.0, "was not ready after 1 s")],
 )
-def test_own_server_that_does_not_come_up(own, command, why):
-    server = own(command, restarts=1, start_s=1.0)
+def test_own_server_that_does_not_come_up(own, command, start_s, why):
+    server = own(command, restarts=1, start_s=start_s)
     with pytest.raises(ConfigError, match=why):
         server.ready()
     assert server.log is not None

@@ -27,6 +27,13 @@ _BROKEN_BODY = (LookupError, ValueError, TypeError, AttributeError)
 """What the client lets through when a body is no JSON, or has no choices or no message."""
 
 
+_ABORTED = ("abort", "error")
+
+
+class AbortedReplyError(ValueError):
+    """The server broke a reply off, as vLLM does when it is shut down, and sent what there was."""
+
+
 class _Way(NamedTuple):
     """How a request is put: with a schema or not, what the bound on the reply is called, and
     whether log-probabilities are asked for.
@@ -59,7 +66,9 @@ class OpenAIEngine:
     `error` of that one reply. After `give_up_after` such requests in a row the server is given
     up: all further replies of this engine are errors, at once. A server that has replied and then
     cannot be reached is taken to be restarted: it is waited for, `outage_s` at most. With `server`
-    it is one of our own, started here and started again when it dies. A prompt that is refused
+    it is one of our own, started here and started again when it dies. A request that was under way
+    twice when the server broke is sent alone from then on: one that takes servers down costs the
+    others no reply. A prompt that is refused
     counts too until the first reply: a server that refuses one after the other will refuse all.
     LangSmith's tracing, which environment variables switch on, is off: prompts go to `base_url` and
     nowhere else.
@@ -96,6 +105,7 @@ class OpenAIEngine:
         self._backoff = retry.Backoff(config.wait_s, config.longest_wait_s)
         self._breaker = retry.Breaker(config.give_up_after)
         self._outage = retry.Outage(config.outage_s)
+        self._company = retry.Company()
         self._server = Server(config.server, config.model) if config.server else None
         self._lock = threading.Lock()
         self.sent = 0
@@ -125,21 +135,25 @@ class OpenAIEngine:
             return
         if self._server is not None:
             self._server.ready()
+        over = threading.Event()
         with ThreadPoolExecutor(min(self._config.concurrency, len(groups))) as pool:
             asked = {
-                pool.submit(self._logged, conversations[places[0]], schema): places
+                pool.submit(self._logged, conversations[places[0]], schema, over): places
                 for places in groups.values()
             }
             try:
                 for done in as_completed(asked):
                     yield from given_to_all(asked[done], done.result())
-            finally:  # Ctrl-C: no further one is sent
+            finally:  # Ctrl-C: no further one is sent, nor again
+                over.set()
                 pool.shutdown(wait=False, cancel_futures=True)
 
-    def _logged(self, conversation: Sequence[Message], schema: type[BaseModel]) -> Reply:
+    def _logged(
+        self, conversation: Sequence[Message], schema: type[BaseModel], over: threading.Event
+    ) -> Reply:
         if self._breaker.is_open:
             return Reply(None, "", self._config.model, error=self._breaker.why)
-        reply = self._one(conversation, schema)
+        reply = self._one(conversation, schema, over)
         if self._log is not None:
             keep = {"temperature", "max_tokens", "base_url", "structured", "template"}
             settings = self._config.model_dump(include=keep)
@@ -147,17 +161,21 @@ class OpenAIEngine:
             self._log.write(self.name, conversation, schema, reply, settings=settings, cost=cost)
         return reply
 
-    def _one(self, conversation: Sequence[Message], schema: type[BaseModel]) -> Reply:
+    def _one(
+        self, conversation: Sequence[Message], schema: type[BaseModel], over: threading.Event
+    ) -> Reply:
         start = time.perf_counter()
-        messages, failures = messages_of(conversation), 0
+        messages, failures, is_suspect = messages_of(conversation), 0, False
         while True:
             try:
-                found = self._ask(messages, schema)
+                with self._company.kept(alone=is_suspect and failures >= self._in_company):
+                    found = self._ask(messages, schema)
             except _failures() as problem:
-                if self._is_restarting(problem):
+                if self._is_restarting(problem, over):
                     continue
                 failures += 1
-                if self._may_ask_again(problem, failures):
+                is_suspect = is_suspect or _may_have_broken_it(problem)
+                if self._may_ask_again(problem, failures) and not over.is_set():
                     self._backoff.wait(failures, _asked_for(problem))
                     continue
                 self._breaker.failed(_status(problem), _kind(problem))
@@ -165,16 +183,23 @@ class OpenAIEngine:
                 return Reply(None, "", self._config.model, error=why, seconds=seconds)
             self._breaker.replied()
             self._outage.over()
+            if self._server is not None:
+                self._server.replied()
             return self._reply(found, schema, time.perf_counter() - start)
 
-    def _is_restarting(self, problem: Exception) -> bool:
+    @property
+    def _in_company(self) -> int:
+        """Failures after which one that may break servers is sent alone; its last try always."""
+        return min(2, self._config.retries)
+
+    def _is_restarting(self, problem: Exception, over: threading.Event) -> bool:
         """Whether the server has gone and may come back; a pause later it is asked again."""
-        if not _is_refused(problem):
+        if over.is_set() or not _is_refused(problem):
             return False
         if self._server is None:
             return self._outage.wait(self._config.longest_wait_s)
         try:
-            self._server.ready()
+            self._server.ready(over)
         except ConfigError:
             return False
         return True
@@ -224,7 +249,10 @@ class OpenAIEngine:
             self.sent += 1
         with tracing_context(enabled=False):  # whatever the environment says: to no third party
             # in extra_body, or the client parses the reply itself and drops the text of one cut off
-            return self._client.invoke(messages, extra_body=body)
+            found = self._client.invoke(messages, extra_body=body)
+        if found.response_metadata.get("finish_reason") in _ABORTED:
+            raise AbortedReplyError  # the server's end, not the model's: half a reply is none
+        return found
 
     def _reply(self, message: "AIMessage", schema: type[BaseModel], seconds: float) -> Reply:
         usage = message.usage_metadata
@@ -286,6 +314,12 @@ def _is_refused(problem: BaseException | None) -> bool:
             return True
         problem = problem.__cause__ or problem.__context__
     return False
+
+
+def _may_have_broken_it(problem: Exception) -> bool:
+    """Whether the server died or failed under the request; not that it is slow or busy."""
+    status = _status(problem)
+    return status == 500 or (status is None and "Timeout" not in type(problem).__name__)
 
 
 def _asked_for(problem: Exception) -> float | None:

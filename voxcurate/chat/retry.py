@@ -3,7 +3,8 @@
 import random
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -61,7 +62,7 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
     """Seconds that ``Retry-After`` asks for (a number or a date); None without a readable one."""
     value = headers.get("retry-after", "")
     try:
-        return max(float(value), 0.0)
+        return max(0.0, float(value))  # in this order: 0 for "nan"
     except ValueError:
         pass
     try:
@@ -103,6 +104,39 @@ class Outage:
         """A reply came."""
         with self._lock:
             self._has_replied, self._since = True, None
+
+
+class Company:
+    """Requests side by side, and those alone that may have taken a server down: it costs the
+    others nothing when they do it again."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._together = 0
+        self._waiting = 0  # to be alone; no others begin meanwhile
+        self._has_one_alone = False
+
+    @contextmanager
+    def kept(self, *, alone: bool) -> Iterator[None]:
+        """Held while a request is under way."""
+        with self._changed:
+            if alone:
+                self._waiting += 1
+                self._changed.wait_for(lambda: not (self._together or self._has_one_alone))
+                self._waiting -= 1
+                self._has_one_alone = True
+            else:
+                self._changed.wait_for(lambda: not (self._waiting or self._has_one_alone))
+                self._together += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                if alone:
+                    self._has_one_alone = False
+                else:
+                    self._together -= 1
+                self._changed.notify_all()
 
 
 class Breaker:

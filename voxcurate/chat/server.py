@@ -16,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
+import psutil
 from pydantic import Field, JsonValue
 
 from voxcurate.chat.hosted import kept
@@ -43,7 +44,7 @@ class ServerConfig(Config):
     )
     start_s: float = Field(1800.0, gt=0, description="for it to load the model")
     silence_s: float = Field(120.0, gt=0, description="without health; then it is restarted")
-    restarts: int = Field(5, ge=0, description="after it died; then it is given up")
+    restarts: int = Field(5, ge=0, description="in a row without a reply; then it is given up")
 
 
 def command_of(config: ServerConfig, model: str, port: int) -> list[str]:
@@ -85,27 +86,32 @@ class Server:
             self._command = [word.format(port=self._port) for word in command]
         self.url = f"http://127.0.0.1:{self._port}/v1"
         self.starts = 0
-        self._closed_at = 0
+        self._counted_from = 0
         self._state = _State(offline=Path(model).is_dir())
         self._lock = threading.Lock()
         self._finalizer = weakref.finalize(self, self._state.end)
 
     @property
     def log(self) -> Path | None:
-        """The file with its own words; its owner's alone."""
+        """The file with its own words; its owner's alone, and removed at an orderly end."""
         return self._state.log
 
-    def ready(self) -> None:
+    def ready(self, over: threading.Event | None = None) -> None:
         """Return when it answers; start it if it does not run.
 
+        Args:
+            over: once it is set, nobody wants the server any more.
+
         Raises:
-            ConfigError: it does not come up, or has died too often.
+            ConfigError: it does not come up, or has died too often, or is not wanted any more.
         """
         with self._lock:
             deadline = time.monotonic() + self._config.start_s
-            while not (self._state.runs() and self._is_healthy()):
+            while not (self._state.runs() and self._is_healthy() and self._is_ours()):
+                if over is not None and over.is_set():
+                    raise ConfigError("the server is not waited for any more")
                 if not self._state.runs():
-                    if self.starts - self._closed_at > self._config.restarts:
+                    if self.starts - self._counted_from > self._config.restarts:
                         raise ConfigError(self._end("died too often"))
                     self.starts += 1
                     self._state.start(self._command)
@@ -117,10 +123,14 @@ class Server:
                 if self._wait_until(deadline):
                     raise ConfigError(self._end(f"was not ready after {self._config.start_s:g} s"))
 
+    def replied(self) -> None:
+        """It works: deaths are counted anew."""
+        self._counted_from = self.starts
+
     def close(self) -> None:
         """End it; the next `ready` starts it again, which counts as no death."""
         self._state.end()
-        self._closed_at = self.starts
+        self._counted_from = self.starts
 
     @property
     def _health(self) -> str:
@@ -128,6 +138,11 @@ class Server:
 
     def _is_healthy(self) -> bool:
         return _answers(self._health)
+
+    def _is_ours(self) -> bool:
+        """Whether it is our own that answers: the port may be another's before ours has it."""
+        process = self._state.process
+        return process is not None and _listens(process.pid, self._port)
 
     def _wait_until(self, deadline: float) -> bool:
         """A moment; whether the time is over."""
@@ -137,6 +152,7 @@ class Server:
         return time.monotonic() > deadline
 
     def _end(self, why: str) -> str:
+        self._state.keeps_log = True
         self._state.end()
         return f"the server {why}; its own words are in {self._state.log}"
 
@@ -149,6 +165,7 @@ class _State:
         self.process: subprocess.Popen[bytes] | None = None
         self.healthy = False
         self.log: Path | None = None
+        self.keeps_log = False
 
     def runs(self) -> bool:
         return self.process is not None and self.process.poll() is None
@@ -163,20 +180,23 @@ class _State:
             variables.setdefault("HF_HUB_OFFLINE", "1")
         beside = str(Path(sys.executable).parent)  # programs of our own environment come first
         variables["PATH"] = os.pathsep.join([beside, os.environ.get("PATH", "")])
+        self.keeps_log = self.keeps_log or self.process is not None  # it died: why stands there
         with self.log.open("ab") as stream:
             self.process = kept(command, variables, said=stream.fileno())
         self.healthy = False
 
     def end(self) -> None:
         process, self.process = self.process, None
-        if process is None or process.poll() is not None:
-            return
-        process.terminate()
-        try:
-            process.wait(END_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        if process is not None and process.poll() is None:
+            process.terminate()
+            try:
+                process.wait(END_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        if self.log is not None and not self.keeps_log:  # servers may write prompts there
+            self.log.unlink(missing_ok=True)
+            self.log = None
 
 
 def _watch(state: _State, health: str, silence_s: float) -> None:
@@ -197,6 +217,21 @@ def _answers(url: str) -> bool:
             return bool(answer.status == 200)
     except (urllib.error.URLError, OSError, ValueError):
         return False
+
+
+def _listens(pid: int, port: int) -> bool:
+    """Whether a process or one below it does."""
+    found = []
+    try:
+        top = psutil.Process(pid)
+        for process in (top, *top.children(recursive=True)):
+            with suppress(psutil.NoSuchProcess):
+                found += process.net_connections("tcp")
+    except psutil.NoSuchProcess:
+        return False
+    except (psutil.Error, OSError):  # not told on this system
+        return True
+    return any(one.status == psutil.CONN_LISTEN and one.laddr.port == port for one in found)
 
 
 def _free_port() -> int:
