@@ -6,12 +6,13 @@ memory; one that hangs, eats memory or writes rubbish fails with its reason, the
 
 import os
 import shutil
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, TextIO
+
+import numpy as np
 
 from training.config import PredictConfig
 from training.predictors.spec import (
@@ -30,13 +31,12 @@ from voxcurate.classes import Vocabulary
 from voxcurate.errors import ConfigError
 from voxcurate.ids import content_id, file_sha256
 from voxcurate.isolation import Isolated
-from voxcurate.ledger import Item, Place, fingerprint, run_items
+from voxcurate.ledger import Item, LazyItems, Place, fingerprint, run_items
 from voxcurate.stage import StageContext, StageResult
 from voxcurate.workspace import adopt_file
 
 VERSION = "2"
 GRACE_S = 600.0  # of the executor beyond a case's own limit, for loading
-AT_ONCE = 20_000  # items in memory: 25,000 scans with 19 models are half a million
 CASES_AT_ONCE = 500
 DONE: Mapping[str, Any] = {"stage": "predict", "status": "done"}
 ROLE = "external"
@@ -75,26 +75,20 @@ def run(
             "peak_mb": value["peak_mb"],
         }
 
-    counts = {"models": len(models), "scans": len(scans), "predicted": 0, "reused": 0}
-    failed: dict[str, str] = {}
-    items = _items(ctx, known, scans)
-    while some := list(islice(items, AT_ONCE)):
-        result = run_items(
-            ctx,
-            "predict",
-            _again(ctx, some),
-            "training.predict:predict_case",
-            record,
-            version=VERSION,
-            executor=ctx.executor(
-                workers=config.workers or len(gpus()), time_limit_s=limit + GRACE_S
-            ),
-            across_rounds=True,
-        )
-        counts["predicted"] += result.computed
-        counts["reused"] += result.reused
-        failed |= result.failed
-    return StageResult(counts, failed)
+    result = run_items(
+        ctx,
+        "predict",
+        _again(ctx, _items(ctx, known, scans)),
+        "training.predict:predict_case",
+        record,
+        version=VERSION,
+        executor=ctx.executor(workers=config.workers or len(gpus()), time_limit_s=limit + GRACE_S),
+        across_rounds=True,
+    )
+    counts = {"models": len(models), "scans": len(scans)}
+    return StageResult(
+        {**counts, "predicted": result.computed, "reused": result.reused}, result.failed
+    )
 
 
 @dataclass(frozen=True)
@@ -106,16 +100,22 @@ class _Known:
     weights: str
 
 
-def _items(ctx: StageContext, models: Sequence[_Known], scans: Sequence[Scan]) -> Iterator[Item]:
-    """One model after the other, so that a process loads each once."""
+def _items(ctx: StageContext, models: Sequence[_Known], scans: Sequence[Scan]) -> Sequence[Item]:
+    """One model after the other, so that a process loads each once. Made when looked at: 25,000
+    scans with 19 models are half a million."""
     group_of = all_groups(ctx.catalog)
     vocabulary = [info.model_dump(mode="json") for info in ctx.vocabulary]
-    for known in models:
-        taught = taught_groups(known.model.training_cases, group_of)
-        for scan in scans:
-            if known.spec.modality in ("any", scan.modality):
-                is_new = group_of[scan.case_id] not in taught and _is_vouched(known.spec)
-                yield _item(ctx, scan, known, is_new, vocabulary)
+    taught = [taught_groups(known.model.training_cases, group_of) for known in models]
+    fits = np.array([[x.spec.modality in ("any", s.modality) for s in scans] for x in models], bool)
+    pairs = np.argwhere(fits.reshape(len(models), len(scans))).astype(np.uint32)
+
+    def make(number: int) -> Item:
+        at, place = map(int, pairs[number])
+        known, scan = models[at], scans[place]
+        is_new = group_of[scan.case_id] not in taught[at] and _is_vouched(known.spec)
+        return _item(ctx, scan, known, is_new, vocabulary)
+
+    return LazyItems(len(pairs), make)
 
 
 def external_models(ctx: StageContext, config: PredictConfig) -> list[Model]:
@@ -231,17 +231,18 @@ def drop_predictions(ctx: StageContext, config: PredictConfig) -> int:
     return n_gone
 
 
-def _again(ctx: StageContext, items: Sequence[Item]) -> list[Item]:
+def _again(ctx: StageContext, items: Sequence[Item]) -> Sequence[Item]:
     """The items; those whose file was dropped everywhere, or written over in this round with other
     inputs, are to be done again."""
-    found: list[Item] = []
+    gone: set[int] = set()
     for first in range(0, len(items), CASES_AT_ONCE):
         some = items[first : first + CASES_AT_ONCE]
         lost = _lost(ctx, {x.subject for x in some}, {x.variant for x in some})
-        for item in some:
-            mark = fingerprint("predict", item, VERSION, None) if lost else ""
-            found.append(replace(item, again=(item.subject, item.variant, mark) in lost))
-    return found
+        for number, item in enumerate(some if lost else (), first):
+            mark = fingerprint("predict", item, VERSION, None)
+            if (item.subject, item.variant, mark) in lost:
+                gone.add(number)
+    return LazyItems(len(items), lambda number: replace(items[number], again=number in gone))
 
 
 def _lost(ctx: StageContext, cases: Collection[str], models: Collection[str]) -> set[Place]:

@@ -16,7 +16,7 @@ from training.rounds.cases import case_specs, current_labels
 from training.rounds.models import all_groups, of_round, taught_groups
 from voxcurate.catalog import Decision, Label, Measure, Model, WorkItem
 from voxcurate.errors import TrainingError
-from voxcurate.ledger import LedgerResult
+from voxcurate.ledger import LazyItems, LedgerResult
 from voxcurate.predictions import open_prediction
 
 
@@ -93,6 +93,23 @@ def test_doing_it_again_does_nothing(trained):
     assert (again.counts["trained"], again.counts["reused"]) == (0, 2)
     predicted = predict.run(world.ctx, PredictConfig(), models)
     assert predicted.counts["predicted"] == 0
+
+
+def test_predictions_are_one_list_made_when_looked_at(trained, monkeypatch):
+    """In pieces, a cluster's devices would wait for the last item of each."""
+    world, _, models = trained
+    asked = []
+
+    def look(ctx, stage, items, *_, **__):
+        asked.append(items)
+        return LedgerResult(0, len(items))
+
+    monkeypatch.setattr(predict, "run_items", look)
+    assert predict.run(world.ctx, PredictConfig(), models).counts["reused"] == 18
+    (items,) = asked
+    assert isinstance(items, LazyItems)
+    assert [item.variant for item in items] == [m.model_id for m in models for _ in range(6)]
+    assert not any(item.again for item in items)
 
 
 def test_log_has_a_line_per_logged_step(trained):
