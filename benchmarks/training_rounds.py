@@ -16,7 +16,8 @@ All models of the comparison take equally many optimiser steps from random weigh
 networks and the plain U-Net on the labels as they came, flagships on those that a round assembled.
 A cold-start network leaves out a fold of the patients, as it must. ``tuned`` is what the product
 does unless told otherwise: the second round goes on from the first one's weights, so it has had
-twice the steps; it stands apart. Ablations train round 2's flagship again, without one part.
+twice the steps; it stands apart. Ablations train round 2's flagship again, without one part, and
+with a fifth of synthetic tumours, which are off unless asked for.
 """
 
 import argparse
@@ -38,7 +39,7 @@ ABLATIONS = ("mix", "synthetic", "selective", "anneal", "replay", "text")
 NO_ORGAN = {"synthetic": "n/a: these scans have no organ to grow tumours in"}
 NOT_HERE = {"replay": "n/a: both rounds are of the same patients, so nothing is left to remember"}
 # in trainings: a round trains four networks, the next one; prediction and mending come on top
-TRAININGS = {"round1": 7.0, "round2": 2.0, "plain": 1.1, "tuned": 1.2, "without": 1.2}
+TRAININGS = {"round1": 7.0, "round2": 2.0, "plain": 1.1, "tuned": 1.2, "without": 1.2, "with": 1.2}
 
 
 @dataclass(frozen=True)
@@ -61,10 +62,11 @@ class Settings:
 def pieces(seeds: int, not_here: Mapping[str, str] | None = None) -> list[str]:
     """All pieces in their order: later ones of a seed want its rounds."""
     left_out = NO_ORGAN | NOT_HERE if not_here is None else not_here
+    added = [f"s0_with_{part}" for part in NO_ORGAN if part not in left_out]
     found = []
     for seed in range(seeds):
         found += [f"s{seed}_{kind}" for kind in ("plain", "round1", "round2", "tuned")]
-    return found + [f"s0_without_{part}" for part in ABLATIONS if part not in left_out]
+    return found + [f"s0_without_{part}" for part in ABLATIONS if part not in left_out] + added
 
 
 def minutes(piece: str, settings: Settings) -> float:
@@ -81,6 +83,7 @@ def do(piece: str, world: World) -> dict[str, Any]:
         "round2": lambda: world.round(2),
         "tuned": lambda: world.again(warm_start=True),
         "without": lambda: world.again(without=(part,)),
+        "with": lambda: world.again(share_of=part),
     }
     return steps[kind]()
 

@@ -15,7 +15,7 @@ Values = dict[str, dict[str, float]]  # class -> case
 def comparison_table(done: Mapping[str, Any]) -> str:
     """Every model over the seeds that have it, and round 2's flagship minus it, patient by
     patient."""
-    models = _models(done, lambda piece: "_without_" not in piece)
+    models = _models(done, lambda piece: not _is_ablation(piece))
     lines = [
         "| model | seeds | DSC | 95 % | NSD | round 2 minus it (DSC) | 95 % |",
         "|---|---|---|---|---|---|---|",
@@ -43,7 +43,7 @@ def ablation_table(done: Mapping[str, Any], not_here: Mapping[str, str]) -> str:
     patients = _patients(done)
     if whole is not None:
         lines.append(f"| nothing | {_mean(whole['dsc'], patients)[0]} | | |")
-    parts = _models(done, lambda piece: "_without_" in piece)
+    parts = _models(done, _is_ablation)
     for name in sorted(parts):
         values = parts[name]["s0"]["dsc"]
         cells = [name.removeprefix("without "), _mean(values, patients)[0]]
@@ -79,6 +79,10 @@ def _models(done: Mapping[str, Any], wanted: Any) -> dict[str, dict[str, Mapping
 
 def _patients(done: Mapping[str, Any]) -> dict[str, str]:
     return {case: who for told in done.values() for case, who in told["patients"].items()}
+
+
+def _is_ablation(piece: str) -> bool:
+    return "_without_" in piece or "_with_" in piece
 
 
 def _mean(values: Values, patients: Mapping[str, str]) -> list[str]:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 SPLIT = SplitConfig(train=0.6, validation=0.1, test=0.3)
 NAMES = ("dsc", "nsd")
+SHARE = 0.2  # of the mix, for a part that is off unless asked for
 Scores = dict[str, dict[str, dict[str, float]]]  # name -> class -> case
 
 
@@ -80,19 +81,27 @@ class World:
             models = [*models, *zoo]
         return self._told(ctx, {names[m.model_id]: m for m in models})
 
-    def again(self, *, warm_start: bool = False, without: Sequence[str] = ()) -> dict[str, Any]:
-        """Scores of another flagship on the labels that round 2 assembled."""
+    def again(
+        self, *, warm_start: bool = False, without: Sequence[str] = (), share_of: str = ""
+    ) -> dict[str, Any]:
+        """Scores of another flagship on the labels that round 2 assembled; `share_of`: a kind of
+        sample that gets `SHARE` of the mix."""
         self.round(2)
         ctx = context_of(self.workspace, self.catalog, 2)
         config = config_of(self.catalog, 2)
         wanted = config.flagship.model_copy(
             update={"warm_start": warm_start, "without": tuple(without)}
         )
+        if share_of:
+            mix = wanted.training.mix.model_copy(update={share_of: SHARE})
+            training = wanted.training.model_copy(update={"mix": mix})
+            wanted = wanted.model_copy(update={"training": training})
         done = check(flagship.run(ctx, wanted))
         (model,) = self.catalog.rows(Model, model_id=done.counts["models"])
         check(predict.run(ctx, config.predict, [model], splits=("test",)))
         check(evaluation.run(ctx, config.evaluate, [model]))
         name = f"without {', '.join(without)}" if without else "round 2 tuned from round 1"
+        name = f"with {share_of}" if share_of else name
         return self._told(ctx, {name: model})
 
     def plain(self) -> dict[str, Any]:
