@@ -184,7 +184,7 @@ def predict_alone(inputs: Sequence[Path], how: Alone) -> Done:
 
     vocabulary = load_vocabulary(*([how.own_classes] if how.own_classes else []))
     scans = dict(_scans(inputs))
-    models = []
+    models, classes = [], []
     for wanted in how.models:
         model = find_model(wanted, (), how.model_folder)
         reason = why_not(model)
@@ -193,16 +193,15 @@ def predict_alone(inputs: Sequence[Path], how: Alone) -> Done:
         check_classes(model.spec, vocabulary)
         _check_bundle(model.spec, model.weights)
         models.append(model)
-        place, classes = how.place(model.spec.name), describe(model, vocabulary).classes
+        classes.append(describe(model, vocabulary).classes)
         for case in scans:
-            check_room(place, case, classes, label_map=how.label_map)
+            check_room(how.place(model.spec.name), case, classes[-1], label_map=how.label_map)
     done = Done(licences={model.spec.name: model.spec.licence for model in models})
     with ExitStack() as stack:
-        for model in models:
+        for model, own in zip(models, classes, strict=True):
             stack.enter_context(claimed(how.place(model.spec.name), scans))
             if how.label_map:
-                classes = describe(model, vocabulary).classes
-                number_classes(how.place(model.spec.name), classes)
+                number_classes(how.place(model.spec.name), own)
         _predict(scans, models, vocabulary, how, done)
     return done
 

@@ -36,10 +36,8 @@ class LanguageModel:
     def told(self) -> str:
         """Where it runs, in words."""
         if self.cluster is not None:
-            where = (
-                f"jobs of stage {STAGE} on cluster {self.cluster.name}, as many as its questions "
-            )
-            where += "want"
+            name = self.cluster.name
+            where = f"jobs of stage {STAGE} on cluster {name}, as many as its questions want"
         elif self.engine.engine == "replay":
             where = "recorded replies, no job"
         elif self.engine.engine == "openai" and self.engine.server is None:
